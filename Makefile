@@ -1,0 +1,65 @@
+# `make demo` and `make test` each make their own environment, from Python >= 3.11 and the lock file alone.
+PYTHON ?= python3
+VENV ?= .venv
+LOCK ?= requirements/dev.txt
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.ready-$(notdir $(LOCK))
+
+# A PYTHONPATH from outside could shadow what is locked.
+unexport PYTHONPATH
+
+.PHONY: help demo test lint types imports unit test-lowest bench lock env clean
+
+help:
+	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
+	@echo "make test         lint, types, import contracts and tests"
+	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
+	@echo "make bench        how fast it is here"
+	@echo "make lock         choose new versions for requirements/ (needs uv)"
+
+env: $(STAMP)
+
+$(STAMP): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "mvmdb needs Python 3.11 or newer; '$(PYTHON)' is not. Say: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: env
+	rm -rf mvmdb-demo
+	$(BIN)/mvmdb demo mvmdb-demo
+
+test: lint types imports unit
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: env
+	$(BIN)/mypy
+
+imports: env
+	$(BIN)/lint-imports
+
+unit: env
+	$(BIN)/python -m pytest
+
+test-lowest:
+	$(MAKE) unit VENV=.venv-lowest LOCK=requirements/lowest.txt
+
+bench: env
+	for script in bench/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
+
+# No URL may enter the locks: they hold names, versions and hashes, and work with any package index.
+COMPILE = uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade
+lock:
+	$(COMPILE) -o requirements/dev.txt
+	$(COMPILE) --resolution lowest-direct -o requirements/lowest.txt
+
+clean:
+	rm -rf .venv .venv-lowest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,121 @@
+"""The archive as a whole: opening its catalog, and the configuration that is recorded in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.layers import refresh_layers
+from mvmdb.errors import UsageError
+from mvmdb.exposures.eligibility import apply_switches
+from mvmdb.names import parse_cell_name
+from mvmdb.records import Policy, Rule
+from mvmdb.schema import create_schema, open_engine, require_schema, upsert
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import clear_errors
+
+
+@contextmanager
+def open_catalog(address: str, *, create: bool = False, read_only: bool = False) -> Iterator[sa.Engine]:
+    """An engine on the catalog at a path or URL, its schema checked; disposed of at the end.
+
+    With `create`, a missing catalog is made with the default configuration. Raises CatalogError.
+    """
+    engine = open_engine(address, create=create, read_only=read_only)
+    try:
+        with clear_errors(address):
+            with engine.begin() as connection:
+                if create:
+                    create_schema(connection)
+                else:
+                    require_schema(connection)
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def read_policy(connection: sa.Connection) -> Policy:
+    """The recorded policy."""
+    settings = _read_settings(connection)
+    default = Policy()
+    rule: Rule = "nearest" if settings.get("rule") == "nearest" else "overlap"
+    return Policy(
+        rule=rule,
+        include_small=settings.get("include_small", str(default.include_small)) == "True",
+        only_cte=settings.get("only_cte", str(default.only_cte)) == "True",
+    )
+
+
+def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = os.environ) -> Policy:
+    """Record what MVM_INCLUDE_SMALL and MVM_ONLY_CTE say, and expect layers anew where that is a change.
+
+    A variable that is not set leaves the recorded value, so that a look from another shell changes nothing. Raises
+    UsageError for a value that is not on/off/true/false/yes/no.
+    """
+    recorded = read_policy(connection)
+    wanted = apply_switches(recorded, environ)
+    if wanted != recorded:
+        write_settings(connection, {"include_small": str(wanted.include_small), "only_cte": str(wanted.only_cte)})
+        cells = connection.scalars(sa.select(t.skycell.c.id)).all()
+        refresh_layers(connection, cells, wanted)
+    return wanted
+
+
+def products_folder(connection: sa.Connection, given: Path | None) -> Path:
+    """The folder of products: the one given, which is then recorded, or the recorded one. Raises UsageError."""
+    if given is not None:
+        recorded = _read_settings(connection).get("products")
+        if recorded != str(given.absolute()):
+            set_products_folder(connection, given)
+        return given.absolute()
+    recorded = _read_settings(connection).get("products")
+    if recorded is None:
+        raise UsageError("no products folder is recorded in this catalog; give -o DIR, or run: mvmdb init --products DIR")
+    return Path(recorded)
+
+
+def recorded_products_folder(connection: sa.Connection) -> Path | None:
+    """The recorded folder of products, None when there is none yet."""
+    recorded = _read_settings(connection).get("products")
+    return None if recorded is None else Path(recorded)
+
+
+def set_products_folder(connection: sa.Connection, folder: Path) -> None:
+    """Record where products are; they are found there by sky cell and name, so a moved folder stays fresh."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; expected a folder for the products")
+    write_settings(connection, {"products": str(folder.absolute())})
+
+
+def all_cells(connection: sa.Connection) -> list[int]:
+    """The keys of every sky cell that some layer is in."""
+    return list(connection.scalars(sa.select(t.layer.c.skycell_id).distinct().order_by(t.layer.c.skycell_id)))
+
+
+def now() -> dt.datetime:
+    """The time for `..._at` columns: UTC, without a zone, to the second."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+
+
+def _read_settings(connection: sa.Connection) -> dict[str, str]:
+    rows = connection.execute(sa.select(t.archive.c.key, t.archive.c.value))
+    return {key: value for key, value in rows}
+
+
+def write_settings(connection: sa.Connection, settings: Mapping[str, str]) -> None:
+    upsert(connection, t.archive, ("key",), [{"key": key, "value": value} for key, value in settings.items()])
+
+
+def resolve_cells(connection: sa.Connection, names: list[str]) -> list[int]:
+    """The keys of sky cells given by name; raises UsageError for a cell that no exposure overlaps."""
+    known = set(connection.scalars(sa.select(t.skycell.c.id)))
+    cells = [parse_cell_name(name) for name in names]
+    for cell in cells:
+        if cell.index not in known:
+            raise UsageError(f"{cell} holds no exposure of this catalog; see `mvmdb query 'SELECT name FROM skycell'`")
+    return [cell.index for cell in cells]

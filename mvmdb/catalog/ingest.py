@@ -1,0 +1,176 @@
+"""Registering exposure files: find them, skip what has not changed, read the rest in parallel, write in transactions."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from time import monotonic
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.archive import now, read_policy
+from mvmdb.catalog.layers import chunks
+from mvmdb.catalog.register import ReadDataset, Readers, register
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.digest import digest_pixels
+from mvmdb.exposures.read import read_exposure
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import upsert
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+_WORTH_A_POOL = 24  # files; below, starting processes costs more than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One file that could not be catalogued."""
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingest found and did; the counts are files, but for `memberships` (exposure and sky cell)."""
+
+    found: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    ineligible: int = 0
+    quarantined: int = 0
+    memberships: int = 0
+    seconds: float = 0.0
+    problems: list[Problem] = field(default_factory=list)
+    passive: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    path: str
+    known: bool
+
+
+Progress = Callable[[int], None]
+
+
+def ingest_files(
+    engine: sa.Engine, paths: Sequence[str], *, jobs: int | None = None, progress: Progress | None = None
+) -> IngestReport:
+    """Register exposure files (absolute paths), each batch of 1000 in one transaction.
+
+    A file whose size and time are as recorded is not opened. One that cannot be read is quarantined with its reason
+    and tried again by the next ingest; the others go on. `progress` is called with the number of files done since.
+    """
+    started = monotonic()
+    report = IngestReport(found=len(paths))
+    with engine.begin() as connection:
+        tasks = _select_changed(connection, paths, report)
+    if progress is not None:
+        progress(report.unchanged)
+    with _pool(jobs, len(tasks)) as executor:
+        for start in range(0, len(tasks), BATCH):
+            batch = tasks[start : start + BATCH]
+            results = _read_all(batch, executor, progress)
+            _write_batch(engine, batch, results, report)
+    report.quarantined = len(report.problems)
+    report.seconds = round(monotonic() - started, 3)
+    return report
+
+
+def _select_changed(connection: sa.Connection, paths: Sequence[str], report: IngestReport) -> list[_Task]:
+    d = t.dataset.c
+    recorded: dict[str, tuple[int, int]] = {}
+    for part in chunks(paths):
+        query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(part))
+        recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
+    tasks = []
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            tasks.append(_Task(path, path in recorded))  # the reader says what is wrong with it
+            continue
+        if recorded.get(path) == (status.st_size, status.st_mtime_ns):
+            report.unchanged += 1
+        else:
+            tasks.append(_Task(path, path in recorded))
+    return tasks
+
+
+@contextmanager
+def _pool(jobs: int | None, n_files: int) -> Iterator[Executor | None]:
+    workers = min(jobs or os.cpu_count() or 1, n_files)
+    if workers <= 1 or n_files < _WORTH_A_POOL:
+        yield None
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        yield executor
+
+
+def _read_all(
+    batch: Sequence[_Task], executor: Executor | None, progress: Progress | None
+) -> list[ReadDataset | ExposureError]:
+    done: Iterable[ReadDataset | ExposureError]
+    if executor is None:
+        done = map(_read_one, batch)
+    else:
+        done = executor.map(_read_one, batch, chunksize=8)
+    results = []
+    for result in done:
+        results.append(result)
+        if progress is not None:
+            progress(1)
+    return results
+
+
+def _read_one(task: _Task) -> ReadDataset | ExposureError:
+    """Read one file's headers, and its pixels too where a known file has changed (runs in a worker)."""
+    try:
+        dataset = read_exposure(Path(task.path))
+        return ReadDataset(dataset, digest_pixels(Path(task.path)) if task.known else None)
+    except ExposureError as error:
+        return error
+
+
+def _write_batch(
+    engine: sa.Engine, batch: Sequence[_Task], results: Sequence[ReadDataset | ExposureError], report: IngestReport
+) -> None:
+    """Write one batch, and the quarantine of what could not be read, in one transaction."""
+    good = {task.path: result for task, result in zip(batch, results, strict=True) if isinstance(result, ReadDataset)}
+    bad = {task.path: result for task, result in zip(batch, results, strict=True) if isinstance(result, ExposureError)}
+    readers = Readers(lambda path: read_exposure(Path(path)), lambda path: digest_pixels(Path(path)))
+    with engine.begin() as connection:
+        done = register(connection, list(good.values()), read_policy(connection), readers)
+        for part in chunks(good):
+            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(part)))
+        _write_quarantine(connection, bad)
+    known = {task.path for task in batch if task.known}
+    report.new += len(good.keys() - known)
+    report.changed += len(good.keys() & known)
+    report.ineligible += done.ineligible
+    report.memberships += done.memberships
+    report.passive.update({path: active for path, active in done.passive.items() if path in good})
+    for path, error in sorted(bad.items()):
+        report.problems.append(Problem(path, str(error)))
+        log.warning("quarantined %s: %s", path, error)
+
+
+def _write_quarantine(connection: sa.Connection, bad: dict[str, ExposureError]) -> None:
+    seen: dict[str, object] = {}
+    for part in chunks(bad):
+        query = sa.select(t.quarantine.c.path, t.quarantine.c.first_seen).where(t.quarantine.c.path.in_(part))
+        seen.update({path: first for path, first in connection.execute(query)})
+    rows = [
+        {"path": path, "kind": error.kind, "reason": str(error), "first_seen": seen.get(path, now())}
+        for path, error in bad.items()
+    ]
+    upsert(connection, t.quarantine, ("path",), rows)

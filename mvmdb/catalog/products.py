@@ -1,0 +1,207 @@
+"""Products as rows: recording what was made or found, and what is expected where that differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.archive import now
+from mvmdb.catalog.layers import chunks
+from mvmdb.recipes import Recipe
+from mvmdb.records import (
+    Canvas,
+    ExpectedLayer,
+    Member,
+    MemberInput,
+    ObservedProduct,
+    ProductRecord,
+    ProductState,
+    Reason,
+)
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import upsert
+
+
+def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) -> int:
+    """The number of expected layers, of these sky cells or of all."""
+    query = sa.select(sa.func.count()).select_from(t.layer)
+    return int(connection.scalar(query if cells is None else query.where(t.layer.c.skycell_id.in_(cells))) or 0)
+
+
+def load_candidates(
+    connection: sa.Connection, cells: Sequence[int] | None, *, everything: bool = False
+) -> tuple[list[ExpectedLayer], list[ObservedProduct]]:
+    """Expected layers and observed products of every layer whose digests say that it may be stale.
+
+    Comparing digests is one indexed join; members are loaded only where it finds a difference. With `everything`,
+    fresh layers are loaded too.
+    """
+    layer, product = t.layer.c, t.product.c
+    query = sa.select(layer.id, product.id).select_from(
+        t.layer.outerjoin(t.product, product.layer == layer.name).join(t.skycell)
+    )
+    if not everything:
+        query = query.where(
+            sa.or_(
+                product.id.is_(None),
+                product.recipe_digest != layer.recipe_digest,
+                product.state != ProductState.INTACT,
+                layer.failure.is_not(None),
+            )
+        )
+    if cells is not None:
+        query = query.where(t.skycell.c.id.in_(cells))
+    pairs = connection.execute(query).all()
+    orphans = sa.select(product.id).select_from(t.product.outerjoin(t.layer, layer.name == product.layer))
+    orphans = orphans.where(layer.id.is_(None))
+    if cells is not None:
+        orphans = orphans.where(product.skycell.in_(sa.select(t.skycell.c.name).where(t.skycell.c.id.in_(cells))))
+    products = [id_ for _, id_ in pairs if id_ is not None] + list(connection.scalars(orphans))
+    return _load_expected(connection, [id_ for id_, _ in pairs]), _load_observed(connection, products)
+
+
+def _load_expected(connection: sa.Connection, ids: Iterable[int]) -> list[ExpectedLayer]:
+    cell = t.skycell.c
+    e, m = t.exposure.c, t.layer_member.c
+    layers = []
+    for part in chunks(ids):
+        members: dict[int, list[Member]] = {id_: [] for id_ in part}
+        query = sa.select(m.layer_id, e.ipppssoo, e.pixels, e.wcs_digest, m.sky_group)
+        query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(part)).order_by(e.ipppssoo)
+        for id_, *values in connection.execute(query):
+            members[id_].append(Member(*values))
+        rows = connection.execute(
+            sa.select(t.layer, cell.name.label("skycell"), cell.x_min, cell.x_max, cell.y_min, cell.y_max)
+            .select_from(t.layer.join(t.skycell))
+            .where(t.layer.c.id.in_(part))
+            .order_by(t.layer.c.name)
+        )
+        layers += [
+            ExpectedLayer(
+                name=row.name,
+                skycell=row.skycell,
+                kind=row.kind,
+                members=tuple(members[row.id]),
+                canvas=Canvas(row.x_min, row.x_max, row.y_min, row.y_max),
+                recipe=Recipe(**json.loads(row.recipe)),
+                recipe_digest=row.recipe_digest,
+                failure=row.failure or "",
+            )
+            for row in rows
+        ]
+    return layers
+
+
+def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[ObservedProduct]:
+    m = t.product_member.c
+    products = []
+    for part in chunks(ids):
+        members: dict[int, list[Member]] = {id_: [] for id_ in part}
+        query = sa.select(m.product_id, m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group)
+        for id_, *values in connection.execute(query.where(m.product_id.in_(part)).order_by(m.ipppssoo)):
+            members[id_].append(Member(*values))
+        for row in connection.execute(sa.select(t.product).where(t.product.c.id.in_(part)).order_by(t.product.c.layer)):
+            products.append(
+                ObservedProduct(
+                    name=row.layer,
+                    skycell=row.skycell,
+                    filename=row.filename,
+                    members=tuple(members[row.id]),
+                    canvas=Canvas(row.x_min, row.x_max, row.y_min, row.y_max),
+                    recipe=row.recipe,
+                    recipe_digest=row.recipe_digest,
+                    state=ProductState(row.state),
+                )
+            )
+    return products
+
+
+def load_member_inputs(connection: sa.Connection, layer: str) -> list[MemberInput]:
+    """The members of a layer as a job needs them, without kept skies, sorted by identity."""
+    e, m = t.exposure.c, t.layer_member.c
+    query = (
+        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.wcs_digest, m.sky_group)
+        .select_from(t.layer_member.join(t.exposure).join(t.layer))
+        .where(t.layer.c.name == layer)
+        .order_by(e.ipppssoo)
+    )
+    return [MemberInput(*row) for row in connection.execute(query)]
+
+
+def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:
+    """The sky of each member of a layer's product, by (ipppssoo, pixels)."""
+    m = t.product_member.c
+    query = sa.select(m.ipppssoo, m.pixels, m.sky).select_from(t.product_member.join(t.product))
+    rows = connection.execute(query.where(t.product.c.layer == layer))
+    return {(name, pixels): sky for name, pixels, sky in rows}
+
+
+def record_product(
+    connection: sa.Connection,
+    record: ProductRecord,
+    *,
+    action: str | None,
+    reasons: Sequence[Reason] = (),
+    seconds: float | None = None,
+) -> None:
+    """Record a product that was made (or, with `action` None, found), and learn its members' pixel digests.
+
+    Learning a digest makes nothing stale: it is noted only where the identity of the pixels is the same.
+    """
+    row: dict[str, Any] = {
+        "layer": record.layer,
+        "skycell": record.skycell,
+        "filename": record.path.rsplit("/", 1)[-1],
+        "size": record.size,
+        "mtime_ns": record.mtime_ns,
+        "data_digest": record.data_digest,
+        "x_min": record.canvas.x_min,
+        "x_max": record.canvas.x_max,
+        "y_min": record.canvas.y_min,
+        "y_max": record.canvas.y_max,
+        "n_members": len(record.members),
+        "recipe": record.recipe,
+        "recipe_digest": record.recipe_digest,
+        "state": ProductState.INTACT.value,
+        "last_action": action,
+        "last_reasons": json.dumps([[str(r.code), r.exposure, r.detail] for r in reasons]),
+        "made_at": now(),
+        "seconds": seconds,
+    }
+    upsert(connection, t.product, ("layer",), [row])
+    id_ = connection.scalar(sa.select(t.product.c.id).where(t.product.c.layer == record.layer))
+    connection.execute(sa.delete(t.product_member).where(t.product_member.c.product_id == id_))
+    names = ("ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky")
+    rows = [{"product_id": id_} | {name: getattr(member, name) for name in names} for member in record.members]
+    connection.execute(sa.insert(t.product_member), rows)
+    learn = (
+        sa.update(t.exposure)
+        .where(
+            t.exposure.c.ipppssoo == sa.bindparam("name"),
+            t.exposure.c.pixels == sa.bindparam("identity"),
+            t.exposure.c.pixel_digest.is_(None),
+        )
+        .values(pixel_digest=sa.bindparam("digest"))
+    )
+    connection.execute(
+        learn, [{"name": m.ipppssoo, "identity": m.pixels, "digest": m.pixel_digest} for m in record.members]
+    )
+    clear_failure(connection, record.layer)
+
+
+def record_failure(connection: sa.Connection, layer: str, message: str) -> None:
+    """Note why a layer's last attempt failed."""
+    connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=message))
+
+
+def clear_failure(connection: sa.Connection, layer: str) -> None:
+    """Forget a layer's last failure."""
+    connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=None))
+
+
+def forget_product(connection: sa.Connection, layer: str) -> None:
+    """Remove the record of a product, and of its members."""
+    connection.execute(sa.delete(t.product).where(t.product.c.layer == layer))

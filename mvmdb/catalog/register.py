@@ -1,0 +1,241 @@
+"""Writing exposures that were read from files into the catalog: one active dataset an exposure, and what follows.
+
+Which dataset is active is decided in exposures.choose; which sky cells it overlaps in sky.membership.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.archive import now
+from mvmdb.catalog.layers import chunks, refresh_layers
+from mvmdb.catalog.memberships import cells_of, replace_memberships
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.records import Dataset, Exposure, Policy
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import upsert
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDataset:
+    """A file's headers as read, and the digest of its pixels where they had to be compared (a known file changed)."""
+
+    dataset: Dataset
+    pixel_digest: str | None = None
+
+
+@dataclass(slots=True)
+class Registered:
+    """What a registration did. `passive` maps paths that are not active to the path preferred to them."""
+
+    memberships: int = 0
+    ineligible: int = 0
+    layers: int = 0
+    passive: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """How files are read when an exposure's active dataset is one that is not at hand."""
+
+    headers: Callable[[str], Dataset]
+    pixels: Callable[[str], str]
+
+
+def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Policy, readers: Readers) -> Registered:
+    """Write these files, choose each exposure's active dataset, and expect the layers of every sky cell concerned.
+
+    All in the caller's transaction.
+    """
+    done = Registered()
+    incoming = {item.dataset.path: item for item in files}
+    names = {item.dataset.exposure.ipppssoo for item in files} | _displaced(connection, incoming)
+    known = _load_exposures(connection, names)
+    candidates = _load_candidates(connection, names)
+    for own in candidates.values():
+        for path in own.keys() & incoming.keys():
+            del own[path]
+    for item in files:
+        candidates.setdefault(item.dataset.exposure.ipppssoo, {})[item.dataset.path] = _candidate(item.dataset)
+    rows = []
+    for name in sorted(names):
+        before = known.get(name)
+        chosen = _choose(name, candidates[name], incoming, before, readers)
+        if chosen is None:
+            continue
+        done.passive.update({path: chosen.dataset.path for path in candidates[name] if path != chosen.dataset.path})
+        if chosen.dataset.path in incoming or before is None or before.path != chosen.dataset.path:
+            rows.append(_exposure_row(chosen, before, readers))
+    upsert(connection, t.exposure, ("ipppssoo",), rows)
+    ids = {name: row.id for name, row in _load_exposures(connection, names).items()}
+    _write_datasets(connection, files, ids, candidates)
+    touched = cells_of(connection, list(ids.values()))
+    regions = {
+        ids[row["ipppssoo"]]: row["s_region"]
+        for row in rows
+        if row["ipppssoo"] not in known or known[row["ipppssoo"]].s_region != row["s_region"]
+    }
+    moved, done.memberships = replace_memberships(connection, regions, policy.rule)
+    done.ineligible = sum(not row["eligible"] for row in rows)
+    done.layers = refresh_layers(connection, touched | moved, policy)
+    return done
+
+
+def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -> set[str]:
+    """Exposures whose file now holds another exposure."""
+    displaced = set()
+    for part in chunks(incoming):
+        query = sa.select(t.dataset.c.path, t.exposure.c.ipppssoo).select_from(t.dataset.join(t.exposure))
+        for path, name in connection.execute(query.where(t.dataset.c.path.in_(part))):
+            if incoming[path].dataset.exposure.ipppssoo != name:
+                displaced.add(name)
+    return displaced
+
+
+def _choose(
+    name: str, own: dict[str, Candidate], incoming: Mapping[str, ReadDataset], before: Any, readers: Readers
+) -> ReadDataset | None:
+    """The active dataset of an exposure; None when it stays as it is. Datasets that cannot be read any more drop out."""
+    while own:
+        path = choose_active(list(own.values())).path
+        if path in incoming:
+            return incoming[path]
+        try:
+            return ReadDataset(readers.headers(path))
+        except ExposureError as error:
+            log.warning("%s: passed over %s: %s", name, path, error)
+            del own[path]
+    log.warning("%s: no file of it is left; it keeps the values it had, from %s", name, before.path)
+    return None
+
+
+def _load_exposures(connection: sa.Connection, names: Iterable[str]) -> dict[str, Any]:
+    found = {}
+    for part in chunks(names):
+        for row in connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(part))):
+            found[row.ipppssoo] = row
+    return found
+
+
+def _load_candidates(connection: sa.Connection, names: Iterable[str]) -> dict[str, dict[str, Candidate]]:
+    d = t.dataset.c
+    found: dict[str, dict[str, Candidate]] = {}
+    for part in chunks(names):
+        query = sa.select(t.exposure.c.ipppssoo, d.kind, d.wcs_rank, d.processed, d.mtime_ns, d.path)
+        query = query.select_from(t.dataset.join(t.exposure)).where(t.exposure.c.ipppssoo.in_(part))
+        for name, *values in connection.execute(query):
+            candidate = Candidate(*values)
+            found.setdefault(name, {})[candidate.path] = candidate
+    return found
+
+
+def _candidate(dataset: Dataset) -> Candidate:
+    exposure = dataset.exposure
+    return Candidate(exposure.kind, exposure.wcs_rank, exposure.processed, dataset.mtime_ns, dataset.path)
+
+
+def _exposure_row(item: ReadDataset, before: Any, readers: Readers) -> dict[str, Any]:
+    dataset, exposure = item.dataset, item.dataset.exposure
+    pixels, digest = _settle_pixels(item, before, readers)
+    time = now()
+    return _values(exposure) | {
+        "pixels": pixels,
+        "pixel_digest": digest,
+        "filename": Path(dataset.path).name,
+        "path": dataset.path,
+        "withdrawn_at": None,
+        "withdrawn_why": None,
+        "registered_at": time if before is None else before.registered_at,
+        "changed_at": time,
+    }
+
+
+def _settle_pixels(item: ReadDataset, before: Any, readers: Readers) -> tuple[str, str | None]:
+    """(identity, digest or None) of the pixels: the identity stays as it is while the SCI and DQ bytes do.
+
+    Where the digest of the pixels that went before is known, the file is read to compare; where it is not, nothing was
+    made of them, and the token of the headers does.
+    """
+    token = item.dataset.exposure.pixels
+    if before is None:
+        return token, item.pixel_digest
+    if before.pixel_digest is None:
+        return token, item.pixel_digest
+    digest = item.pixel_digest or readers.pixels(item.dataset.path)
+    return (before.pixels if digest == before.pixel_digest else digest), digest
+
+
+def _values(exposure: Exposure) -> dict[str, Any]:
+    same = (
+        "ipppssoo", "rootname", "kind", "instrument", "detector", "filters", "filter", "proposal_id", "program",
+        "visit", "target", "exptime", "expstart", "expend", "ra", "dec", "s_region", "n_chips", "wcsname",
+        "distortion", "fit", "astrometric_catalog", "wcs_digest", "eligible",
+    )  # fmt: skip
+    return {name: getattr(exposure, name) for name in same} | {
+        "ineligible_rule": "; ".join(refusal.rule for refusal in exposure.refusals),
+        "ineligible_reason": "; ".join(refusal.found for refusal in exposure.refusals),
+        "warnings": "; ".join(exposure.warnings),
+    }
+
+
+def _write_datasets(
+    connection: sa.Connection,
+    files: Sequence[ReadDataset],
+    ids: Mapping[str, int],
+    candidates: Mapping[str, Mapping[str, Candidate]],
+) -> None:
+    rows = [
+        {
+            "exposure_id": ids[item.dataset.exposure.ipppssoo],
+            "path": item.dataset.path,
+            "filename": Path(item.dataset.path).name,
+            "kind": item.dataset.exposure.kind,
+            "wcs_rank": item.dataset.exposure.wcs_rank,
+            "processed": item.dataset.exposure.processed,
+            "size": item.dataset.size,
+            "mtime_ns": item.dataset.mtime_ns,
+            "active": False,
+        }
+        for item in files
+    ]
+    upsert(connection, t.dataset, ("path",), rows)
+    for part in chunks(ids.values()):
+        own = t.dataset.c.exposure_id.in_(part)
+        active = sa.select(t.exposure.c.path).where(t.exposure.c.id == t.dataset.c.exposure_id).scalar_subquery()
+        connection.execute(sa.update(t.dataset).where(own).values(active=t.dataset.c.path == active))
+        recorded = connection.scalars(sa.select(t.dataset.c.path).where(own)).all()
+        kept = {path for own_ in candidates.values() for path in own_}
+        for lost in chunks(set(recorded) - kept):
+            connection.execute(sa.delete(t.dataset).where(t.dataset.c.path.in_(lost)))
+
+
+def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, found: str, policy: Policy) -> None:
+    """Make a catalogued exposure ineligible for something that only its pixels showed."""
+    change = {"eligible": False, "ineligible_rule": rule, "ineligible_reason": found, "changed_at": now()}
+    connection.execute(sa.update(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo).values(**change))
+    _refresh_of(connection, [ipppssoo], policy)
+
+
+def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: Policy) -> None:
+    """Record that exposures (ipppssoo) left the archive; their layers are expected without them.
+
+    A file of theirs that is new or changed brings them back when it is ingested.
+    """
+    for part in chunks(names):
+        change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(part), t.exposure.c.withdrawn_at.is_(None))
+        connection.execute(change.values(withdrawn_at=now(), withdrawn_why=why))
+    _refresh_of(connection, names, policy)
+
+
+def _refresh_of(connection: sa.Connection, names: Sequence[str], policy: Policy) -> None:
+    ids = [row.id for row in _load_exposures(connection, names).values()]
+    refresh_layers(connection, cells_of(connection, ids), policy)

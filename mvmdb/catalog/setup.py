@@ -1,0 +1,29 @@
+"""Making a catalog and changing its configuration: what `mvmdb init` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mvmdb.catalog.archive import open_catalog, read_policy, set_products_folder, write_settings
+from mvmdb.catalog.memberships import recompute_memberships
+from mvmdb.records import Rule
+from mvmdb.schema import open_engine, upgrade_schema
+from mvmdb.schema.engine import clear_errors
+
+
+def initialise(address: str, *, rule: Rule | None, products: Path | None, upgrade: bool = False) -> None:
+    """Make a catalog, or change the configuration of one that is there; `upgrade` brings its schema up to date.
+
+    A change of `rule` recomputes every membership in the same transaction.
+    """
+    if upgrade:
+        engine = open_engine(address)
+        with clear_errors(address), engine.begin() as connection:
+            upgrade_schema(connection)
+        engine.dispose()
+    with open_catalog(address, create=True) as engine, engine.begin() as connection:
+        if products is not None:
+            set_products_folder(connection, products)
+        if rule is not None and rule != read_policy(connection).rule:
+            write_settings(connection, {"rule": rule})
+            recompute_memberships(connection, read_policy(connection))

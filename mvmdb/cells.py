@@ -1,0 +1,102 @@
+"""Sky cells by name, of files, or at a position, with their members: what `mvmdb cells` lists."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.memberships import match_regions
+from mvmdb.errors import NameFormatError, UsageError
+from mvmdb.exposures.find import find_exposures
+from mvmdb.exposures.read import read_exposure
+from mvmdb.names import CellId, parse_cell_name
+from mvmdb.records import Rule
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import database_url
+from mvmdb.sky.position import find_cells_at
+from mvmdb.sky.tessellation import cell_centers
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCell:
+    """One sky cell: its centre in degrees, and its members by file name."""
+
+    id: CellId
+    ra: float
+    dec: float
+    members: tuple[str, ...]
+
+
+def list_cells(
+    names: Sequence[str], *, at: tuple[float, float] | None, radius: float, rule: Rule, address: str
+) -> list[ListedCell]:
+    """The sky cells named, those that the files named overlap, and those at a position, sorted, each once.
+
+    Members of a cell are the files given that overlap it, and for cells asked for by name or position the eligible
+    exposures of the catalog at `address`, where there is one. `at` is (ra, dec), `radius` in degrees.
+    Raises UsageError when nothing was asked for, NameFormatError or InputError for a name that is neither cell nor file.
+    """
+    if not names and at is None:
+        raise UsageError("nothing to list; give sky cells, exposure files, or --at RA DEC")
+    asked, files = _sort_names(names)
+    if at is not None:
+        asked += find_cells_at(at[0], at[1], radius)
+    members = _members_of_files(files, rule)
+    for cell, filenames in _members_in_catalog(address, asked).items():
+        members[cell] |= filenames
+    cells = sorted(set(asked) | set(members))
+    if not cells:
+        return []
+    ra, dec = cell_centers(cells)
+    return [
+        ListedCell(cell, float(ra_), float(dec_), tuple(sorted(members.get(cell, ()))))
+        for cell, ra_, dec_ in zip(cells, ra, dec, strict=True)
+    ]
+
+
+def _sort_names(names: Sequence[str]) -> tuple[list[CellId], list[str]]:
+    cells, files = [], []
+    for name in names:
+        if name.startswith("@") or Path(name).exists():
+            files.append(name)
+            continue
+        try:
+            cells.append(parse_cell_name(name))
+        except NameFormatError as error:
+            raise UsageError(f"{error}, and there is no such file") from error
+    return cells, files
+
+
+def _members_of_files(files: Sequence[str], rule: Rule) -> defaultdict[CellId, set[str]]:
+    members: defaultdict[CellId, set[str]] = defaultdict(set)
+    paths = find_exposures(files).paths if files else ()
+    exposures = [read_exposure(path).exposure for path in paths]
+    found = match_regions([exposure.s_region for exposure in exposures], rule)
+    for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
+        members[CellId.from_index(cell)].add(Path(paths[index]).name)
+    return members
+
+
+def _members_in_catalog(address: str, cells: Sequence[CellId]) -> dict[CellId, set[str]]:
+    url = database_url(address)
+    if not cells or (url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()):
+        return {}
+    query = (
+        sa.select(t.membership.c.skycell_id, t.exposure.c.filename)
+        .select_from(t.membership.join(t.exposure))
+        .where(
+            t.membership.c.skycell_id.in_([cell.index for cell in cells]),
+            t.exposure.c.eligible,
+            t.exposure.c.withdrawn_at.is_(None),
+        )
+    )
+    members: dict[CellId, set[str]] = defaultdict(set)
+    with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
+        for cell, filename in connection.execute(query):
+            members[CellId.from_index(cell)].add(filename)
+    return members

@@ -1,0 +1,88 @@
+"""The command `mvmdb`: gathers the commands, and turns errors that a user can cause into one line and exit code 2."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+
+from mvmdb import __version__
+from mvmdb.console import archive, mosaics
+from mvmdb.console.options import Session
+from mvmdb.errors import MvmdbError
+
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="mvmdb")
+@click.option(
+    "--db", default="mvm.db", envvar="MVMDB_DB", show_envvar=True, show_default=True, metavar="DB",
+    help="The catalog: a path, or an SQLAlchemy URL.",
+)  # fmt: skip
+@click.option("-v", "--verbose", is_flag=True, help="Log what is done on standard error.")
+@click.pass_context
+def commands(context: click.Context, db: str, verbose: bool) -> None:
+    """Which Hubble multi-visit mosaics are out of date, why, and how to bring them up to date.
+
+    Exit codes: 0 done; 1 done, and something wants attention; 2 could not run.
+    """
+    level = logging.INFO if verbose else logging.ERROR
+    logging.basicConfig(level=level, format="mvmdb: %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    context.obj = Session(db)
+
+
+@commands.command()
+@click.argument("folder", metavar="[DIR]", default="mvmdb-demo", type=click.Path(file_okay=False))
+def demo(folder: str) -> None:
+    """Simulate a small archive in DIR (default: mvmdb-demo) and run two nights on it.
+
+    Example: mvmdb demo /tmp/mvmdb-demo
+    """
+    from pathlib import Path
+
+    from mvmdb.demo.run import run_demo
+
+    sys.exit(run_demo(Path(folder), click.echo))
+
+
+for command in (
+    archive.init, archive.ingest, archive.withdraw, archive.cells, archive.query, mosaics.status, mosaics.explain,
+    mosaics.poller, mosaics.reconcile, mosaics.nightly, mosaics.process,
+):  # fmt: skip
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; what a user can cause becomes one line on standard error and exit code 2."""
+    try:
+        code = commands(standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        code = ending.exit_code
+    except click.Abort:
+        code = _refuse("stopped; what was finished is recorded, and the next run goes on from there", INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        code = COULD_NOT_RUN
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "mvmdb"
+        code = _refuse(f"{error.format_message()} See `{where} --help`.", COULD_NOT_RUN)
+    except (MvmdbError, click.ClickException) as error:
+        code = _refuse(error.format_message() if isinstance(error, click.ClickException) else str(error), COULD_NOT_RUN)
+    except BrokenPipeError:  # the reader of our output has had enough, as `| head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _refuse(message: str, code: int) -> int:
+    click.echo(f"mvmdb: {' '.join(message.split())}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The functions of drizzlepac's MVM code that other programs call, under the same names and with the same returns."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from mvmdb.catalog.memberships import match_regions
+from mvmdb.errors import ExposureError, MvmdbError, NothingViableError, UsageError
+from mvmdb.exposures.eligibility import apply_switches
+from mvmdb.exposures.read import read_exposure
+from mvmdb.names import CellId, format_cell_name, parse_cell_name
+from mvmdb.poller import PollerRow, read_poller, write_poller
+from mvmdb.reconcile.standalone import process_poller
+from mvmdb.records import Dataset, Policy
+from mvmdb.sky.tessellation import cell_corners, cell_wcs
+
+log = logging.getLogger(__name__)
+
+DONE = 0
+KEYWORD_PROBLEM = 15
+ONLY_SMALL = 55
+NOTHING_VIABLE = 65
+
+
+@dataclass(frozen=True, slots=True)
+class SkyCell:
+    """A sky cell as drizzlepac's callers know it.
+
+    `wcs` is the fine-scale WCS; `corners` the (5, 2) closed outline, ra and dec in degrees; `members` the file names
+    of the exposures that overlap it.
+    """
+
+    sky_cell_id: str
+    wcs: WCS
+    corners: NDArray[np.float64]
+    members: tuple[str, ...]
+
+
+def get_sky_cells(visit_input: str | Sequence[str], input_path: str | None = None) -> dict[str, SkyCell]:
+    """The sky cells that exposures overlap, by name.
+
+    `visit_input` is a poller file (basic or full) or a sequence of exposure file names, which `input_path`, where it
+    is given, is the folder of. Raises InputError when a file is missing or cannot be read.
+    """
+    names = _list_files(visit_input)
+    paths = [Path(input_path, name) if input_path else Path(name) for name in names]
+    datasets = [read_exposure(path) for path in paths]
+    found = match_regions([dataset.exposure.s_region for dataset in datasets], "overlap")
+    members: dict[CellId, list[str]] = {}
+    for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
+        members.setdefault(CellId.from_index(cell), []).append(names[index])
+    return {format_cell_name(cell): _sky_cell(cell, members[cell]) for cell in sorted(members)}
+
+
+def _sky_cell(cell: CellId, members: Sequence[str]) -> SkyCell:
+    corners = cell_corners(cell)
+    return SkyCell(format_cell_name(cell), cell_wcs(cell), np.vstack([corners, corners[:1]]), tuple(members))
+
+
+def _list_files(visit_input: str | Sequence[str]) -> list[str]:
+    if isinstance(visit_input, str):
+        return list(read_poller(visit_input).filenames)
+    return list(visit_input)
+
+
+def generate_poller_file(
+    input_list: str | Sequence[str],
+    poller_file_type: str = "mvm",
+    output_poller_filename: str = "poller_file.out",
+    skycell_name: str | None = None,
+) -> None:
+    """Write a full MVM poller file, every row NEW, for one sky cell.
+
+    `input_list` names a text file with one exposure file a line, or is a sequence of file names. Only the type `mvm`
+    is known here. Raises UsageError for another type or a missing `skycell_name`, InputError for a file that cannot
+    be used.
+    """
+    if poller_file_type != "mvm":
+        raise UsageError(f"poller_file_type is {poller_file_type!r}; expected 'mvm': other pollers are drizzlepac's")
+    if skycell_name is None:
+        raise UsageError("skycell_name is missing; expected the sky cell of the poller, like skycell-p0726x10y04")
+    cell = format_cell_name(parse_cell_name(skycell_name))
+    datasets = [read_exposure(Path(name)) for name in _list_files(input_list)]
+    write_poller(output_poller_filename, [_poller_row(dataset, cell) for dataset in datasets])
+
+
+def _poller_row(dataset: Dataset, skycell: str) -> PollerRow:
+    e = dataset.exposure
+    return PollerRow(
+        filename=Path(dataset.path).name,
+        proposal_id=e.proposal_id,
+        program_id=e.program,
+        obset_id=e.visit,
+        exptime=e.exptime,
+        filters=e.filters,
+        detector=e.detector.upper(),
+        skycell=skycell,
+        flag="NEW",
+        pathname=dataset.path,
+    )
+
+
+def run_mvm_processing(input_filename: str, output: str | None = None, jobs: int | None = None) -> int:
+    """Make the mosaics of one poller file and return drizzlepac's code for how it went.
+
+    0 done; 15 an exposure's keywords cannot be used; 55 nothing but ACS/HRC and SBC data, which MVM_INCLUDE_SMALL leaves
+    out; 65 nothing viable. The products go to `<output>/<skycell>/` (default: the current folder). Raises InputError
+    for a poller file that cannot be read, MvmdbError when a layer could not be made.
+    """
+    try:
+        report = process_poller(
+            Path(input_filename), Path(output or "."), apply_switches(Policy(), os.environ), jobs=jobs
+        )
+    except NothingViableError as error:
+        log.error("%s", error)
+        return ONLY_SMALL if error.only_small else NOTHING_VIABLE
+    except ExposureError as error:
+        log.error("%s", error)
+        return KEYWORD_PROBLEM
+    failures = [f"{outcome.layer}: {outcome.error}" for outcome in report.layers if outcome.error]
+    if failures:
+        raise MvmdbError("; ".join(failures))
+    return DONE
+
+
+__all__ = ["SkyCell", "generate_poller_file", "get_sky_cells", "run_mvm_processing"]

@@ -1,0 +1,1 @@
+"""The commands of the command line, in rooms by what they serve; cli.py gathers them."""

@@ -1,0 +1,118 @@
+"""What commands share: the catalog's address, JSON output, progress bars, and the errors that end a command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import sqlalchemy as sa
+
+from mvmdb.errors import UsageError
+from mvmdb.exposures.find import Found
+from mvmdb.records import Policy
+
+ATTENTION = 1
+"""Exit code of a command that did its work and found something that wants attention."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What `mvmdb --db DB` was started with."""
+
+    address: str
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Report one JSON object on standard output.")
+jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
+output = click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder of products."
+)
+cells = click.option("--skycell", "cells", multiple=True, metavar="NAME", help="Only this sky cell (may be repeated).")
+mark = click.option(
+    "--mark",
+    type=click.Choice(["layer", "exposure"]),
+    default="layer",
+    show_default=True,
+    help="Mark NEW every row of a stale layer, or just the exposures that its mosaic does not hold yet.",
+)
+
+
+def emit_json(value: object) -> None:
+    """Print one JSON value on standard output."""
+    click.echo(json.dumps(value, indent=1))
+
+
+def finish(attention: bool) -> None:
+    """End the command: exit code 1 where something wants attention."""
+    if attention:
+        sys.exit(ATTENTION)
+
+
+@contextmanager
+def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[sa.Engine, Policy]]:
+    """The catalog and its policy, which follows the environment."""
+    from mvmdb.catalog.archive import follow_environment, open_catalog
+
+    with open_catalog(session.address, create=create) as engine:
+        with engine.begin() as connection:
+            policy = follow_environment(connection)
+        yield engine, policy
+
+
+def chosen_cells(engine: sa.Engine, names: Sequence[str]) -> list[int] | None:
+    """The keys of the sky cells named, None when none is."""
+    from mvmdb.catalog.archive import resolve_cells
+
+    if not names:
+        return None
+    with engine.begin() as connection:
+        return resolve_cells(connection, list(names))
+
+
+def chosen_products(engine: sa.Engine, given: Path | None) -> Path:
+    """The folder of products, which is recorded when it is given."""
+    from mvmdb.catalog.archive import products_folder
+
+    with engine.begin() as connection:
+        return products_folder(connection, given)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """The lock of a folder that is about to be written to."""
+    from mvmdb.reconcile.lock import claim_folder
+
+    with claim_folder(folder):
+        yield
+
+
+def find_files(paths: Sequence[str]) -> Found:
+    """The exposures that these paths stand for; raises UsageError when there are none."""
+    from mvmdb.exposures.find import find_exposures
+
+    found = find_exposures(paths)
+    for folder in found.unreadable_folders:
+        click.echo(f"mvmdb: cannot read the folder {folder}; its exposures are not seen", err=True)
+    if not found.paths:
+        raise UsageError(
+            f"no exposures in {', '.join(paths)}; expected files named *_flt.fits or *_flc.fits: check the path"
+        )
+    return found
+
+
+@contextmanager
+def bar(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error where that is a terminal, and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda steps: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr) as progress:
+        yield progress.update

@@ -1,0 +1,136 @@
+"""Words and plain values of reports: what is printed, and the JSON of interfaces.md."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mvmdb.catalog.ingest import IngestReport
+from mvmdb.reconcile.planning import Outlook
+from mvmdb.reconcile.run import ReconcileReport
+from mvmdb.records import PlannedLayer, Reason
+
+_COUNTS = ("found", "new", "changed", "unchanged", "ineligible", "quarantined", "memberships", "seconds")
+
+
+def ingest_json(report: IngestReport) -> dict[str, Any]:
+    """The JSON object of `ingest`; `passive` maps files that are not used to the ones preferred to them."""
+    values = {name: getattr(report, name) for name in _COUNTS}
+    return values | {"problems": [asdict(problem) for problem in report.problems], "passive": report.passive}
+
+
+def ingest_words(report: IngestReport) -> list[str]:
+    """Lines for people: the counts, each copy that is not used, each file that was quarantined."""
+    lines = [
+        f"{report.found} files: {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
+        f"{report.quarantined} quarantined; {report.ineligible} ineligible; {report.memberships} memberships written"
+    ]
+    lines += [f"not used: {path} (the exposure's better file is {active})" for path, active in report.passive.items()]
+    lines += [f"quarantined: {problem.path}: {problem.reason}" for problem in report.problems]
+    return lines
+
+
+def plan_json(outlook: Outlook) -> dict[str, Any]:
+    """The JSON object of `status`; orphans are listed too, with the action `remove`."""
+    return {
+        "layers": outlook.layers,
+        "fresh": outlook.plan.fresh,
+        "stale": outlook.stale,
+        "orphaned": outlook.orphaned,
+        "stale_layers": [
+            {
+                "layer": line.name,
+                "skycell": line.skycell,
+                "action": str(line.action),
+                "reasons": [
+                    {"code": str(reason.code), "exposure": reason.exposure, "detail": reason.detail}
+                    for reason in line.reasons
+                ],
+            }
+            for line in outlook.plan.layers
+        ],
+    }
+
+
+def plan_words(outlook: Outlook) -> list[str]:
+    """One line a stale layer: what will be done, and why; then the sum."""
+    lines = [plan_line(line) for line in outlook.plan.layers]
+    lines.append(
+        f"{outlook.layers} layers: {outlook.plan.fresh} fresh, {outlook.stale} stale, {outlook.orphaned} orphaned"
+    )
+    return lines
+
+
+def plan_line(line: PlannedLayer) -> str:
+    """One layer of a plan in one line: `<layer>: <action>: <reasons>`."""
+    return f"{line.name}: {line.action}: {reasons_words(line.reasons)}"
+
+
+def reasons_words(reasons: Iterable[Reason]) -> str:
+    """Reasons by code: the exposures concerned, up to three by name, or the detail."""
+    by_code: dict[str, list[Reason]] = {}
+    for reason in reasons:
+        by_code.setdefault(str(reason.code), []).append(reason)
+    parts = []
+    for code, group in by_code.items():
+        names = [reason.exposure for reason in group if reason.exposure]
+        if len(names) > 3:
+            parts.append(f"{code} ({len(names)} exposures: {names[0]} to {names[-1]})")
+        elif names:
+            parts.append(f"{code} ({', '.join(names)})")
+        else:
+            parts.append(f"{code} ({group[0].detail})" if group[0].detail else code)
+    return "; ".join(parts) or "asked for"
+
+
+def stored_reasons(text: str | None) -> list[Reason]:
+    """Reasons as the catalog keeps them."""
+    from mvmdb.records import ReasonCode
+
+    return [Reason(ReasonCode(code), exposure, detail) for code, exposure, detail in json.loads(text or "[]")]
+
+
+def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
+    """The JSON object of `reconcile` and `process`; `refused` maps exposures found unusable to the reason."""
+    counts = ("drizzled", "added", "recanvased", "removed", "failed", "seconds")
+    layers = [
+        {
+            "layer": done.layer,
+            "action": str(done.action),
+            "product": done.product,
+            "seconds": done.seconds,
+            "error": done.error or None,
+        }
+        for done in report.layers
+    ]
+    return {name: getattr(report, name) for name in counts} | {"layers": layers, "refused": report.refused}
+
+
+def reconcile_words(report: ReconcileReport) -> list[str]:
+    """Lines for people: what was done for each layer, failures with their cause, then the sum."""
+    lines = []
+    for done in sorted(report.layers, key=lambda done: done.layer):
+        lines.append(
+            f"{done.layer}: failed: {done.error}" if done.error else f"{done.layer}: {done.action}, {done.seconds:.1f} s"
+        )
+    lines += [f"left out: {name}: {why}" for name, why in sorted(report.refused.items())]
+    lines.append(
+        f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
+        f"{report.removed} removed, {report.failed} failed"
+    )
+    return lines
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as a table for a terminal."""
+    from tabulate import tabulate
+
+    return str(tabulate([list(row) for row in rows], headers=list(names), disable_numparse=False))
+
+
+def tally(values: Iterable[str]) -> str:
+    """`F125W (8), F140W (4)`: distinct values with their counts, sorted."""
+    return ", ".join(f"{value} ({count})" for value, count in sorted(Counter(values).items()))

@@ -1,0 +1,133 @@
+"""The demonstration: two simulated nights through the same nightly run that an archive uses, told in plain words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.archive import open_catalog, read_policy
+from mvmdb.demo.measure import measure_stars
+from mvmdb.demo.simulate import NIGHTS, Shot, simulate_night, stars
+from mvmdb.errors import UsageError
+from mvmdb.nightly import NightReport, run_night
+from mvmdb.reconcile.planning import Outlook
+from mvmdb.reconcile.run import Options
+from mvmdb.records import Action, PlannedLayer, ReasonCode
+from mvmdb.schema import tables as t
+
+Report = Callable[[str], None]
+
+_DOING = {
+    Action.DRIZZLE: "drizzle every member",
+    Action.ADD: "add the new members to the mosaic that is there",
+    Action.RECANVAS: "pad the mosaic that is there, without drizzling",
+    Action.REMOVE: "remove the mosaic",
+}
+
+
+def run_demo(folder: Path, report: Report, *, jobs: int | None = None) -> int:
+    """Simulate a small archive in `folder` and run two nights on it; `report` is called with each line of the story.
+
+    Returns the exit code: 0, or 1 when a layer failed. Afterwards the folder holds `inbox`, `products` and the catalog
+    `mvm.db`. Raises UsageError when the folder is there and not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is there and not empty; the demo wants a new or empty folder: name another one")
+    folder.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    with open_catalog(str(folder / "mvm.db"), create=True) as engine:
+        for night in sorted(NIGHTS):
+            failed += _run_one(engine, folder, night, report, jobs)
+    _tell_truth(folder / "products", report)
+    _tell_more(folder, report)
+    return 1 if failed else 0
+
+
+def _run_one(engine: sa.Engine, folder: Path, night: int, report: Report, jobs: int | None) -> int:
+    """One night: simulate, run, tell. Returns how many layers failed."""
+    report(f"NIGHT {night}: these exposures arrive in {folder / 'inbox' / f'night{night}'}")
+    paths = simulate_night(folder / "inbox" / f"night{night}", night)
+    for line in describe_shots(NIGHTS[night]):
+        report(f"  {line}")
+    with engine.begin() as connection:
+        policy = read_policy(connection)
+
+    def announce(outlook: Outlook) -> None:
+        _tell_refusals(engine, paths, report)
+        report("What is stale now, and why:")
+        for line in outlook.plan.layers:
+            report(f"  {line.name}: {explain_line(line)}")
+            report(f"    so: {_DOING[line.action]}")
+        report(f"  {outlook.plan.fresh} layers are fresh and stay as they are. Making mosaics ...")
+
+    absolute = [str(path.absolute()) for path in paths]
+    done = run_night(engine, absolute, folder / "products", policy, options=Options(jobs=jobs), announce=announce)
+    for line in describe_night(done):
+        report(f"  {line}")
+    report("")
+    return done.reconcile.failed
+
+
+def describe_shots(shots: Sequence[Shot]) -> list[str]:
+    """One line for each detector and filter: how many exposures, how long."""
+    kinds = Counter((s.optics.instrument, s.optics.detector, s.filter, s.exptime, s.optics.kind) for s in shots)
+    return [
+        f"{count} x {instrument.upper()}/{detector.upper()} {name}, {exptime:.1f} s ({kind.upper()})"
+        for (instrument, detector, name, exptime, kind), count in kinds.items()
+    ]
+
+
+def explain_line(line: PlannedLayer) -> str:
+    """The reasons of one planned layer in words, exposures of one reason together."""
+    exposures: dict[ReasonCode, list[str]] = {}
+    details: dict[ReasonCode, str] = {}
+    for reason in line.reasons:
+        exposures.setdefault(reason.code, []).extend([reason.exposure] if reason.exposure else [])
+        details[reason.code] = reason.detail
+    parts = []
+    for code, names in exposures.items():
+        about = ", ".join(names) or details[code]
+        parts.append(f"{code} ({about})" if about else str(code))
+    return "; ".join(parts)
+
+
+def describe_night(done: NightReport) -> list[str]:
+    """What a night did, in a few lines."""
+    work = done.reconcile
+    lines = [
+        f"Done in {work.seconds:.0f} s: {work.drizzled} drizzled, {work.added} added to, {work.recanvased} padded, "
+        f"{work.removed} removed, {work.failed} failed; {len(done.pollers)} poller files written."
+    ]
+    lines += [f"FAILED {outcome.layer}: {outcome.error}" for outcome in work.layers if outcome.error]
+    return lines
+
+
+def _tell_refusals(engine: sa.Engine, paths: Sequence[Path], report: Report) -> None:
+    e = t.exposure.c
+    roots = [path.name[:8] for path in paths]
+    query = sa.select(e.ipppssoo, e.ineligible_rule, e.ineligible_reason).where(e.ipppssoo.in_(roots), ~e.eligible)
+    with engine.begin() as connection:
+        refused = connection.execute(query.order_by(e.ipppssoo)).all()
+    report(f"Registered {len(paths)}, of which {len(refused)} can be in no layer.")
+    for ipppssoo, rule, found in refused:
+        report(f"  {ipppssoo} stays out: {rule} ({found})")
+
+
+def _tell_truth(products: Path, report: Report) -> None:
+    report("The simulated stars are known. Measured in the mosaics:")
+    catalog = stars()
+    for product in sorted(products.glob("*/*_dr[cz].fits")):
+        report(f"  {product.name}: {measure_stars(product, catalog)}")
+
+
+def _tell_more(folder: Path, report: Report) -> None:
+    cell = min(path.name for path in (folder / "products").iterdir() if path.is_dir())
+    report("")
+    report(f"Look further in {folder}:")
+    report(f"  mvmdb --db {folder / 'mvm.db'} status")
+    report(f"  mvmdb --db {folder / 'mvm.db'} explain {cell}")
+    report(f"  mvmdb --db {folder / 'mvm.db'} nightly {folder / 'inbox'} -o {folder / 'products'}")
+    report(f"  {folder / 'products' / cell}")

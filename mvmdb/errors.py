@@ -1,0 +1,65 @@
+"""The one family of errors that mvmdb raises on purpose: each says what was found, what was expected, and the remedy."""
+
+from __future__ import annotations
+
+
+class MvmdbError(Exception):
+    """Root of every error that a user can cause; the command line prints it as one line and exits with 2."""
+
+
+class UsageError(MvmdbError):
+    """A command or function was asked for something that cannot be meant (unknown sky cell, missing option)."""
+
+
+class NameFormatError(UsageError, ValueError):
+    """A text is not a sky cell, layer, exposure or product name."""
+
+
+class InputError(MvmdbError):
+    """A path, poller file or table given by the user cannot be used."""
+
+
+class NothingViableError(InputError):
+    """No exposure of a poller can be in a layer; `only_small` where that is the doing of MVM_INCLUDE_SMALL alone."""
+
+    def __init__(self, message: str, *, only_small: bool):
+        super().__init__(message)
+        self.only_small = only_small
+
+
+class ExposureError(InputError):
+    """One exposure file cannot be catalogued: unreadable, cut short or contradictory. Ingest quarantines it.
+
+    `kind` is a short code (`not-fits`, `truncated`, `no-sci`, `contradictory`, `unreadable`).
+    """
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:  # crosses process borders
+        return type(self), (self.kind, str(self))
+
+
+class ProductError(MvmdbError):
+    """A mosaic file cannot be read, written or trusted."""
+
+
+class MemberUnusableError(MvmdbError):
+    """A member turned out unusable once its pixels were read (`rule` is the eligibility rule, e.g. `empty`)."""
+
+    def __init__(self, ipppssoo: str, rule: str, message: str):
+        super().__init__(message)
+        self.ipppssoo = ipppssoo
+        self.rule = rule
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        return type(self), (self.ipppssoo, self.rule, str(self))
+
+
+class CatalogError(MvmdbError):
+    """The database cannot be opened, is not mvmdb's, or is of another schema version."""
+
+
+class BusyError(MvmdbError):
+    """Another run works on the same products folder."""

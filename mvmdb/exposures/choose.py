@@ -1,0 +1,31 @@
+"""Which of several files of one exposure is the active one; what becomes of the others is the catalog's business."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mvmdb.names import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the choice looks at: `processed` is PROCTIME (MJD, 0 if absent), `mtime_ns` the file's modification time."""
+
+    kind: Kind
+    wcs_rank: int
+    processed: float
+    mtime_ns: int
+    path: str
+
+
+def choose_active(candidates: Sequence[Candidate]) -> Candidate:
+    """The active file among the files of one exposure.
+
+    An FLC before any FLT, as its charge transfer is corrected; then the better astrometric solution; then the later
+    processing; then the later file. The last resort is the smaller path, so that the choice never depends on order.
+    Raises ValueError for no candidates.
+    """
+    ranks = [(c.kind == "flc", c.wcs_rank, c.processed, c.mtime_ns) for c in candidates]
+    best = max(ranks)
+    return min((c for c, rank in zip(candidates, ranks, strict=True) if rank == best), key=lambda c: c.path)

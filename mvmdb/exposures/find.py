@@ -1,0 +1,96 @@
+"""Which files on disk are exposures, by their names; whether they can be used is decided when they are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mvmdb.errors import InputError
+from mvmdb.names import parse_exposure_name
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Absolute paths of exposures, sorted, each once; the named folders that hold none; folders that cannot be read."""
+
+    paths: tuple[str, ...]
+    empty_folders: tuple[str, ...]
+    unreadable_folders: tuple[str, ...]
+
+
+def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> Found:
+    """The exposures that files, folders and `@list` files stand for.
+
+    A file that is named is taken whatever its name. A folder is searched with all folders below it for names of
+    exposures (`*_flt.fits`, `*_flc.fits` in any case); linked files and folders are followed, loops are not, and a
+    link to nothing is among the paths, as an exposure that cannot be read. A list names one path a line, relative to
+    the list's own folder; blank lines and lines that begin with `#` are skipped.
+    Raises InputError for a path that is not there and for a list that cannot be read.
+    """
+    files: set[str] = set()
+    empty: list[str] = []
+    unreadable: list[str] = []
+    for path in _expand_lists(paths):
+        if path.is_dir():
+            inside = list(_search(path, unreadable))
+            files.update(inside)
+            if not inside:
+                empty.append(str(path))
+        elif path.exists():
+            files.add(str(path))
+        else:
+            raise InputError(f"there is no file or folder {path}; check the path")
+    return Found(tuple(sorted(files)), tuple(sorted(empty)), tuple(sorted(unreadable)))
+
+
+def is_exposure_name(name: str) -> bool:
+    """Whether a file's name is one of an FLT or FLC."""
+    return parse_exposure_name(name) is not None or name.lower().endswith(("_flt.fits", "_flc.fits"))
+
+
+def _expand_lists(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+    for given in paths:
+        text = os.fspath(given)
+        if text.startswith("@"):
+            yield from _read_list(Path(text[1:]))
+        else:
+            yield _absolute(Path(text))
+
+
+def _read_list(source: Path) -> Iterator[Path]:
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InputError(
+            f"the list {source} cannot be read ({reason}); expected a text file of one path a line"
+        ) from error
+    for line in lines:
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            yield _absolute(source.parent / entry)
+
+
+def _search(folder: Path, unreadable: list[str]) -> Iterator[str]:
+    """Exposures below a folder. Each real folder is entered once, so a link back to a parent ends there."""
+    seen: set[tuple[int, int]] = set()
+    for here, below, names in os.walk(
+        folder, onerror=lambda error: unreadable.append(error.filename), followlinks=True
+    ):
+        status = os.stat(here)
+        if (status.st_dev, status.st_ino) in seen:
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        below.sort()
+        for name in names:
+            path = os.path.join(here, name)
+            if is_exposure_name(name) and (os.path.isfile(path) or not os.path.exists(path)):
+                yield path
+
+
+def _absolute(path: Path) -> Path:
+    """Absolute without following links: a linked inbox keeps the name under which the user knows it."""
+    return Path(os.path.abspath(path.expanduser()))

@@ -1,0 +1,148 @@
+"""Which exposure a file is, and whether name and primary header agree; its WCS and pixels are not looked at."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass
+
+from mvmdb.errors import ExposureError, NameFormatError
+from mvmdb.exposures.cards import Cards
+from mvmdb.exposures.fitsfile import FitsFile
+from mvmdb.names import Kind, format_layer_filter, parse_exposure_name, parse_rootname
+
+_INSTRUMENTS = {"i": "wfc3", "j": "acs", "u": "wfpc2"}
+_DETECTORS = {"wfc3": ("uvis", "ir"), "acs": ("wfc", "hrc", "sbc")}
+_FILTER_KEYWORDS = {"wfc3": ("FILTER",), "acs": ("FILTER1", "FILTER2"), "wfpc2": ("FILTNAM1", "FILTNAM2")}
+_LAYER_FILTER = re.compile(r"[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What names an exposure. Lower case, but for `filters`, which is as in a poller file: `CLEAR1L;F814W`."""
+
+    rootname: str
+    ipppssoo: str
+    kind: Kind
+    instrument: str
+    detector: str
+    filters: str
+    proposal_id: int
+
+
+def identify(file: FitsFile) -> Identity:
+    """Who a file is. Raises ExposureError `missing-keyword`, `unsupported` or `contradictory`, naming the keyword."""
+    rootname, ipppssoo = _read_rootname(file)
+    instrument = _require_text(file, "INSTRUME").lower()
+    if instrument not in _FILTER_KEYWORDS:
+        raise ExposureError(
+            "unsupported", f"{file.path}: INSTRUME is {instrument.upper()}; expected ACS, WFC3 or WFPC2"
+        )
+    if _INSTRUMENTS.get(rootname[0]) != instrument:
+        expected = _INSTRUMENTS.get(rootname[0], "none of the instruments").upper()
+        raise ExposureError(
+            "contradictory", f"{file.path}: INSTRUME is {instrument.upper()}, but ROOTNAME {rootname} means {expected}"
+        )
+    return Identity(
+        rootname=rootname,
+        ipppssoo=ipppssoo,
+        kind=_read_kind(file, ipppssoo),
+        instrument=instrument,
+        detector=_read_detector(file, instrument),
+        filters=_read_filters(file, instrument),
+        proposal_id=_read_proposal(file),
+    )
+
+
+def require_number(file: FitsFile, keyword: str) -> float:
+    """A number of the primary header; raises ExposureError where it is missing or is none."""
+    value = read_number(file, keyword)
+    if value is None:
+        raise _missing(file, keyword)
+    return value
+
+
+def read_number(file: FitsFile, keyword: str) -> float | None:
+    """A number of the primary header, None where the keyword is absent; raises ExposureError where it is no number."""
+    value = file.primary.get(keyword)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ExposureError("contradictory", f"{file.path}: {keyword} is {value!r}; expected a number")
+    return float(value)
+
+
+def _read_rootname(file: FitsFile) -> tuple[str, str]:
+    try:
+        return parse_rootname(_require_text(file, "ROOTNAME"))
+    except NameFormatError as error:
+        raise ExposureError("contradictory", f"{file.path}: {error}") from error
+
+
+def _read_kind(file: FitsFile, ipppssoo: str) -> Kind:
+    """From the file's name; where that tells nothing, from whether charge transfer was corrected."""
+    name = os.path.basename(file.path)
+    parsed = parse_exposure_name(name)
+    if parsed is not None:
+        if parsed[0] != ipppssoo:
+            raise ExposureError(
+                "contradictory", f"{file.path}: the name means exposure {parsed[0]}, but ROOTNAME {ipppssoo}; rename it"
+            )
+        return parsed[1]
+    if name.lower().endswith("_flc.fits"):
+        return "flc"
+    if name.lower().endswith("_flt.fits"):
+        return "flt"
+    return "flc" if _text(file.primary, "PCTECORR").upper() == "COMPLETE" else "flt"
+
+
+def _read_detector(file: FitsFile, instrument: str) -> str:
+    if instrument == "wfpc2":  # its four chips are one detector, and DETECTOR is a chip's number
+        return "pc"
+    detector = _require_text(file, "DETECTOR").lower()
+    if detector not in _DETECTORS[instrument]:
+        expected = ", ".join(_DETECTORS[instrument]).upper()
+        raise ExposureError("contradictory", f"{file.path}: DETECTOR is {detector.upper()}; expected one of {expected}")
+    return detector
+
+
+def _read_filters(file: FitsFile, instrument: str) -> str:
+    """The wheels, in capitals, joined with `;`. Blank wheels (WFPC2) are left out; N/A (ACS/SBC) is kept."""
+    keywords = _FILTER_KEYWORDS[instrument]
+    wheels = [_text(file.primary, keyword).upper() for keyword in keywords]
+    filters = ";".join(wheel for wheel in wheels if wheel)
+    if not filters:
+        raise _missing(file, keywords[0])
+    if _LAYER_FILTER.fullmatch(format_layer_filter(filters)) is None:
+        raise ExposureError(
+            "contradictory", f"{file.path}: {' and '.join(keywords)} give {filters!r}; expected letters, digits and -"
+        )
+    return filters
+
+
+def _read_proposal(file: FitsFile) -> int:
+    value = file.primary.get("PROPOSID")
+    if isinstance(value, str) and value.strip().isdecimal():
+        value = int(value)
+    if value is None:
+        raise _missing(file, "PROPOSID")
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ExposureError("contradictory", f"{file.path}: PROPOSID is {value!r}; expected a program's number")
+    return value
+
+
+def _require_text(file: FitsFile, keyword: str) -> str:
+    value = _text(file.primary, keyword)
+    if not value:
+        raise _missing(file, keyword)
+    return value
+
+
+def _text(header: Cards, keyword: str) -> str:
+    value = header.get(keyword)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _missing(file: FitsFile, keyword: str) -> ExposureError:
+    return ExposureError("missing-keyword", f"{file.path}: {keyword} is missing from the primary header")

@@ -1,0 +1,114 @@
+"""How one FLT or FLC file becomes one exposure value, from its headers alone; what is stored is decided elsewhere.
+
+Contradictions within a file are errors, and its caller quarantines it; what merely keeps an exposure out of mosaics is
+a refusal, and the exposure is catalogued with it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.chipwcs import NoSolutionError, build_wcs, digest_wcs
+from mvmdb.exposures.digest import make_pixel_token
+from mvmdb.exposures.eligibility import judge, warn
+from mvmdb.exposures.fitsfile import FitsFile, Hdu, scan_file
+from mvmdb.exposures.identity import identify, read_number, require_number
+from mvmdb.exposures.layout import read_chip_wcs, require_sci
+from mvmdb.exposures.wcsname import rank_solution, split_wcsname
+from mvmdb.names import format_layer_filter
+from mvmdb.records import Dataset, Exposure
+from mvmdb.sky.footprint import chip_outline, footprint_center
+from mvmdb.sky.region import format_region
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an exposure lies on the sky; everything empty and `problem` set where no WCS can be evaluated."""
+
+    ra: float | None = None
+    dec: float | None = None
+    s_region: str = ""
+    wcs_digest: str | None = None
+    problem: str = ""
+
+
+def read_exposure(path: str | os.PathLike[str]) -> Dataset:
+    """Read the headers of one FLT or FLC of ACS, WFC3 or WFPC2; no pixel is read.
+
+    Raises ExposureError, whose `kind` is `unreadable`, `not-fits`, `truncated`, `no-sci`, `missing-keyword`,
+    `unsupported` (another instrument) or `contradictory`. A WCS that is absent or cannot be evaluated is no error but
+    the refusal `no solution`, without a footprint.
+    """
+    file = scan_file(os.path.abspath(path))
+    chips = require_sci(file)
+    _check_complete(file)
+    identity = identify(file)
+    place = _find_place(file, chips)
+    wcsname = str(chips[0].header.get("WCSNAME") or "").strip() or None
+    solution = split_wcsname(wcsname)
+    exposure = Exposure(
+        ipppssoo=identity.ipppssoo,
+        rootname=identity.rootname,
+        kind=identity.kind,
+        instrument=identity.instrument,
+        detector=identity.detector,
+        filters=identity.filters,
+        filter=format_layer_filter(identity.filters),
+        proposal_id=identity.proposal_id,
+        program=identity.rootname[1:4].upper(),
+        visit=identity.rootname[4:6].upper(),
+        target=str(file.primary.get("TARGNAME") or "").strip(),
+        exptime=_exposure_time(file),
+        expstart=read_number(file, "EXPSTART"),
+        expend=read_number(file, "EXPEND"),
+        ra=place.ra,
+        dec=place.dec,
+        s_region=place.s_region,
+        n_chips=len(chips),
+        wcsname=wcsname,
+        distortion=solution.distortion,
+        fit=solution.fit,
+        astrometric_catalog=solution.catalog,
+        wcs_rank=rank_solution(wcsname),
+        wcs_digest=place.wcs_digest,
+        pixels=make_pixel_token(file, identity.kind),
+        processed=read_number(file, "PROCTIME") or 0.0,
+        refusals=judge(file.primary, [chip.header for chip in chips], place.problem),
+        warnings=warn(file.primary),
+    )
+    return Dataset(file.path, file.size, file.mtime_ns, exposure)
+
+
+def _check_complete(file: FitsFile) -> None:
+    """A file cut at the border of an extension is sound FITS; only NEXTEND tells. More than NEXTEND is common."""
+    stated, found = file.primary.get("NEXTEND"), len(file.hdus) - 1
+    if isinstance(stated, int) and found < stated:
+        raise ExposureError(
+            "truncated", f"{file.path} has {found} extensions, and its NEXTEND says {stated}; fetch the file again"
+        )
+
+
+def _exposure_time(file: FitsFile) -> float:
+    exptime = require_number(file, "EXPTIME")
+    if exptime < 0:
+        raise ExposureError("contradictory", f"{file.path}: EXPTIME is {exptime}; expected seconds, 0 or more")
+    return exptime
+
+
+def _find_place(file: FitsFile, chips: tuple[Hdu, ...]) -> _Place:
+    try:
+        with open(file.path, "rb") as stream:
+            values = tuple(read_chip_wcs(file, chip, stream) for chip in chips)
+        outlines = [chip_outline(build_wcs(chip), chip.shape[1], chip.shape[0]) for chip in values]
+    except NoSolutionError as error:
+        return _Place(problem=str(error))
+    except ExposureError as error:
+        if error.kind != "no-wcs":  # the sky room's word for a WCS without a footprint
+            raise
+        return _Place(problem=str(error))
+    except OSError as error:
+        raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
+    ra, dec = footprint_center(outlines)
+    return _Place(ra, dec, format_region(outlines), digest_wcs(values))

@@ -1,0 +1,87 @@
+"""Where a layer's pixels lie on the sky: canvas pixels to and from positions. What falls on them is not known here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from mvmdb.names import CellId, Scale
+from mvmdb.records import Canvas
+from mvmdb.sky.tessellation import CELL_SIZE, STEP, cell_wcs, plane_to_sky, sky_to_plane
+
+FINE_PER_PIXEL = {"fine": 1, "coarse": 3}
+"""Fine pixels along the side of one pixel of a scale: a coarse pixel covers 3 x 3 fine ones."""
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerGrid:
+    """The output array of one layer: `canvas` is in fine pixels of the sky cell, 1-based and inclusive."""
+
+    cell: CellId
+    scale: Scale
+    canvas: Canvas
+
+    @property
+    def pixels(self) -> Canvas:
+        """The canvas in pixels of this scale."""
+        return self.canvas.at_scale(self.scale)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the output array."""
+        return self.pixels.shape
+
+    @property
+    def pixels_in_cell(self) -> int:
+        """How many pixels of this scale the whole sky cell has."""
+        side: int = CELL_SIZE // FINE_PER_PIXEL[self.scale]
+        return side * side
+
+    def wcs(self) -> WCS:
+        """The output array's WCS, RA---TAN and DEC--TAN."""
+        return cell_wcs(self.cell, self.scale, self.canvas)
+
+    def wcs_cards(self) -> dict[str, float | int | str]:
+        """The WCS as header keywords, with a CD matrix as the field's products have it."""
+        plane = self.wcs().wcs
+        cards: dict[str, float | int | str] = {"WCSAXES": 2, "RADESYS": "ICRS", "ORIENTAT": 0.0}
+        for axis in (1, 2):
+            cards[f"CTYPE{axis}"] = ("RA---TAN", "DEC--TAN")[axis - 1]
+            cards[f"CUNIT{axis}"] = "deg"
+            cards[f"CRPIX{axis}"] = float(plane.crpix[axis - 1])
+            cards[f"CRVAL{axis}"] = float(plane.crval[axis - 1])
+            for other in (1, 2):
+                cards[f"CD{axis}_{other}"] = float(plane.cd[axis - 1][other - 1])
+        return cards
+
+    def sky_to_pixel(self, ra: Float, dec: Float) -> tuple[Float, Float]:
+        """0-based pixel coordinates in the output array of positions in degrees; NaN on the far hemisphere."""
+        x, y = sky_to_plane(self.cell.projection_cell, ra, dec)
+        origin_x, origin_y = self._origin()
+        factor = FINE_PER_PIXEL[self.scale]
+        return (x - origin_x) / factor - self.pixels.x_min, (y - origin_y) / factor - self.pixels.y_min
+
+    def pixel_to_sky(self, x: Float, y: Float) -> tuple[Float, Float]:
+        """Positions in degrees of 0-based pixel coordinates in the output array: the inverse of `sky_to_pixel`."""
+        origin_x, origin_y = self._origin()
+        factor = FINE_PER_PIXEL[self.scale]
+        ra, dec = plane_to_sky(
+            self.cell.projection_cell,
+            (np.asarray(x) + self.pixels.x_min) * factor + origin_x,
+            (np.asarray(y) + self.pixels.y_min) * factor + origin_y,
+        )
+        return ra, dec
+
+    def outline_on_canvas(self, outline: Float) -> shapely.Geometry:
+        """A sky polygon (n, 2) in degrees as a valid polygon in 0-based pixel coordinates."""
+        x, y = self.sky_to_pixel(outline[:, 0], outline[:, 1])
+        return shapely.make_valid(shapely.Polygon(np.column_stack([x, y])))
+
+    def _origin(self) -> tuple[int, int]:
+        return (self.cell.x - 1) * STEP, (self.cell.y - 1) * STEP

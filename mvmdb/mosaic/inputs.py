@@ -1,0 +1,130 @@
+"""Whether a member's file is still what was registered, and what a product records of it. Pixels are used elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from mvmdb.errors import ExposureError, ProductError
+from mvmdb.exposures.digest import digest_pixels
+from mvmdb.exposures.read import read_exposure
+from mvmdb.mosaic.drizzling import DrizzledChip
+from mvmdb.mosaic.provenance import ChipRow
+from mvmdb.records import Dataset, MemberInput
+from mvmdb.sky.region import format_region, parse_region
+
+_PRIMARY_CARDS = ("TELESCOP", "INSTRUME", "DETECTOR", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2")
+_PHOTOMETRY = ("PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW")
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedMember:
+    """A member whose file was found as registered. `outlines` has one (n, 2) sky polygon in degrees a chip."""
+
+    member: MemberInput
+    dataset: Dataset
+    pixel_digest: str
+    wcs_digest: str
+    outlines: tuple[NDArray[np.float64], ...]
+
+
+def inspect_member(member: MemberInput) -> InspectedMember:
+    """Read a member's headers, digest its pixels, and compare both with what was registered.
+
+    Raises ProductError when the file is missing, unreadable, or has another identity, WCS or other pixels.
+    """
+    dataset, digest = _read(member)
+    exposure = dataset.exposure
+    if member.pixel_digest is not None or member.pixels.startswith("d:"):
+        _compare(member, "pixel digest", digest, member.pixel_digest or member.pixels)
+    else:
+        _compare(member, "pixel token", exposure.pixels, member.pixels)
+    _compare(member, "identity", exposure.ipppssoo, member.ipppssoo)
+    _compare(member, "WCS digest", exposure.wcs_digest or "none", member.wcs_digest)
+    outlines = tuple(parse_region(exposure.s_region))
+    if len(outlines) != exposure.n_chips:
+        raise ProductError(
+            f"{member.path} has {len(outlines)} footprints for {exposure.n_chips} chips; expected one a chip; "
+            "ingest the file again"
+        )
+    return InspectedMember(member, dataset, digest, member.wcs_digest, outlines)
+
+
+def check_unchanged(members: Iterable[InspectedMember]) -> None:
+    """Raises ProductError when a file's size or time is no longer what it was at its inspection."""
+    for inspected in members:
+        path, dataset = inspected.member.path, inspected.dataset
+        try:
+            status = Path(path).stat()
+        except OSError as error:
+            raise ProductError(f"{path} went away while it was drizzled: {error.strerror}; run again") from error
+        if (status.st_size, status.st_mtime_ns) != (dataset.size, dataset.mtime_ns):
+            raise ProductError(f"{path} changed while it was drizzled; expected it to stay as it was; run again")
+
+
+def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky: float | None) -> list[ChipRow]:
+    """The HDRTAB rows of a member, from its headers and from what the drizzle used of each chip."""
+    exposure, member = inspected.dataset.exposure, inspected.member
+    return [
+        ChipRow(
+            ipppssoo=member.ipppssoo,
+            rootname=exposure.rootname,
+            filename=Path(member.path).name.encode("ascii", "replace").decode(),
+            kind=exposure.kind,
+            extver=chip.extver,
+            exptime=exposure.exptime,
+            expstart=math.nan if exposure.expstart is None else exposure.expstart,
+            expend=math.nan if exposure.expend is None else exposure.expend,
+            wcsname=(exposure.wcsname or "").rstrip(),
+            bunit=chip.bunit.rstrip(),
+            idcscale=chip.idcscale,
+            subtracted=chip.subtracted,
+            pixels=member.pixels,
+            pixel_digest=inspected.pixel_digest,
+            wcs_digest=member.wcs_digest,
+            sky_group=member.sky_group,
+            sky=math.nan if sky is None else sky,
+            s_region=format_region([outline]),
+        )
+        for chip, outline in zip(used, inspected.outlines, strict=True)
+    ]
+
+
+def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]:
+    """Cards of (PRIMARY, SCI) that a product takes over from its first member: instrument, filter, photometry.
+
+    Photometry stays in the HDU where the member has it, as in AstroDrizzle's products.
+    """
+    with fits.open(inspected.member.path, mode="readonly", memmap=False) as hdus:
+        primary = _select(hdus[0].header, _PRIMARY_CARDS + _PHOTOMETRY)
+        science = _select(hdus["SCI", 1].header, _PHOTOMETRY)
+    primary["FILTER"] = (inspected.dataset.exposure.filters, "filter wheels")
+    return primary, science
+
+
+def _select(header: fits.Header, keywords: tuple[str, ...]) -> fits.Header:
+    return fits.Header([header.cards[keyword] for keyword in keywords if keyword in header])
+
+
+def _read(member: MemberInput) -> tuple[Dataset, str]:
+    try:
+        return read_exposure(member.path), digest_pixels(member.path)
+    except (ExposureError, OSError) as error:
+        raise ProductError(
+            f"member {member.ipppssoo} cannot be read: {error}; expected the file that was registered; "
+            f"put it back, or run: mvmdb withdraw {member.ipppssoo}"
+        ) from error
+
+
+def _compare(member: MemberInput, what: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise ProductError(
+            f"{member.path} changed since it was registered: its {what} is {found}, expected {expected}; "
+            f"run: mvmdb ingest {member.path}"
+        )

@@ -1,0 +1,208 @@
+"""One job carried out: drizzle, add or recanvas, and the product written. What has to be done was decided before."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import shapely
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from mvmdb.errors import ProductError
+from mvmdb.mosaic.drizzling import DrizzledMember, drizzle_members
+from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, describe_chips, inspect_member, product_cards
+from mvmdb.mosaic.planes import Planes, blank_unexposed
+from mvmdb.mosaic.product import StoredProduct, load_planes, open_product
+from mvmdb.mosaic.provenance import ChipRow, list_members
+from mvmdb.mosaic.skymatch import solve_skies
+from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
+from mvmdb.mosaic.writing import ProductText, sweep_temporaries, write_product
+from mvmdb.names import format_product_name, parse_cell_name, parse_layer_name
+from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord
+from mvmdb.sky.region import parse_region
+
+__all__ = ["make_product", "sweep_temporaries"]
+
+log = logging.getLogger(__name__)
+
+
+def make_product(job: LayerJob) -> ProductRecord:
+    """Make or change one mosaic as `job` says, write it to `job.target`, and return its record.
+
+    A function of the job and the files it names: neither catalog nor environment is asked. The target is replaced at
+    once, when all is done; until then, and after any failure, it stays as it was. Members are read, never written.
+
+    Raises ProductError when a member's file is missing or not what was registered, when the present product (for
+    `add` and `recanvas`) is damaged or not the one the job starts from, or when the target cannot be written;
+    MemberUnusableError when a member's pixels are useless (`empty`).
+    """
+    target = _check_target(job)
+    layer = parse_layer_name(job.layer)
+    grid = LayerGrid(parse_cell_name(layer.skycell), layer.scale, job.canvas)
+    if job.action is Action.DRIZZLE:
+        made = _drizzle_all(job, grid)
+    elif job.action is Action.ADD:
+        made = _add_new(job, grid, _open_present(job, target))
+    elif job.action is Action.RECANVAS:
+        made = _recanvas(job, grid, _open_present(job, target))
+    else:
+        raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add or recanvas")
+    record = write_product(target, made.text, made.planes)
+    log.info("%s: %s of %d members on %s", job.layer, job.action, len(record.members), job.canvas)
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    text: ProductText
+    planes: Planes
+
+
+def _drizzle_all(job: LayerJob, grid: LayerGrid) -> _Made:
+    inspected = {member.ipppssoo: inspect_member(member) for member in job.members}
+    kept = {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
+    sources = [_source(i.member, i.outlines, grid) for i in inspected.values()]
+    skies = _match_skies(job, sources, kept, inspected, grid)
+    planes = Planes.empty(grid.shape)
+    rows = _drizzle(job, list(inspected.values()), skies, planes, grid, 0.0)
+    primary, science = product_cards(inspected[job.members[0].ipppssoo])
+    return _Made(_text(job, grid, rows, primary, science), planes)
+
+
+def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
+    old = {row.ipppssoo: row for row in present.rows}
+    inspected = {member.ipppssoo: inspect_member(member) for member in job.members if not member.drizzled}
+    new = list(inspected.values())
+    # What the present product subtracted is what is kept, whatever the job believes.
+    kept = {ipppssoo: row.sky for ipppssoo, row in old.items()}
+    regions = {ipppssoo: " ".join(r.s_region for r in present.rows if r.ipppssoo == ipppssoo) for ipppssoo in old}
+    sources = [
+        _source(m, parse_region(regions[m.ipppssoo]) if m.drizzled else inspected[m.ipppssoo].outlines, grid)
+        for m in job.members
+    ]
+    skies = _match_skies(job, sources, kept, inspected, grid)
+    planes = load_planes(present, grid)
+    planes.science[planes.weight == 0.0] = 0.0
+    exptime = sum(member.exptime for member in list_members(present.rows))
+    rows = _drizzle(job, new, skies, planes, grid, exptime)
+    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], present.primary, present.science), planes)
+
+
+def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
+    rows = _carry_over(job, present)
+    return _Made(_text(job, grid, rows, present.primary, present.science), load_planes(present, grid))
+
+
+def _drizzle(
+    job: LayerJob,
+    members: Sequence[InspectedMember],
+    skies: Mapping[str, float | None],
+    planes: Planes,
+    grid: LayerGrid,
+    exptime: float,
+) -> list[ChipRow]:
+    drizzled = [DrizzledMember(i.member.ipppssoo, i.member.path, skies[i.member.ipppssoo]) for i in members]
+    used = drizzle_members(planes, drizzled, grid, job.recipe, exptime)
+    blank_unexposed(planes)
+    check_unchanged(members)
+    rows: list[ChipRow] = []
+    for inspected in members:
+        ipppssoo = inspected.member.ipppssoo
+        rows += describe_chips(inspected, [c for c in used if c.ipppssoo == ipppssoo], skies[ipppssoo])
+    return rows
+
+
+def _match_skies(
+    job: LayerJob,
+    sources: Sequence[SkySource],
+    kept: Mapping[str, float],
+    inspected: dict[str, InspectedMember],
+    grid: LayerGrid,
+) -> Mapping[str, float | None]:
+    """The sky of every member, None where the recipe matches none; members that are read for it join `inspected`."""
+    members = {member.ipppssoo: member for member in job.members}
+    if not job.recipe.sky_match:
+        return dict.fromkeys(members)
+    unknown = members.keys() - kept.keys()
+    neighbours = find_neighbours(sources, unknown)
+    read = [sources[index].ipppssoo for index in neighbours]
+    also_read = [inspect_member(members[ipppssoo]) for ipppssoo in read if ipppssoo not in inspected]
+    pairs = measure_pairs(sources, neighbours, grid, job.recipe)
+    check_unchanged(also_read)
+    return solve_skies(members, pairs, kept)
+
+
+def _source(member: MemberInput, outlines: Iterable[NDArray[np.float64]], grid: LayerGrid) -> SkySource:
+    shapes: tuple[shapely.Geometry, ...] = tuple(grid.outline_on_canvas(outline) for outline in outlines)
+    return SkySource(member.ipppssoo, member.path, shapes)
+
+
+def _open_present(job: LayerJob, target: Path) -> StoredProduct:
+    """The product that an `add` or `recanvas` starts from, checked to be the one that the job means."""
+    present = open_product(target)
+    record = present.record
+    held = {m.ipppssoo: m for m in record.members}
+    expected = {m.ipppssoo: m for m in job.members if m.drizzled or job.action is Action.RECANVAS}
+    if record.layer != job.layer or record.recipe != _describe(job):
+        raise ProductError(f"{target} holds another layer or recipe than {job.layer}'s; drizzle it from all members")
+    if held.keys() != expected.keys():
+        raise ProductError(
+            f"{target} holds {_listed(held)}; expected {_listed(expected)} to start from; drizzle it from all members"
+        )
+    for ipppssoo, member in expected.items():
+        same_pixels = {member.pixels, member.pixel_digest} & {held[ipppssoo].pixels, held[ipppssoo].pixel_digest}
+        if held[ipppssoo].wcs_digest != member.wcs_digest or not same_pixels:
+            raise ProductError(f"{target} holds another version of {ipppssoo}; drizzle it from all members")
+    return present
+
+
+def _carry_over(job: LayerJob, present: StoredProduct) -> list[ChipRow]:
+    """The present product's rows, with the identity and sky group by which the job knows their members now."""
+    members = {member.ipppssoo: member for member in job.members}
+    return [
+        replace(row, pixels=members[row.ipppssoo].pixels, sky_group=members[row.ipppssoo].sky_group)
+        for row in present.rows
+    ]
+
+
+def _text(
+    job: LayerJob, grid: LayerGrid, rows: Iterable[ChipRow], primary: fits.Header, science: fits.Header
+) -> ProductText:
+    return ProductText(
+        layer=job.layer,
+        grid=grid,
+        recipe=_describe(job),
+        recipe_digest=job.recipe_digest,
+        pixfrac=job.recipe.pixfrac,
+        kernel=job.recipe.kernel,
+        rows=tuple(sorted(rows, key=lambda row: (row.ipppssoo, row.extver))),
+        primary=primary,
+        science=science,
+    )
+
+
+def _describe(job: LayerJob) -> str:
+    return json.dumps(job.recipe.describe(), sort_keys=True)
+
+
+def _check_target(job: LayerJob) -> Path:
+    """The target's path; raises ProductError when it is not the layer's file name or is one of the members."""
+    target = Path(job.target)
+    expected = format_product_name(job.layer, job.kind)
+    if target.name != expected:
+        raise ProductError(f"target of {job.layer} is {target.name}; expected {expected}")
+    if any(target.resolve() == Path(member.path).resolve() for member in job.members):
+        raise ProductError(f"{target} is a member of {job.layer}; expected a file that may be replaced")
+    if not job.members:
+        raise ProductError(f"{job.layer} has no members; expected at least one; remove the product instead")
+    return target
+
+
+def _listed(members: Mapping[str, object]) -> str:
+    return ", ".join(sorted(members)) or "nothing"

@@ -1,0 +1,134 @@
+"""The sky of overlapping exposures, measured: clipped medians of each pair. What follows from them is skymatch.py's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from mvmdb.exposures.pixels import ChipData
+from mvmdb.mosaic.chips import brightness_per_unit, good_pixels, read_member_chips
+from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.raster import fill_mask, polygon_rings, scan_rings
+from mvmdb.mosaic.skymatch import SkyPair
+from mvmdb.recipes import Recipe
+
+EDGE_STEP = 32.0
+"""Longest piece of an overlap's border, in output pixels: straight on the sky, such a piece is straight in the detector
+to a few hundredths of a pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkySource:
+    """One exposure as sky matching needs it: its file, and the outline of each chip in 0-based canvas pixels."""
+
+    ipppssoo: str
+    path: str
+    outlines: tuple[shapely.Geometry, ...]
+
+
+def find_neighbours(sources: Sequence[SkySource], unknown: Collection[str]) -> dict[int, list[int]]:
+    """Which sources overlap which, by their place in `sources`, for pairs of which at least one is `unknown`."""
+    neighbours: dict[int, list[int]] = {}
+    whole = [shapely.union_all(source.outlines) for source in sources]
+    tree = shapely.STRtree(whole)
+    for i, j in np.unique(tree.query(whole, predicate="intersects").T, axis=0).tolist():
+        wanted = sources[i].ipppssoo in unknown or sources[j].ipppssoo in unknown
+        if i != j and wanted:
+            neighbours.setdefault(i, []).append(j)
+    return dict(sorted(neighbours.items()))
+
+
+def measure_pairs(
+    sources: Sequence[SkySource], neighbours: Mapping[int, Sequence[int]], grid: LayerGrid, recipe: Recipe
+) -> list[SkyPair]:
+    """The sky of both exposures of each pair in their overlap; `neighbours` are those of `find_neighbours`.
+
+    Each exposure's pixels are read once, and one exposure is in memory at a time. A pair without good pixels on either
+    side is left out.
+    """
+    measured: dict[tuple[int, int], tuple[float, int]] = {}
+    for index, others in neighbours.items():
+        measured.update(_measure_exposure(index, others, sources, grid, recipe))
+    return [
+        SkyPair(sources[i].ipppssoo, sources[j].ipppssoo, *_interleave(measured[i, j], measured[j, i]))
+        for (i, j) in sorted(measured)
+        if i < j and (j, i) in measured
+    ]
+
+
+def clipped_median(values: NDArray[np.float32], lower: float, clips: int, sigma: float) -> tuple[float, int] | None:
+    """(median, number of values) after `clips` times leaving out what is over `sigma` deviations from the mean.
+
+    Values below `lower` never count; None if nothing is left. Bounds are about the mean of the values inside the
+    bounds before, with the sample deviation, and include their ends, as stsci.imagestats does.
+    """
+    ordered = np.sort(values[values >= lower])
+    if ordered.size == 0:
+        return None
+    # Sorted, every clip is a range, and running sums give its mean and deviation without a pass over the values.
+    centre = float(ordered[ordered.size // 2])
+    offset = ordered.astype(np.float64) - centre
+    sums = np.concatenate([[0.0], np.cumsum(offset)])
+    squares = np.concatenate([[0.0], np.cumsum(offset * offset)])
+    begin, end = 0, ordered.size
+    for _ in range(clips):
+        n = end - begin
+        mean = (sums[end] - sums[begin]) / n
+        variance = (squares[end] - squares[begin] - n * mean * mean) / max(n - 1, 1)
+        reach = sigma * np.sqrt(max(variance, 0.0))
+        begin = int(np.searchsorted(offset, mean - reach, side="left"))
+        end = int(np.searchsorted(offset, mean + reach, side="right"))
+        if end <= begin:  # only by rounding, when all values are equal
+            begin, end = 0, ordered.size
+            break
+    kept = ordered[begin:end]
+    middle = kept[[(kept.size - 1) // 2, kept.size // 2]].astype(np.float64)
+    return float(middle.mean()), kept.size
+
+
+def _measure_exposure(
+    index: int, others: Sequence[int], sources: Sequence[SkySource], grid: LayerGrid, recipe: Recipe
+) -> dict[tuple[int, int], tuple[float, int]]:
+    """For one exposure, its (sky, pixels) inside the overlap with each other one: chips weighted by pixels."""
+    totals = dict.fromkeys(others, (0.0, 0))
+    source = sources[index]
+    for chip, outline in zip(read_member_chips(source.path, source.ipppssoo), source.outlines, strict=True):
+        good = good_pixels(chip, recipe.sky_good_bits)
+        for j in others:
+            for other_outline in sources[j].outlines:
+                overlap = shapely.intersection(outline, other_outline)
+                found = _median_inside(chip, good, overlap, grid, recipe)
+                if found is not None:
+                    total, pixels = totals[j]
+                    totals[j] = total + found[0] * found[1], pixels + found[1]
+    return {(index, j): (total / pixels, pixels) for j, (total, pixels) in totals.items() if pixels}
+
+
+def _median_inside(
+    chip: ChipData, good: NDArray[np.bool_], overlap: shapely.Geometry, grid: LayerGrid, recipe: Recipe
+) -> tuple[float, int] | None:
+    if overlap.area <= 0.0:
+        return None
+    shape = chip.science.shape
+    rings = [_to_detector(ring, chip.wcs, grid) for ring in polygon_rings(shapely.segmentize(overlap, EDGE_STEP))]
+    mask = fill_mask(scan_rings(rings, (shape[0], shape[1])), (shape[0], shape[1]))
+    found = clipped_median(chip.science[mask & good], recipe.sky_lower, recipe.sky_clips, recipe.sky_sigma)
+    if found is None:
+        return None
+    return found[0] * brightness_per_unit(chip), found[1]
+
+
+def _to_detector(ring: NDArray[np.float64], wcs: WCS, grid: LayerGrid) -> NDArray[np.float64]:
+    ra, dec = grid.pixel_to_sky(ring[:, 0], ring[:, 1])
+    # Half a thousandth of a pixel is plenty for a border; on the rim the inverse may not reach the default 1e-4.
+    x, y = wcs.all_world2pix(ra, dec, 0, tolerance=5e-4, quiet=True)
+    return np.column_stack([x, y])
+
+
+def _interleave(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float, int, int]:
+    return first[0], second[0], first[1], second[1]

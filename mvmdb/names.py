@@ -1,0 +1,157 @@
+"""The grammar of sky cell, layer, product and exposure names: parse and format are inverses, and nothing else is decided here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from mvmdb.errors import NameFormatError
+
+N_PROJECTION_CELLS = 2644
+CELLS_PER_SIDE = 21
+CELLS_PER_PROJECTION_CELL = CELLS_PER_SIDE**2
+
+Scale = Literal["fine", "coarse"]
+Kind = Literal["flt", "flc"]
+
+_CELL = re.compile(r"(?:skycell-)?p(\d{4})x(\d{2})y(\d{2})", re.IGNORECASE)
+_LAYER = re.compile(
+    r"hst_(?P<skycell>skycell-p\d{4}x\d{2}y\d{2})_(?P<instrument>[a-z0-9]+)_(?P<detector>[a-z0-9]+)"
+    r"_(?P<filter>[a-z0-9-]+)_(?P<label>[a-z0-9.-]+)"
+)
+_PRODUCT = re.compile(r"(?P<layer>hst_skycell-.+)_(?P<suffix>dr[cz])\.fits")
+_ROOTNAME = re.compile(r"[a-z0-9]{9}")
+_PIPELINE = re.compile(r"(?P<root>[a-z0-9]{9})_(?P<kind>fl[tc])\.fits", re.IGNORECASE)
+_HAP = re.compile(r"hst_.+_(?P<root>[a-z0-9]{8})_(?P<kind>fl[tc])\.fits", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CellId:
+    """One sky cell: `projection_cell` 0 to 2643, column `x` and row `y` 1 to 21."""
+
+    projection_cell: int
+    x: int
+    y: int
+
+    @property
+    def index(self) -> int:
+        """A number unique over the sky, 0 to 1,166,003; the key of the cell in SQL."""
+        return self.projection_cell * CELLS_PER_PROJECTION_CELL + (self.y - 1) * CELLS_PER_SIDE + self.x - 1
+
+    @classmethod
+    def from_index(cls, index: int) -> CellId:
+        """The cell with this `index`."""
+        projection_cell, rest = divmod(int(index), CELLS_PER_PROJECTION_CELL)
+        y, x = divmod(rest, CELLS_PER_SIDE)
+        return cls(projection_cell, x + 1, y + 1)
+
+    def __str__(self) -> str:
+        return format_cell_name(self)
+
+
+def parse_cell_name(text: str) -> CellId:
+    """Read `skycell-p1889x07y19`, or `p1889x07y19`, in any case.
+
+    Raises NameFormatError when the form or a number's range is wrong.
+    """
+    match = _CELL.fullmatch(text.strip())
+    if match is None:
+        raise NameFormatError(f"{text!r} is not a sky cell; expected a name like skycell-p1889x07y19")
+    cell = CellId(*(int(part) for part in match.groups()))
+    if cell.projection_cell >= N_PROJECTION_CELLS:
+        raise NameFormatError(f"{text!r}: there is no projection cell {cell.projection_cell}; they are p0000 to p2643")
+    if not (1 <= cell.x <= CELLS_PER_SIDE and 1 <= cell.y <= CELLS_PER_SIDE):
+        raise NameFormatError(f"{text!r}: x and y of a sky cell are 01 to 21")
+    return cell
+
+
+def format_cell_name(cell: CellId) -> str:
+    """Write a cell as `skycell-p%04dx%02dy%02d`."""
+    return f"skycell-p{cell.projection_cell:04d}x{cell.x:02d}y{cell.y:02d}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LayerName:
+    """The parts of a layer's name; all lower case. `label` is `all`, `coarse-all`, or a sub-layer's label."""
+
+    skycell: str
+    instrument: str
+    detector: str
+    filter: str
+    label: str
+
+    @property
+    def scale(self) -> Scale:
+        """The pixel scale that the label stands for."""
+        return "coarse" if self.label.startswith("coarse-") else "fine"
+
+    def __str__(self) -> str:
+        return f"hst_{self.skycell}_{self.instrument}_{self.detector}_{self.filter}_{self.label}"
+
+
+def parse_layer_name(text: str) -> LayerName:
+    """Read a layer's name, e.g. `hst_skycell-p1889x07y19_wfc3_ir_f125w_coarse-all`, in any case."""
+    match = _LAYER.fullmatch(text.strip().lower())
+    if match is None:
+        raise NameFormatError(
+            f"{text!r} is not a layer; expected a name like hst_skycell-p1889x07y19_wfc3_ir_f125w_coarse-all"
+        )
+    parse_cell_name(match["skycell"])
+    return LayerName(**match.groupdict())
+
+
+def format_product_name(layer: str, kind: Kind) -> str:
+    """The file name of a layer's mosaic: `drc` when its members are FLCs, else `drz`."""
+    return f"{layer}_{'drc' if kind == 'flc' else 'drz'}.fits"
+
+
+def parse_product_name(text: str) -> tuple[LayerName, Kind]:
+    """The layer, and the kind of its members, that a mosaic's file name stands for."""
+    match = _PRODUCT.fullmatch(text)
+    if match is None:
+        raise NameFormatError(f"{text!r} is not a mosaic; expected <layer>_drz.fits or <layer>_drc.fits")
+    return parse_layer_name(match["layer"]), "flc" if match["suffix"] == "drc" else "flt"
+
+
+def parse_exposure_name(text: str) -> tuple[str, Kind] | None:
+    """(ipppssoo, kind) of an exposure's file name in the pipeline's or the HAP form; None for any other name.
+
+    >>> parse_exposure_name("jcz906dvq_flc.fits")
+    ('jcz906dv', 'flc')
+    >>> parse_exposure_name("hst_10524_06_acs_wfc_f606w_jcz906dv_flc.fits")
+    ('jcz906dv', 'flc')
+    """
+    match = _PIPELINE.fullmatch(text) or _HAP.fullmatch(text)
+    if match is None:
+        return None
+    kind: Kind = "flc" if match["kind"].lower() == "flc" else "flt"
+    return match["root"][:8].lower(), kind
+
+
+def parse_rootname(text: str) -> tuple[str, str]:
+    """(rootname, ipppssoo) in lower case of a header's ROOTNAME, e.g. `ib6o04tuq`.
+
+    Raises NameFormatError for anything but nine letters and digits: path separators above all.
+    """
+    root = text.strip().lower()
+    if _ROOTNAME.fullmatch(root) is None:
+        raise NameFormatError(f"ROOTNAME is {text!r}; expected nine letters and digits like ib6o04tuq")
+    return root, root[:8]
+
+
+def format_layer_filter(filters: str) -> str:
+    """The layer's filter for wheels joined with `;`, as in a poller file.
+
+    >>> format_layer_filter("CLEAR1L;F814W"), format_layer_filter("POL60V;F606W"), format_layer_filter("CLEAR1S;CLEAR2S")
+    ('f814w', 'f606w-pol60v', 'clear')
+    """
+    used = [name.strip().lower() for name in filters.split(";")[:2]]
+    used = [name for name in used if name and name != "n/a" and not name.startswith("clear")]
+    used.sort(key=lambda name: name.startswith("pol"))  # stable: a polariser goes second
+    return "-".join(used) or "clear"
+
+
+def format_staged_name(layer: LayerName, ipppssoo: str, kind: Kind) -> str:
+    """The name that an exposure gets when it is staged for a downstream tool."""
+    return f"hst_{layer.skycell}_{layer.instrument}_{layer.detector}_{layer.filter}_{ipppssoo}_{kind}.fits"

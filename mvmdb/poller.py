@@ -1,0 +1,225 @@
+"""How poller files, the lists of what MVM processing drizzles, are read and written; which rows are NEW is not decided.
+
+The form is drizzlepac's (`haputils/poller_utils.py`, poller type "mvm"): no header, one exposure a line, either ten
+columns ("full") or the file name alone ("basic").
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from mvmdb.atomic import replace_file
+from mvmdb.errors import InputError, NameFormatError
+from mvmdb.names import format_cell_name, parse_cell_name
+
+log = logging.getLogger(__name__)
+
+Flag = Literal["NEW", "OLD"]
+Form = Literal["basic", "full"]
+
+COLUMNS = (
+    "filename", "proposal_id", "program_id", "obset_id", "exptime",
+    "filters", "detector", "skycell", "NEW|OLD", "pathname",
+)  # fmt: skip
+_FLAGS = get_args(Flag)
+
+
+@dataclass(frozen=True, slots=True)
+class PollerRow:
+    """One line of a full poller. `exptime` in seconds; `filters` are the wheels joined with `;`, in capitals."""
+
+    filename: str
+    proposal_id: int
+    program_id: str
+    obset_id: str
+    exptime: float
+    filters: str
+    detector: str
+    skycell: str
+    flag: Flag
+    pathname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """A poller file as read: `rows` for the full form, `filenames` for either."""
+
+    form: Form
+    rows: tuple[PollerRow, ...]
+    filenames: tuple[str, ...]
+
+
+def format_poller_name(skycell: str) -> str:
+    """The file name of a sky cell's poller: `<skycell>_input.out`."""
+    return f"{skycell}_input.out"
+
+
+def format_row(row: PollerRow) -> str:
+    """The line of one row, without its newline. Raises InputError for a value that no line can hold."""
+    if not (math.isfinite(row.exptime) and row.exptime >= 0):
+        raise InputError(f"{row.filename}: exptime is {row.exptime}; expected seconds")
+    fields = [
+        row.filename,
+        str(row.proposal_id),
+        row.program_id,
+        row.obset_id,
+        repr(float(row.exptime)),
+        row.filters,
+        row.detector,
+        row.skycell,
+        row.flag,
+        row.pathname,
+    ]
+    for column, field in zip(COLUMNS, fields, strict=True):
+        if not field or field != field.strip() or any(character in field for character in ",\n\r"):
+            raise InputError(
+                f"{column} is {field!r}, which a poller file cannot hold; "
+                "expected text without commas, line ends or outer blanks; rename the file or folder"
+            )
+    return ",".join(fields)
+
+
+def parse_row(line: str) -> PollerRow:
+    """Read one line of a full poller; the inverse of `format_row`.
+
+    Raises InputError saying what was found and expected, without the file's name: `read_poller` adds that.
+    """
+    fields = [field.strip() for field in line.split(",")]
+    if len(fields) != len(COLUMNS):
+        raise InputError(f"{len(fields)} columns found, expected {len(COLUMNS)}: {','.join(COLUMNS)}")
+    for column, field in zip(COLUMNS, fields, strict=True):
+        if not field:
+            raise InputError(f"{column} is empty")
+    filename, proposal, program_id, obset_id, exptime, filters, detector, skycell, flag, pathname = fields
+    if flag not in _FLAGS:
+        raise InputError(f"the flag is {flag!r}, expected NEW or OLD")
+    try:
+        cell = parse_cell_name(skycell)
+    except NameFormatError as error:
+        raise InputError(str(error)) from error
+    if not (proposal.isascii() and proposal.isdecimal()):
+        raise InputError(f"proposal_id is {proposal!r}, expected a whole number")
+    return PollerRow(
+        filename=filename,
+        proposal_id=int(proposal),
+        program_id=program_id,
+        obset_id=obset_id,
+        exptime=_seconds(exptime),
+        filters=filters,
+        detector=detector,
+        skycell=format_cell_name(cell),
+        flag="NEW" if flag == "NEW" else "OLD",
+        pathname=pathname,
+    )
+
+
+def read_poller(path: str | os.PathLike[str]) -> Poller:
+    """Read a poller file of either form. Blank lines are skipped.
+
+    Raises InputError, naming file and line, where the file cannot be read, holds nothing, mixes the two forms, has a
+    line of another form, or names one exposure twice in a sky cell. Whether the named files exist is not looked at.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InputError(f"the poller file {path} cannot be read ({reason}); expected a text file") from error
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise InputError(f"the poller file {path} is empty; expected one exposure a line; write it anew: mvmdb poller")
+    full = "," in lines[0][1]
+    rows: list[PollerRow] = []
+    entries: list[tuple[int, str, str]] = []
+    for number, line in lines:
+        try:
+            if ("," in line) != full:
+                raise InputError("full and basic lines are mixed, expected one form throughout")
+            row = parse_row(line) if full else None
+        except InputError as error:
+            raise InputError(
+                f"{path}, line {number}: {error}; mend the line, or write it anew: mvmdb poller"
+            ) from error
+        if row is not None:
+            rows.append(row)
+        entries.append((number, row.skycell, row.filename) if row else (number, "", line))
+    _refuse_duplicates(path, entries)
+    return Poller("full" if full else "basic", tuple(rows), tuple(filename for _, _, filename in entries))
+
+
+def check_paths(poller: Poller, folder: str | os.PathLike[str] = ".") -> None:
+    """Raise InputError unless all that a poller names are files: its pathnames, or its file names in `folder`."""
+    named = [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
+    missing = [name for name in named if not (Path(folder) / name).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InputError(
+            f"the poller names {missing[0]}{more}, which is not there; put the file there, or drop its line"
+        )
+
+
+def write_poller(path: str | os.PathLike[str], rows: Sequence[PollerRow]) -> bool:
+    """Write a full poller, whole or not at all; returns whether it was written, which equal bytes are not.
+
+    Raises InputError for rows that no poller can hold (`format_row`), for none, and for a folder that is not writable.
+    """
+    if not rows:
+        raise InputError(f"no rows for the poller file {path}; expected at least one exposure")
+    _refuse_duplicates(path, ((number, row.skycell, row.filename) for number, row in enumerate(rows, 1)))
+    return _write_changed(Path(path), "".join(f"{format_row(row)}\n" for row in rows).encode())
+
+
+def write_basic_poller(path: str | os.PathLike[str], filenames: Sequence[str]) -> bool:
+    """Write a basic poller: one file name a line. As `write_poller` otherwise."""
+    if not filenames:
+        raise InputError(f"no file names for the poller file {path}; expected at least one exposure")
+    for name in filenames:
+        if not name or name != name.strip() or any(character in name for character in ",\n\r"):
+            raise InputError(f"{name!r} cannot stand in a poller file; expected a name without commas or line ends")
+    _refuse_duplicates(path, ((number, "", name) for number, name in enumerate(filenames, 1)))
+    return _write_changed(Path(path), "".join(f"{name}\n" for name in filenames).encode())
+
+
+def _write_changed(path: Path, content: bytes) -> bool:
+    """Write by way of a temporary file beside the target, synced and renamed; nothing at all where nothing changes."""
+    try:
+        if path.is_file() and path.read_bytes() == content:
+            return False
+        replace_file(path, lambda stream: stream.write(content))
+    except OSError as error:
+        raise InputError(
+            f"the poller file {path} cannot be written ({error.strerror}); expected a folder that can be: -o DIR"
+        ) from error
+    log.info("wrote %s", path)
+    return True
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise InputError(f"exptime is {text!r}, expected seconds")
+    return value
+
+
+def _refuse_duplicates(path: str | os.PathLike[str], entries: Iterable[tuple[int, str, str]]) -> None:
+    """`entries` are (line, sky cell, file name); a file stands once in a sky cell.
+
+    Other files of the same exposure may stand beside it: which of them is used is decided when they are read.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for number, skycell, filename in entries:
+        key = (skycell, filename)
+        if key in first:
+            raise InputError(
+                f"{path}, line {number}: {filename} stands on line {first[key]} already, expected each file once; "
+                "drop one of the lines"
+            )
+        first[key] = number

@@ -1,0 +1,121 @@
+"""What is stale, why, and the cheapest action that makes it fresh: one pure function over expected and observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mvmdb.names import format_product_name
+from mvmdb.reconcile.expected import describe_recipe
+from mvmdb.records import (
+    Action,
+    ExpectedLayer,
+    ObservedProduct,
+    Plan,
+    PlannedLayer,
+    ProductState,
+    Reason,
+    ReasonCode,
+)
+
+_GROWING = {ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED}
+
+
+def diff_layers(expected: Iterable[ExpectedLayer], observed: Iterable[ObservedProduct]) -> Plan:
+    """Compare what layers should be made of with what products say that they were made of.
+
+    Names are unique on either side. A layer is fresh when its product is intact and has the expected recipe digest.
+    """
+    products = {product.name: product for product in observed}
+    planned: list[PlannedLayer] = []
+    fresh = 0
+    for layer in expected:
+        product = products.pop(layer.name, None)
+        if product is not None and is_fresh(layer, product):
+            fresh += 1
+        else:
+            planned.append(_plan_layer(layer, product))
+    for product in products.values():
+        reason = Reason(ReasonCode.ORPHANED, detail="no exposure is expected in this layer any more")
+        planned.append(PlannedLayer(product.name, product.skycell, Action.REMOVE, (reason,)))
+    return Plan(tuple(sorted(planned, key=lambda line: line.name)), fresh)
+
+
+def is_fresh(layer: ExpectedLayer, product: ObservedProduct) -> bool:
+    """Whether the product is intact and made exactly as expected."""
+    return product.state is ProductState.INTACT and product.recipe_digest == layer.recipe_digest and not layer.failure
+
+
+def _plan_layer(layer: ExpectedLayer, product: ObservedProduct | None) -> PlannedLayer:
+    reasons = tuple(_find_reasons(layer, product))
+    action, because = _choose_action(layer, product, {reason.code for reason in reasons})
+    return PlannedLayer(layer.name, layer.skycell, action, reasons, because)
+
+
+def _find_reasons(layer: ExpectedLayer, product: ObservedProduct | None) -> list[Reason]:
+    reasons = []
+    if layer.failure:
+        reasons.append(Reason(ReasonCode.LAST_RUN_FAILED, detail=layer.failure))
+    if product is None:
+        return [Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"), *reasons]
+    if product.state is ProductState.MISSING:
+        reasons.append(Reason(ReasonCode.PRODUCT_MISSING, detail=f"{product.filename} is gone"))
+    if product.state is ProductState.DAMAGED:
+        reasons.append(Reason(ReasonCode.PRODUCT_DAMAGED, detail=f"{product.filename} is not as it was written"))
+    reasons += _compare_members(layer, product)
+    if layer.canvas != product.canvas:
+        detail = f"the cell's members now cover [{layer.canvas}], the product [{product.canvas}]"
+        reasons.append(Reason(ReasonCode.CANVAS_CHANGED, detail=detail))
+    if describe_recipe(layer.recipe) != product.recipe:
+        detail = f"now {describe_recipe(layer.recipe)}, the product {product.recipe}"
+        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=detail))
+    if not reasons:  # the same members and parameters under another digest: another way of making digests
+        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product's recipe digest is another"))
+    return reasons
+
+
+def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason]:
+    now = {member.ipppssoo: member for member in layer.members}
+    then = {member.ipppssoo: member for member in product.members}
+    reasons = []
+    for name in sorted(now.keys() | then.keys()):
+        if name not in then:
+            reasons.append(Reason(ReasonCode.MEMBER_ADDED, name))
+        elif name not in now:
+            reasons.append(Reason(ReasonCode.MEMBER_REMOVED, name))
+        else:
+            if now[name].pixels != then[name].pixels:
+                reasons.append(Reason(ReasonCode.MEMBER_RECALIBRATED, name))
+            if now[name].wcs_digest != then[name].wcs_digest:
+                reasons.append(Reason(ReasonCode.MEMBER_REALIGNED, name))
+    return reasons
+
+
+def _choose_action(
+    layer: ExpectedLayer, product: ObservedProduct | None, codes: set[ReasonCode]
+) -> tuple[Action, str]:
+    """The cheapest right action, and why nothing cheaper than a drizzle would do."""
+    if product is None or product.state is not ProductState.INTACT:
+        return Action.DRIZZLE, "there is no intact product to start from"
+    if product.filename != format_product_name(layer.name, layer.kind):
+        return Action.DRIZZLE, "the members' kind has changed"
+    if not codes <= _GROWING:
+        return Action.DRIZZLE, "what the product holds is no longer right"
+    if ReasonCode.MEMBER_ADDED not in codes:
+        if ReasonCode.CANVAS_CHANGED in codes:
+            return Action.RECANVAS, ""
+        return Action.DRIZZLE, "the last run failed"
+    if layer.recipe.sky_match and groups_merge(layer, product):
+        return Action.DRIZZLE, "an added member joins exposures whose skies were matched apart"
+    return Action.ADD, ""
+
+
+def groups_merge(layer: ExpectedLayer, product: ObservedProduct) -> bool:
+    """Whether members of different groups in the product are in one group now: kept skies would leave a step."""
+    now = {member.ipppssoo: member.sky_group for member in layer.members}
+    home: dict[str, str] = {}
+    for member in product.members:
+        if member.ipppssoo not in now:
+            continue
+        if home.setdefault(now[member.ipppssoo], member.sky_group) != member.sky_group:
+            return True
+    return False

@@ -1,0 +1,83 @@
+"""From catalog and files to a plan: look at the products, load what differs, diff."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.products import count_layers, load_candidates
+from mvmdb.reconcile.diff import diff_layers
+from mvmdb.reconcile.observe import observe_products
+from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedLayer, Policy, ReasonCode
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A plan with what it was made from: the number of layers in scope, and both sides of each planned layer."""
+
+    plan: Plan
+    layers: int
+    expected: dict[str, ExpectedLayer]
+    observed: dict[str, ObservedProduct]
+
+    @property
+    def orphaned(self) -> int:
+        """How many products no layer expects any more."""
+        return sum(line.action is Action.REMOVE for line in self.plan.layers)
+
+    @property
+    def stale(self) -> int:
+        """How many expected layers need work."""
+        return len(self.plan.layers) - self.orphaned
+
+
+def look_ahead(
+    engine: sa.Engine,
+    products: Path | None,
+    policy: Policy,
+    *,
+    cells: Sequence[int] | None = None,
+    deep: bool = False,
+    full: bool = False,
+) -> Outlook:
+    """What is stale, and why, in these sky cells (keys) or everywhere.
+
+    With no products folder there is nothing to look at, and every layer is missing. `full` plans a drizzle of every
+    layer, fresh ones too.
+    """
+    if products is not None:
+        observe_products(engine, products, policy, deep=deep, cells=cells)
+    with engine.begin() as connection:
+        expected, observed = load_candidates(connection, cells, everything=full)
+        total = count_layers(connection, cells)
+    plan = diff_layers(expected, observed)
+    if full:
+        plan = _plan_everything(plan, expected)
+    stale = sum(line.action is not Action.REMOVE for line in plan.layers)
+    return Outlook(
+        Plan(plan.layers, total - stale),
+        total,
+        {layer.name: layer for layer in expected},
+        {product.name: product for product in observed},
+    )
+
+
+def _plan_everything(plan: Plan, expected: Sequence[ExpectedLayer]) -> Plan:
+    because = "a full rebuild was asked for"
+    planned = {line.name: line for line in plan.layers}
+    for layer in expected:
+        line = planned.get(layer.name, PlannedLayer(layer.name, layer.skycell, Action.DRIZZLE, ()))
+        planned[layer.name] = replace(line, action=Action.DRIZZLE, drizzle_because=line.drizzle_because or because)
+    return Plan(tuple(planned[name] for name in sorted(planned)), 0)
+
+
+def missing_members(line: PlannedLayer, layer: ExpectedLayer | None) -> set[str]:
+    """The members that a stale layer's product does not hold as they are now: what `--mark exposure` marks NEW."""
+    codes = {ReasonCode.MEMBER_ADDED, ReasonCode.MEMBER_RECALIBRATED, ReasonCode.MEMBER_REALIGNED}
+    whole = {ReasonCode.PRODUCT_MISSING, ReasonCode.PRODUCT_DAMAGED}
+    if layer is not None and any(reason.code in whole for reason in line.reasons):
+        return {member.ipppssoo for member in layer.members}
+    return {reason.exposure for reason in line.reasons if reason.code in codes and reason.exposure}

@@ -1,0 +1,200 @@
+"""Mosaics of one poller file with no catalog: its exposures alone say what the layers are made of."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from mvmdb.catalog.memberships import match_regions
+from mvmdb.errors import MemberUnusableError, MvmdbError, NothingViableError
+from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.exposures.read import read_exposure
+from mvmdb.mosaic.make import make_product
+from mvmdb.mosaic.manifest import write_manifest
+from mvmdb.mosaic.writing import sweep_temporaries
+from mvmdb.names import CellId, format_product_name, parse_cell_name
+from mvmdb.poller import Poller, check_paths, read_poller
+from mvmdb.reconcile.expected import SMALL, CellMember, LayerDepth, expect_layers, group_members, left_out
+from mvmdb.reconcile.lock import claim_folder
+from mvmdb.reconcile.run import LayerOutcome, Progress, ReconcileReport
+from mvmdb.reconcile.work import carry_out
+from mvmdb.records import Action, Canvas, Dataset, LayerJob, MemberInput, Policy
+from mvmdb.sky.layer import measure_layer
+
+
+@dataclass(frozen=True, slots=True)
+class PollerWork:
+    """The exposures of a poller by identity, which of them are NEW in which cell, and those that cannot be used."""
+
+    datasets: Mapping[str, Dataset]
+    cells: Mapping[str, Mapping[str, bool]]
+    unusable: Mapping[str, str]
+
+
+def process_poller(
+    source: Path,
+    products: Path,
+    policy: Policy,
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> ReconcileReport:
+    """Make the layers of a poller file that have a NEW row, each from all of its rows, NEW and OLD.
+
+    A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
+    are not absolute are relative to its own folder. Raises InputError when the file cannot be read,
+    NothingViableError when none of its exposures can be used.
+    """
+    started = monotonic()
+    work = read_poller_work(source, policy)
+    report = ReconcileReport()
+    with claim_folder(products):
+        for skycell in sorted(work.cells):
+            sweep_temporaries(products / skycell)
+            _make_cell(skycell, work, products, policy, jobs, report, progress)
+            if any(skycell in outcome.layer for outcome in report.layers):
+                write_manifest(products / skycell, skycell)
+    report.refused.update(work.unusable)
+    report.seconds = round(monotonic() - started, 3)
+    return report
+
+
+def read_poller_work(source: Path, policy: Policy) -> PollerWork:
+    """Read the headers of a poller's exposures: what is usable in which sky cell, and why the rest is not."""
+    poller = read_poller(source)
+    check_paths(poller, source.parent)
+    datasets: dict[str, Dataset] = {}
+    flags: dict[str, tuple[str | None, bool]] = {}
+    unusable: dict[str, str] = {}
+    only_small = True
+    for filename, skycell, is_new in _entries(poller):
+        dataset = read_exposure(source.parent / filename)
+        exposure = dataset.exposure
+        why = "; ".join(refusal.found for refusal in exposure.refusals)
+        only_small = only_small and not why and (exposure.instrument, exposure.detector) in SMALL
+        why = why or left_out(exposure.instrument, exposure.detector, exposure.kind, policy)
+        if why:
+            unusable[exposure.ipppssoo] = why
+            continue
+        datasets[exposure.ipppssoo] = _prefer(datasets.get(exposure.ipppssoo), dataset)
+        flags[exposure.ipppssoo] = (skycell, is_new)
+    if not datasets:
+        reasons = "; ".join(f"{name}: {why}" for name, why in sorted(unusable.items()))
+        message = f"{source}: none of its exposures can be in a layer ({reasons})"
+        raise NothingViableError(message, only_small=only_small)
+    return PollerWork(datasets, _find_cells(datasets, flags), unusable)
+
+
+def _entries(poller: Poller) -> list[tuple[str, str | None, bool]]:
+    """(path, sky cell or None, whether it is NEW) of each line."""
+    if poller.form == "basic":
+        return [(filename, None, True) for filename in poller.filenames]
+    return [(row.pathname, row.skycell, row.flag == "NEW") for row in poller.rows]
+
+
+def _prefer(first: Dataset | None, second: Dataset) -> Dataset:
+    if first is None:
+        return second
+    pair = {dataset.path: dataset for dataset in (first, second)}
+    return pair[
+        choose_active(
+            [
+                Candidate(d.exposure.kind, d.exposure.wcs_rank, d.exposure.processed, d.mtime_ns, d.path)
+                for d in pair.values()
+            ]
+        ).path
+    ]
+
+
+def _find_cells(
+    datasets: Mapping[str, Dataset], flags: Mapping[str, tuple[str | None, bool]]
+) -> dict[str, dict[str, bool]]:
+    cells: dict[str, dict[str, bool]] = defaultdict(dict)
+    for name, (skycell, is_new) in flags.items():
+        if skycell is not None:
+            cells[skycell][name] = is_new
+    names = [name for name, (skycell, _) in flags.items() if skycell is None]
+    found = match_regions([datasets[name].exposure.s_region for name in names], "overlap")
+    for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
+        cells[str(CellId.from_index(cell))][names[index]] = True
+    return cells
+
+
+def _make_cell(
+    skycell: str,
+    work: PollerWork,
+    products: Path,
+    policy: Policy,
+    jobs: int | None,
+    report: ReconcileReport,
+    progress: Progress | None,
+) -> None:
+    """Make the cell's layers; where a member's pixels prove empty, its layers again without it."""
+    empty: set[str] = set()
+    settled: set[str] = set()
+    while True:
+        todo = [job for job in _build_jobs(skycell, work, products, policy, empty) if job.layer not in settled]
+        found = set()
+        for outcome in carry_out(todo, make_product, workers=jobs, expected=len(todo)):
+            if isinstance(outcome.result, MemberUnusableError):
+                found.add(outcome.result.ipppssoo)
+                report.refused[outcome.result.ipppssoo] = str(outcome.result)
+                continue
+            settled.add(outcome.job.layer)
+            error = str(outcome.result) if isinstance(outcome.result, MvmdbError) else ""
+            done = LayerOutcome(
+                outcome.job.layer, Action.DRIZZLE, outcome.job.target, round(outcome.seconds, 3), error
+            )
+            report.note(done)
+            if progress is not None:
+                progress(done)
+        if not found:
+            return
+        empty |= found
+
+
+def _build_jobs(
+    skycell: str, work: PollerWork, products: Path, policy: Policy, empty: set[str]
+) -> list[LayerJob]:
+    cell = parse_cell_name(skycell)
+    flags = {name: is_new for name, is_new in work.cells[skycell].items() if name not in empty}
+    members = _cell_members(cell, [work.datasets[name] for name in sorted(flags)])
+    found = group_members(members, policy)
+    jobs = []
+    for key, group in found.groups.items():
+        if found.canvas is None or not any(flags[member.ipppssoo] for member in group):
+            continue
+        regions = {member.ipppssoo: work.datasets[member.ipppssoo].exposure.s_region for member in group}
+        depth = LayerDepth(*measure_layer(cell, regions))
+        for layer in expect_layers(skycell, key, group, found.canvas, depth):
+            inputs = tuple(
+                MemberInput(m.ipppssoo, work.datasets[m.ipppssoo].path, m.pixels, None, m.wcs_digest, m.sky_group)
+                for m in layer.members
+            )
+            target = products / skycell / format_product_name(layer.name, layer.kind)
+            jobs.append(
+                LayerJob(
+                    layer.name, Action.DRIZZLE, layer.kind, layer.canvas, layer.recipe, layer.recipe_digest, inputs,
+                    str(target),
+                )
+            )  # fmt: skip
+    return jobs
+
+
+def _cell_members(cell: CellId, datasets: Sequence[Dataset]) -> list[CellMember]:
+    """The datasets as members of one cell; one whose footprint misses the cell is not among them."""
+    exposures = [dataset.exposure for dataset in datasets]
+    found = match_regions([exposure.s_region for exposure in exposures], "overlap")
+    members = []
+    for row in (found.cell_index == cell.index).nonzero()[0].tolist():
+        e = exposures[int(found.exposure[row])]
+        box = Canvas(*(int(edge[row]) for edge in (found.x_min, found.x_max, found.y_min, found.y_max)))
+        members.append(
+            CellMember(
+                e.ipppssoo, e.instrument, e.detector, e.filter, e.kind, e.pixels, e.wcs_digest or "", box
+            )
+        )
+    return members

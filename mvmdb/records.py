@@ -1,0 +1,278 @@
+"""The plain values that flow between rooms: exposures, canvases, expected layers, observed products, reasons, plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from mvmdb.names import Kind, Scale
+from mvmdb.recipes import Recipe
+
+Rule = Literal["overlap", "nearest"]
+Mark = Literal["layer", "exposure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an exposure cannot be in any layer: the `rule` it fails, and what was found in its headers."""
+
+    rule: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What the headers of one FLT or FLC say. Angles in degrees (ICRS), `exptime` in seconds, dates in MJD.
+
+    `s_region` holds one normalised `POLYGON ICRS ...` per chip (counter-clockwise as seen on the sky, open), or is
+    empty where no WCS could be evaluated. `pixels` is the identity of the SCI and DQ arrays: a token made of headers
+    and size until their digest is known. `wcs_digest` covers every chip's WCS, its lookup tables included.
+    """
+
+    ipppssoo: str
+    rootname: str
+    kind: Kind
+    instrument: str
+    detector: str
+    filters: str
+    filter: str
+    proposal_id: int
+    program: str
+    visit: str
+    target: str
+    exptime: float
+    expstart: float | None
+    expend: float | None
+    ra: float | None
+    dec: float | None
+    s_region: str
+    n_chips: int
+    wcsname: str | None
+    distortion: str | None
+    fit: str | None
+    astrometric_catalog: str | None
+    wcs_rank: int
+    wcs_digest: str | None
+    pixels: str
+    processed: float
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def eligible(self) -> bool:
+        """Whether the exposure may enter layers."""
+        return not self.refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One file of an exposure: where it is and what it looked like when its headers were read."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    exposure: Exposure
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The part of an archive's configuration that decides what layers are made of."""
+
+    rule: Rule = "overlap"
+    include_small: bool = True
+    only_cte: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A rectangle of a sky cell's fine pixels, 1-based and inclusive."""
+
+    x_min: int
+    x_max: int
+    y_min: int
+    y_max: int
+
+    def at_scale(self, scale: Scale) -> Canvas:
+        """The pixels of `scale` that cover this rectangle, within the sky cell.
+
+        Coarse pixel c covers fine pixels 3c-1 to 3c+1, so fine pixel f lies in coarse pixel (f+1)//3; fine pixel 1
+        lies in none, as the cell's coarse grid starts at fine pixel 2.
+        """
+        if scale == "fine":
+            return self
+        return Canvas(
+            max(1, (self.x_min + 1) // 3),
+            max(1, (self.x_max + 1) // 3),
+            max(1, (self.y_min + 1) // 3),
+            max(1, (self.y_max + 1) // 3),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.y_max - self.y_min + 1, self.x_max - self.x_min + 1
+
+    def __str__(self) -> str:
+        return f"{self.x_min}:{self.x_max},{self.y_min}:{self.y_max}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Member:
+    """One exposure's part in a layer. `sky_group` names the set of mutually overlapping members that it belongs to."""
+
+    ipppssoo: str
+    pixels: str
+    wcs_digest: str
+    sky_group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLayer:
+    """What the catalog says that a layer should be made of; `members` are sorted."""
+
+    name: str
+    skycell: str
+    kind: Kind
+    members: tuple[Member, ...]
+    canvas: Canvas
+    recipe: Recipe
+    recipe_digest: str
+    failure: str = ""
+
+
+class ProductState(StrEnum):
+    """What was last seen of a product's file."""
+
+    INTACT = "intact"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedProduct:
+    """What a mosaic says that it was made of. `recipe` is `Recipe.describe()` as JSON."""
+
+    name: str
+    skycell: str
+    filename: str
+    members: tuple[Member, ...]
+    canvas: Canvas
+    recipe: str
+    recipe_digest: str
+    state: ProductState = ProductState.INTACT
+
+
+class ReasonCode(StrEnum):
+    """Why a layer is not fresh."""
+
+    MEMBER_ADDED = "member-added"
+    MEMBER_REMOVED = "member-removed"
+    MEMBER_RECALIBRATED = "member-recalibrated"
+    MEMBER_REALIGNED = "member-realigned"
+    CANVAS_CHANGED = "canvas-changed"
+    RECIPE_CHANGED = "recipe-changed"
+    PRODUCT_MISSING = "product-missing"
+    PRODUCT_DAMAGED = "product-damaged"
+    LAST_RUN_FAILED = "last-run-failed"
+    ORPHANED = "orphaned"
+
+
+class Action(StrEnum):
+    """The cheapest step that makes a layer fresh."""
+
+    DRIZZLE = "drizzle"
+    ADD = "add"
+    RECANVAS = "recanvas"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One cause of staleness; `exposure` is the ipppssoo it concerns, `detail` says it in words."""
+
+    code: ReasonCode
+    exposure: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLayer:
+    """One line of a plan: what to do for a layer, and why. `drizzle_because` says why a full drizzle was chosen."""
+
+    name: str
+    skycell: str
+    action: Action
+    reasons: tuple[Reason, ...]
+    drizzle_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every layer that needs work, sorted by name, and how many need none."""
+
+    layers: tuple[PlannedLayer, ...]
+    fresh: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberInput:
+    """One member as a mosaic job needs it: where its file is, and what that file must still be.
+
+    `sky` is the value kept from an earlier product (electrons/s/arcsec^2), None where it has to be solved; `drizzled`
+    says that the present product holds the member already (only for an `add`).
+    """
+
+    ipppssoo: str
+    path: str
+    pixels: str
+    pixel_digest: str | None
+    wcs_digest: str
+    sky_group: str
+    sky: float | None = None
+    drizzled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LayerJob:
+    """All that a worker needs to make one product; picklable, and complete without a catalog."""
+
+    layer: str
+    action: Action
+    kind: Kind
+    canvas: Canvas
+    recipe: Recipe
+    recipe_digest: str
+    members: tuple[MemberInput, ...]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProductMember:
+    """One member as a finished product holds it: the provenance that HDRTAB carries."""
+
+    ipppssoo: str
+    rootname: str
+    pixels: str
+    pixel_digest: str
+    wcs_digest: str
+    wcsname: str
+    sky_group: str
+    exptime: float
+    sky: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRecord:
+    """A product file as it was read or written: its provenance, and the file's size, time and data digest."""
+
+    layer: str
+    skycell: str
+    path: str
+    size: int
+    mtime_ns: int
+    data_digest: str
+    canvas: Canvas
+    recipe: str
+    recipe_digest: str
+    members: tuple[ProductMember, ...]

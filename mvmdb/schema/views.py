@@ -1,0 +1,126 @@
+"""The catalog's views: coverage, and which layers are stale as far as the database alone can tell.
+
+`stale_reason` and `stale_layer` compare recorded digests. What only the files can tell (a product deleted or damaged
+since) is in them once `mvmdb status` has looked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import join_distinct
+
+VIEWS = ("coverage", "stale_reason", "stale_layer")  # in the order of creation
+
+
+def create_views(connection: sa.Connection) -> None:
+    """Make every view anew; they hold no data, so each schema upgrade drops and makes them."""
+    drop_views(connection)
+    for name, select in (
+        ("coverage", _coverage(connection)),
+        ("stale_reason", _stale_reason()),
+        ("stale_layer", _stale_layer(connection)),
+    ):
+        text = select.compile(connection, compile_kwargs={"literal_binds": True})
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {text}".replace("%%", "%"))
+
+
+def drop_views(connection: sa.Connection) -> None:
+    """Remove the views, whichever exist."""
+    for name in reversed(VIEWS):
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+
+
+def _coverage(connection: sa.Connection) -> sa.Select[Any]:
+    """One row a layer."""
+    columns = (
+        t.layer.c.name.label("layer"),
+        t.skycell.c.name.label("skycell"),
+        t.skycell.c.ra,
+        t.skycell.c.dec,
+        t.layer.c.instrument,
+        t.layer.c.detector,
+        t.layer.c.filter,
+        t.layer.c.scale,
+        t.layer.c.n_exposures,
+        t.layer.c.exptime,
+        t.layer.c.expstart,
+        t.layer.c.expend,
+    )
+    member = t.layer_member.join(t.exposure)
+    own = t.layer_member.c.layer_id == t.layer.c.id
+    aggregates = (
+        sa.select(join_distinct(connection, t.exposure.c.proposal_id)).select_from(member).where(own),
+        sa.select(join_distinct(connection, t.exposure.c.astrometric_catalog)).select_from(member).where(own),
+    )
+    programs, catalogs = (query.correlate(t.layer).scalar_subquery() for query in aggregates)
+    return sa.select(
+        *columns,
+        programs.label("programs"),
+        catalogs.label("astrometric_catalogs"),
+        t.layer.c.area_arcmin2,
+        t.layer.c.mean_exposures,
+    ).select_from(t.layer.join(t.skycell))
+
+
+def _reason(code: str, exposure: Any, where: Any, source: Any) -> sa.Select[Any]:
+    columns: tuple[Any, ...] = (
+        t.layer.c.name.label("layer"),
+        t.skycell.c.name.label("skycell"),
+        sa.literal_column(f"'{code}'").label("reason"),
+        exposure.label("exposure"),
+    )
+    return sa.select(*columns).select_from(source).where(where)
+
+
+def _stale_reason() -> Any:
+    """One row a reason: layer, sky cell, reason code, exposure concerned (or null)."""
+    nobody = sa.null()
+    layer, product, exposure = t.layer, t.product, t.exposure
+    cell = layer.join(t.skycell)
+    made = cell.join(product, product.c.layer == layer.c.name)
+    unmade = cell.outerjoin(product, product.c.layer == layer.c.name)
+    differs = layer.c.recipe_digest != product.c.recipe_digest
+    member = made.join(t.layer_member, t.layer_member.c.layer_id == layer.c.id).join(
+        exposure, exposure.c.id == t.layer_member.c.exposure_id
+    )
+    held = t.product_member
+    kept = member.join(held, sa.and_(held.c.product_id == product.c.id, held.c.ipppssoo == exposure.c.ipppssoo))
+    new = member.outerjoin(held, sa.and_(held.c.product_id == product.c.id, held.c.ipppssoo == exposure.c.ipppssoo))
+    still = (
+        sa.select(t.layer_member.c.exposure_id)
+        .select_from(t.layer_member.join(exposure))
+        .where(t.layer_member.c.layer_id == layer.c.id, exposure.c.ipppssoo == held.c.ipppssoo)
+        .correlate(layer, held)
+    )
+    moved = sa.or_(*(t.skycell.c[name] != product.c[name] for name in ("x_min", "x_max", "y_min", "y_max")))
+    lost = made.join(held, held.c.product_id == product.c.id)
+    parts = (
+        _reason("product-missing", nobody, sa.or_(product.c.id.is_(None), product.c.state == "missing"), unmade),
+        _reason("product-damaged", nobody, product.c.state == "damaged", made),
+        _reason("last-run-failed", nobody, layer.c.failure.is_not(None), cell),
+        _reason("member-added", exposure.c.ipppssoo, sa.and_(differs, held.c.product_id.is_(None)), new),
+        _reason("member-removed", held.c.ipppssoo, sa.and_(differs, ~still.exists()), lost),
+        _reason("member-recalibrated", exposure.c.ipppssoo, held.c.pixels != exposure.c.pixels, kept),
+        _reason("member-realigned", exposure.c.ipppssoo, held.c.wcs_digest != exposure.c.wcs_digest, kept),
+        _reason("canvas-changed", nobody, moved, made),
+        _reason("recipe-changed", nobody, layer.c.recipe != product.c.recipe, made),
+        sa.select(
+            product.c.layer, product.c.skycell, sa.literal_column("'orphaned'"), sa.null()
+        ).select_from(product.outerjoin(layer, product.c.layer == layer.c.name)).where(layer.c.id.is_(None)),
+    )
+    return sa.union_all(*parts)
+
+
+def _stale_layer(connection: sa.Connection) -> sa.Select[Any]:
+    """One row a stale layer: layer, sky cell, its reason codes, the number of exposures concerned."""
+    reason = sa.table("stale_reason", *(sa.column(name) for name in ("layer", "skycell", "reason", "exposure")))
+    return sa.select(
+        reason.c.layer,
+        reason.c.skycell,
+        join_distinct(connection, reason.c.reason).label("reasons"),
+        sa.func.count(sa.distinct(reason.c.exposure)).label("n_exposures_concerned"),
+    ).group_by(reason.c.layer, reason.c.skycell)

@@ -1,0 +1,98 @@
+"""What part of the sky a chip sees, from its full WCS; which cells that touches is decided in `membership`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from astropy.wcs import WCS
+
+from mvmdb.errors import ExposureError, InputError
+from mvmdb.sky.region import normalize_polygon
+from mvmdb.sky.sphere import FloatArray, project, sky_to_vector, tangent_frame, vector_to_sky
+
+DENSE_SEGMENTS = 64
+"""Into how many pieces an edge is cut before it is thinned."""
+TOLERANCE = 0.004
+"""How far an outline may lie from the chip's edge, in arcsec: a tenth of a fine pixel."""
+_SANE_RA = 1000.0  # degrees; wcslib marks undefined values, such as a NaN in CRVAL, by 9.9e107
+_ARCSEC = float(np.rad2deg(1.0)) * 3600.0
+
+
+def chip_outline(wcs: WCS, naxis1: int, naxis2: int, tolerance: float = TOLERANCE) -> FloatArray:
+    """The outline (n, 2), ra and dec in degrees, of a chip's pixel edges, in the normal form of `region`.
+
+    The edges run at 0.5 and naxis + 0.5 (1-based pixels) and go through the full WCS: SIP, NPOL and D2IM tables.
+    Distortion bends them, so each is cut in as few equal pieces (1, 2, 4 ... 64) as keep the great circles between
+    the vertices within `tolerance` arcsec of the edge. Raises ExposureError (`no-wcs`) when the WCS cannot be
+    evaluated all along the edge.
+    """
+    if naxis1 < 1 or naxis2 < 1:
+        raise ExposureError("no-wcs", f"found a chip of {naxis1} x {naxis2} pixels; expected at least one pixel")
+    ra, dec = _evaluate(wcs, *_edge_pixels(naxis1, naxis2))
+    vector = sky_to_vector(ra, dec)
+    centre = vector_to_sky(vector.sum(axis=1))
+    xi, eta = project(tangent_frame(*centre), vector)  # great circles are straight here
+    if not np.isfinite(xi).all():
+        raise ExposureError("no-wcs", "found a chip whose edge spans half of the sky; expected a camera's field")
+    points = np.column_stack([xi, eta]) * _ARCSEC
+    keep = []
+    for edge in range(4):
+        first = edge * DENSE_SEGMENTS
+        picked = np.arange(first, first + DENSE_SEGMENTS + 1) % len(points)
+        keep.append(first + np.arange(0, DENSE_SEGMENTS, _widest_stride(points[picked], tolerance)))
+    vertices = np.concatenate(keep)
+    try:
+        return normalize_polygon(np.column_stack([ra[vertices], dec[vertices]]))
+    except InputError as error:
+        raise ExposureError("no-wcs", f"the WCS gives no footprint: {error}") from error
+
+
+def footprint_center(polygons: Sequence[FloatArray]) -> tuple[float, float]:
+    """(ra, dec) in degrees of an exposure's middle: the mean direction of the vertices of all its (n, 2) polygons."""
+    vertices = np.concatenate([np.asarray(polygon, dtype=np.float64) for polygon in polygons])
+    ra, dec = vector_to_sky(sky_to_vector(vertices[:, 0], vertices[:, 1]).mean(axis=1))
+    return float(ra), float(dec)
+
+
+def _edge_pixels(naxis1: int, naxis2: int) -> tuple[FloatArray, FloatArray]:
+    """Points all around the chip, DENSE_SEGMENTS an edge, each corner once."""
+    step = np.arange(DENSE_SEGMENTS) / DENSE_SEGMENTS
+    x = np.concatenate([step, np.ones_like(step), 1.0 - step, np.zeros_like(step)])
+    y = np.concatenate([np.zeros_like(step), step, np.ones_like(step), 1.0 - step])
+    return 0.5 + naxis1 * x, 0.5 + naxis2 * y
+
+
+def _evaluate(wcs: WCS, x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    try:
+        celestial = wcs.has_celestial
+        ra, dec = wcs.all_pix2world(x, y, 1)
+    except ValueError as error:  # the root of astropy's WcsError
+        cause = str(error).strip().splitlines()[-1]
+        raise ExposureError("no-wcs", f"the WCS cannot be evaluated: {cause}") from error
+    if not celestial:
+        found = list(wcs.wcs.ctype)
+        raise ExposureError("no-wcs", f"found CTYPE {found}; expected RA---TAN-SIP, DEC--TAN-SIP or the like")
+    if not ((np.abs(ra) <= _SANE_RA).all() and (np.abs(dec) <= 90.0).all()):
+        raise ExposureError(
+            "no-wcs", "the WCS gives no positions on the sky along the edge; expected finite ra and dec"
+        )
+    return np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
+
+
+def _widest_stride(edge: FloatArray, tolerance: float) -> int:
+    """The largest power of two such that chords over so many points (n, 2) stay within `tolerance` of all points."""
+    stride = DENSE_SEGMENTS
+    while stride > 1 and _greatest_deviation(edge, stride) >= tolerance:
+        stride //= 2
+    return stride
+
+
+def _greatest_deviation(edge: FloatArray, stride: int) -> float:
+    start, end = edge[:-1:stride], edge[stride::stride]
+    chord = end - start
+    length = np.hypot(chord[:, 0], chord[:, 1])
+    offset = edge[:-1].reshape(-1, stride, 2) - start[:, None]
+    across = np.abs(offset[..., 0] * chord[:, None, 1] - offset[..., 1] * chord[:, None, 0])
+    distance = np.where(length[:, None] > 0, across / np.where(length > 0, length, 1.0)[:, None], np.hypot(*offset.T).T)
+    return float(distance.max())

@@ -1,0 +1,98 @@
+"""A small archive for tests: an inbox of exposures, a catalog, a folder of products, and nights that work on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from fitsfiles import write_exposure
+
+from mvmdb.catalog.archive import follow_environment, open_catalog, products_folder
+from mvmdb.catalog.ingest import IngestReport, ingest_files
+from mvmdb.exposures.find import find_exposures
+from mvmdb.nightly import NightReport, run_night
+from mvmdb.reconcile.planning import Outlook, look_ahead
+from mvmdb.reconcile.run import Options, ReconcileReport, reconcile
+from mvmdb.schema import tables as t
+
+CENTER = (52.68, -26.0)
+"""A position in the middle of one sky cell, and in no other: CELL."""
+
+CELL = "skycell-p0726x11y11"
+FINE = f"hst_{CELL}_wfc3_ir_f125w_all"
+COARSE = f"hst_{CELL}_wfc3_ir_f125w_coarse-all"
+
+
+@dataclass
+class Archive:
+    """One catalog at `address`, its inbox and its products; every call opens the catalog anew, as commands do."""
+
+    folder: Path
+    address: str
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "inbox"
+
+    @property
+    def products(self) -> Path:
+        return self.folder / "products"
+
+    def expose(self, rootname: str = "ib6o04tuq", *, east: float = 0.0, north: float = 0.0, **options: Any) -> Path:
+        """Write an exposure into the inbox, shifted from CENTER by arcsec."""
+        place = {"ra": CENTER[0] + east / 3600 / 0.8988, "dec": CENTER[1] + north / 3600}
+        return write_exposure(options.pop("folder", self.inbox), rootname=rootname, **(place | options))
+
+    def ingest(self, *paths: Path) -> IngestReport:
+        found = find_exposures(paths or [self.inbox]).paths
+        with open_catalog(self.address, create=True) as engine:
+            with engine.begin() as connection:
+                follow_environment(connection, self.environ)
+            return ingest_files(engine, found, jobs=1)
+
+    def night(self, *paths: Path) -> NightReport:
+        found = find_exposures(paths or [self.inbox]).paths
+        with open_catalog(self.address, create=True) as engine:
+            with engine.begin() as connection:
+                policy = follow_environment(connection, self.environ)
+                products = products_folder(connection, self.products)
+            return run_night(engine, found, products, policy, options=Options(jobs=1))
+
+    def reconcile(self, **options: Any) -> ReconcileReport:
+        with open_catalog(self.address) as engine:
+            with engine.begin() as connection:
+                policy = follow_environment(connection, self.environ)
+                products = products_folder(connection, self.products)
+            return reconcile(engine, products, policy, Options(jobs=1, **options))
+
+    def look(self, **options: Any) -> Outlook:
+        with open_catalog(self.address) as engine:
+            with engine.begin() as connection:
+                policy = follow_environment(connection, self.environ)
+            return look_ahead(engine, self.products, policy, **options)
+
+    def reasons(self, **options: Any) -> dict[str, list[tuple[str, str | None]]]:
+        """(code, exposure) of every stale layer."""
+        return {
+            line.name: [(str(reason.code), reason.exposure) for reason in line.reasons]
+            for line in self.look(**options).plan.layers
+        }
+
+    def actions(self) -> dict[str, str]:
+        return {line.name: str(line.action) for line in self.look().plan.layers}
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with open_catalog(self.address) as engine, engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(sql))]
+
+    def exposure(self, ipppssoo: str) -> Any:
+        with open_catalog(self.address) as engine, engine.connect() as connection:
+            return connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo)).one()
+
+    def product_files(self) -> dict[str, tuple[int, int]]:
+        """Size and time of every product file."""
+        found = sorted(self.products.glob("skycell-*/*_dr[cz].fits"))
+        return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in found}

@@ -1,0 +1,123 @@
+"""The recorded configuration: the environment's switches, the membership rule, the products folder, withdrawals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from archive import CELL, Archive
+from fitsfiles import write_exposure
+
+from mvmdb.catalog.archive import follow_environment, open_catalog, products_folder, read_policy, resolve_cells
+from mvmdb.catalog.register import withdraw
+from mvmdb.catalog.setup import initialise
+from mvmdb.errors import UsageError
+from mvmdb.sky.tessellation import load_rings
+
+
+def layers_of(archive: Archive) -> list[str]:
+    return [name.split("_", 2)[2] for (name,) in archive.rows("SELECT name FROM layer ORDER BY name")]
+
+
+def test_include_small_off_takes_hrc_layers_away_and_back_on_brings_them(archive: Archive) -> None:
+    archive.expose("j8bt06nyq", detector="HRC")
+    archive.expose()
+    archive.ingest()
+    assert layers_of(archive) == ["acs_hrc_f606w_all", "wfc3_ir_f125w_all", "wfc3_ir_f125w_coarse-all"]
+    archive.environ = {"MVM_INCLUDE_SMALL": "Off"}
+    archive.look()
+    assert layers_of(archive) == ["wfc3_ir_f125w_all", "wfc3_ir_f125w_coarse-all"]
+    archive.environ = {}
+    archive.look()
+    assert len(layers_of(archive)) == 2, "a shell without the variable changes nothing"
+    archive.environ = {"MVM_INCLUDE_SMALL": "yes"}
+    archive.look()
+    assert len(layers_of(archive)) == 3
+
+
+def test_only_cte_on_takes_uncorrected_files_out(archive: Archive) -> None:
+    archive.expose("j8oz04kpq", detector="WFC", kind="flt")
+    archive.expose("j8oz04kqq", detector="WFC", kind="flc", filters="F606W;CLEAR2L")
+    archive.environ = {"MVM_ONLY_CTE": "TRUE"}
+    archive.ingest()
+    assert layers_of(archive) == ["acs_wfc_f606w_all"]
+
+
+def test_a_switch_leaves_layers_fresh_that_it_does_not_concern(archive: Archive) -> None:
+    archive.expose()
+    archive.night()
+    archive.environ = {"MVM_ONLY_CTE": "on"}
+    assert archive.reasons() == {}
+
+
+@pytest.mark.parametrize("variable", ["MVM_INCLUDE_SMALL", "MVM_ONLY_CTE"])
+def test_a_switch_with_another_value_is_an_error_that_names_it(archive: Archive, variable: str) -> None:
+    with open_catalog(archive.address, create=True) as engine, engine.begin() as connection:
+        with pytest.raises(UsageError, match=variable):
+            follow_environment(connection, {variable: "maybe"})
+
+
+def test_the_rule_nearest_recomputes_membership_and_comes_back(archive: Archive) -> None:
+    rings = load_rings()
+    half = 180 / float(rings.nband[20])  # half-way between two projection cells of a ring: in the cells of both
+    for number in range(4):
+        write_exposure(archive.inbox, rootname=f"ib6o0{number}tuq", ra=half * (2 * number + 1), dec=float(rings.dec[20]))
+    archive.ingest()
+    overlap = archive.rows("SELECT exposure_id, skycell_id FROM membership ORDER BY 1, 2")
+    initialise(archive.address, rule="nearest", products=None)
+    nearest = archive.rows("SELECT exposure_id, skycell_id FROM membership ORDER BY 1, 2")
+    assert set(nearest) < set(overlap)
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        assert read_policy(connection).rule == "nearest"
+    expected = {name for (name,) in archive.rows("SELECT DISTINCT s.name FROM layer l JOIN skycell s ON s.id = l.skycell_id")}
+    cells = {name for (name,) in archive.rows("SELECT DISTINCT s.name FROM membership m JOIN skycell s ON s.id = m.skycell_id")}
+    assert expected == cells
+    initialise(archive.address, rule="overlap", products=None)
+    assert archive.rows("SELECT exposure_id, skycell_id FROM membership ORDER BY 1, 2") == overlap
+
+
+def test_a_new_file_after_the_rule_changed_follows_the_rule(archive: Archive) -> None:
+    initialise(archive.address, rule="nearest", products=None)
+    edge = float(load_rings().dec_max[20])
+    write_exposure(archive.inbox, ra=5.0, dec=edge)
+    archive.ingest()
+    one = archive.rows("SELECT count(*) FROM membership")
+    initialise(archive.address, rule="overlap", products=None)
+    initialise(archive.address, rule="nearest", products=None)
+    assert archive.rows("SELECT count(*) FROM membership") == one
+
+
+def test_products_folder_is_recorded_and_asked_for_when_it_is_not(archive: Archive, tmp_path: Path) -> None:
+    with open_catalog(archive.address, create=True) as engine, engine.begin() as connection:
+        with pytest.raises(UsageError, match="give -o DIR"):
+            products_folder(connection, None)
+        assert products_folder(connection, tmp_path / "here") == tmp_path / "here"
+        assert products_folder(connection, None) == tmp_path / "here"
+        (tmp_path / "file").touch()
+        with pytest.raises(UsageError, match="is a file"):
+            products_folder(connection, tmp_path / "file")
+
+
+def test_withdrawn_exposures_leave_their_layers_and_a_new_file_brings_them_back(archive: Archive) -> None:
+    path = archive.expose()
+    archive.expose("ib6o04twq", east=2)
+    archive.ingest()
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        withdraw(connection, ["ib6o04tu"], "guide star lost", read_policy(connection))
+    assert archive.exposure("ib6o04tu").withdrawn_why == "guide star lost"
+    assert archive.rows("SELECT DISTINCT n_exposures FROM layer") == [(1,)]
+    archive.ingest()
+    assert archive.rows("SELECT DISTINCT n_exposures FROM layer") == [(1,)], "an unchanged file does not bring it back"
+    path.touch()
+    archive.ingest()
+    assert archive.rows("SELECT DISTINCT n_exposures FROM layer") == [(2,)]
+    assert archive.exposure("ib6o04tu").withdrawn_at is None
+
+
+def test_cells_are_resolved_by_name_and_unknown_ones_refused(archive: Archive) -> None:
+    archive.expose()
+    archive.ingest()
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        assert len(resolve_cells(connection, [CELL.upper(), CELL.removeprefix("skycell-")])) == 2
+        with pytest.raises(UsageError, match="holds no exposure"):
+            resolve_cells(connection, ["skycell-p0001x01y01"])

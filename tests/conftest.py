@@ -1,0 +1,55 @@
+"""Fixtures that every room's tests may use: where the shared data are, and what happens when they are not there.
+
+A test that reads the shared data wears the marker `shared` and takes the fixture `shared` (or one built on it). Without
+the data it is skipped, except in continuous integration (CI is set), where a test that cannot run is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from archive import Archive
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED_FIXTURES = {"shared", "ers_folder"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that reads the shared data without saying so."""
+    for item in items:
+        reads_shared = SHARED_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+        if reads_shared and item.get_closest_marker("shared") is None:
+            raise pytest.UsageError(f"{item.nodeid} reads ../shared; mark it with @pytest.mark.shared")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared data beside the repository; the environment's MVMDB_SHARED names another place."""
+    folder = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared")
+    if folder.is_dir():
+        return folder
+    message = f"there is no folder {folder}; put the shared data beside the repository or name it in MVMDB_SHARED"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def ers_folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 WFC3/IR exposures of the ERS field as FLT files. Tests read them here, and copy what they change."""
+    folder = tmp_path_factory.mktemp("ers")
+    subprocess.run(
+        [sys.executable, str(shared / "tools" / "make_ers_flts.py"), str(folder)], check=True, capture_output=True
+    )
+    return folder
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """An empty archive on SQLite."""
+    (tmp_path / "inbox").mkdir()
+    return Archive(tmp_path, str(tmp_path / "mvm.db"))

@@ -1,0 +1,456 @@
+"""Mosaics of small fields: flux, places, bad pixels, sky, and the three ways to make a product."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from astropy.io import fits
+from astropy.wcs import WCS
+from fitsfiles import realign, set_keywords, set_pixels
+from mosaic_field import CELL, DEC, RA, Field, Star, measure_star, plane_stretch, with_members
+
+from mvmdb.errors import MemberUnusableError, ProductError
+from mvmdb.exposures.digest import digest_pixels
+from mvmdb.mosaic import drizzling
+from mvmdb.mosaic.make import make_product
+from mvmdb.mosaic.product import read_product
+from mvmdb.recipes import choose_recipe
+from mvmdb.records import Action, Canvas, LayerJob
+from mvmdb.sky.tessellation import cell_wcs
+
+COS = math.cos(math.radians(DEC))
+
+
+def planes(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    with fits.open(path) as hdus:
+        return hdus["SCI"].data.astype("f4"), hdus["WHT"].data.astype("f4")
+
+
+def solved(job: LayerJob) -> dict[str, float | None]:
+    return {member.ipppssoo: member.sky for member in read_product(job.target).members}
+
+
+def dithered(field: Field, **options: object) -> list[Path]:
+    """Three overlapping exposures of different sky."""
+    return [
+        field.expose(name, east=east, north=north, sky=sky, noise=0.01, **options)
+        for name, east, north, sky in (("aa", 0, 0, 1.0), ("bb", 2.5, 1.1, 1.4), ("cc", -1.7, 2.3, 0.7))
+    ]
+
+
+# Flux and places
+
+
+@pytest.mark.parametrize("scale", ["fine", "coarse"])
+def test_star_keeps_its_flux_and_place_in_wfc3_ir(field: Field, scale: str) -> None:
+    star = Star(RA + 0.7 / 3600, DEC - 0.4 / 3600, 250.0)
+    paths = [
+        field.expose(name, east=east, north=north, sky=0.0, stars=[star], exptime=exptime)
+        for name, east, north, exptime in (("aa", 0, 0, 800.0), ("bb", 0.43, -0.31, 100.0), ("cc", -0.2, 0.77, 350.0))
+    ]
+    record = make_product(field.job(paths, scale=scale, recipe=None))
+    flux, dx, dy = measure_star(Path(record.path), star)
+    assert flux == pytest.approx(star.rate * plane_stretch(star), rel=2e-4)
+    assert math.hypot(dx, dy) < 0.01
+
+
+def test_star_keeps_its_flux_and_place_on_either_chip_of_acs(field: Field) -> None:
+    stars = [Star(RA + e / 3600 / COS, DEC + n / 3600, rate) for e, n, rate in ((0.5, 1.9, 40.0), (-0.6, -2.1, 70.0))]
+    options = {"detector": "WFC", "chips": 2, "kind": "flc", "shape": (72, 144), "orientat": 20.0}
+    paths = [
+        field.expose("aa", sky=0.0, stars=stars, exptime=500.0, **options),
+        field.expose("bb", east=0.113, north=-0.2, sky=0.0, stars=stars, exptime=350.0, lookup_tables=True, **options),
+    ]
+    record = make_product(field.job(paths))
+    assert record.path.endswith("_drc.fits")
+    for star in stars:
+        flux, dx, dy = measure_star(Path(record.path), star, 0.5)
+        assert flux == pytest.approx(star.rate * plane_stretch(star), rel=2e-4)
+        assert math.hypot(dx, dy) < 0.01
+
+
+def test_coarse_pixels_are_the_sums_of_nine_fine_ones(field: Field) -> None:
+    path = field.expose("aa", stars=[Star(RA, DEC, 300.0)], noise=0.1)
+    fine, coarse = (field.job([path], scale=scale, mean=1) for scale in ("fine", "coarse"))
+    make_product(fine)
+    make_product(coarse)
+    origin, coarse_canvas = fine.canvas, fine.canvas.at_scale("coarse")
+    science, small = planes(fine.target)[0], planes(coarse.target)[0]
+    ratio = []
+    for row, column in np.ndindex(small.shape):
+        # Coarse pixel c holds fine pixels 3c-1, 3c, 3c+1 (1-based, in the sky cell).
+        left, bottom = 3 * (coarse_canvas.x_min + column) - 1, 3 * (coarse_canvas.y_min + row) - 1
+        y, x = bottom - origin.y_min, left - origin.x_min
+        block = science[y : y + 3, x : x + 3]
+        if left >= origin.x_min and bottom >= origin.y_min and block.shape == (3, 3):
+            ratio.append(small[row, column] / block.sum())
+    inside = np.array(ratio)[np.isfinite(ratio)]
+    assert inside.size > 3000
+    assert np.percentile(np.abs(inside - 1), 90) < 0.01  # border pixels are means over what is covered
+
+
+@pytest.mark.parametrize("scale", ["fine", "coarse"])
+def test_wcs_of_the_product_is_the_cells(field: Field, scale: str) -> None:
+    job = field.job([field.expose("aa")], scale=scale)
+    make_product(job)
+    with fits.open(job.target) as hdus:
+        product, header = WCS(hdus["SCI"].header), hdus["SCI"].header
+    canvas = job.canvas.at_scale(scale)  # type: ignore[arg-type]
+    assert (header["NAXIS2"], header["NAXIS1"]) == canvas.shape
+    whole = cell_wcs(CELL, scale)  # type: ignore[arg-type]
+    corners = np.array([[canvas.x_min, canvas.y_min], [canvas.x_max, canvas.y_max]], float)
+    on_canvas = corners - [canvas.x_min - 1, canvas.y_min - 1]
+    assert product.wcs_pix2world(on_canvas, 1) == pytest.approx(whole.wcs_pix2world(corners, 1), abs=1e-12)
+
+
+# Bad pixels
+
+
+def test_a_pixel_is_nan_exactly_where_no_good_pixel_contributes(field: Field) -> None:
+    dq = np.zeros((20, 20), int)
+    dq[5:12, 6:13] = 4
+    job = field.job([path := field.expose("aa", shape=(20, 20), dq=dq)])
+    make_product(job)
+    science, weight = planes(job.target)
+    assert np.array_equal(np.isnan(science), weight == 0)
+    with fits.open(path) as hdus:
+        wcs = WCS(hdus["SCI", 1].header)
+    quads = []
+    for row, column in np.argwhere(dq == 0):
+        corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]) + np.array([column, row])
+        sky = wcs.all_pix2world(corners, 0)
+        quads.append(shapely.Polygon(cell_wcs(CELL, "fine", job.canvas).wcs_world2pix(sky, 0)))
+    good = shapely.union_all(quads)
+    shapely.prepare(good)
+    y, x = np.indices(science.shape)
+    shared = shapely.area(shapely.intersection(shapely.box(x - 0.5, y - 0.5, x + 0.5, y + 0.5), good))
+    # Drizzle's own corners are interpolated between pixel centres: a rim of 1% of a pixel may go either way.
+    assert np.isnan(science[shared == 0]).mean() > 0.999
+    assert not np.isnan(science[shared > 0.01]).any()
+    assert np.isnan(science[shared == 0]).sum() > 300
+
+
+def test_bad_pixels_are_left_out_where_there_are_two_exposures_and_kept_where_there_is_one(field: Field) -> None:
+    dq = np.zeros((40, 40), int)
+    dq[20, 20] = 4
+    flagged = field.expose("aa", shape=(40, 40), dq=dq)
+    set_bad = np.ones((40, 40))
+    set_bad[20, 20] = 500.0
+    set_pixels(flagged, set_bad)
+    deep, single = field.job([flagged], mean=2), field.job([flagged], mean=1)
+    make_product(deep)
+    assert np.nanmax(planes(deep.target)[0]) < 0.2
+    make_product(single)
+    assert np.nanmax(planes(single.target)[0]) > 30
+
+
+def test_nan_pixels_are_bad_in_every_recipe(field: Field) -> None:
+    path = field.expose("aa", shape=(30, 30))
+    science = np.ones((30, 30))
+    science[10:16, 10:16] = np.nan
+    set_pixels(path, science)
+    job = field.job([path], mean=1)
+    make_product(job)
+    science, weight = planes(job.target)
+    assert np.array_equal(np.isnan(science), weight == 0)
+    assert np.nanmax(np.abs(science[weight > 0])) < 0.2
+    with fits.open(job.target) as hdus:
+        middle = cell_wcs(CELL, "fine", job.canvas)
+        with fits.open(path) as source:
+            x, y = middle.all_world2pix(*WCS(source["SCI", 1].header).all_pix2world(12.5, 12.5, 0), 0)
+        assert np.isnan(hdus["SCI"].data[round(float(y)), round(float(x))])
+
+
+def test_weight_is_exposure_time_over_the_area_of_an_input_pixel(field: Field) -> None:
+    job = field.job([field.expose("aa", exptime=100.0), field.expose("bb", exptime=300.0)])
+    make_product(job)
+    weight = planes(job.target)[1]
+    middle = np.median(weight[weight > 0])
+    assert middle == pytest.approx(400.0 * 0.04**2 / (0.13543 * 0.12096), rel=0.02)
+
+
+# Sky
+
+
+def test_sky_matching_removes_the_steps_between_members(field: Field) -> None:
+    job = field.job(dithered(field))
+    make_product(job)
+    area = 0.1282500028610229**2
+    expected = {"ib6o04aa": 0.3 / area, "ib6o04bb": 0.7 / area, "ib6o04cc": 0.0}
+    assert solved(job) == pytest.approx(expected, abs=0.001 / area)
+    science, weight = planes(job.target)
+    level = np.nanmedian(science)
+    assert level == pytest.approx(0.7 * (0.04 / 0.12825) ** 2, rel=0.01)
+    steps = [np.median(science[(weight > low) & (weight <= high)]) for low, high in ((0, 85), (85, 170), (170, 999))]
+    assert steps == pytest.approx([level] * 3, rel=0.02)
+
+
+def test_sky_is_compared_per_second_and_recorded_in_the_units_of_the_input(field: Field) -> None:
+    options = {"detector": "WFC", "chips": 2, "shape": (40, 80), "noise": 0.001}
+    paths = [
+        field.expose("aa", sky=0.05, exptime=500.0, **options),
+        field.expose("bb", east=0.3, sky=0.08, exptime=200.0, **options),
+    ]
+    job = field.job(paths)
+    make_product(job)
+    assert solved(job) == pytest.approx({"j8oz04aa": 0.0, "j8oz04bb": 0.03 / 0.05**2}, abs=0.0005 / 0.05**2)
+    with fits.open(job.target) as hdus:
+        table = hdus["HDRTAB"].data
+        assert list(zip(table["IPPPSSOO"], table["EXTVER"], strict=True)) == [
+            (name, chip) for name in ("j8oz04aa", "j8oz04bb") for chip in (1, 2)
+        ]
+        assert table["MDRIZSKY"] == pytest.approx([0, 0, 6.0, 6.0], abs=0.1)
+
+
+def test_no_sky_is_subtracted_where_the_recipe_matches_none(field: Field) -> None:
+    job = field.job(dithered(field), mean=1)
+    make_product(job)
+    assert set(solved(job).values()) == {None}
+    assert np.nanmax(planes(job.target)[0]) > 1.38 * (0.04 / 0.12825) ** 2
+
+
+def test_kept_skies_are_used_as_they_are(field: Field) -> None:
+    paths = dithered(field)
+    job = field.job(paths, kept={"ib6o04aa": 10.0, "ib6o04bb": 40.0})
+    make_product(job)
+    skies = solved(job)
+    assert (skies["ib6o04aa"], skies["ib6o04bb"]) == (10.0, 40.0)
+    assert skies["ib6o04cc"] == pytest.approx((-0.3 + -0.7) / 2 / 0.12825**2 + 25.0, abs=2.0)
+
+
+# Add, recanvas, again
+
+
+def test_adding_a_member_is_drizzling_all_with_the_kept_skies(field: Field) -> None:
+    paths = dithered(field)
+    whole = field.job(paths)
+    make_product(replace(field.job(paths[:2]), canvas=whole.canvas))
+    kept = dict(solved(whole))
+    record = make_product(field.job(paths, action=Action.ADD, kept=kept, drizzled=["ib6o04aa", "ib6o04bb"]))
+    added = planes(whole.target)
+    skies = solved(whole)
+    assert {name: skies[name] for name in kept} == kept
+    drizzled = make_product(field.job(paths, kept=skies))
+    science, weight = planes(whole.target)
+    assert np.array_equal(np.isnan(added[0]), np.isnan(science))
+    np.testing.assert_allclose(added[0], science, rtol=2e-6)
+    np.testing.assert_allclose(added[1], weight, rtol=2e-6)
+    assert record.members == drizzled.members
+
+
+def test_adding_works_on_a_canvas_that_grew(field: Field) -> None:
+    paths = dithered(field)
+    make_product(field.job(paths[:1]))
+    whole = field.job(paths)
+    assert field.job(paths[:1]).canvas != whole.canvas
+    make_product(field.job(paths, action=Action.ADD, kept={"ib6o04aa": 0.0}, drizzled=["ib6o04aa"]))
+    added = planes(whole.target)
+    make_product(field.job(paths, kept=solved(whole)))
+    np.testing.assert_allclose(added[0], planes(whole.target)[0], rtol=2e-6, atol=1e-7)
+
+
+def test_adding_reads_no_old_member_that_the_new_one_does_not_overlap(field: Field) -> None:
+    near, far, new = field.expose("aa"), field.expose("bb", north=-30.0), field.expose("cc", east=1.0)
+    whole = field.job([near, far, new])
+    make_product(replace(field.job([near, far]), canvas=whole.canvas))
+    far.unlink()
+    job = replace(
+        whole,
+        action=Action.ADD,
+        members=tuple(replace(m, drizzled=m.ipppssoo != "ib6o04cc", sky=None) for m in whole.members),
+    )
+    assert len(make_product(job).members) == 3
+
+
+@pytest.mark.parametrize("scale", ["fine", "coarse"])
+def test_recanvas_keeps_every_bit_and_pads_with_nan(field: Field, scale: str) -> None:
+    paths = dithered(field)
+    job = field.job(paths, scale=scale)
+    before = make_product(job)
+    science, weight = planes(job.target)
+    for path in paths:
+        path.unlink()  # nothing is drizzled, so nothing is read
+    old, canvas = job.canvas, job.canvas
+    wide = Canvas(canvas.x_min - 31, canvas.x_max + 7, canvas.y_min - 2, canvas.y_max + 40)
+    after = make_product(replace(job, action=Action.RECANVAS, canvas=wide))
+    small, large = old.at_scale(scale), wide.at_scale(scale)  # type: ignore[arg-type]
+    there = np.s_[
+        small.y_min - large.y_min : small.y_max - large.y_min + 1,
+        small.x_min - large.x_min : small.x_max - large.x_min + 1,
+    ]
+    new_science, new_weight = planes(job.target)
+    assert new_science.shape == large.shape
+    assert new_science[there].tobytes() == science.tobytes()
+    assert new_weight[there].tobytes() == weight.tobytes()
+    outside = np.ones(large.shape, bool)
+    outside[there] = False
+    assert np.isnan(new_science[outside]).all()
+    assert not new_weight[outside].any()
+    assert (after.members, after.canvas) == (before.members, wide)
+    again = make_product(replace(job, action=Action.RECANVAS))
+    assert (again.data_digest, again.canvas) == (before.data_digest, old)
+
+
+def test_the_same_job_gives_the_same_data_twice(field: Field) -> None:
+    job = field.job(dithered(field))
+    assert make_product(job).data_digest == make_product(job).data_digest
+
+
+def test_a_canvas_that_holds_part_of_the_field_gets_the_same_pixels(field: Field) -> None:
+    job = field.job(dithered(field, shape=(200, 200)))
+    make_product(job)
+    science = planes(job.target)[0]
+    c = job.canvas
+    part = Canvas(c.x_min + 201, c.x_min + 260, c.y_min + 333, c.y_min + 372)
+    make_product(replace(job, canvas=part))
+    np.testing.assert_allclose(planes(job.target)[0], science[333:373, 201:261], rtol=1e-5)
+
+
+# What goes wrong
+
+
+def refusal(job: LayerJob) -> str:
+    with pytest.raises(ProductError) as caught:
+        make_product(job)
+    return str(caught.value)
+
+
+def test_a_missing_member_is_named(field: Field) -> None:
+    job = field.job([path := field.expose("aa")])
+    path.unlink()
+    assert "ib6o04aa" in refusal(job)
+
+
+def test_a_member_that_was_realigned_since_is_refused(field: Field) -> None:
+    job = field.job([path := field.expose("aa")])
+    realign(path, dec_arcsec=0.3)
+    assert "WCS digest" in refusal(job)
+
+
+def test_a_member_whose_header_tells_of_other_pixels_is_refused(field: Field) -> None:
+    job = field.job([path := field.expose("aa")])
+    set_keywords(path, ("SCI", 1), {"GOODMEAN": 17.0})
+    assert "pixel token" in refusal(job)
+
+
+def test_a_member_with_other_pixels_is_refused_once_their_digest_is_known(field: Field) -> None:
+    path = field.expose("aa")
+    job = with_members(field.job([path]), pixel_digest=digest_pixels(path))
+    assert make_product(job).members[0].pixel_digest == digest_pixels(path)
+    set_pixels(path, np.full((64, 64), 3.0))
+    assert "pixel digest" in refusal(job)
+
+
+def test_a_member_that_changes_while_it_is_drizzled_is_refused(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = field.job([path := field.expose("aa")])
+    read = drizzling.read_member_chips
+
+    def read_and_change(*arguments: str) -> object:
+        yield from read(*arguments)
+        with path.open("ab") as file:
+            file.write(b"\0" * 2880)
+
+    monkeypatch.setattr(drizzling, "read_member_chips", read_and_change)
+    assert "changed while" in refusal(job)
+
+
+def test_a_member_of_zeros_is_unusable_as_empty(field: Field) -> None:
+    paths = [field.expose("aa"), field.expose("bb", sky=0.0)]
+    for mean in (1, 2):
+        with pytest.raises(MemberUnusableError) as caught:
+            make_product(field.job(paths, mean=mean))
+        assert (caught.value.ipppssoo, caught.value.rule) == ("ib6o04bb", "empty")
+
+
+def test_one_chip_of_zeros_is_no_empty_member(field: Field) -> None:
+    path = field.expose("aa", detector="WFC", chips=2, shape=(30, 60))
+    set_pixels(path, np.zeros((30, 60)), extver=2)
+    assert len(make_product(field.job([path], mean=1)).members) == 1
+
+
+def test_counts_that_are_no_electrons_are_unusable(field: Field) -> None:
+    path = field.expose("aa", sci={"BUNIT": "COUNTS"})
+    with pytest.raises(MemberUnusableError, match="COUNTS"):
+        make_product(field.job([path]))
+
+
+def test_failure_in_the_middle_leaves_the_old_product_and_nothing_else(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = field.job(dithered(field))
+    make_product(job)
+    before = Path(job.target).read_bytes()
+    calls = []
+    project = drizzling.map_pixels
+
+    def fail_later(*arguments: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("the power went")
+        return project(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(drizzling, "map_pixels", fail_later)
+    with pytest.raises(RuntimeError, match="power"):
+        make_product(job)
+    assert Path(job.target).read_bytes() == before
+    assert [path.name for path in field.products.iterdir()] == [Path(job.target).name]
+
+
+def test_inputs_are_as_they_were_after_all(field: Field) -> None:
+    paths = dithered(field)
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in paths]
+    job = field.job(paths)
+    make_product(job)
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in paths] == before
+
+
+def test_a_target_that_is_not_the_layers_file_is_refused(field: Field) -> None:
+    path = field.expose("aa")
+    assert "expected hst_" in refusal(replace(field.job([path]), target=str(path)))
+
+
+@pytest.mark.parametrize("action", [Action.ADD, Action.RECANVAS])
+def test_add_and_recanvas_refuse_a_damaged_product(field: Field, action: Action) -> None:
+    paths = dithered(field)
+    job = field.job(paths[:2])
+    make_product(job)
+    start = replace(
+        job,
+        action=action,
+        members=tuple(replace(member, drizzled=True) for member in job.members),
+    )
+    if action is Action.ADD:
+        new = field.job(paths).members[2]
+        start = replace(start, members=(*start.members, new))
+    target = Path(job.target)
+    data = bytearray(target.read_bytes())
+    data[2880 * 20] ^= 1
+    target.write_bytes(data)
+    assert "damaged" in refusal(start)
+    target.write_bytes(data[:-2880])
+    assert "damaged" in refusal(start)
+    target.unlink()
+    assert "does not exist" in refusal(start)
+
+
+def test_add_and_recanvas_refuse_another_product_than_the_jobs(field: Field) -> None:
+    paths = dithered(field)
+    job = field.job(paths)
+    make_product(job)
+    assert "expected ib6o04aa to start from" in refusal(
+        field.job(paths, action=Action.ADD, kept={"ib6o04aa": 0.0}, drizzled=["ib6o04aa"])
+    )
+    other = choose_recipe("wfc3", "ir", "f125w", "fine", 1)
+    assert "recipe" in refusal(replace(job, action=Action.RECANVAS, recipe=other))
+    assert "version" in refusal(with_members(replace(job, action=Action.RECANVAS), wcs_digest="f" * 32))
+
+
+def test_a_folder_that_cannot_be_written_is_named(field: Field) -> None:
+    job = field.job([field.expose("aa")])
+    (field.folder / "occupied").write_text("a file, not a folder")
+    assert "occupied" in refusal(replace(job, target=str(field.folder / "occupied" / Path(job.target).name)))

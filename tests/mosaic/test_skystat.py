@@ -1,0 +1,94 @@
+"""Clipped medians against a literal clipping loop, and measured pairs against skies that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fitsfiles import set_pixels
+from hypothesis import given
+from hypothesis import strategies as st
+from mosaic_field import CELL, Field
+
+from mvmdb.exposures.read import read_exposure
+from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.skystat import SkySource, clipped_median, find_neighbours, measure_pairs
+from mvmdb.sky.region import parse_region
+
+
+def clip_literally(values: np.ndarray, lower: float, clips: int, sigma: float) -> tuple[float, int]:
+    kept = values[values >= lower].astype("f8")
+    low, high = lower, np.inf
+    for _ in range(clips):
+        inside = kept[(kept >= low) & (kept <= high)]
+        deviation = inside.std(ddof=1) if inside.size > 1 else 0.0
+        low, high = max(lower, inside.mean() - sigma * deviation), inside.mean() + sigma * deviation
+    inside = kept[(kept >= low) & (kept <= high)]
+    return float(np.median(inside)), inside.size
+
+
+@given(st.integers(0, 10**6), st.integers(2, 500), st.sampled_from([0.0, 5.0]), st.sampled_from([2.5, 4.0]))
+def test_clipping_is_that_of_the_literal_loop(seed: int, size: int, spread: float, sigma: float) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(30, 1, size)
+    values[::10] += spread * rng.exponential(10, values[::10].size)
+    values[::17] = -300.0
+    values = values.astype("f4")
+    if (values >= -100).any():
+        found = clipped_median(values, -100.0, 5, sigma)
+        assert found == pytest.approx(clip_literally(values, -100.0, 5, sigma))
+
+
+def test_equal_values_survive_clipping() -> None:
+    assert clipped_median(np.full(7, 0.1, "f4"), -100.0, 5, 4.0) == pytest.approx((0.1, 7))
+
+
+def test_values_below_the_limit_never_count() -> None:
+    assert clipped_median(np.array([-100.5, -200.0], "f4"), -100.0, 5, 4.0) is None
+
+
+def sources_of(field: Field, paths: list, grid: LayerGrid) -> list[SkySource]:
+    return [
+        SkySource(
+            dataset.exposure.ipppssoo,
+            str(path),
+            tuple(grid.outline_on_canvas(outline) for outline in parse_region(dataset.exposure.s_region)),
+        )
+        for path, dataset in ((path, read_exposure(path)) for path in paths)
+    ]
+
+
+def test_only_pixels_inside_the_overlap_count(field: Field) -> None:
+    # The sky of aa is 1 on its left half and 9 on its right half; bb lies over one of the halves only.
+    picture = np.ones((60, 60))
+    picture[:, 30:] = 9.0
+    left = field.expose("aa", shape=(60, 60), orientat=0.0, sky=0.0)
+    set_pixels(left, picture)
+    right = field.expose("bb", shape=(60, 60), orientat=0.0, sky=2.0, east=-4.6)
+    job = field.job([left, right])
+    grid = LayerGrid(CELL, "fine", job.canvas)
+    sources = sources_of(field, [left, right], grid)
+    pairs = measure_pairs(sources, find_neighbours(sources, {"ib6o04bb"}), grid, job.recipe)
+    assert len(pairs) == 1
+    area = 0.1282500028610229**2
+    assert (pairs[0].first_sky * area, pairs[0].second_sky * area) == pytest.approx((9.0, 2.0))
+    assert pairs[0].first_pixels == pytest.approx(60 * (60 - 4.6 / 0.13543), rel=0.04)
+
+
+def test_bad_pixels_do_not_count_unless_the_recipe_takes_their_bit(field: Field) -> None:
+    dq = np.zeros((40, 40), int)
+    dq[:, :10], dq[:, 10:14] = 4, 16
+    paths = [field.expose("aa", shape=(40, 40), dq=dq), field.expose("bb", shape=(40, 40))]
+    job = field.job(paths)
+    grid = LayerGrid(CELL, "fine", job.canvas)
+    sources = sources_of(field, paths, grid)
+    pair = measure_pairs(sources, find_neighbours(sources, {"ib6o04aa"}), grid, job.recipe)[0]
+    assert pair.first_pixels == pytest.approx(40 * 30, abs=40)  # bit 16 is good for the sky of WFC3/IR
+    assert pair.second_pixels == pytest.approx(40 * 40, abs=80)
+
+
+def test_pairs_of_kept_members_are_not_read(field: Field) -> None:
+    paths = [field.expose("aa"), field.expose("bb", east=1.0)]
+    grid = LayerGrid(CELL, "fine", field.job(paths).canvas)
+    sources = sources_of(field, paths, grid)
+    assert find_neighbours(sources, set()) == {}
+    assert find_neighbours(sources, {"ib6o04aa"}) == {0: [1], 1: [0]}

@@ -1,0 +1,113 @@
+"""The schema: migrations give the tables of the code, and other databases are told apart with a remedy."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.setup import initialise
+from mvmdb.errors import CatalogError
+from mvmdb.schema import REVISION, metadata, open_engine
+from mvmdb.schema.versions import alembic_config
+from mvmdb.schema.views import VIEWS
+
+
+def test_the_newest_migration_is_the_one_the_code_needs() -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == REVISION
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+    with open_catalog(str(tmp_path / "mvm.db"), create=True) as engine, engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
+
+
+def test_every_column_says_its_meaning() -> None:
+    silent = [str(column) for table in metadata.tables.values() for column in table.columns if not column.comment]
+    assert silent == []
+
+
+def test_a_missing_catalog_is_not_made_by_reading(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="no catalog at .*mvmdb init"), open_catalog(str(tmp_path / "mvm.db")):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but dear to somebody" * 100)
+    with pytest.raises(CatalogError, match="not a database"), open_catalog(str(path), create=True):
+        pass
+    assert path.read_text().startswith("not a database")
+
+
+def test_somebody_elses_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE stars (ra REAL)")
+    with pytest.raises(CatalogError, match=r"not mvmdb's: it holds stars"), open_catalog(str(path), create=True):
+        pass
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("stars",)]
+
+
+def test_a_newer_schema_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    address = str(tmp_path / "mvm.db")
+    initialise(address, rule=None, products=None)
+    with sqlite3.connect(address) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(CatalogError, match="9999, newer .* install a newer mvmdb"), open_catalog(address):
+        pass
+    with pytest.raises(CatalogError, match="9999, newer"):
+        initialise(address, rule=None, products=None, upgrade=True)
+
+
+def test_an_empty_database_is_no_catalog_until_it_is_made_one(tmp_path: Path) -> None:
+    path = tmp_path / "mvm.db"
+    sqlite3.connect(path).close()
+    path.touch()
+    with pytest.raises(CatalogError, match="is empty"), open_catalog(str(path)):
+        pass
+    initialise(str(path), rule=None, products=None)
+    with open_catalog(str(path)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nosuch+driver://host/db", "driver"),
+        ("://", "not a database address"),
+        ("missing/folder/mvm.db", "folder does not exist"),
+    ],
+)
+def test_wrong_addresses_are_refused(address: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CatalogError, match=message):
+        open_engine(address, create=True)
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="is a folder"):
+        open_engine(str(tmp_path))
+
+
+def test_downgrade_leaves_an_empty_database(tmp_path: Path) -> None:
+    from alembic import command
+
+    from mvmdb.schema.views import drop_views
+
+    with open_catalog(str(tmp_path / "mvm.db"), create=True) as engine, engine.begin() as connection:
+        drop_views(connection)
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        assert set(sa.inspect(connection).get_table_names()) <= {"alembic_version"}

@@ -1,0 +1,79 @@
+"""Area, depth and groups of a layer, against counting points."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mvmdb.sky.depth import connect, measure_depth
+
+
+def rectangle(x, y, width=10.0, height=10.0):
+    return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], dtype=float)
+
+
+def test_depth_is_the_mean_number_of_exposures_over_the_covered_area():
+    depth = measure_depth([[rectangle(0, 0)], [rectangle(5, 0)]], (0, 0, 100, 100))
+    assert (depth.area, depth.total) == (150.0, 200.0)
+    assert depth.mean == pytest.approx(4 / 3)
+
+
+def test_only_what_lies_in_the_box_counts():
+    depth = measure_depth([[rectangle(-5, -5)], [rectangle(200, 0)]], (0, 0, 100, 100))
+    assert (depth.area, depth.total, depth.mean) == (25.0, 25.0, 1.0)
+
+
+def test_two_chips_of_one_exposure_never_make_depth_two():
+    depth = measure_depth([[rectangle(0, 0), rectangle(5, 0), rectangle(40, 0)]], (0, 0, 100, 100))
+    assert (depth.area, depth.total, depth.mean) == (250.0, 250.0, 1.0)
+
+
+def test_nothing_in_the_box_has_depth_0():
+    assert measure_depth([], (0, 0, 1, 1)).mean == 0.0
+    assert measure_depth([[rectangle(50, 50)]], (0, 0, 1, 1)).mean == 0.0
+
+
+def test_outline_that_crosses_itself_counts_both_lobes():
+    bow_tie = np.array([[0, 0], [10, 10], [10, 0], [0, 10]], dtype=float)
+    assert measure_depth([[bow_tie]], (0, 0, 100, 100)).area == pytest.approx(50.0)
+    assert connect([[bow_tie], [rectangle(0, 4, 1, 1)], [rectangle(4.5, 0, 1, 1)]]).tolist() == [0, 0, 1]
+
+
+def test_touching_does_not_connect():
+    assert connect([[rectangle(0, 0)], [rectangle(10, 0)], [rectangle(20, 10)]]).tolist() == [0, 1, 2]
+
+
+def test_connection_passes_through_chips_of_one_exposure():
+    far_apart = [rectangle(0, 0), rectangle(1000, 0)]
+    assert connect([[rectangle(5, 5)], [rectangle(500, 0)], far_apart, [rectangle(995, 5)]]).tolist() == [0, 1, 0, 0]
+
+
+def test_no_exposures_have_no_groups():
+    assert connect([]).tolist() == []
+
+
+RECTANGLES = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(1, 9), st.integers(1, 9))
+EXPOSURES = st.lists(st.lists(RECTANGLES, min_size=1, max_size=2), min_size=1, max_size=12)
+
+
+@settings(deadline=None)
+@given(EXPOSURES)
+def test_depth_and_groups_agree_with_counting_pixels(exposures):
+    masks = np.zeros((len(exposures), 40, 40), dtype=bool)
+    for mask, chips in zip(masks, exposures, strict=True):
+        for x, y, width, height in chips:
+            mask[y : y + height, x : x + width] = True
+    polygons = [[rectangle(*chip) for chip in chips] for chips in exposures]
+    depth = measure_depth(polygons, (3, 3, 25, 25))
+    inside = masks[:, 3:25, 3:25]
+    assert depth.area == pytest.approx(inside.any(axis=0).sum())
+    assert depth.total == pytest.approx(inside.sum())
+
+    group = list(range(len(exposures)))
+    for i in range(len(exposures)):
+        for j in range(i):
+            if (masks[i] & masks[j]).any():
+                group = [min(group[i], group[j]) if g in (group[i], group[j]) else g for g in group]
+    assert connect(polygons).tolist() == [sorted(set(group)).index(g) for g in group]
