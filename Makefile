@@ -8,12 +8,13 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 # A PYTHONPATH from outside could shadow what is locked.
 unexport PYTHONPATH
 
-.PHONY: help demo test lint types imports unit test-lowest bench lock env clean
+.PHONY: help demo test lint types imports unit test-lowest docs bench lock env clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
 	@echo "make test         lint, types, import contracts and tests"
 	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
+	@echo "make docs         the tables of docs/catalog.md from the code"
 	@echo "make bench        how fast it is here"
 	@echo "make lock         choose new versions for requirements/ (needs uv)"
 
@@ -49,6 +50,9 @@ unit: env
 
 test-lowest:
 	$(MAKE) unit VENV=.venv-lowest LOCK=requirements/lowest.txt
+
+docs: env
+	$(BIN)/python -m mvmdb.schema.document
 
 bench: env
 	for script in bench/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done

@@ -39,7 +39,7 @@ def list_cells(
 
     Members of a cell are the files given that overlap it, and for cells asked for by name or position the eligible
     exposures of the catalog at `address`, where there is one. `at` is (ra, dec), `radius` in degrees.
-    Raises UsageError when nothing was asked for, NameFormatError or InputError for a name that is neither cell nor file.
+    Raises UsageError when nothing was asked for or a name is neither cell nor file, InputError for a bad file.
     """
     if not names and at is None:
         raise UsageError("nothing to list; give sky cells, exposure files, or --at RA DEC")

@@ -111,8 +111,8 @@ def _poller_row(dataset: Dataset, skycell: str) -> PollerRow:
 def run_mvm_processing(input_filename: str, output: str | None = None, jobs: int | None = None) -> int:
     """Make the mosaics of one poller file and return drizzlepac's code for how it went.
 
-    0 done; 15 an exposure's keywords cannot be used; 55 nothing but ACS/HRC and SBC data, which MVM_INCLUDE_SMALL leaves
-    out; 65 nothing viable. The products go to `<output>/<skycell>/` (default: the current folder). Raises InputError
+    0 done; 15 an exposure's keywords cannot be used; 55 nothing but ACS/HRC and SBC data, and MVM_INCLUDE_SMALL is
+    off; 65 nothing viable. The products go to `<output>/<skycell>/` (default: the current folder). Raises InputError
     for a poller file that cannot be read, MvmdbError when a layer could not be made.
     """
     try:

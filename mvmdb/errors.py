@@ -1,4 +1,4 @@
-"""The one family of errors that mvmdb raises on purpose: each says what was found, what was expected, and the remedy."""
+"""The one family of errors that mvmdb raises on purpose: each says what was found, expected, and the remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grammar of sky cell, layer, product and exposure names: parse and format are inverses, and nothing else is decided here."""
+"""The grammar of sky cell, layer, product and exposure names: parse and format are inverses."""
 
 from __future__ import annotations
 
@@ -143,8 +143,8 @@ def parse_rootname(text: str) -> tuple[str, str]:
 def format_layer_filter(filters: str) -> str:
     """The layer's filter for wheels joined with `;`, as in a poller file.
 
-    >>> format_layer_filter("CLEAR1L;F814W"), format_layer_filter("POL60V;F606W"), format_layer_filter("CLEAR1S;CLEAR2S")
-    ('f814w', 'f606w-pol60v', 'clear')
+    >>> [format_layer_filter(wheels) for wheels in ("CLEAR1L;F814W", "POL60V;F606W", "CLEAR1S;CLEAR2S")]
+    ['f814w', 'f606w-pol60v', 'clear']
     """
     used = [name.strip().lower() for name in filters.split(";")[:2]]
     used = [name for name in used if name and name != "n/a" and not name.startswith("clear")]

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from mvmdb.names import Scale
 
 ALGORITHM = 1
-"""Version of the mosaic algorithm. Raise it when the same members and recipe give other pixels: every layer is then stale."""
+"""Version of the mosaic algorithm. Raise it when the same members and recipe give other pixels: all is then stale."""
 
 PIXEL_SCALE = {"fine": 0.04, "coarse": 0.12}
 """Output pixel size in arcsec."""

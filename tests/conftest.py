@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 from archive import Archive
+from demonstration import Demo
+
+from mvmdb.demo.run import run_demo
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_FIXTURES = {"shared", "ers_folder"}
@@ -46,6 +49,15 @@ def ers_folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, str(shared / "tools" / "make_ers_flts.py"), str(folder)], check=True, capture_output=True
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """The demonstration, run once. Tests read it, and copy what they change."""
+    folder = tmp_path_factory.mktemp("demo") / "archive"
+    story: list[str] = []
+    code = run_demo(folder, story.append)
+    return Demo(folder, code, tuple(story))
 
 
 @pytest.fixture

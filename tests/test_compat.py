@@ -36,9 +36,7 @@ def test_generate_poller_file_round_trips_through_run_mvm_processing(
     names.write_text(f"{path}\n")
     poller = tmp_path / f"{CELL}_input.out"
     mvmdb.generate_poller_file(str(names), output_poller_filename=str(poller), skycell_name=CELL)
-    assert poller.read_text() == (
-        f"ib6o04tuq_flt.fits,11359,B6O,04,802.934753,F125W,IR,{CELL},NEW,{path}\n"
-    )
+    assert poller.read_text() == (f"ib6o04tuq_flt.fits,11359,B6O,04,802.934753,F125W,IR,{CELL},NEW,{path}\n")
     monkeypatch.chdir(tmp_path)
     assert mvmdb.run_mvm_processing(str(poller), jobs=1) == 0
     assert len(list((tmp_path / CELL).glob("*_drz.fits"))) == 2
@@ -52,7 +50,9 @@ def test_other_pollers_and_missing_cells_are_refused(archive: Archive) -> None:
         mvmdb.generate_poller_file([str(path)])
 
 
-def test_return_codes_are_those_of_drizzlepac(archive: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_return_codes_are_those_of_drizzlepac(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     poller = archive.inbox / "poller.out"
     out = str(tmp_path / "out")
     archive.expose(filters="G141", primary={"OBSTYPE": "SPECTROSCOPIC"})

@@ -35,8 +35,8 @@ class Field:
 
     def run(self, *words: str) -> tuple[int, Any]:
         done = subprocess.run(
-            [sys.executable, "-m", "mvmdb.cli", *words, "--json"], cwd=self.folder, env=os.environ | {"MVMDB_DB": "mvm.db"},
-            capture_output=True, text=True, check=False,
+            [sys.executable, "-m", "mvmdb.cli", *words, "--json"], cwd=self.folder,
+            env=os.environ | {"MVMDB_DB": "mvm.db"}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode in {0, 1}, done.stderr
         return done.returncode, json.loads(done.stdout)
@@ -86,9 +86,7 @@ def test_night_2_registers_4_f140w_and_refuses_4_grism_exposures(field: Field) -
     ingest = night["report"]["ingest"]
     assert (night["code"], ingest["new"], ingest["unchanged"], ingest["ineligible"]) == (0, 8, 12, 4)
     made = {name for name in night["after"] if name not in night["before"]}
-    assert made == {
-        f"hst_{cell}_wfc3_ir_f140w_{label}_drz.fits" for cell in CELLS for label in ("all", "coarse-all")
-    }
+    assert made == {f"hst_{cell}_wfc3_ir_f140w_{label}_drz.fits" for cell in CELLS for label in ("all", "coarse-all")}
     sql = "SELECT filter, ineligible_rule FROM exposure WHERE NOT eligible"
     done = subprocess.run(
         [sys.executable, "-m", "mvmdb.cli", "--db", "mvm.db", "query", sql, "--csv"],

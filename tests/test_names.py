@@ -39,7 +39,9 @@ def test_cell_index_is_unique_and_comes_back(cell: CellId) -> None:
     assert 0 <= cell.index < 1_166_004
 
 
-@pytest.mark.parametrize("text", ["", "p1", "skycell-p2644x01y01", "p0000x00y01", "p0000x22y01", "p0000x01y22", "layer"])
+@pytest.mark.parametrize(
+    "text", ["", "p1", "skycell-p2644x01y01", "p0000x00y01", "p0000x22y01", "p0000x01y22", "layer"]
+)
 def test_what_is_no_cell_is_refused(text: str) -> None:
     with pytest.raises(NameFormatError):
         parse_cell_name(text)

@@ -75,7 +75,9 @@ def products_folder(connection: sa.Connection, given: Path | None) -> Path:
         return given.absolute()
     recorded = _read_settings(connection).get("products")
     if recorded is None:
-        raise UsageError("no products folder is recorded in this catalog; give -o DIR, or run: mvmdb init --products DIR")
+        raise UsageError(
+            "no products folder is recorded in this catalog; give -o DIR, or run: mvmdb init --products DIR"
+        )
     return Path(recorded)
 
 

@@ -60,7 +60,9 @@ def _as_layer(text: str) -> LayerName | None:
 
 def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
     query = sa.select(t.layer, t.skycell.c.x_min, t.skycell.c.x_max, t.skycell.c.y_min, t.skycell.c.y_max)
-    row = connection.execute(query.select_from(t.layer.join(t.skycell)).where(t.layer.c.name == str(name))).one_or_none()
+    row = connection.execute(
+        query.select_from(t.layer.join(t.skycell)).where(t.layer.c.name == str(name))
+    ).one_or_none()
     product = connection.execute(sa.select(t.product).where(t.product.c.layer == str(name))).one_or_none()
     if row is None and product is None:
         raise UsageError(f"no exposure of this catalog is in a layer {name}; see `mvmdb status` for names")
@@ -74,7 +76,7 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
         lines += [
             f"It should hold {row.n_exposures} {row.kind.upper()} exposures, {row.exptime:.1f} s in all, "
             f"from {_day(row.expstart)} to {_day(row.expend)}: {', '.join(members)}.",
-            f"They cover {row.area_arcmin2:.2f} square arcmin of the sky cell, {row.mean_exposures:.2f} deep on average.",
+            f"They cover {row.area_arcmin2:.2f} square arcmin of the cell, {row.mean_exposures:.2f} deep on average.",
             f"Its canvas is [{_canvas(row)}] in fine pixels, that of every layer of {name.skycell}.",
             f"Its recipe: {_recipe(row.recipe)}.",
         ]

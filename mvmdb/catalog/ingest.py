@@ -1,4 +1,4 @@
-"""Registering exposure files: find them, skip what has not changed, read the rest in parallel, write in transactions."""
+"""Registering exposure files: skip what has not changed, read the rest in parallel, write in transactions."""
 
 from __future__ import annotations
 
@@ -120,10 +120,7 @@ def _read_all(
     batch: Sequence[_Task], executor: Executor | None, progress: Progress | None
 ) -> list[ReadDataset | ExposureError]:
     done: Iterable[ReadDataset | ExposureError]
-    if executor is None:
-        done = map(_read_one, batch)
-    else:
-        done = executor.map(_read_one, batch, chunksize=8)
+    done = map(_read_one, batch) if executor is None else executor.map(_read_one, batch, chunksize=8)
     results = []
     for result in done:
         results.append(result)

@@ -104,9 +104,7 @@ def _refresh_cell(connection: sa.Connection, cell: _Cell, policy: Policy) -> int
     return written + len(gone)
 
 
-def _measure(
-    connection: sa.Connection, cell: _Cell, known: CellId, members: Sequence[CellMember]
-) -> LayerDepth:
+def _measure(connection: sa.Connection, cell: _Cell, known: CellId, members: Sequence[CellMember]) -> LayerDepth:
     """Measure a layer's depth, or read it back where its members are those already recorded."""
     digest = digest_members(members)
     for row in cell.recorded.values():

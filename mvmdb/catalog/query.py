@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, ResourceClosedError
 
 from mvmdb.catalog.archive import open_catalog

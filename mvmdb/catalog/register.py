@@ -104,7 +104,7 @@ def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -
 def _choose(
     name: str, own: dict[str, Candidate], incoming: Mapping[str, ReadDataset], before: Any, readers: Readers
 ) -> ReadDataset | None:
-    """The active dataset of an exposure; None when it stays as it is. Datasets that cannot be read any more drop out."""
+    """The active dataset of an exposure, or None when no file of it is left. Files that cannot be read drop out."""
     while own:
         path = choose_active(list(own.values())).path
         if path in incoming:

@@ -52,9 +52,8 @@ def ingest(session: Session, paths: tuple[str, ...], jobs: int | None, as_json: 
     from mvmdb.console.render import ingest_json, ingest_words
 
     found = options.find_files(paths)
-    with options.catalog(session, create=True) as (engine, _):
-        with options.bar("ingest", len(found.paths)) as step:
-            report = ingest_files(engine, found.paths, jobs=jobs, progress=step)
+    with options.catalog(session, create=True) as (engine, _), options.bar("ingest", len(found.paths)) as step:
+        report = ingest_files(engine, found.paths, jobs=jobs, progress=step)
     if as_json:
         options.emit_json(ingest_json(report))
     else:
@@ -86,8 +85,12 @@ def withdraw(session: Session, exposures: tuple[str, ...], why: str) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME|FILE...]")
 @click.option("--at", type=(float, float), metavar="RA DEC", help="Cells at this position, degrees (ICRS).")
-@click.option("--radius", type=click.FloatRange(0), default=0.0, help="With --at: cells that this circle overlaps, degrees.")
-@click.option("--rule", type=click.Choice(["overlap", "nearest"]), default="overlap", help="With files.", show_default=True)
+@click.option(
+    "--radius", type=click.FloatRange(0), default=0.0, help="With --at: cells that this circle overlaps, degrees."
+)
+@click.option(
+    "--rule", type=click.Choice(["overlap", "nearest"]), default="overlap", help="With files.", show_default=True
+)
 @options.as_json
 @click.pass_obj
 def cells(

@@ -158,9 +158,7 @@ def reconcile(
         chosen = Options(options.chosen_cells(engine, cells), jobs, full, resky)
         products = options.chosen_products(engine, output)
         with _LayerBar() as progress:
-            report = make_fresh(
-                engine, products, policy, chosen, announce=progress.announce, progress=progress.advance
-            )
+            report = make_fresh(engine, products, policy, chosen, announce=progress.announce, progress=progress.advance)
     if as_json:
         options.emit_json(reconcile_json(report))
     else:

@@ -114,7 +114,9 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
     lines = []
     for done in sorted(report.layers, key=lambda done: done.layer):
         lines.append(
-            f"{done.layer}: failed: {done.error}" if done.error else f"{done.layer}: {done.action}, {done.seconds:.1f} s"
+            f"{done.layer}: failed: {done.error}"
+            if done.error
+            else f"{done.layer}: {done.action}, {done.seconds:.1f} s"
         )
     lines += [f"left out: {name}: {why}" for name, why in sorted(report.refused.items())]
     lines.append(

@@ -90,9 +90,7 @@ def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Rea
     return reasons
 
 
-def _choose_action(
-    layer: ExpectedLayer, product: ObservedProduct | None, codes: set[ReasonCode]
-) -> tuple[Action, str]:
+def _choose_action(layer: ExpectedLayer, product: ObservedProduct | None, codes: set[ReasonCode]) -> tuple[Action, str]:
     """The cheapest right action, and why nothing cheaper than a drizzle would do."""
     if product is None or product.state is not ProductState.INTACT:
         return Action.DRIZZLE, "there is no intact product to start from"

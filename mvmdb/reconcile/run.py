@@ -61,7 +61,7 @@ class ReconcileReport:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to reconcile: in which sky cells (keys), with how many workers, from scratch or not, with new skies or not."""
+    """How to reconcile: in which sky cells (keys), with how many workers, from scratch, with new skies."""
 
     cells: Sequence[int] | None = None
     jobs: int | None = None
@@ -189,9 +189,7 @@ def build_job(
     )
 
 
-def _record(
-    engine: sa.Engine, outcome: Outcome, line: PlannedLayer, product: ObservedProduct | None
-) -> LayerOutcome:
+def _record(engine: sa.Engine, outcome: Outcome, line: PlannedLayer, product: ObservedProduct | None) -> LayerOutcome:
     job, result, seconds = outcome.job, outcome.result, round(outcome.seconds, 3)
     if isinstance(result, MvmdbError):
         log.warning("%s: %s", job.layer, result)

@@ -145,9 +145,7 @@ def _make_cell(
                 continue
             settled.add(outcome.job.layer)
             error = str(outcome.result) if isinstance(outcome.result, MvmdbError) else ""
-            done = LayerOutcome(
-                outcome.job.layer, Action.DRIZZLE, outcome.job.target, round(outcome.seconds, 3), error
-            )
+            done = LayerOutcome(outcome.job.layer, Action.DRIZZLE, outcome.job.target, round(outcome.seconds, 3), error)
             report.note(done)
             if progress is not None:
                 progress(done)
@@ -156,9 +154,7 @@ def _make_cell(
         empty |= found
 
 
-def _build_jobs(
-    skycell: str, work: PollerWork, products: Path, policy: Policy, empty: set[str]
-) -> list[LayerJob]:
+def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, empty: set[str]) -> list[LayerJob]:
     cell = parse_cell_name(skycell)
     flags = {name: is_new for name, is_new in work.cells[skycell].items() if name not in empty}
     members = _cell_members(cell, [work.datasets[name] for name in sorted(flags)])
@@ -193,8 +189,6 @@ def _cell_members(cell: CellId, datasets: Sequence[Dataset]) -> list[CellMember]
         e = exposures[int(found.exposure[row])]
         box = Canvas(*(int(edge[row]) for edge in (found.x_min, found.x_max, found.y_min, found.y_max)))
         members.append(
-            CellMember(
-                e.ipppssoo, e.instrument, e.detector, e.filter, e.kind, e.pixels, e.wcs_digest or "", box
-            )
+            CellMember(e.ipppssoo, e.instrument, e.detector, e.filter, e.kind, e.pixels, e.wcs_digest or "", box)
         )
     return members

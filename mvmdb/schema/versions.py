@@ -67,7 +67,9 @@ def _found_revision(connection: sa.Connection) -> str | None:
     try:
         names = set(sa.inspect(connection).get_table_names())
     except sa.exc.DatabaseError as error:
-        raise CatalogError(f"this is not a database that can be read ({error.orig}); give --db FILE or a URL") from error
+        raise CatalogError(
+            f"this is not a database that can be read ({error.orig}); give --db FILE or a URL"
+        ) from error
     if not names:
         return None
     if not {"alembic_version", "archive", "exposure", "membership"} <= names:

@@ -108,9 +108,9 @@ def _stale_reason() -> Any:
         _reason("member-realigned", exposure.c.ipppssoo, held.c.wcs_digest != exposure.c.wcs_digest, kept),
         _reason("canvas-changed", nobody, moved, made),
         _reason("recipe-changed", nobody, layer.c.recipe != product.c.recipe, made),
-        sa.select(
-            product.c.layer, product.c.skycell, sa.literal_column("'orphaned'"), sa.null()
-        ).select_from(product.outerjoin(layer, product.c.layer == layer.c.name)).where(layer.c.id.is_(None)),
+        sa.select(product.c.layer, product.c.skycell, sa.literal_column("'orphaned'"), sa.null())
+        .select_from(product.outerjoin(layer, product.c.layer == layer.c.name))
+        .where(layer.c.id.is_(None)),
     )
     return sa.union_all(*parts)
 

@@ -115,7 +115,9 @@ def test_two_files_of_one_name_in_different_folders_are_one_exposure_and_both_ar
 
 def test_when_the_active_file_gets_worse_another_takes_over(archive: Archive) -> None:
     pipeline = archive.expose()
-    svm = archive.expose(wcsname="IDC_w3m18525i-FIT_SVM_GAIAeDR3", filename="hst_11359_04_wfc3_ir_f125w_ib6o04tu_flt.fits")
+    svm = archive.expose(
+        wcsname="IDC_w3m18525i-FIT_SVM_GAIAeDR3", filename="hst_11359_04_wfc3_ir_f125w_ib6o04tu_flt.fits"
+    )
     archive.ingest()
     realign(svm, wcsname="OPUS")
     archive.ingest(svm)
@@ -124,7 +126,9 @@ def test_when_the_active_file_gets_worse_another_takes_over(archive: Archive) ->
 
 def test_a_passive_copy_that_is_gone_does_not_take_over(archive: Archive) -> None:
     pipeline = archive.expose()
-    svm = archive.expose(wcsname="IDC_w3m18525i-FIT_SVM_GAIAeDR3", filename="hst_11359_04_wfc3_ir_f125w_ib6o04tu_flt.fits")
+    svm = archive.expose(
+        wcsname="IDC_w3m18525i-FIT_SVM_GAIAeDR3", filename="hst_11359_04_wfc3_ir_f125w_ib6o04tu_flt.fits"
+    )
     archive.ingest()
     pipeline.unlink()
     realign(svm, wcsname="OPUS")

@@ -52,16 +52,21 @@ def test_a_switch_leaves_layers_fresh_that_it_does_not_concern(archive: Archive)
 
 @pytest.mark.parametrize("variable", ["MVM_INCLUDE_SMALL", "MVM_ONLY_CTE"])
 def test_a_switch_with_another_value_is_an_error_that_names_it(archive: Archive, variable: str) -> None:
-    with open_catalog(archive.address, create=True) as engine, engine.begin() as connection:
-        with pytest.raises(UsageError, match=variable):
-            follow_environment(connection, {variable: "maybe"})
+    with (
+        open_catalog(archive.address, create=True) as engine,
+        engine.begin() as connection,
+        pytest.raises(UsageError, match=variable),
+    ):
+        follow_environment(connection, {variable: "maybe"})
 
 
 def test_the_rule_nearest_recomputes_membership_and_comes_back(archive: Archive) -> None:
     rings = load_rings()
     half = 180 / float(rings.nband[20])  # half-way between two projection cells of a ring: in the cells of both
     for number in range(4):
-        write_exposure(archive.inbox, rootname=f"ib6o0{number}tuq", ra=half * (2 * number + 1), dec=float(rings.dec[20]))
+        write_exposure(
+            archive.inbox, rootname=f"ib6o0{number}tuq", ra=half * (2 * number + 1), dec=float(rings.dec[20])
+        )
     archive.ingest()
     overlap = archive.rows("SELECT exposure_id, skycell_id FROM membership ORDER BY 1, 2")
     initialise(archive.address, rule="nearest", products=None)
@@ -69,8 +74,13 @@ def test_the_rule_nearest_recomputes_membership_and_comes_back(archive: Archive)
     assert set(nearest) < set(overlap)
     with open_catalog(archive.address) as engine, engine.begin() as connection:
         assert read_policy(connection).rule == "nearest"
-    expected = {name for (name,) in archive.rows("SELECT DISTINCT s.name FROM layer l JOIN skycell s ON s.id = l.skycell_id")}
-    cells = {name for (name,) in archive.rows("SELECT DISTINCT s.name FROM membership m JOIN skycell s ON s.id = m.skycell_id")}
+    expected = {
+        name for (name,) in archive.rows("SELECT DISTINCT s.name FROM layer l JOIN skycell s ON s.id = l.skycell_id")
+    }
+    cells = {
+        name
+        for (name,) in archive.rows("SELECT DISTINCT s.name FROM membership m JOIN skycell s ON s.id = m.skycell_id")
+    }
     assert expected == cells
     initialise(archive.address, rule="overlap", products=None)
     assert archive.rows("SELECT exposure_id, skycell_id FROM membership ORDER BY 1, 2") == overlap

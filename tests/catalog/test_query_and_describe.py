@@ -40,7 +40,10 @@ def test_query_cannot_write(one: Archive, sql: str) -> None:
 
 
 def test_wrong_sql_is_refused_in_the_databases_words(one: Archive) -> None:
-    with pytest.raises(UsageError, match="no such column: nonsense"), run_query(one.address, "SELECT nonsense FROM layer"):
+    with (
+        pytest.raises(UsageError, match="no such column: nonsense"),
+        run_query(one.address, "SELECT nonsense FROM layer"),
+    ):
         pass
 
 
@@ -63,7 +66,9 @@ def test_a_cell_and_an_exposure_are_described(one: Archive) -> None:
         assert "Eligible for layers." in exposure.lines
 
 
-@pytest.mark.parametrize("name", ["nonsense", "ib6o99tuq", "skycell-p0001x01y01", "hst_skycell-p0001x01y01_acs_wfc_f606w_all"])
+@pytest.mark.parametrize(
+    "name", ["nonsense", "ib6o99tuq", "skycell-p0001x01y01", "hst_skycell-p0001x01y01_acs_wfc_f606w_all"]
+)
 def test_unknown_names_are_refused(one: Archive, name: str) -> None:
     with pytest.raises(UsageError):
         told(one, name)

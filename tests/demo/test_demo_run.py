@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 from astropy.io import fits
+from demonstration import Demo
 
 from mvmdb.catalog.archive import open_catalog
 from mvmdb.demo.measure import measure_stars
@@ -18,30 +18,6 @@ from mvmdb.errors import UsageError
 from mvmdb.schema import tables as t
 
 CELLS = ("skycell-p0647x10y11", "skycell-p0647x11y11")
-
-
-@dataclass(frozen=True)
-class Demo:
-    """A finished demonstration: its folder, what it returned, and what it said."""
-
-    folder: Path
-    code: int
-    story: tuple[str, ...]
-
-    @property
-    def nights(self) -> tuple[str, str]:
-        """The story of each night."""
-        text = "\n".join(self.story)
-        second = text.index("NIGHT 2")
-        return text[:second], text[second:]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    folder = tmp_path_factory.mktemp("demo") / "archive"
-    story: list[str] = []
-    code = run_demo(folder, story.append)
-    return Demo(folder, code, tuple(story))
 
 
 def product(demo: Demo, cell: str, layer: str) -> Path:

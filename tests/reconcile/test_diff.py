@@ -31,7 +31,9 @@ def product_of(layer: ExpectedLayer, state: ProductState = ProductState.INTACT) 
     )  # fmt: skip
 
 
-def plan_of(layer: ExpectedLayer, product: ObservedProduct | None) -> tuple[Action, list[tuple[ReasonCode, str | None]]]:
+def plan_of(
+    layer: ExpectedLayer, product: ObservedProduct | None
+) -> tuple[Action, list[tuple[ReasonCode, str | None]]]:
     (line,) = diff_layers([layer], [product] if product else []).layers
     return line.action, [(reason.code, reason.exposure) for reason in line.reasons]
 

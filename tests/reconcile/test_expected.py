@@ -7,6 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mvmdb.recipes import choose_recipe
 from mvmdb.reconcile.expected import (
     CellMember,
     LayerDepth,
@@ -16,7 +17,6 @@ from mvmdb.reconcile.expected import (
     group_members,
     left_out,
 )
-from mvmdb.recipes import choose_recipe
 from mvmdb.records import Canvas, Policy
 
 BOX = Canvas(1, 10, 1, 10)

@@ -140,7 +140,7 @@ def test_a_moved_products_folder_stays_fresh(two: Archive, tmp_path: Path) -> No
     assert report.layers == []
 
 
-def read_policy_of(archive: Archive):  # noqa: ANN201
+def read_policy_of(archive: Archive):
     with open_catalog(archive.address) as engine, engine.begin() as connection:
         return read_policy(connection)
 
@@ -182,9 +182,7 @@ def test_all_layers_of_a_cell_share_one_canvas_and_overlay_pixel_by_pixel(two: A
     two.expose("ib6o05tuq", filters="F140W", east=20, north=-7)
     two.expose("j8oz04kpq", detector="WFC", kind="flc", chips=2, north=9)
     two.night()
-    headers = {
-        path.name: fits.getheader(path, "SCI") for path in (two.products / CELL).glob("*_dr[cz].fits")
-    }
+    headers = {path.name: fits.getheader(path, "SCI") for path in (two.products / CELL).glob("*_dr[cz].fits")}
     fine = {(h["NAXIS1"], h["NAXIS2"], h["CRPIX1"], h["CRPIX2"]) for n, h in headers.items() if "coarse" not in n}
     coarse = {(h["NAXIS1"], h["NAXIS2"], h["CRPIX1"], h["CRPIX2"]) for n, h in headers.items() if "coarse" in n}
     assert len(headers) == 5
@@ -249,7 +247,9 @@ def test_an_empty_exposure_becomes_ineligible_and_its_layers_are_made_without_it
     assert two.night().reconcile.layers == []
 
 
-def test_a_product_that_was_renamed_but_not_recorded_is_recognised(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_product_that_was_renamed_but_not_recorded_is_recognised(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive.expose()
 
     def die(*args: object, **options: object) -> None:

@@ -108,6 +108,6 @@ def test_only_small_detectors_are_told_apart(archive: Archive, tmp_path: Path) -
 
 def test_a_missing_exposure_is_an_error_before_anything_is_made(night: Archive, tmp_path: Path) -> None:
     (night.inbox / "ib6o04tuq_flt.fits").unlink()
-    with pytest.raises(InputError, match="ib6o04tuq_flt.fits.*not there"):
+    with pytest.raises(InputError, match=r"ib6o04tuq_flt.fits.*not there"):
         process_poller(poller_of(night), tmp_path / "out", Policy())
     assert not (tmp_path / "out").exists()

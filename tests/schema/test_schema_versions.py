@@ -36,7 +36,7 @@ def test_every_column_says_its_meaning() -> None:
 
 
 def test_a_missing_catalog_is_not_made_by_reading(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match="no catalog at .*mvmdb init"), open_catalog(str(tmp_path / "mvm.db")):
+    with pytest.raises(CatalogError, match=r"no catalog at .*mvmdb init"), open_catalog(str(tmp_path / "mvm.db")):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -64,7 +64,7 @@ def test_a_newer_schema_is_refused_with_the_remedy(tmp_path: Path) -> None:
     initialise(address, rule=None, products=None)
     with sqlite3.connect(address) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(CatalogError, match="9999, newer .* install a newer mvmdb"), open_catalog(address):
+    with pytest.raises(CatalogError, match=r"9999, newer .* install a newer mvmdb"), open_catalog(address):
         pass
     with pytest.raises(CatalogError, match="9999, newer"):
         initialise(address, rule=None, products=None, upgrade=True)
@@ -89,7 +89,9 @@ def test_an_empty_database_is_no_catalog_until_it_is_made_one(tmp_path: Path) ->
         ("missing/folder/mvm.db", "folder does not exist"),
     ],
 )
-def test_wrong_addresses_are_refused(address: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_addresses_are_refused(
+    address: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CatalogError, match=message):
         open_engine(address, create=True)

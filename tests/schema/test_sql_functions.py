@@ -30,7 +30,8 @@ def test_null_coordinates_give_null() -> None:
 def test_the_functions_are_there_in_queries(tmp_path: Path) -> None:
     address = str(tmp_path / "mvm.db")
     initialise(address, rule=None, products=None)
-    sql = "SELECT sky_separation(10, 0, 11, 0) AS d, in_cone(359.5, 0, 0.5, 0, 1.01) AS near, in_cone(0, 0, 0, 2, 1) AS far"
+    sql = "SELECT sky_separation(10, 0, 11, 0) AS d, in_cone(359.5, 0, 0.5, 0, 1.01) AS near"
+    sql += ", in_cone(0, 0, 0, 2, 1) AS far"
     with run_query(address, sql) as (names, rows):
         assert names == ["d", "near", "far"]
         ((d, near, far),) = rows
