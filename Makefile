@@ -8,12 +8,14 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 # A PYTHONPATH from outside could shadow what is locked.
 unexport PYTHONPATH
 
-.PHONY: help demo test lint types imports unit test-lowest docs bench lock env clean
+.PHONY: help demo test lint types imports unit test-lowest exactness conformance-sky docs bench lock env clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
 	@echo "make test         lint, types, import contracts and tests"
 	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
+	@echo "make exactness    memberships of 200,000 footprints against brute force (4 minutes)"
+	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
 	@echo "make docs         the tables of docs/catalog.md from the code"
 	@echo "make bench        how fast it is here"
 	@echo "make lock         choose new versions for requirements/ (needs uv)"
@@ -51,6 +53,21 @@ unit: env
 test-lowest:
 	$(MAKE) unit VENV=.venv-lowest LOCK=requirements/lowest.txt
 
+# PYTHONPATH is for these recipes alone: what the tests share lies in tests/.
+exactness: env
+	PYTHONPATH=tests $(BIN)/python -m exactness.compare
+
+CONFORMANCE = .venv-conformance
+$(CONFORMANCE)/.ready: conformance/requirements-sky.txt
+	rm -rf $(CONFORMANCE)
+	$(PYTHON) -m venv $(CONFORMANCE)
+	$(CONFORMANCE)/bin/python -m pip install --quiet -r conformance/requirements-sky.txt
+	touch $@
+
+conformance-sky: $(CONFORMANCE)/.ready
+	$(CONFORMANCE)/bin/python -m conformance.sky.compare_wcs
+	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.sky.known_misses
+
 docs: env
 	$(BIN)/python -m mvmdb.schema.document
 
@@ -65,5 +82,5 @@ lock:
 	$(COMPILE) --resolution lowest-direct -o requirements/lowest.txt
 
 clean:
-	rm -rf .venv .venv-lowest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest .venv-conformance build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

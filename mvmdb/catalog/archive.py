@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mvmdb.catalog.layers import refresh_layers
+from mvmdb.catalog.touched import all_keys
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import apply_switches
 from mvmdb.names import parse_cell_name
@@ -61,8 +62,7 @@ def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = o
     wanted = apply_switches(recorded, environ)
     if wanted != recorded:
         write_settings(connection, {"include_small": str(wanted.include_small), "only_cte": str(wanted.only_cte)})
-        cells = connection.scalars(sa.select(t.skycell.c.id)).all()
-        refresh_layers(connection, cells, wanted)
+        refresh_layers(connection, all_keys(connection), wanted)
     return wanted
 
 

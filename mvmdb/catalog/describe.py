@@ -12,6 +12,8 @@ from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.names import LayerName, parse_cell_name, parse_exposure_name, parse_layer_name, parse_product_name
 from mvmdb.schema import tables as t
 
+_BOX = ("x_min", "x_max", "y_min", "y_max")
+
 
 @dataclass(frozen=True, slots=True)
 class Description:
@@ -59,7 +61,8 @@ def _as_layer(text: str) -> LayerName | None:
 
 
 def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
-    query = sa.select(t.layer, t.skycell.c.x_min, t.skycell.c.x_max, t.skycell.c.y_min, t.skycell.c.y_max)
+    columns = [column for column in t.layer.c if column.name not in _BOX]  # the canvas is the cell's
+    query = sa.select(*columns, *(t.skycell.c[name] for name in _BOX))
     row = connection.execute(
         query.select_from(t.layer.join(t.skycell)).where(t.layer.c.name == str(name))
     ).one_or_none()

@@ -15,8 +15,8 @@ from time import monotonic
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now, read_policy
-from mvmdb.catalog.layers import chunks
 from mvmdb.catalog.register import ReadDataset, Readers, register
+from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure

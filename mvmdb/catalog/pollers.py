@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.layers import chunks
+from mvmdb.catalog.rows import chunks
 from mvmdb.poller import PollerRow
 from mvmdb.schema import tables as t
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now
-from mvmdb.catalog.layers import chunks
+from mvmdb.catalog.rows import chunks
 from mvmdb.recipes import Recipe
 from mvmdb.records import (
     Canvas,
@@ -64,7 +64,7 @@ def load_candidates(
 
 
 def _load_expected(connection: sa.Connection, ids: Iterable[int]) -> list[ExpectedLayer]:
-    cell = t.skycell.c
+    cell, layer = t.skycell.c, t.layer.c
     e, m = t.exposure.c, t.layer_member.c
     layers = []
     for part in chunks(ids):
@@ -74,7 +74,11 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int]) -> list[Expect
         for id_, *values in connection.execute(query):
             members[id_].append(Member(*values))
         rows = connection.execute(
-            sa.select(t.layer, cell.name.label("skycell"), cell.x_min, cell.x_max, cell.y_min, cell.y_max)
+            sa.select(
+                *(layer[name] for name in ("id", "name", "kind", "recipe", "recipe_digest", "failure")),
+                cell.name.label("skycell"),
+                *(cell[name] for name in ("x_min", "x_max", "y_min", "y_max")),
+            )
             .select_from(t.layer.join(t.skycell))
             .where(t.layer.c.id.in_(part))
             .order_by(t.layer.c.name)

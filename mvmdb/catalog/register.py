@@ -14,10 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now
-from mvmdb.catalog.layers import chunks, refresh_layers
-from mvmdb.catalog.memberships import cells_of, replace_memberships
+from mvmdb.catalog.layers import refresh_layers
+from mvmdb.catalog.memberships import replace_memberships
+from mvmdb.catalog.rows import chunks
+from mvmdb.catalog.touched import keys_of_exposures
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Dataset, Exposure, Policy
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
@@ -75,18 +78,19 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
         done.passive.update({path: chosen.dataset.path for path in candidates[name] if path != chosen.dataset.path})
         if chosen.dataset.path in incoming or before is None or before.path != chosen.dataset.path:
             rows.append(_exposure_row(chosen, before, readers))
+    touched = keys_of_exposures(connection, [row.id for row in known.values()])
     upsert(connection, t.exposure, ("ipppssoo",), rows)
     ids = {name: row.id for name, row in _load_exposures(connection, names).items()}
     _write_datasets(connection, files, ids, candidates)
-    touched = cells_of(connection, list(ids.values()))
     regions = {
         ids[row["ipppssoo"]]: row["s_region"]
         for row in rows
         if row["ipppssoo"] not in known or known[row["ipppssoo"]].s_region != row["s_region"]
     }
-    moved, done.memberships = replace_memberships(connection, regions, policy.rule)
+    done.memberships = replace_memberships(connection, regions, policy.rule)
     done.ineligible = sum(not row["eligible"] for row in rows)
-    done.layers = refresh_layers(connection, touched | moved, policy)
+    touched |= keys_of_exposures(connection, ids.values())
+    done.layers = refresh_layers(connection, touched, policy)
     return done
 
 
@@ -149,6 +153,7 @@ def _exposure_row(item: ReadDataset, before: Any, readers: Readers) -> dict[str,
     time = now()
     return _values(exposure) | {
         "pixels": pixels,
+        "member_digest": digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or ""),
         "pixel_digest": digest,
         "filename": Path(dataset.path).name,
         "path": dataset.path,
@@ -238,4 +243,4 @@ def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: 
 
 def _refresh_of(connection: sa.Connection, names: Sequence[str], policy: Policy) -> None:
     ids = [row.id for row in _load_exposures(connection, names).values()]
-    refresh_layers(connection, cells_of(connection, ids), policy)
+    refresh_layers(connection, keys_of_exposures(connection, ids), policy)

@@ -1,6 +1,6 @@
 """What the layers of one sky cell should be made of: pure functions over values.
 
-How much sky the members cover is geometry, measured elsewhere and handed in as a LayerDepth.
+How much sky the members cover is geometry: it is measured elsewhere, and handed in as the mean number of exposures.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
 
 from mvmdb.names import Kind, LayerName, Scale
 from mvmdb.recipes import Recipe, choose_recipe, layer_scales
@@ -20,56 +21,48 @@ SMALL = frozenset({("acs", "hrc"), ("acs", "sbc")})
 _CTE_CORRECTED = frozenset({("acs", "wfc"), ("wfc3", "uvis")})
 
 
-@dataclass(frozen=True, slots=True)
-class CellMember:
-    """An eligible exposure as a member of one sky cell; `overlap` is its bounding box within the cell."""
+LayerKind = tuple[str, str, str]
+"""(instrument, detector, filter): what tells the layers of one sky cell apart."""
+
+
+class CellMember(NamedTuple):
+    """An eligible exposure as a member of one sky cell; `x_min` ... `y_max` bound its overlap, in fine pixels."""
 
     ipppssoo: str
     instrument: str
     detector: str
     filter: str
     kind: Kind
-    pixels: str
-    wcs_digest: str
-    overlap: Canvas
+    digest: str
+    x_min: int
+    x_max: int
+    y_min: int
+    y_max: int
 
 
-@dataclass(frozen=True, slots=True)
-class LayerDepth:
-    """Geometry of a layer's members within its cell.
+def group_members(members: Iterable[CellMember], policy: Policy) -> dict[LayerKind, list[CellMember]]:
+    """Divide a cell's members into layers by instrument, detector and filter, each sorted by identity.
 
-    `area_arcmin2` is the area that at least one of them covers, `mean_exposures` the mean number of exposures over
-    that area, `sky_groups` maps each member to the first member of its group of mutually overlapping footprints.
+    The policy's switches leave exposures out, and one FLC evicts every FLT of its layer, as in the HAP pipeline.
     """
-
-    area_arcmin2: float
-    mean_exposures: float
-    sky_groups: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class CellLayers:
-    """The layers of one sky cell, as sets of members sorted by identity, and the canvas that all of them share."""
-
-    canvas: Canvas | None
-    groups: Mapping[tuple[str, str, str], tuple[CellMember, ...]]
-
-
-def group_members(members: Iterable[CellMember], policy: Policy) -> CellLayers:
-    """Divide a cell's members into layers by instrument, detector and filter.
-
-    The policy's switches leave exposures out, and one FLC evicts every FLT of its layer, as in the HAP pipeline. The
-    canvas is the bounding box of what is left, in every layer together.
-    """
-    groups: dict[tuple[str, str, str], list[CellMember]] = defaultdict(list)
+    groups: dict[LayerKind, list[CellMember]] = defaultdict(list)
     for member in members:
         if not left_out(member.instrument, member.detector, member.kind, policy):
             groups[member.instrument, member.detector, member.filter].append(member)
-    kept: dict[tuple[str, str, str], tuple[CellMember, ...]] = {}
+    kept = {}
     for key, group in sorted(groups.items()):
         best = min(member.kind for member in group)  # "flc" < "flt"
-        kept[key] = tuple(sorted((m for m in group if m.kind == best), key=lambda m: m.ipppssoo))
-    return CellLayers(_bound([member.overlap for group in kept.values() for member in group]), kept)
+        kept[key] = sorted(member for member in group if member.kind == best)
+    return kept
+
+
+def bound_members(members: Iterable[CellMember]) -> Canvas | None:
+    """The rectangle that the members cover within their cell, None where there are none."""
+    boxes = [member[6:] for member in members]
+    if not boxes:
+        return None
+    x_min, x_max, y_min, y_max = zip(*boxes, strict=True)
+    return Canvas(min(x_min), max(x_max), min(y_min), max(y_max))
 
 
 def left_out(instrument: str, detector: str, kind: Kind, policy: Policy) -> str:
@@ -81,64 +74,66 @@ def left_out(instrument: str, detector: str, kind: Kind, policy: Policy) -> str:
     return ""
 
 
-def layer_name(skycell: str, key: tuple[str, str, str], scale: Scale) -> LayerName:
-    """The name of a cell's layer at a scale; `key` is (instrument, detector, filter)."""
-    return LayerName(skycell, *key, label="all" if scale == "fine" else "coarse-all")
+def layer_name(skycell: str, kind: LayerKind, scale: Scale) -> LayerName:
+    """The name of a cell's layer of a kind at a scale."""
+    return LayerName(skycell, *kind, label="all" if scale == "fine" else "coarse-all")
 
 
-def digest_members(members: Sequence[CellMember]) -> str:
-    """Digest of a layer's sorted members: identity, kind, pixels and WCS of each."""
-    return _digest([[m.ipppssoo, m.kind, m.pixels, m.wcs_digest] for m in members])
+def digest_member(ipppssoo: str, kind: Kind, pixels: str, wcs_digest: str) -> str:
+    """Digest of an exposure as a member of any layer: identity, kind, pixels and WCS."""
+    return _digest(f"{ipppssoo}|{kind}|{pixels}|{wcs_digest}")
+
+
+def digest_members(digests: Iterable[str]) -> str:
+    """Digest of a layer's members, given the digest of each in the order of their identities."""
+    return _digest("|".join(digests))
 
 
 def digest_recipe(members_digest: str, canvas: Canvas, recipe: Recipe) -> str:
     """Digest of all that a product's pixels depend on.
 
-    The policy is in it through the members that it lets in, so that switching MVM_INCLUDESMALL leaves the layers of
+    The policy is in it through the members that it lets in, so that switching MVM_INCLUDE_SMALL leaves the layers of
     other detectors fresh.
     """
-    return _digest([members_digest, str(canvas), recipe.describe()])
+    return _digest(f"{members_digest}|{canvas}|{describe_recipe(recipe)}")
 
 
+@cache
 def describe_recipe(recipe: Recipe) -> str:
     """A recipe as the JSON text that the catalog and the products carry."""
     return json.dumps(recipe.describe(), sort_keys=True)
 
 
+def layer_recipes(kind: LayerKind, mean_exposures: float) -> tuple[Recipe, ...]:
+    """The recipes of a cell's layers of one kind, one for each scale that they are made at."""
+    return _recipes_at_depth(*kind, max(1, round(mean_exposures)))
+
+
+@cache
+def _recipes_at_depth(instrument: str, detector: str, filter_name: str, depth: int) -> tuple[Recipe, ...]:
+    scales = layer_scales(instrument, detector)
+    return tuple(choose_recipe(instrument, detector, filter_name, scale, depth) for scale in scales)
+
+
 def expect_layers(
-    skycell: str, key: tuple[str, str, str], members: Sequence[CellMember], canvas: Canvas, depth: LayerDepth
+    skycell: str, kind: LayerKind, members: Sequence[Member], canvas: Canvas, mean_exposures: float, file_kind: Kind
 ) -> list[ExpectedLayer]:
-    """The expected layers of one instrument, detector and filter of a cell, one for each scale."""
-    members_digest = digest_members(members)
-    parts = tuple(Member(m.ipppssoo, m.pixels, m.wcs_digest, depth.sky_groups[m.ipppssoo]) for m in members)
-    layers = []
-    for scale in layer_scales(key[0], key[1]):
-        recipe = choose_recipe(*key, scale, depth.mean_exposures)
-        layers.append(
-            ExpectedLayer(
-                name=str(layer_name(skycell, key, scale)),
-                skycell=skycell,
-                kind=members[0].kind,
-                members=parts,
-                canvas=canvas,
-                recipe=recipe,
-                recipe_digest=digest_recipe(members_digest, canvas, recipe),
-            )
+    """The expected layers of one instrument, detector and filter of a cell, one for each scale; `members` sorted."""
+    digests = (digest_member(m.ipppssoo, file_kind, m.pixels, m.wcs_digest) for m in members)
+    members_digest = digest_members(digests)
+    return [
+        ExpectedLayer(
+            name=str(layer_name(skycell, kind, recipe.scale)),
+            skycell=skycell,
+            kind=file_kind,
+            members=tuple(members),
+            canvas=canvas,
+            recipe=recipe,
+            recipe_digest=digest_recipe(members_digest, canvas, recipe),
         )
-    return layers
+        for recipe in layer_recipes(kind, mean_exposures)
+    ]
 
 
-def _bound(boxes: Sequence[Canvas]) -> Canvas | None:
-    if not boxes:
-        return None
-    return Canvas(
-        min(box.x_min for box in boxes),
-        max(box.x_max for box in boxes),
-        min(box.y_min for box in boxes),
-        max(box.y_max for box in boxes),
-    )
-
-
-def _digest(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -11,13 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.layers import chunks, refresh_layers
-from mvmdb.catalog.memberships import cells_of
+from mvmdb.catalog.layers import refresh_layers
 from mvmdb.catalog.products import record_product
+from mvmdb.catalog.touched import keys_of_exposures
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
 from mvmdb.exposures.digest import digest_pixels
 from mvmdb.mosaic.product import read_product
 from mvmdb.names import parse_cell_name, parse_product_name
+from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Policy, ProductMember, ProductRecord, ProductState
 from mvmdb.schema import tables as t
 
@@ -141,11 +142,12 @@ def _settle_identities(connection: sa.Connection, record: ProductRecord, policy:
         query = sa.select(t.exposure).where(t.exposure.c.ipppssoo == member.ipppssoo)
         row = connection.execute(query).one_or_none()
         if row is not None and row.pixels != member.pixels and _same_bytes(row, member):
-            change = {"pixels": member.pixels, "pixel_digest": member.pixel_digest}
+            digest = digest_member(row.ipppssoo, row.kind, member.pixels, row.wcs_digest or "")
+            change = {"pixels": member.pixels, "pixel_digest": member.pixel_digest, "member_digest": digest}
             connection.execute(sa.update(t.exposure).where(t.exposure.c.id == row.id).values(**change))
             settled.append(row.id)
-    for part in chunks(settled):
-        refresh_layers(connection, cells_of(connection, part), policy)
+    if settled:
+        refresh_layers(connection, keys_of_exposures(connection, settled), policy)
 
 
 def _same_bytes(row: Any, member: ProductMember) -> bool:

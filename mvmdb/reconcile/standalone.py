@@ -17,12 +17,20 @@ from mvmdb.mosaic.manifest import write_manifest
 from mvmdb.mosaic.writing import sweep_temporaries
 from mvmdb.names import CellId, format_product_name, parse_cell_name
 from mvmdb.poller import Poller, check_paths, read_poller
-from mvmdb.reconcile.expected import SMALL, CellMember, LayerDepth, expect_layers, group_members, left_out
+from mvmdb.reconcile.expected import (
+    SMALL,
+    CellMember,
+    bound_members,
+    digest_member,
+    expect_layers,
+    group_members,
+    left_out,
+)
 from mvmdb.reconcile.lock import claim_folder
 from mvmdb.reconcile.run import LayerOutcome, Progress, ReconcileReport
 from mvmdb.reconcile.work import carry_out
-from mvmdb.records import Action, Canvas, Dataset, LayerJob, MemberInput, Policy
-from mvmdb.sky.layer import measure_layer
+from mvmdb.records import Action, Dataset, LayerJob, Member, MemberInput, Policy
+from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, measure_layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +165,18 @@ def _make_cell(
 def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, empty: set[str]) -> list[LayerJob]:
     cell = parse_cell_name(skycell)
     flags = {name: is_new for name, is_new in work.cells[skycell].items() if name not in empty}
-    members = _cell_members(cell, [work.datasets[name] for name in sorted(flags)])
-    found = group_members(members, policy)
+    members, areas = _cell_members(cell, [work.datasets[name] for name in sorted(flags)])
+    groups = group_members(members, policy)
+    canvas = bound_members(member for group in groups.values() for member in group)
     jobs = []
-    for key, group in found.groups.items():
-        if found.canvas is None or not any(flags[member.ipppssoo] for member in group):
+    for kind, group in groups.items():
+        if canvas is None or not any(flags[member.ipppssoo] for member in group):
             continue
-        regions = {member.ipppssoo: work.datasets[member.ipppssoo].exposure.s_region for member in group}
-        depth = LayerDepth(*measure_layer(cell, regions))
-        for layer in expect_layers(skycell, key, group, found.canvas, depth):
+        own = {member.ipppssoo: work.datasets[member.ipppssoo].exposure for member in group}
+        (shape,) = measure_layers([(cell, list(own))], {name: exposure.s_region for name, exposure in own.items()})
+        mean = sum(areas[name] for name in own) / shape.area_arcmin2
+        parts = [Member(n, e.pixels, e.wcs_digest or "", shape.sky_groups[n]) for n, e in own.items()]
+        for layer in expect_layers(skycell, kind, parts, canvas, mean, group[0].kind):
             inputs = tuple(
                 MemberInput(m.ipppssoo, work.datasets[m.ipppssoo].path, m.pixels, None, m.wcs_digest, m.sky_group)
                 for m in layer.members
@@ -180,15 +191,15 @@ def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, 
     return jobs
 
 
-def _cell_members(cell: CellId, datasets: Sequence[Dataset]) -> list[CellMember]:
-    """The datasets as members of one cell; one whose footprint misses the cell is not among them."""
+def _cell_members(cell: CellId, datasets: Sequence[Dataset]) -> tuple[list[CellMember], dict[str, float]]:
+    """The datasets that overlap a cell as its members, and the area of each overlap, square arcmin."""
     exposures = [dataset.exposure for dataset in datasets]
     found = match_regions([exposure.s_region for exposure in exposures], "overlap")
-    members = []
+    members, areas = [], {}
     for row in (found.cell_index == cell.index).nonzero()[0].tolist():
         e = exposures[int(found.exposure[row])]
-        box = Canvas(*(int(edge[row]) for edge in (found.x_min, found.x_max, found.y_min, found.y_max)))
-        members.append(
-            CellMember(e.ipppssoo, e.instrument, e.detector, e.filter, e.kind, e.pixels, e.wcs_digest or "", box)
-        )
-    return members
+        box = (int(edge[row]) for edge in (found.x_min, found.x_max, found.y_min, found.y_max))
+        digest = digest_member(e.ipppssoo, e.kind, e.pixels, e.wcs_digest or "")
+        members.append(CellMember(e.ipppssoo, e.instrument, e.detector, e.filter, e.kind, digest, *box))
+        areas[e.ipppssoo] = float(found.area[row]) * ARCMIN2_PER_PIXEL
+    return members, areas

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from mvmdb.sky.sphere import FloatArray
 
-_AREA_IN_COMMON = "2********"  # DE-9IM: the interiors meet in an area, where a shared edge would give 1 and a corner 0
-
 
 @dataclass(frozen=True, slots=True)
 class Depth:
@@ -33,32 +31,69 @@ def measure_depth(polygons_xy: Sequence[Sequence[FloatArray]], box: tuple[float,
     `polygons_xy` holds, for each exposure, its chips' outlines (n, 2) in the box's plane. What two chips of one
     exposure share counts once. Outlines that cross themselves cover what an odd number of their windings cover.
     """
-    exposures = shapely.intersection(_join_chips(polygons_xy), shapely.box(*box))
-    return Depth(area=float(shapely.area(shapely.union_all(exposures))), total=float(shapely.area(exposures).sum()))
+    exposures = _join_lists(polygons_xy)
+    total = shapely.area(shapely.intersection(exposures, shapely.box(*box))).sum()
+    return Depth(area_within(shapely.union_all(exposures), box), float(total))
 
 
 def connect(polygons_xy: Sequence[Sequence[FloatArray]]) -> NDArray[np.int64]:
     """The number, from 0 in order of first appearance, of the group of connected exposures that each exposure is in.
 
-    Exposures are connected when any of their chips (see `measure_depth`) overlap with non-zero area, directly or
-    through others.
+    Exposures are connected when any of their chips (see `measure_depth`) overlap or share an edge, directly or through
+    others.
     """
-    exposures = _join_chips(polygons_xy)
-    first, second = shapely.STRtree(exposures).query(exposures, predicate="intersects")
-    pairs = first < second
-    first, second = first[pairs], second[pairs]
-    overlap = shapely.relate_pattern(exposures[first], exposures[second], _AREA_IN_COMMON)
-    return _label_groups(len(exposures), first[overlap], second[overlap])
+    exposures = _join_lists(polygons_xy)
+    return groups_of(exposures, shapely.union_all(exposures))
 
 
-def _join_chips(polygons_xy: Sequence[Sequence[FloatArray]]) -> NDArray[np.object_]:
-    """One sound polygonal geometry an exposure."""
-    exposures = np.empty(len(polygons_xy), dtype=object)
-    for i, chips in enumerate(polygons_xy):
-        sound = shapely.make_valid([shapely.Polygon(chip) for chip in chips])
-        solid = [part for part in shapely.get_parts(shapely.get_parts(sound)) if shapely.get_dimensions(part) == 2]
-        exposures[i] = shapely.union_all(solid)
+def join_chips(
+    vertices: FloatArray, polygon_start: NDArray[np.int64], owner: NDArray[np.int64], n: int
+) -> NDArray[np.object_]:
+    """One sound polygonal geometry for each of `n` exposures, from flat arrays laid out as in Footprints, (n, 2)."""
+    rings = shapely.linearrings(vertices, indices=np.repeat(np.arange(len(owner)), np.diff(polygon_start)))
+    exposures = np.empty(n, dtype=object)
+    exposures[:] = shapely.MultiPolygon()
+    if len(owner):
+        held = np.unique(owner)
+        exposures[held] = shapely.multipolygons(shapely.polygons(rings), indices=np.searchsorted(held, owner))
+    for at in np.flatnonzero(~shapely.is_valid(exposures)):  # chips that cross themselves or each other
+        exposures[at] = _mend(shapely.get_parts(exposures[at]))
     return exposures
+
+
+def area_within(union: shapely.Geometry, box: tuple[float, float, float, float]) -> float:
+    """The area of a geometry inside a box."""
+    left, bottom, right, top = union.bounds or box
+    inside = left >= box[0] and bottom >= box[1] and right <= box[2] and top <= box[3]
+    return float(shapely.area(union if inside else shapely.intersection(union, shapely.box(*box))))
+
+
+def groups_of(exposures: NDArray[np.object_], union: shapely.Geometry) -> NDArray[np.int64]:
+    """As `connect`, of exposures as `join_chips` makes them, whose union is `union`.
+
+    The pieces of the union tell: chips of one piece hang together, and so do the pieces that one exposure has chips in.
+    """
+    pieces = shapely.get_parts(union)
+    if len(pieces) == 1:
+        return np.zeros(len(exposures), dtype=np.int64)
+    chips, owner = shapely.get_parts(exposures, return_index=True)
+    chip, piece = shapely.STRtree(pieces).query(shapely.point_on_surface(chips), predicate="intersects")
+    n = len(exposures)
+    label = _label_groups(n + len(pieces), owner[chip], n + piece)
+    return np.asarray(np.unique(label[:n], return_inverse=True)[1], dtype=np.int64)
+
+
+def _join_lists(polygons_xy: Sequence[Sequence[FloatArray]]) -> NDArray[np.object_]:
+    polygons = [polygon for chips in polygons_xy for polygon in chips]
+    start = np.cumsum([0, *(len(polygon) for polygon in polygons)])
+    owner = np.repeat(np.arange(len(polygons_xy)), [len(chips) for chips in polygons_xy])
+    return join_chips(np.concatenate([np.empty((0, 2)), *polygons]), start, owner, len(polygons_xy))
+
+
+def _mend(chips: NDArray[np.object_]) -> shapely.Geometry:
+    sound = shapely.make_valid(chips)
+    solid = [part for part in shapely.get_parts(shapely.get_parts(sound)) if shapely.get_dimensions(part) == 2]
+    return shapely.union_all(solid)
 
 
 def _label_groups(n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:

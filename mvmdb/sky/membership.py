@@ -74,6 +74,10 @@ class Memberships:
         p, x, y = (column.astype(np.int64) for column in (self.projection_cell, self.x, self.y))
         return p * CELLS_PER_PROJECTION_CELL + (y - 1) * CELLS_PER_SIDE + x - 1
 
+    def select(self, rows: NDArray[np.bool_]) -> Memberships:
+        """The memberships that `rows` is true for."""
+        return Memberships(*(getattr(self, name)[rows] for name in self.__slots__))
+
 
 class _Parts(NamedTuple):
     """Overlaps of single polygons with sky cells: `key` sorts by exposure and cell, `box` is (4, n)."""

@@ -173,7 +173,8 @@ def cell_wcs(cell: CellId, scale: Scale = "fine", canvas: Canvas | None = None) 
 
 def _tangent_wcs(p: int, crpix: tuple[float, float], scale: Scale, pixel_shape: tuple[int, int]) -> WCS:
     ra, dec = projection_cell_centers(p)
-    step = PIXEL_SCALE["fine"] / 3600.0 * (1 if scale == "fine" else COARSE)
+    # drizzlepac's own order of operations: 0.12 / 3600 has another last bit.
+    step = PIXEL_SCALE["fine"] / 3600.0 / (PIXEL_SCALE["fine"] / PIXEL_SCALE[scale])
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     wcs.wcs.cunit = ["deg", "deg"]

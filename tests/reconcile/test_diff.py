@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mvmdb.reconcile.diff import diff_layers
-from mvmdb.reconcile.expected import CellMember, LayerDepth, describe_recipe, expect_layers
+from mvmdb.reconcile.expected import describe_recipe, expect_layers
 from mvmdb.records import Action, Canvas, ExpectedLayer, Member, ObservedProduct, ProductState, ReasonCode
 
 BOX = Canvas(10, 500, 20, 600)
@@ -18,10 +18,10 @@ def expected(
     names: str = "ab", *, canvas: Canvas = BOX, mean: float = 2.0, groups: str | None = None, **changes: str
 ) -> ExpectedLayer:
     """A layer of members j000000a, j000000b...; `groups` gives each member's sky group; changes apply to the last."""
-    members = [CellMember(f"j000000{n}", *KEY, "flc", "t:1", "w1", canvas) for n in names]
-    members[-1] = replace(members[-1], **changes)  # type: ignore[arg-type]
-    grouping = {m.ipppssoo: f"j000000{g}" for m, g in zip(members, groups or names[0] * len(names), strict=True)}
-    return expect_layers("skycell-p0001x01y01", KEY, members, canvas, LayerDepth(1.0, mean, grouping))[0]
+    grouping = groups or names[0] * len(names)
+    members = [Member(f"j000000{n}", "t:1", "w1", f"j000000{g}") for n, g in zip(names, grouping, strict=True)]
+    members[-1] = replace(members[-1], **changes)
+    return expect_layers("skycell-p0001x01y01", KEY, members, canvas, mean, "flc")[0]
 
 
 def product_of(layer: ExpectedLayer, state: ProductState = ProductState.INTACT) -> ObservedProduct:

@@ -7,32 +7,26 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mvmdb.recipes import choose_recipe
-from mvmdb.reconcile.expected import (
-    CellMember,
-    LayerDepth,
-    digest_members,
-    digest_recipe,
-    expect_layers,
-    group_members,
-    left_out,
-)
-from mvmdb.records import Canvas, Policy
+from mvmdb.reconcile.expected import CellMember, bound_members, expect_layers, group_members, left_out
+from mvmdb.records import Canvas, Member, Policy
 
 BOX = Canvas(1, 10, 1, 10)
 
 
 def member(name: str = "j0000001", **changes: object) -> CellMember:
     values = {
-        "ipppssoo": name, "instrument": "acs", "detector": "wfc", "filter": "f814w", "kind": "flt", "pixels": "t:1",
-        "wcs_digest": "w1", "overlap": BOX,
+        "ipppssoo": name, "instrument": "acs", "detector": "wfc", "filter": "f814w", "kind": "flt", "digest": "d1",
+        "x_min": 1, "x_max": 10, "y_min": 1, "y_max": 10,
     }  # fmt: skip
+    overlap = changes.pop("overlap", None)
+    if overlap is not None:
+        values |= {edge: getattr(overlap, edge) for edge in ("x_min", "x_max", "y_min", "y_max")}
     return CellMember(**(values | changes))  # type: ignore[arg-type]
 
 
 def test_members_are_grouped_by_instrument_detector_and_filter() -> None:
     found = group_members([member(), member("j0000002", filter="f606w"), member("j0000003")], Policy())
-    assert {key: [m.ipppssoo for m in group] for key, group in found.groups.items()} == {
+    assert {key: [m.ipppssoo for m in group] for key, group in found.items()} == {
         ("acs", "wfc", "f606w"): ["j0000002"],
         ("acs", "wfc", "f814w"): ["j0000001", "j0000003"],
     }
@@ -41,8 +35,12 @@ def test_members_are_grouped_by_instrument_detector_and_filter() -> None:
 def test_one_flc_evicts_every_flt_of_its_layer_and_of_no_other() -> None:
     members = [member(), member("j0000002", kind="flc"), member("j0000003", filter="f606w")]
     found = group_members(members, Policy())
-    assert [m.ipppssoo for m in found.groups["acs", "wfc", "f814w"]] == ["j0000002"]
-    assert [m.ipppssoo for m in found.groups["acs", "wfc", "f606w"]] == ["j0000003"]
+    assert [m.ipppssoo for m in found["acs", "wfc", "f814w"]] == ["j0000002"]
+    assert [m.ipppssoo for m in found["acs", "wfc", "f606w"]] == ["j0000003"]
+
+
+def canvas_of(members: list[CellMember], policy: Policy) -> Canvas | None:
+    return bound_members(member for group in group_members(members, policy).values() for member in group)
 
 
 def test_canvas_is_the_bounding_box_of_every_layer_together_but_not_of_what_is_left_out() -> None:
@@ -51,9 +49,9 @@ def test_canvas_is_the_bounding_box_of_every_layer_together_but_not_of_what_is_l
         member("i0000002", instrument="wfc3", detector="ir", overlap=Canvas(10, 40, 1, 8)),
         member("j0000003", detector="hrc", overlap=Canvas(1, 100, 1, 100)),
     ]
-    assert group_members(members, Policy(include_small=False)).canvas == Canvas(5, 40, 1, 20)
-    assert group_members(members, Policy()).canvas == Canvas(1, 100, 1, 100)
-    assert group_members([], Policy()).canvas is None
+    assert canvas_of(members, Policy(include_small=False)) == Canvas(5, 40, 1, 20)
+    assert canvas_of(members, Policy()) == Canvas(1, 100, 1, 100)
+    assert canvas_of([], Policy()) is None
 
 
 def test_switches_leave_out_small_detectors_and_uncorrected_files() -> None:
@@ -75,9 +73,8 @@ def test_order_of_input_is_irrelevant(members: list[CellMember]) -> None:
 
 
 def test_ir_layers_come_at_both_scales_with_one_canvas_and_different_digests() -> None:
-    ir = [member("i0000001", instrument="wfc3", detector="ir", filter="f160w")]
-    depth = LayerDepth(1.0, 1.0, {"i0000001": "i0000001"})
-    fine, coarse = expect_layers("skycell-p0001x01y01", ("wfc3", "ir", "f160w"), ir, BOX, depth)
+    members = [Member("i0000001", "t:1", "w1", "i0000001")]
+    fine, coarse = expect_layers("skycell-p0001x01y01", ("wfc3", "ir", "f160w"), members, BOX, 1.0, "flt")
     assert fine.name == "hst_skycell-p0001x01y01_wfc3_ir_f160w_all"
     assert coarse.name == "hst_skycell-p0001x01y01_wfc3_ir_f160w_coarse-all"
     assert fine.canvas == coarse.canvas == BOX
@@ -85,15 +82,21 @@ def test_ir_layers_come_at_both_scales_with_one_canvas_and_different_digests() -
 
 
 def test_recipe_digest_changes_with_each_thing_that_pixels_depend_on_and_nothing_else() -> None:
-    recipe = choose_recipe("acs", "wfc", "f814w", "fine", 2)
-    base = digest_recipe(digest_members([member()]), BOX, recipe)
-    assert base == digest_recipe(digest_members([member(overlap=Canvas(2, 3, 2, 3))]), BOX, recipe)
+    kind = ("acs", "wfc", "f814w")
+    base = {"members": [Member("j1", "t:1", "w1", "j1")], "canvas": BOX, "mean_exposures": 2.0, "file_kind": "flt"}
+
+    def digest(**changes: object) -> str:
+        return expect_layers("skycell-p0001x01y01", kind, **(base | changes))[0].recipe_digest  # type: ignore[arg-type]
+
+    assert digest() == digest(mean_exposures=2.4)
+    assert digest() == digest(members=[Member("j1", "t:1", "w1", "another group")])
     others = [
-        digest_recipe(digest_members([member(pixels="t:2")]), BOX, recipe),
-        digest_recipe(digest_members([member(wcs_digest="w2")]), BOX, recipe),
-        digest_recipe(digest_members([member("j0000009")]), BOX, recipe),
-        digest_recipe(digest_members([member(), member("j0000009")]), BOX, recipe),
-        digest_recipe(digest_members([member()]), Canvas(1, 11, 1, 10), recipe),
-        digest_recipe(digest_members([member()]), BOX, choose_recipe("acs", "wfc", "f814w", "fine", 1)),
+        digest(members=[Member("j1", "t:2", "w1", "j1")]),
+        digest(members=[Member("j1", "t:1", "w2", "j1")]),
+        digest(members=[Member("j2", "t:1", "w1", "j1")]),
+        digest(members=[Member("j1", "t:1", "w1", "j1"), Member("j2", "t:1", "w1", "j1")]),
+        digest(file_kind="flc"),
+        digest(canvas=Canvas(1, 11, 1, 10)),
+        digest(mean_exposures=1.0),
     ]
-    assert len({base, *others}) == 7
+    assert len({digest(), *others}) == 8

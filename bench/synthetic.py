@@ -1,0 +1,132 @@
+"""A synthetic archive with Hubble's mix of instruments and its habit of coming back to the same fields.
+
+Fields lie anywhere on the sky; how many exposures one has follows a long-tailed law, so that most have few and some have
+thousands. A visit looks at one point of its field with one detector, one roll and one to three filters, dithered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from mvmdb.exposures.batch import ExposureBatch
+from mvmdb.sky.footprints import Footprints
+from mvmdb.sky.sphere import deproject, tangent_frame, vector_to_sky
+
+# instrument, detector, kind, share of exposures, side of a chip in x and y (arcsec), chips, filters
+CAMERAS = (
+    ("wfc3", "uvis", "flc", 0.33, (162.0, 80.5), 2, ("F275W", "F336W", "F438W", "F555W", "F606W", "F814W", "F350LP")),
+    ("wfc3", "ir", "flt", 0.25, (136.0, 123.0), 1, ("F098M", "F105W", "F110W", "F125W", "F140W", "F160W", "G141")),
+    ("acs", "wfc", "flc", 0.36, (202.0, 101.0), 2, ("F435W", "F475W", "F606W", "F625W", "F775W", "F814W", "F850LP")),
+    ("acs", "hrc", "flt", 0.04, (29.0, 26.0), 1, ("F220W", "F330W", "F435W", "F606W")),
+    ("acs", "sbc", "flt", 0.02, (34.6, 30.8), 1, ("F115LP", "F125LP", "F150LP")),
+)
+_DIGITS = np.array(list("0123456789abcdefghijklmnopqrstuvwxyz"))
+
+
+def make_batches(n: int, seed: int = 1, size: int = 25_000, start: int = 0) -> Iterator[ExposureBatch]:
+    """`n` exposures in batches; `start` numbers the first, so that a later night has names of its own."""
+    rng = np.random.default_rng(seed)
+    for first in range(0, n, size):
+        yield make_batch(rng, min(size, n - first), start + first)
+
+
+def make_batch(rng: np.random.Generator, n: int, start: int) -> ExposureBatch:
+    """One batch: whole fields, in the order in which they were observed."""
+    ra, dec, roll, camera, filters = _point(rng, n)
+    vertices, polygon_start, owner = _outline(ra, dec, roll, camera)
+    names = _names(camera, start)
+    exptime = np.round(rng.lognormal(6.0, 0.9, n), 1).tolist()
+    mjd = np.sort(rng.uniform(52400, 61000, n)).tolist()
+    regions = _format(vertices, polygon_start, owner, n)
+    filter_names = [CAMERAS[c][6][f] for c, f in zip(camera.tolist(), filters.tolist(), strict=True)]
+    grism = [name.startswith("G") for name in filter_names]
+    cameras = [CAMERAS[c] for c in camera.tolist()]
+    columns = {
+        "ipppssoo": names,
+        "rootname": [f"{name}q" for name in names],
+        "kind": [c[2] for c in cameras],
+        "instrument": [c[0] for c in cameras],
+        "detector": [c[1] for c in cameras],
+        "filters": filter_names,
+        "filter": [name.lower() for name in filter_names],
+        "proposal_id": (9000 + (start + np.arange(n)) // 60).tolist(),
+        "program": [name[1:4].upper() for name in names],
+        "visit": [name[4:6].upper() for name in names],
+        "target": ["FIELD"] * n,
+        "exptime": exptime,
+        "expstart": mjd,
+        "expend": [start_ + time / 86400 for start_, time in zip(mjd, exptime, strict=True)],
+        "ra": np.round(ra, 9).tolist(),
+        "dec": np.round(dec, 9).tolist(),
+        "s_region": regions,
+        "s_region_given": [None] * n,
+        "n_chips": [c[5] for c in cameras],
+        "wcsname": ["IDC_x-FIT_REL_GAIAeDR3"] * n,
+        "distortion": ["IDC_x"] * n,
+        "fit": ["FIT_REL"] * n,
+        "astrometric_catalog": ["GAIAeDR3"] * n,
+        "wcs_digest": [f"r:{name}" for name in names],
+        "pixels": [f"r:{name}" for name in names],
+        "eligible": [not flag for flag in grism],
+        "ineligible_rule": ["spectroscopic element" if flag else "" for flag in grism],
+        "ineligible_reason": ["a grism" if flag else "" for flag in grism],
+        "warnings": [""] * n,
+        "filename": [f"{name}q_{c[2]}.fits" for name, c in zip(names, cameras, strict=True)],
+    }
+    footprints = Footprints(vertices[:, 0].copy(), vertices[:, 1].copy(), polygon_start, owner, n)
+    return ExposureBatch(n, columns, footprints)
+
+
+def _point(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
+    """ra, dec, roll (degrees), camera and filter of n exposures: fields, visits in them, dithers in these."""
+    per_field = np.minimum(np.ceil(rng.pareto(1.1, n) * 3), 20_000).astype(int) + 1
+    per_field = per_field[: np.searchsorted(np.cumsum(per_field), n) + 1]
+    field = np.repeat(np.arange(len(per_field)), per_field)[:n]
+    edges = np.cumsum(rng.choice([2, 4, 4, 6, 8], n))
+    visit = np.searchsorted(edges, np.arange(n), side="right")
+    visit = np.unique(np.stack([field, visit]), axis=1, return_inverse=True)[1]
+    n_visits = visit.max() + 1
+    field_ra, field_dec = rng.uniform(0, 360, len(per_field)), np.rad2deg(np.arcsin(rng.uniform(-1, 1, len(per_field))))
+    spread = 0.01 + 0.02 * np.sqrt(per_field / 8)  # degrees: fields seen often are wider
+    camera = rng.choice(len(CAMERAS), n_visits, p=[c[3] for c in CAMERAS])[visit]
+    n_filters = np.array([len(c[6]) for c in CAMERAS])[camera]
+    filters = (rng.integers(0, 100, n_visits)[visit] + np.cumsum(rng.random(n) < 0.8)) % n_filters  # some filters are dithered
+    offset = rng.normal(0, 1, (2, n_visits))[:, visit] * spread[field] + rng.normal(0, 0.0008, (2, n))
+    place = deproject(tangent_frame(field_ra[field], field_dec[field]), *np.deg2rad(offset))
+    ra, dec = vector_to_sky(place)
+    return ra, dec, rng.uniform(0, 360, n_visits)[visit], camera, filters
+
+
+def _outline(ra: np.ndarray, dec: np.ndarray, roll: np.ndarray, camera: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Vertices (m, 2) rounded to 9 decimals, counter-clockwise; polygon_start; owner."""
+    chips = np.array([c[5] for c in CAMERAS])[camera]
+    side = np.array([c[4] for c in CAMERAS])[camera]
+    owner = np.repeat(np.arange(len(ra)), chips)
+    which = np.arange(len(owner)) - np.repeat(np.cumsum(chips) - chips, chips)
+    shift = np.where(chips[owner] == 2, (which - 0.5) * (side[owner, 1] + 2.5), 0.0)
+    x = np.array([-0.5, -0.5, 0.5, 0.5])[None, :] * side[owner, :1]
+    y = np.array([-0.5, 0.5, 0.5, -0.5])[None, :] * side[owner, 1:] + shift[:, None]
+    angle = np.deg2rad(roll[owner])[:, None]
+    xi, eta = -x * np.cos(angle) + y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
+    frame = tangent_frame(np.repeat(ra[owner], 4), np.repeat(dec[owner], 4))
+    place = vector_to_sky(deproject(frame, np.deg2rad(xi.ravel() / 3600), np.deg2rad(eta.ravel() / 3600)))
+    return np.round(np.column_stack(place), 9), np.arange(0, 4 * len(owner) + 1, 4), owner
+
+
+def _format(vertices: np.ndarray, polygon_start: np.ndarray, owner: np.ndarray, n: int) -> list[str]:
+    pattern = "POLYGON ICRS " + " ".join(["%.9f"] * 8)
+    texts = [pattern % tuple(row) for row in vertices.reshape(-1, 8).tolist()]
+    first = np.searchsorted(owner, np.arange(n + 1)).tolist()
+    return [" ".join(texts[a:b]) for a, b in zip(first, first[1:], strict=False)]
+
+
+def _names(camera: np.ndarray, start: int) -> list[str]:
+    number = start + np.arange(len(camera))
+    digits = [_DIGITS[number // 36**k % 36] for k in (4, 3, 2, 1, 0)]
+    letters = ["i" if CAMERAS[c][0] == "wfc3" else "j" for c in camera.tolist()]
+    return [
+        f"{letter}{a}{b}0{c}{d}{e}0"
+        for letter, a, b, c, d, e in zip(letters, *(part.tolist() for part in digits), strict=True)
+    ]
