@@ -10,7 +10,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import open_catalog
-from mvmdb.catalog.memberships import match_regions
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.find import find_exposures
 from mvmdb.exposures.read import read_exposure
@@ -18,6 +17,7 @@ from mvmdb.names import CellId, parse_cell_name
 from mvmdb.records import Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import database_url
+from mvmdb.sky.membership import match_regions
 from mvmdb.sky.position import find_cells_at
 from mvmdb.sky.tessellation import cell_centers
 

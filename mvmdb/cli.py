@@ -9,7 +9,7 @@ import sys
 import click
 
 from mvmdb import __version__
-from mvmdb.console import archive, mosaics
+from mvmdb.console import archive, looks, mosaics, tables
 from mvmdb.console.options import Session
 from mvmdb.errors import MvmdbError
 
@@ -30,7 +30,7 @@ def commands(context: click.Context, db: str, verbose: bool) -> None:
 
     Exit codes: 0 done; 1 done, and something wants attention; 2 could not run.
     """
-    level = logging.INFO if verbose else logging.ERROR
+    level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="mvmdb: %(message)s", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     context.obj = Session(db)
@@ -51,8 +51,8 @@ def demo(folder: str) -> None:
 
 
 for command in (
-    archive.init, archive.ingest, archive.withdraw, archive.cells, archive.query, mosaics.status, mosaics.explain,
-    mosaics.poller, mosaics.reconcile, mosaics.nightly, mosaics.process,
+    archive.init, archive.ingest, tables.import_table, archive.withdraw, archive.cells, archive.query, looks.status, looks.explain,
+    looks.poller, mosaics.reconcile, mosaics.nightly, mosaics.process,
 ):  # fmt: skip
     commands.add_command(command)
 
@@ -76,6 +76,11 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has had enough, as `| head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        code = _refuse(f"{error.filename or 'the system'}: {error.strerror or error}", COULD_NOT_RUN)
+    except Exception as error:  # a fault of ours: one line for cron, the whole story for whoever asks with -v
+        logging.getLogger("mvmdb").info("", exc_info=True)
+        code = _refuse(f"this is a fault of mvmdb: {type(error).__name__}: {error}; see mvmdb -v", COULD_NOT_RUN)
     sys.exit(code)
 
 

@@ -12,14 +12,15 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from mvmdb.catalog.memberships import match_regions
 from mvmdb.errors import ExposureError, MvmdbError, NothingViableError, UsageError
 from mvmdb.exposures.eligibility import apply_switches
 from mvmdb.exposures.read import read_exposure
 from mvmdb.names import CellId, format_cell_name, parse_cell_name
 from mvmdb.poller import PollerRow, read_poller, write_poller
+from mvmdb.reconcile.run import failures
 from mvmdb.reconcile.standalone import process_poller
 from mvmdb.records import Dataset, Policy
+from mvmdb.sky.membership import match_regions
 from mvmdb.sky.tessellation import cell_corners, cell_wcs
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def get_sky_cells(visit_input: str | Sequence[str], input_path: str | None = Non
     found = match_regions([dataset.exposure.s_region for dataset in datasets], "overlap")
     members: dict[CellId, list[str]] = {}
     for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
-        members.setdefault(CellId.from_index(cell), []).append(names[index])
+        members.setdefault(CellId.from_index(cell), []).append(paths[index].name)
     return {format_cell_name(cell): _sky_cell(cell, members[cell]) for cell in sorted(members)}
 
 
@@ -66,9 +67,10 @@ def _sky_cell(cell: CellId, members: Sequence[str]) -> SkyCell:
 
 
 def _list_files(visit_input: str | Sequence[str]) -> list[str]:
-    if isinstance(visit_input, str):
-        return list(read_poller(visit_input).filenames)
-    return list(visit_input)
+    if not isinstance(visit_input, str):
+        return list(visit_input)
+    poller = read_poller(visit_input)
+    return [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
 
 
 def generate_poller_file(
@@ -125,9 +127,8 @@ def run_mvm_processing(input_filename: str, output: str | None = None, jobs: int
     except ExposureError as error:
         log.error("%s", error)
         return KEYWORD_PROBLEM
-    failures = [f"{outcome.layer}: {outcome.error}" for outcome in report.layers if outcome.error]
-    if failures:
-        raise MvmdbError("; ".join(failures))
+    if report.failed:
+        raise MvmdbError("; ".join(failures(report.layers)))
     return DONE
 
 

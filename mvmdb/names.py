@@ -150,8 +150,3 @@ def format_layer_filter(filters: str) -> str:
     used = [name for name in used if name and name != "n/a" and not name.startswith("clear")]
     used.sort(key=lambda name: name.startswith("pol"))  # stable: a polariser goes second
     return "-".join(used) or "clear"
-
-
-def format_staged_name(layer: LayerName, ipppssoo: str, kind: Kind) -> str:
-    """The name that an exposure gets when it is staged for a downstream tool."""
-    return f"hst_{layer.skycell}_{layer.instrument}_{layer.detector}_{layer.filter}_{ipppssoo}_{kind}.fits"

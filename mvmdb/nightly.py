@@ -10,22 +10,26 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.ingest import IngestReport, ingest_files
 from mvmdb.catalog.pollers import poller_rows
-from mvmdb.names import parse_cell_name
-from mvmdb.poller import format_poller_name, write_poller
+from mvmdb.errors import InputError
+from mvmdb.names import CellId, format_cell_name, parse_cell_name
+from mvmdb.poller import format_poller_name, write_basic_poller, write_poller
+from mvmdb.reconcile.lock import claim_folder
+from mvmdb.reconcile.observe import Begin
 from mvmdb.reconcile.planning import Outlook, missing_members
-from mvmdb.reconcile.run import Options, Progress, ReconcileReport, reconcile
+from mvmdb.reconcile.run import Options, Progress, ReconcileReport, make_fresh
 from mvmdb.records import Action, Mark, Policy
 
 
 @dataclass(slots=True)
 class NightReport:
-    """What a night brought: files, the plan's size, the pollers that were written, the mosaics."""
+    """What a night brought: files, the plan's size, the pollers that were written or could not be, the mosaics."""
 
     ingest: IngestReport
     stale: int = 0
     fresh: int = 0
     orphaned: int = 0
     pollers: list[str] = field(default_factory=list)
+    poller_problems: list[str] = field(default_factory=list)
     reconcile: ReconcileReport = field(default_factory=ReconcileReport)
 
 
@@ -46,37 +50,65 @@ def run_night(
     The pollers say what this run is about to do; when nothing is stale, nothing is written.
     """
     options = options or Options()
-    report = NightReport(ingest_files(engine, paths, jobs=options.jobs, progress=reading))
+    with claim_folder(products):
+        report = NightReport(ingest_files(engine, paths, jobs=options.jobs, progress=reading))
 
-    def before_making(outlook: Outlook) -> None:
-        report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
-        report.pollers = write_pollers(engine, outlook, products, mark)
-        if announce is not None:
-            announce(outlook)
+        def before_making(outlook: Outlook) -> None:
+            report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
+            written = write_pollers(engine.begin, outlook, products, mark)
+            report.pollers, report.poller_problems = written.paths, written.problems
+            if announce is not None:
+                announce(outlook)
 
-    report.reconcile = reconcile(engine, products, policy, options, announce=before_making, progress=making)
+        report.reconcile = make_fresh(engine, products, policy, options, announce=before_making, progress=making)
     return report
 
 
+@dataclass(slots=True)
+class WrittenPollers:
+    """The paths of poller files, and why others could not be written."""
+
+    paths: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
 def write_pollers(
-    engine: sa.Engine, outlook: Outlook, folder: Path, mark: Mark, cells: Sequence[int] | None = None
-) -> list[str]:
+    begin: Begin,
+    outlook: Outlook,
+    folder: Path,
+    mark: Mark,
+    *,
+    cells: Sequence[int] | None = None,
+    basic: bool = False,
+) -> WrittenPollers:
     """Write `<folder>/<skycell>/<skycell>_input.out` for the sky cells given, or for every cell with a stale layer.
 
-    Returns the paths of all of them, sorted; one whose bytes would be the same is left alone.
+    `basic` writes just the paths of the exposures, one a line. A file whose bytes would be the same is left
+    alone; the file of a cell that has no layers any more is removed. What no poller can hold (a comma in a path) is its
+    own cell's problem only.
     """
     stale = [line for line in outlook.plan.layers if line.action is not Action.REMOVE]
     if cells is None:
-        cells = sorted({parse_cell_name(line.skycell).index for line in stale})
+        cells = sorted({parse_cell_name(line.skycell).index for line in outlook.plan.layers})
     new = {
         line.name: None if mark == "layer" else missing_members(line, outlook.expected.get(line.name)) for line in stale
     }
-    with engine.begin() as connection:
+    with begin() as connection:
         rows = poller_rows(connection, cells, new)
-    paths = []
+    written = WrittenPollers()
+    for skycell in {format_cell_name(CellId.from_index(cell)) for cell in cells} - rows.keys():
+        (folder / skycell / format_poller_name(skycell)).unlink(missing_ok=True)
     for skycell, own in sorted(rows.items()):
         path = folder / skycell / format_poller_name(skycell)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_poller(path, own)
-        paths.append(str(path))
-    return paths
+        try:
+            if basic:
+                write_basic_poller(
+                    path, [row.pathname for row in own if row.flag == "NEW"] or [r.pathname for r in own]
+                )
+            else:
+                write_poller(path, own)
+        except InputError as error:
+            written.problems.append(f"{skycell}: {error}")
+        else:
+            written.paths.append(str(path))
+    return written

@@ -147,9 +147,10 @@ def read_poller(path: str | os.PathLike[str]) -> Poller:
             ) from error
         if row is not None:
             rows.append(row)
-        entries.append((number, row.skycell, row.filename) if row else (number, "", line))
+        entries.append((number, row.skycell, row.pathname) if row else (number, "", line))
     _refuse_duplicates(path, entries)
-    return Poller("full" if full else "basic", tuple(rows), tuple(filename for _, _, filename in entries))
+    filenames = tuple(row.filename for row in rows) if full else tuple(line for _, _, line in entries)
+    return Poller("full" if full else "basic", tuple(rows), filenames)
 
 
 def check_paths(poller: Poller, folder: str | os.PathLike[str] = ".") -> None:
@@ -170,7 +171,7 @@ def write_poller(path: str | os.PathLike[str], rows: Sequence[PollerRow]) -> boo
     """
     if not rows:
         raise InputError(f"no rows for the poller file {path}; expected at least one exposure")
-    _refuse_duplicates(path, ((number, row.skycell, row.filename) for number, row in enumerate(rows, 1)))
+    _refuse_duplicates(path, ((number, row.skycell, row.pathname) for number, row in enumerate(rows, 1)))
     return _write_changed(Path(path), "".join(f"{format_row(row)}\n" for row in rows).encode())
 
 

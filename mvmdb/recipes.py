@@ -5,7 +5,9 @@ The numbers are the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_pa
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
+from functools import cache
 
 from mvmdb.names import Scale
 
@@ -41,9 +43,19 @@ class Recipe:
     pixfrac: float = 1.0
     algorithm: int = ALGORITHM
 
-    def describe(self) -> dict[str, object]:
-        """The parameters as plain values, sorted by name: what digests and reports are made of."""
-        return dict(sorted(asdict(self).items()))
+    def to_json(self) -> str:
+        """The parameters as JSON text, sorted by name: what catalog, products and digests carry."""
+        return _write(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """The recipe that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@cache
+def _write(recipe: Recipe) -> str:
+    return json.dumps(asdict(recipe), sort_keys=True)
 
 
 def choose_recipe(instrument: str, detector: str, filter_name: str, scale: Scale, mean_exposures: float) -> Recipe:

@@ -116,6 +116,12 @@ class Canvas:
     def __str__(self) -> str:
         return f"{self.x_min}:{self.x_max},{self.y_min}:{self.y_max}"
 
+    @classmethod
+    def parse(cls, text: str) -> Canvas:
+        """The canvas that `str` wrote. Raises ValueError for another text."""
+        columns, rows = text.split(",")
+        return cls(*(int(edge) for part in (columns, rows) for edge in part.split(":")))
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Member:

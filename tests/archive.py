@@ -72,7 +72,7 @@ class Archive:
         with open_catalog(self.address) as engine:
             with engine.begin() as connection:
                 policy = follow_environment(connection, self.environ)
-            return look_ahead(engine, self.products, policy, **options)
+            return look_ahead(engine.begin, self.products, policy, **options)
 
     def reasons(self, **options: Any) -> dict[str, list[tuple[str, str | None]]]:
         """(code, exposure) of every stale layer."""
@@ -91,6 +91,17 @@ class Archive:
     def exposure(self, ipppssoo: str) -> Any:
         with open_catalog(self.address) as engine, engine.connect() as connection:
             return connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo)).one()
+
+    def lose_catalog(self) -> None:
+        """The database is gone, as after a disk failure; exposures and products are still there."""
+        if "://" not in self.address:
+            Path(self.address).unlink()
+            return
+        engine = sa.create_engine(self.address)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        engine.dispose()
 
     def product_files(self) -> dict[str, tuple[int, int]]:
         """Size and time of every product file."""

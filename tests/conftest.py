@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from archive import Archive
+from databases import Databases, PostgresDatabases, SqliteDatabases
 from demonstration import Demo
+from postgres import NoServerError, Server, run_server
 
 from mvmdb.demo.run import run_demo
 
@@ -60,8 +63,33 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return Demo(folder, code, tuple(story))
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of this session's own."""
+    try:
+        with run_server() as server:
+            yield server
+    except NoServerError as error:
+        message = f"no PostgreSQL server can be started: {error}"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
+    """New databases for the test, of one kind and then of the other; a test that takes this runs on both."""
+    made: Databases
+    if request.param == "sqlite":
+        made = SqliteDatabases(tmp_path)
+    else:
+        made = PostgresDatabases(request.getfixturevalue("postgres"))
+    yield made
+    made.drop()
+
+
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    """An empty archive on SQLite."""
+def archive(tmp_path: Path, databases: Databases) -> Archive:
+    """An empty archive, on SQLite and then on PostgreSQL."""
     (tmp_path / "inbox").mkdir()
-    return Archive(tmp_path, str(tmp_path / "mvm.db"))
+    return Archive(tmp_path, databases.catalog())

@@ -313,6 +313,60 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(archive: Archive, prepa
     assert not [path for path in after if path.suffix == ".tmp"]
 
 
+def test_looking_with_other_switches_or_at_another_folder_answers_and_changes_nothing(archive: Archive) -> None:
+    archive.expose("j8bt06nyq", detector="HRC")
+    call(archive, "nightly", str(archive.inbox), "-o", str(archive.products), "--jobs", "1")
+    off = run(archive, "status", "--json", env={"MVM_INCLUDE_SMALL": "off"})
+    assert (off.returncode, json.loads(off.stdout)["orphaned"]) == (1, 1)
+    assert call(archive, "status")[0] == 0
+    elsewhere = call(archive, "reconcile", "--dry-run", "-o", str(archive.folder / "elsewhere"), "--json")
+    assert json.loads(elsewhere[1])["stale"] == 1
+    assert call(archive, "status")[0] == 0
+    assert archive.rows("SELECT state FROM product") == [("intact",)]
+    settings = dict(archive.rows("SELECT key, value FROM archive"))
+    assert settings["products"] == str(archive.products)
+
+
+def test_explain_says_why_an_eligible_exposure_is_in_no_layer(archive: Archive) -> None:
+    archive.expose("j8oz04kpq", detector="WFC", kind="flt")
+    archive.expose("j8oz04kqq", detector="WFC", kind="flc", east=2)
+    call(archive, "ingest", str(archive.inbox))
+    assert "an FLC of the same layer evicts every FLT" in call(archive, "explain", "j8oz04kp")[1]
+    done = run(archive, "explain", "j8oz04kp", env={"MVM_ONLY_CTE": "on"})
+    assert "MVM_ONLY_CTE is on" in done.stdout
+    call(archive, "withdraw", "j8oz04kq")
+    assert "as it is withdrawn" in call(archive, "explain", "j8oz04kq")[1]
+
+
+def test_a_basic_poller_is_written_and_processed(archive: Archive) -> None:
+    archive.expose()
+    call(archive, "ingest", str(archive.inbox))
+    code, out, _ = call(archive, "poller", "--basic", "-o", str(archive.folder / "pollers"))
+    assert code == 0
+    assert Path(out.strip()).read_text() == f"{archive.inbox / 'ib6o04tuq_flt.fits'}\n"
+    assert call(archive, "process", out.strip(), "-o", str(archive.folder / "out"), "--jobs", "1")[0] == 0
+
+
+def test_query_tables_keep_every_digit(archive: Archive) -> None:
+    archive.expose()
+    call(archive, "ingest", str(archive.inbox))
+    ((ra,),) = archive.rows("SELECT ra FROM exposure")
+    out = call(archive, "query", "SELECT ra, '8E5' AS program FROM exposure")[1]
+    assert out.splitlines()[2].split() == [repr(ra), "8E5"]
+
+
+def test_a_fault_of_ours_is_one_line_and_exit_code_2(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mvmdb.catalog import ingest as ingest_module
+
+    def fail(*args: object, **options: object) -> None:
+        raise ZeroDivisionError("surprise")
+
+    monkeypatch.setattr(ingest_module, "ingest_files", fail)
+    code, out, err = call(archive, "ingest", str(archive.expose()))
+    assert (code, out) == (2, "")
+    assert "a fault of mvmdb: ZeroDivisionError: surprise" in one_line(err)
+
+
 def test_a_switch_with_a_wrong_value_stops_every_command_that_follows_it(archive: Archive) -> None:
     archive.expose()
     done = run(archive, "ingest", "inbox", env={"MVM_ONLY_CTE": "perhaps"})

@@ -16,7 +16,6 @@ from mvmdb.names import (
     format_cell_name,
     format_layer_filter,
     format_product_name,
-    format_staged_name,
     parse_cell_name,
     parse_exposure_name,
     parse_layer_name,
@@ -92,11 +91,6 @@ def test_wrong_rootnames_are_refused(text: str) -> None:
 )
 def test_layer_filter_drops_empty_wheels_and_puts_the_polariser_second(filters: str, expected: str) -> None:
     assert format_layer_filter(filters) == expected
-
-
-def test_staged_name_has_the_form_of_the_hap_pipeline() -> None:
-    layer = parse_layer_name("hst_skycell-p0001x01y01_acs_wfc_f814w_all")
-    assert format_staged_name(layer, "jcz906dv", "flc") == "hst_skycell-p0001x01y01_acs_wfc_f814w_jcz906dv_flc.fits"
 
 
 def test_examples_in_the_docstrings_hold() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -52,6 +52,14 @@ def read_policy(connection: sa.Connection) -> Policy:
     )
 
 
+def policy_in(engine: sa.Engine, environ: Mapping[str, str] = os.environ) -> tuple[Policy, bool]:
+    """The policy that the environment asks for, and whether it is the recorded one."""
+    with engine.begin() as connection:
+        recorded = read_policy(connection)
+    wanted = apply_switches(recorded, environ)
+    return wanted, wanted == recorded
+
+
 def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = os.environ) -> Policy:
     """Record what MVM_INCLUDE_SMALL and MVM_ONLY_CTE say, and expect layers anew where that is a change.
 
@@ -67,11 +75,8 @@ def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = o
 
 
 def products_folder(connection: sa.Connection, given: Path | None) -> Path:
-    """The folder of products: the one given, which is then recorded, or the recorded one. Raises UsageError."""
+    """The folder of products: the one given, or the recorded one. Raises UsageError where there is neither."""
     if given is not None:
-        recorded = _read_settings(connection).get("products")
-        if recorded != str(given.absolute()):
-            set_products_folder(connection, given)
         return given.absolute()
     recorded = _read_settings(connection).get("products")
     if recorded is None:
@@ -90,13 +95,27 @@ def recorded_products_folder(connection: sa.Connection) -> Path | None:
 def set_products_folder(connection: sa.Connection, folder: Path) -> None:
     """Record where products are; they are found there by sky cell and name, so a moved folder stays fresh."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; expected a folder for the products")
-    write_settings(connection, {"products": str(folder.absolute())})
+        raise UsageError(f"{folder} is a file; expected a folder for the products: give another")
+    if _read_settings(connection).get("products") != str(folder.absolute()):
+        write_settings(connection, {"products": str(folder.absolute())})
 
 
 def all_cells(connection: sa.Connection) -> list[int]:
     """The keys of every sky cell that some layer is in."""
     return list(connection.scalars(sa.select(t.layer.c.skycell_id).distinct().order_by(t.layer.c.skycell_id)))
+
+
+@contextmanager
+def trial(engine: sa.Engine) -> Iterator[Callable[[], AbstractContextManager[sa.Connection]]]:
+    """Transactions that see each other's changes, none of which is kept: for asking what would be."""
+    with engine.connect() as connection, connection.begin() as transaction:
+
+        @contextmanager
+        def begin() -> Iterator[sa.Connection]:
+            yield connection
+
+        yield begin
+        transaction.rollback()
 
 
 def now() -> dt.datetime:
@@ -115,8 +134,9 @@ def write_settings(connection: sa.Connection, settings: Mapping[str, str]) -> No
 
 def resolve_cells(connection: sa.Connection, names: list[str]) -> list[int]:
     """The keys of sky cells given by name; raises UsageError for a cell that no exposure overlaps."""
-    known = set(connection.scalars(sa.select(t.skycell.c.id)))
     cells = [parse_cell_name(name) for name in names]
+    query = sa.select(t.skycell.c.id).where(t.skycell.c.id.in_([cell.index for cell in cells]))
+    known = set(connection.scalars(query))
     for cell in cells:
         if cell.index not in known:
             raise UsageError(f"{cell} holds no exposure of this catalog; see `mvmdb query 'SELECT name FROM skycell'`")

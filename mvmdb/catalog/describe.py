@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,10 @@ import sqlalchemy as sa
 
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.names import LayerName, parse_cell_name, parse_exposure_name, parse_layer_name, parse_product_name
+from mvmdb.reconcile.expected import left_out
+from mvmdb.records import Policy
 from mvmdb.schema import tables as t
+from mvmdb.sky.area import measure_area
 
 _BOX = ("x_min", "x_max", "y_min", "y_max")
 
@@ -29,7 +33,7 @@ class Description:
     skycells: tuple[str, ...]
 
 
-def describe(connection: sa.Connection, text: str) -> Description:
+def describe(connection: sa.Connection, text: str, policy: Policy) -> Description:
     """Describe the layer, product, sky cell or exposure of this name. Raises UsageError for a name not known."""
     layer = _as_layer(text)
     if layer is not None:
@@ -37,7 +41,7 @@ def describe(connection: sa.Connection, text: str) -> Description:
     try:
         cell = parse_cell_name(text)
     except NameFormatError:
-        return _describe_exposure(connection, find_exposure(connection, text))
+        return _describe_exposure(connection, find_exposure(connection, text), policy)
     return _describe_cell(connection, str(cell))
 
 
@@ -110,7 +114,10 @@ def _describe_cell(connection: sa.Connection, name: str) -> Description:
     if row is None:
         raise UsageError(f"no exposure of this catalog overlaps {name}; see `mvmdb cells` for cells by position")
     counts = connection.execute(
-        sa.select(sa.func.count(), sa.func.sum(sa.cast(t.exposure.c.eligible, sa.Integer)))
+        sa.select(
+            sa.func.count(),
+            sa.func.count(sa.case((t.exposure.c.eligible & t.exposure.c.withdrawn_at.is_(None), 1))),
+        )
         .select_from(t.membership.join(t.exposure))
         .where(t.membership.c.skycell_id == row.id)
     ).one()
@@ -123,14 +130,14 @@ def _describe_cell(connection: sa.Connection, name: str) -> Description:
     lines = [
         f"Projection cell {row.projection_cell}, column {row.x}, row {row.y}; "
         f"centre RA {row.ra:.6f}, Dec {row.dec:.6f} degrees.",
-        f"{counts[0]} exposures overlap it, {counts[1]} of them eligible.",
+        f"{counts[0]} exposures overlap it, {counts[1]} of them eligible and not withdrawn.",
         canvas,
         *(f"Layer {layer.name}: {layer.n_exposures} exposures, {layer.exptime:.1f} s." for layer in layers),
     ]
     return Description("sky cell", name, tuple(lines), tuple(layer.name for layer in layers), (name,))
 
 
-def _describe_exposure(connection: sa.Connection, ipppssoo: str) -> Description:
+def _describe_exposure(connection: sa.Connection, ipppssoo: str, policy: Policy) -> Description:
     row = connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo)).one()
     cells = connection.scalars(
         sa.select(t.skycell.c.name)
@@ -147,13 +154,28 @@ def _describe_exposure(connection: sa.Connection, ipppssoo: str) -> Description:
     lines = [
         f"{row.instrument.upper()}/{row.detector.upper()} {row.filters}, {row.exptime:.1f} s on {_day(row.expstart)}, "
         f"target {row.target}, program {row.proposal_id} visit {row.visit}.",
+        f"Footprint: {row.n_chips} chips, {measure_area(row.s_region):.2f} square arcmin at RA {row.ra}, Dec {row.dec}."
+        if row.s_region
+        else "No footprint.",
         f"WCS solution: {row.wcsname or 'none'}" + (f", catalog {row.astrometric_catalog}" if row.fit else "") + ".",
         *_dataset_lines(connection, row),
         *_standing_lines(row),
         f"Sky cells: {', '.join(cells) or 'none'}.",
-        f"Layers: {', '.join(layers) or 'none'}.",
+        f"Layers: {', '.join(layers) or 'none'}{_why_out(row, cells, layers, policy)}.",
     ]
     return Description("exposure", ipppssoo, tuple(lines), tuple(layers), tuple(cells))
+
+
+def _why_out(row: Any, cells: Sequence[str], layers: Sequence[str], policy: Policy) -> str:
+    """Why an exposure that its own headers let in is in no layer."""
+    if layers or not row.eligible:
+        return ""
+    if row.withdrawn_at is not None:
+        return ", as it is withdrawn"
+    if not cells:
+        return ", as it overlaps no sky cell"
+    why = left_out(row.instrument, row.detector, row.kind, policy)
+    return f", as {why}" if why else ", as an FLC of the same layer evicts every FLT"
 
 
 def _dataset_lines(connection: sa.Connection, row: Any) -> list[str]:
@@ -189,4 +211,6 @@ def _day(mjd: float | None) -> str:
     """An MJD as a date; MJD 0 is 1858-11-17."""
     import datetime as dt
 
-    return "an unknown date" if mjd is None else str((dt.datetime(1858, 11, 17) + dt.timedelta(days=mjd)).date())
+    if mjd is None or not 0 <= mjd < 2_000_000:
+        return "an unknown date"
+    return str((dt.datetime(1858, 11, 17) + dt.timedelta(days=mjd)).date())

@@ -9,13 +9,12 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
-from pathlib import Path
 from time import monotonic
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now, read_policy
-from mvmdb.catalog.register import ReadDataset, Readers, register
+from mvmdb.catalog.register import ReadDataset, Readers, digests_needed, register
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.digest import digest_pixels
@@ -26,7 +25,7 @@ from mvmdb.schema.engine import upsert
 log = logging.getLogger(__name__)
 
 BATCH = 1000
-_WORTH_A_POOL = 24  # files; below, starting processes costs more than it saves
+_WORTH_A_POOL = 500  # files; below, starting processes costs more than it saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,8 @@ def ingest_files(
         for start in range(0, len(tasks), BATCH):
             batch = tasks[start : start + BATCH]
             results = _read_all(batch, executor, progress)
-            _write_batch(engine, batch, results, report)
+            _write_batch(engine, batch, results, report, executor)
+    _forget_gone(engine)
     report.quarantined = len(report.problems)
     report.seconds = round(monotonic() - started, 3)
     return report
@@ -89,11 +89,15 @@ def ingest_files(
 def _select_changed(connection: sa.Connection, paths: Sequence[str], report: IngestReport) -> list[_Task]:
     d = t.dataset.c
     recorded: dict[str, tuple[int, int]] = {}
-    for part in chunks(paths):
+    for part in chunks(path for path in paths if _is_text(path)):
         query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(part))
         recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
     tasks = []
     for path in paths:
+        if not _is_text(path):
+            reason = "its name is not UTF-8, and no catalog can hold it; rename the file or its folder"
+            report.problems.append(Problem(path.encode("utf-8", "backslashreplace").decode(), reason))
+            continue
         try:
             status = os.stat(path)
         except OSError:
@@ -104,6 +108,22 @@ def _select_changed(connection: sa.Connection, paths: Sequence[str], report: Ing
         else:
             tasks.append(_Task(path, path in recorded))
     return tasks
+
+
+def _forget_gone(engine: sa.Engine) -> None:
+    """Drop quarantined files that are no longer there."""
+    with engine.begin() as connection:
+        gone = [path for path in connection.scalars(sa.select(t.quarantine.c.path)) if not os.path.lexists(path)]
+        for part in chunks(gone):
+            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(part)))
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextmanager
@@ -132,19 +152,24 @@ def _read_all(
 def _read_one(task: _Task) -> ReadDataset | ExposureError:
     """Read one file's headers, and its pixels too where a known file has changed (runs in a worker)."""
     try:
-        dataset = read_exposure(Path(task.path))
-        return ReadDataset(dataset, digest_pixels(Path(task.path)) if task.known else None)
+        dataset = read_exposure(task.path)
+        return ReadDataset(dataset, digest_pixels(task.path) if task.known else None)
     except ExposureError as error:
         return error
 
 
 def _write_batch(
-    engine: sa.Engine, batch: Sequence[_Task], results: Sequence[ReadDataset | ExposureError], report: IngestReport
+    engine: sa.Engine,
+    batch: Sequence[_Task],
+    results: Sequence[ReadDataset | ExposureError],
+    report: IngestReport,
+    executor: Executor | None,
 ) -> None:
     """Write one batch, and the quarantine of what could not be read, in one transaction."""
     good = {task.path: result for task, result in zip(batch, results, strict=True) if isinstance(result, ReadDataset)}
     bad = {task.path: result for task, result in zip(batch, results, strict=True) if isinstance(result, ExposureError)}
-    readers = Readers(lambda path: read_exposure(Path(path)), lambda path: digest_pixels(Path(path)))
+    _compare_pixels(engine, good, bad, executor)
+    readers = Readers(read_exposure, digest_pixels)
     with engine.begin() as connection:
         done = register(connection, list(good.values()), read_policy(connection), readers)
         for part in chunks(good):
@@ -158,7 +183,29 @@ def _write_batch(
     report.passive.update({path: active for path, active in done.passive.items() if path in good})
     for path, error in sorted(bad.items()):
         report.problems.append(Problem(path, str(error)))
-        log.warning("quarantined %s: %s", path, error)
+        log.info("quarantined %s: %s", path, error)
+
+
+def _compare_pixels(
+    engine: sa.Engine, good: dict[str, ReadDataset], bad: dict[str, ExposureError], executor: Executor | None
+) -> None:
+    """Read the pixels of new files of exposures whose pixels are known, before any transaction begins."""
+    with engine.begin() as connection:
+        paths = digests_needed(connection, list(good.values()))
+    done = map(_digest_one, paths) if executor is None else executor.map(_digest_one, paths)
+    for path, digest in zip(paths, done, strict=True):
+        if isinstance(digest, ExposureError):
+            del good[path]
+            bad[path] = digest
+        else:
+            good[path] = ReadDataset(good[path].dataset, digest)
+
+
+def _digest_one(path: str) -> str | ExposureError:
+    try:
+        return digest_pixels(path)
+    except ExposureError as error:
+        return error
 
 
 def _write_quarantine(connection: sa.Connection, bad: dict[str, ExposureError]) -> None:

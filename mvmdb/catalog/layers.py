@@ -14,14 +14,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.rows import chunks
+from mvmdb.catalog.rows import chunks, load_regions
 from mvmdb.catalog.touched import LayerKey, stage_keys, touched
 from mvmdb.names import CellId, format_cell_name
 from mvmdb.recipes import Recipe
 from mvmdb.reconcile.expected import (
     CellMember,
     bound_members,
-    describe_recipe,
     digest_members,
     digest_recipe,
     group_members,
@@ -30,8 +29,8 @@ from mvmdb.reconcile.expected import (
 )
 from mvmdb.records import Canvas, Policy
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import bulk_insert
-from mvmdb.sky.layer import measure_layers
+from mvmdb.schema.engine import bulk_insert, refresh_statistics
+from mvmdb.sky.layer import measure_areas
 
 KEYS_AT_ONCE = 20_000
 _BOX = ("x_min", "x_max", "y_min", "y_max")
@@ -48,7 +47,7 @@ class _Group:
     digest: str = ""
     area: float = 0.0
     mean: float = 0.0
-    sky_groups: dict[str, str] | None = None
+    regrouped: bool = False
     canvas: Canvas | None = None
 
 
@@ -75,6 +74,7 @@ def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
 
 def _refresh_part(connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy) -> int:
     stage_keys(connection, keys)
+    refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
     groups = {key: _Group(key) for key in keys}
     _load_members(connection, groups, policy)
     _load_recorded(connection, groups)
@@ -126,22 +126,21 @@ def _has_new_members(group: _Group) -> bool:
 
 
 def _measure(connection: sa.Connection, groups: Sequence[_Group]) -> None:
+    """Area and depth of layers whose members changed: their geometry, where more than one exposure makes it."""
     many = []
     for group in groups:
+        group.regrouped = True
         if len(group.members) > 1:
             many.append(group)
         else:
-            name = group.members[0].ipppssoo
-            group.area, group.mean, group.sky_groups = group.rows[name].area_arcmin2, 1.0, {name: name}
-    ids = {group.rows[member.ipppssoo].id for group in many for member in group.members}
-    regions: dict[str, str] = {}
-    for part in chunks(ids):
-        query = sa.select(t.exposure.c.ipppssoo, t.exposure.c.s_region).where(t.exposure.c.id.in_(part))
-        regions.update((name, region) for name, region in connection.execute(query))
+            group.area, group.mean = group.rows[group.members[0].ipppssoo].area_arcmin2, 1.0
+    if not many:
+        return
+    regions = load_regions(connection, {group.rows[m.ipppssoo].id for group in many for m in group.members})
     wanted = [(CellId.from_index(group.key[0]), [member.ipppssoo for member in group.members]) for group in many]
-    for group, shape in zip(many, measure_layers(wanted, regions), strict=True):
-        total = sum(group.rows[member.ipppssoo].area_arcmin2 for member in group.members)
-        group.area, group.mean, group.sky_groups = shape.area_arcmin2, total / shape.area_arcmin2, shape.sky_groups
+    for group, area in zip(many, measure_areas(wanted, regions).tolist(), strict=True):
+        group.area = area
+        group.mean = sum(group.rows[member.ipppssoo].area_arcmin2 for member in group.members) / area
 
 
 def _settle_canvases(connection: sa.Connection, groups: dict[LayerKey, _Group]) -> dict[int, Canvas]:
@@ -218,7 +217,7 @@ def _write_groups(connection: sa.Connection, groups: Sequence[_Group]) -> int:
             if known is not None and tuple(known._mapping[name] for name in _LAYER_COLUMNS) != row:
                 clear = {"failure": known.failure if known.recipe_digest == row[-1] else None}
                 changed.append(dict(zip(_LAYER_COLUMNS, row, strict=True)) | clear | {"key": known.id})
-        if group.sky_groups is not None:
+        if group.regrouped:
             regrouped.append(group)
     bulk_insert(connection, t.layer, _LAYER_COLUMNS, new)
     if changed:
@@ -243,7 +242,7 @@ def _layer_rows(group: _Group) -> Iterator[tuple[Any, ...]]:
         yield (
             str(name), *group.key, recipe.scale, name.label, group.members[0].kind, len(rows),
             sum(row.exptime for row in rows), min(starts, default=None), max(ends, default=None),
-            group.area, group.mean, *bounds, group.digest, describe_recipe(recipe),
+            group.area, group.mean, *bounds, group.digest, recipe.to_json(),
             digest_recipe(group.digest, group.canvas, recipe),
         )  # fmt: skip
 
@@ -259,18 +258,13 @@ def _write_members(connection: sa.Connection, groups: Sequence[_Group]) -> None:
     for row in connection.execute(query):
         ids.setdefault(row[:4], []).append(row[4])
     rows = (
-        (id_, group.rows[name].id, first)
-        for group in groups
-        for id_ in ids[group.key]
-        for name, first in (group.sky_groups or {}).items()
+        (id_, group.rows[member.ipppssoo].id) for group in groups for id_ in ids[group.key] for member in group.members
     )
-    bulk_insert(connection, t.layer_member, ("layer_id", "exposure_id", "sky_group"), rows)
+    bulk_insert(connection, t.layer_member, ("layer_id", "exposure_id"), rows)
 
 
 def _redigest_others(connection: sa.Connection, moved: dict[int, Canvas]) -> int:
     """Give the layers that were not touched, in cells whose canvas changed, their new recipe digest."""
-    import json
-
     layer = t.layer.c
     own = sa.and_(*(layer[column.name] == column for column in touched.c))
     rows = []
@@ -278,7 +272,7 @@ def _redigest_others(connection: sa.Connection, moved: dict[int, Canvas]) -> int
         query = sa.select(layer.id, layer.skycell_id, layer.members_digest, layer.recipe)
         query = query.where(layer.skycell_id.in_(part), ~sa.select(touched.c.skycell_id).where(own).exists())
         for id_, cell, members, recipe in connection.execute(query):
-            rows.append({"key": id_, "new": digest_recipe(members, moved[cell], Recipe(**json.loads(recipe)))})
+            rows.append({"key": id_, "new": digest_recipe(members, moved[cell], Recipe.from_json(recipe))})
     if rows:
         change = sa.update(t.layer).where(layer.id == sa.bindparam("key"))
         connection.execute(change.values(recipe_digest=sa.bindparam("new"), failure=None), rows)

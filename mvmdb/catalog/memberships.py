@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from mvmdb.records import Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_insert
 from mvmdb.sky.layer import ARCMIN2_PER_PIXEL
-from mvmdb.sky.membership import Footprints, Memberships, find_members
+from mvmdb.sky.membership import Memberships, match_regions
 from mvmdb.sky.tessellation import cell_centers
 
 
@@ -41,11 +41,6 @@ def add_memberships(connection: sa.Connection, ids: NDArray[np.int64], found: Me
     names = ("exposure_id", "skycell_id", "x_min", "x_max", "y_min", "y_max", "area_arcmin2")
     bulk_insert(connection, t.membership, names, zip(*(column.tolist() for column in columns), strict=True))
     return len(cells)
-
-
-def match_regions(regions: Sequence[str], rule: Rule) -> Memberships:
-    """The memberships of footprints given as normal `s_region` texts; an empty text has none."""
-    return find_members(Footprints.from_regions(regions), rule)
 
 
 def recompute_memberships(connection: sa.Connection, policy: Policy) -> int:

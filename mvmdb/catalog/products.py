@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now
-from mvmdb.catalog.rows import chunks
+from mvmdb.catalog.rows import chunks, load_regions
+from mvmdb.names import parse_cell_name
 from mvmdb.recipes import Recipe
 from mvmdb.records import (
     Canvas,
@@ -23,6 +26,7 @@ from mvmdb.records import (
 )
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
+from mvmdb.sky.layer import find_groups
 
 
 def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) -> int:
@@ -60,16 +64,30 @@ def load_candidates(
     if cells is not None:
         orphans = orphans.where(product.skycell.in_(sa.select(t.skycell.c.name).where(t.skycell.c.id.in_(cells))))
     products = [id_ for _, id_ in pairs if id_ is not None] + list(connection.scalars(orphans))
-    return _load_expected(connection, [id_ for id_, _ in pairs]), _load_observed(connection, products)
+    made = {
+        layer_id for layer_id, product_id in pairs if product_id is not None
+    }  # groups are compared with a product's
+    return _load_expected(connection, [id_ for id_, _ in pairs], made), _load_observed(connection, products)
 
 
-def _load_expected(connection: sa.Connection, ids: Iterable[int]) -> list[ExpectedLayer]:
+def _grouped(connection: sa.Connection, row: Any, members: Sequence[Member]) -> tuple[Member, ...]:
+    """The members with their sky groups, where skies are matched: geometry that is measured only when it is needed."""
+    if not Recipe.from_json(row.recipe).sky_match:
+        return tuple(members)
+    m = t.layer_member.c
+    ids = connection.scalars(sa.select(m.exposure_id).where(m.layer_id == row.id))
+    groups = find_groups(parse_cell_name(row.skycell).projection_cell, load_regions(connection, ids))
+    return tuple(replace(member, sky_group=groups[member.ipppssoo]) for member in members)
+
+
+def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[int]) -> list[ExpectedLayer]:
+    """The layers of these keys; `grouped` are those whose sky groups are wanted."""
     cell, layer = t.skycell.c, t.layer.c
     e, m = t.exposure.c, t.layer_member.c
     layers = []
     for part in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in part}
-        query = sa.select(m.layer_id, e.ipppssoo, e.pixels, e.wcs_digest, m.sky_group)
+        query = sa.select(m.layer_id, e.ipppssoo, e.pixels, e.wcs_digest)
         query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(part)).order_by(e.ipppssoo)
         for id_, *values in connection.execute(query):
             members[id_].append(Member(*values))
@@ -88,9 +106,9 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int]) -> list[Expect
                 name=row.name,
                 skycell=row.skycell,
                 kind=row.kind,
-                members=tuple(members[row.id]),
+                members=_grouped(connection, row, members[row.id]) if row.id in grouped else tuple(members[row.id]),
                 canvas=Canvas(row.x_min, row.x_max, row.y_min, row.y_max),
-                recipe=Recipe(**json.loads(row.recipe)),
+                recipe=Recipe.from_json(row.recipe),
                 recipe_digest=row.recipe_digest,
                 failure=row.failure or "",
             )
@@ -123,16 +141,25 @@ def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[Observ
     return products
 
 
-def load_member_inputs(connection: sa.Connection, layer: str) -> list[MemberInput]:
+def load_layer(connection: sa.Connection, name: str) -> tuple[ExpectedLayer | None, ObservedProduct | None]:
+    """One layer as it is expected and its product as it is recorded, None for what there is not."""
+    layers = connection.scalars(sa.select(t.layer.c.id).where(t.layer.c.name == name)).all()
+    products = connection.scalars(sa.select(t.product.c.id).where(t.product.c.layer == name)).all()
+    expected, observed = _load_expected(connection, layers, set(layers)), _load_observed(connection, products)
+    return expected[0] if expected else None, observed[0] if observed else None
+
+
+def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[MemberInput]:
     """The members of a layer as a job needs them, without kept skies, sorted by identity."""
-    e, m = t.exposure.c, t.layer_member.c
+    groups = {member.ipppssoo: member.sky_group for member in layer.members}
+    e = t.exposure.c
     query = (
-        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.wcs_digest, m.sky_group)
+        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.wcs_digest)
         .select_from(t.layer_member.join(t.exposure).join(t.layer))
-        .where(t.layer.c.name == layer)
+        .where(t.layer.c.name == layer.name)
         .order_by(e.ipppssoo)
     )
-    return [MemberInput(*row) for row in connection.execute(query)]
+    return [MemberInput(*row, sky_group=groups[row.ipppssoo]) for row in connection.execute(query)]
 
 
 def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:
@@ -158,7 +185,7 @@ def record_product(
     row: dict[str, Any] = {
         "layer": record.layer,
         "skycell": record.skycell,
-        "filename": record.path.rsplit("/", 1)[-1],
+        "filename": Path(record.path).name,
         "size": record.size,
         "mtime_ns": record.mtime_ns,
         "data_digest": record.data_digest,
@@ -194,6 +221,13 @@ def record_product(
         learn, [{"name": m.ipppssoo, "identity": m.pixels, "digest": m.pixel_digest} for m in record.members]
     )
     clear_failure(connection, record.layer)
+
+
+def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
+    """Note the new size and time of a recorded product that is otherwise as it was."""
+    change = sa.update(t.product).where(t.product.c.layer == record.layer)
+    state = ProductState.INTACT.value
+    connection.execute(change.values(size=record.size, mtime_ns=record.mtime_ns, state=state))
 
 
 def record_failure(connection: sa.Connection, layer: str, message: str) -> None:

@@ -6,24 +6,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, ResourceClosedError
+from sqlalchemy.exc import DBAPIError
 
 from mvmdb.catalog.archive import open_catalog
 from mvmdb.errors import UsageError
+from mvmdb.schema.engine import stream_rows
+from mvmdb.schema.faults import plain_words
 
 
 @contextmanager
 def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Iterator[tuple[Any, ...]]]]:
     """The column names and the rows, as they come, of one SQL statement on a read-only connection.
 
-    Raises UsageError with the database's own words for SQL that it does not accept, writing among it.
+    Raises UsageError with the database's own words for SQL that it does not accept, writing among it; where it only
+    finds that while it gives rows, then.
     """
     with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
-        try:
-            result = connection.exec_driver_sql(sql)
-            names = list(result.keys())
-        except ResourceClosedError as error:
-            raise UsageError("this SQL returns no rows; expected a SELECT") from error
-        except DBAPIError as error:
-            raise UsageError(f"the database refuses this SQL: {str(error.orig).strip()}") from error
-        yield names, (tuple(row) for row in result)
+        with _refusals():
+            names, rows = stream_rows(connection, sql)
+        if not names:
+            raise UsageError("this SQL returns no rows; expected a SELECT")
+        yield names, _guarded(rows)
+
+
+def _guarded(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    with _refusals():
+        yield from rows
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        raise UsageError(f"the database refuses this SQL: {plain_words(error.orig)}") from error

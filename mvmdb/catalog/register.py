@@ -68,7 +68,7 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
         for path in own.keys() & incoming.keys():
             del own[path]
     for item in files:
-        candidates.setdefault(item.dataset.exposure.ipppssoo, {})[item.dataset.path] = _candidate(item.dataset)
+        candidates.setdefault(item.dataset.exposure.ipppssoo, {})[item.dataset.path] = Candidate.of(item.dataset)
     rows = []
     for name in sorted(names):
         before = known.get(name)
@@ -77,7 +77,7 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
             continue
         done.passive.update({path: chosen.dataset.path for path in candidates[name] if path != chosen.dataset.path})
         if chosen.dataset.path in incoming or before is None or before.path != chosen.dataset.path:
-            rows.append(_exposure_row(chosen, before, readers))
+            rows.append(_exposure_row(chosen, before))
     touched = keys_of_exposures(connection, [row.id for row in known.values()])
     upsert(connection, t.exposure, ("ipppssoo",), rows)
     ids = {name: row.id for name, row in _load_exposures(connection, names).items()}
@@ -92,6 +92,18 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
     touched |= keys_of_exposures(connection, ids.values())
     done.layers = refresh_layers(connection, touched, policy)
     return done
+
+
+def digests_needed(connection: sa.Connection, files: Sequence[ReadDataset]) -> list[str]:
+    """The paths among these files whose pixels must be compared with what is known of their exposures' pixels."""
+    known = _load_exposures(connection, {item.dataset.exposure.ipppssoo for item in files if item.pixel_digest is None})
+    return [
+        item.dataset.path
+        for item in files
+        if item.pixel_digest is None
+        and (before := known.get(item.dataset.exposure.ipppssoo)) is not None
+        and before.pixel_digest is not None
+    ]
 
 
 def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -> set[str]:
@@ -114,7 +126,8 @@ def _choose(
         if path in incoming:
             return incoming[path]
         try:
-            return ReadDataset(readers.headers(path))
+            dataset = readers.headers(path)
+            return ReadDataset(dataset, None if before.pixel_digest is None else readers.pixels(path))
         except ExposureError as error:
             log.warning("%s: passed over %s: %s", name, path, error)
             del own[path]
@@ -142,41 +155,37 @@ def _load_candidates(connection: sa.Connection, names: Iterable[str]) -> dict[st
     return found
 
 
-def _candidate(dataset: Dataset) -> Candidate:
-    exposure = dataset.exposure
-    return Candidate(exposure.kind, exposure.wcs_rank, exposure.processed, dataset.mtime_ns, dataset.path)
-
-
-def _exposure_row(item: ReadDataset, before: Any, readers: Readers) -> dict[str, Any]:
+def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
     dataset, exposure = item.dataset, item.dataset.exposure
-    pixels, digest = _settle_pixels(item, before, readers)
+    pixels, digest = _settle_pixels(item, before)
     time = now()
+    same = before is not None and (before.pixels, before.wcs_digest) == (pixels, exposure.wcs_digest)
     return _values(exposure) | {
         "pixels": pixels,
         "member_digest": digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or ""),
         "pixel_digest": digest,
         "filename": Path(dataset.path).name,
         "path": dataset.path,
-        "withdrawn_at": None,
-        "withdrawn_why": None,
+        "withdrawn_at": before.withdrawn_at if same else None,
+        "withdrawn_why": before.withdrawn_why if same else None,
         "registered_at": time if before is None else before.registered_at,
         "changed_at": time,
     }
 
 
-def _settle_pixels(item: ReadDataset, before: Any, readers: Readers) -> tuple[str, str | None]:
+def _settle_pixels(item: ReadDataset, before: Any) -> tuple[str, str | None]:
     """(identity, digest or None) of the pixels: the identity stays as it is while the SCI and DQ bytes do.
 
-    Where the digest of the pixels that went before is known, the file is read to compare; where it is not, nothing was
-    made of them, and the token of the headers does.
+    Where the digest of the pixels that went before is known, the caller has read the file's to compare; where it is
+    not, nothing was made of them, and the token of the headers does.
     """
     token = item.dataset.exposure.pixels
-    if before is None:
-        return token, item.pixel_digest
-    if before.pixel_digest is None:
-        return token, item.pixel_digest
-    digest = item.pixel_digest or readers.pixels(item.dataset.path)
-    return (before.pixels if digest == before.pixel_digest else digest), digest
+    digest = item.pixel_digest
+    if before is None or before.pixel_digest is None or digest is None:
+        return token, digest
+    if digest == before.pixel_digest:
+        return (before.pixels if item.dataset.exposure.kind == before.kind else token), digest
+    return digest, digest
 
 
 def _values(exposure: Exposure) -> dict[str, Any]:
@@ -233,7 +242,7 @@ def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, found: 
 def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: Policy) -> None:
     """Record that exposures (ipppssoo) left the archive; their layers are expected without them.
 
-    A file of theirs that is new or changed brings them back when it is ingested.
+    A file of theirs with other pixels or another WCS brings them back when it is ingested.
     """
     for part in chunks(names):
         change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(part), t.exposure.c.withdrawn_at.is_(None))

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateTable
 
 from mvmdb.catalog.rows import chunks
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import bulk_insert
+from mvmdb.schema.engine import replace_rows
 from mvmdb.schema.types import CaselessText
 
 LayerKey = tuple[int, str, str, str]
@@ -29,8 +29,7 @@ touched = sa.Table(
 def stage_keys(connection: sa.Connection, keys: Iterable[LayerKey]) -> None:
     """Hold these keys, and no others, in the temporary table `touched`."""
     connection.execute(CreateTable(touched, if_not_exists=True))
-    connection.execute(sa.delete(touched))
-    bulk_insert(connection, touched, [column.name for column in touched.columns], keys)
+    replace_rows(connection, touched, [column.name for column in touched.columns], keys)
 
 
 def keys_of_exposures(connection: sa.Connection, exposures: Iterable[int]) -> set[LayerKey]:

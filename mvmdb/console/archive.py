@@ -58,7 +58,7 @@ def ingest(session: Session, paths: tuple[str, ...], jobs: int | None, as_json: 
         options.emit_json(ingest_json(report))
     else:
         click.echo("\n".join(ingest_words(report)))
-    options.finish(bool(report.problems))
+    options.finish(bool(report.problems) or bool(found.unreadable_folders))
 
 
 @click.command()
@@ -68,8 +68,8 @@ def ingest(session: Session, paths: tuple[str, ...], jobs: int | None, as_json: 
 def withdraw(session: Session, exposures: tuple[str, ...], why: str) -> None:
     """Record that exposures left the archive; their layers become stale.
 
-    An exposure is given by its ROOTNAME or the first eight characters of it. Its file, when it is new or changed,
-    brings it back.
+    An exposure is given by its ROOTNAME or the first eight characters of it. A new version of its file, with other
+    pixels or another WCS, brings it back.
 
     Example: mvmdb withdraw ib6o04tuq --why "guide star lost"
     """

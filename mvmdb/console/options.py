@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import sqlalchemy as sa
@@ -16,6 +16,9 @@ import sqlalchemy as sa
 from mvmdb.errors import UsageError
 from mvmdb.exposures.find import Found
 from mvmdb.records import Policy
+
+if TYPE_CHECKING:
+    from mvmdb.reconcile.observe import Begin
 
 ATTENTION = 1
 """Exit code of a command that did its work and found something that wants attention."""
@@ -58,7 +61,7 @@ def finish(attention: bool) -> None:
 
 @contextmanager
 def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[sa.Engine, Policy]]:
-    """The catalog and its policy, which follows the environment."""
+    """The catalog for a command that acts: its policy follows the environment, and is recorded."""
     from mvmdb.catalog.archive import follow_environment, open_catalog
 
     with open_catalog(session.address, create=create) as engine:
@@ -67,18 +70,38 @@ def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[sa.Engi
         yield engine, policy
 
 
-def chosen_cells(engine: sa.Engine, names: Sequence[str]) -> list[int] | None:
+@contextmanager
+def looking(session: Session, *, keep: bool = True) -> Iterator[tuple[Begin, Policy]]:
+    """The catalog for a command that looks: what its files show is recorded, but not with another policy.
+
+    Where the environment asks for another policy, or `keep` is off, all is answered in a transaction that is rolled
+    back: looking from another shell changes nothing.
+    """
+    from mvmdb.catalog.archive import follow_environment, open_catalog, policy_in, trial
+
+    with open_catalog(session.address) as engine:
+        policy, recorded = policy_in(engine)
+        if recorded and keep:
+            yield engine.begin, policy
+            return
+        with trial(engine) as begin:
+            with begin() as connection:
+                follow_environment(connection)
+            yield begin, policy
+
+
+def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
     """The keys of the sky cells named, None when none is."""
     from mvmdb.catalog.archive import resolve_cells
 
     if not names:
         return None
-    with engine.begin() as connection:
+    with begin() as connection:
         return resolve_cells(connection, list(names))
 
 
 def chosen_products(engine: sa.Engine, given: Path | None) -> Path:
-    """The folder of products, which is recorded when it is given."""
+    """The folder of products: the one given, or the recorded one."""
     from mvmdb.catalog.archive import products_folder
 
     with engine.begin() as connection:
@@ -94,17 +117,23 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
 
 
-def find_files(paths: Sequence[str]) -> Found:
-    """The exposures that these paths stand for; raises UsageError when there are none."""
+def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> Found:
+    """The exposures that these paths stand for; folders that cannot be read, or hold none, are told of.
+
+    Raises UsageError when there are no exposures at all, unless it may be a `quiet_night`.
+    """
     from mvmdb.exposures.find import find_exposures
 
     found = find_exposures(paths)
     for folder in found.unreadable_folders:
-        click.echo(f"mvmdb: cannot read the folder {folder}; its exposures are not seen", err=True)
-    if not found.paths:
+        click.echo(f"mvmdb: cannot read the folder {folder}; its exposures are not seen: make it readable", err=True)
+    if not found.paths and not quiet_night:
         raise UsageError(
             f"no exposures in {', '.join(paths)}; expected files named *_flt.fits or *_flc.fits: check the path"
         )
+    for folder in found.empty_folders:
+        if quiet_night:
+            click.echo(f"mvmdb: no exposures in {folder} (*_flt.fits, *_flc.fits)", err=True)
     return found
 
 

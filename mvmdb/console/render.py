@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -86,13 +84,6 @@ def reasons_words(reasons: Iterable[Reason]) -> str:
     return "; ".join(parts) or "asked for"
 
 
-def stored_reasons(text: str | None) -> list[Reason]:
-    """Reasons as the catalog keeps them."""
-    from mvmdb.records import ReasonCode
-
-    return [Reason(ReasonCode(code), exposure, detail) for code, exposure, detail in json.loads(text or "[]")]
-
-
 def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
     """The JSON object of `reconcile` and `process`; `refused` maps exposures found unusable to the reason."""
     counts = ("drizzled", "added", "recanvased", "removed", "failed", "seconds")
@@ -106,7 +97,8 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
         }
         for done in report.layers
     ]
-    return {name: getattr(report, name) for name in counts} | {"layers": layers, "refused": report.refused}
+    rest = {"layers": layers, "refused": report.refused, "problems": report.problems}
+    return {name: getattr(report, name) for name in counts} | rest
 
 
 def reconcile_words(report: ReconcileReport) -> list[str]:
@@ -119,6 +111,7 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
             else f"{done.layer}: {done.action}, {done.seconds:.1f} s"
         )
     lines += [f"left out: {name}: {why}" for name, why in sorted(report.refused.items())]
+    lines += [f"problem: {problem}" for problem in report.problems]
     lines.append(
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
         f"{report.removed} removed, {report.failed} failed"
@@ -130,9 +123,4 @@ def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Rows as a table for a terminal."""
     from tabulate import tabulate
 
-    return str(tabulate([list(row) for row in rows], headers=list(names), disable_numparse=False))
-
-
-def tally(values: Iterable[str]) -> str:
-    """`F125W (8), F140W (4)`: distinct values with their counts, sorted."""
-    return ", ".join(f"{value} ({count})" for value, count in sorted(Counter(values).items()))
+    return str(tabulate([list(row) for row in rows], headers=list(names), disable_numparse=True))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mvmdb.names import Kind
+from mvmdb.records import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,12 @@ class Candidate:
     processed: float
     mtime_ns: int
     path: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Candidate:
+        """A file that was read, as the choice looks at it."""
+        exposure = dataset.exposure
+        return cls(exposure.kind, exposure.wcs_rank, exposure.processed, dataset.mtime_ns, dataset.path)
 
 
 def choose_active(candidates: Sequence[Candidate]) -> Candidate:

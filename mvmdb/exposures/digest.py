@@ -36,6 +36,7 @@ _STATISTICS = (
     "MEANDARK", "MEANBLEV", "MEANFLSH",
 )  # fmt: skip
 _STORAGE = ("BSCALE", "BZERO", "PIXVALUE", "DATASUM")
+_MEANING = ("BUNIT", "IDCSCALE")  # with EXPTIME, what turns stored numbers into brightness
 _UNSET = (None, "", "N/A")  # tools that assign reference files write N/A where there was no keyword
 
 
@@ -48,24 +49,25 @@ def make_pixel_token(file: FitsFile, kind: str) -> str:
     parts: list[object] = [kind, _values(file.primary, _IDENTITY + _SOFTWARE + _SWITCHES + _FILES)]
     for hdu in pixel_hdus(file):
         parts.append((hdu.name, hdu.ver, hdu.bitpix, hdu.pixel_shape, hdu.size))
-        parts.append(_values(hdu.header, _STATISTICS + _STORAGE if hdu.name == "SCI" else _STORAGE))
+        parts.append(_values(hdu.header, _STATISTICS + _STORAGE + _MEANING if hdu.name == "SCI" else _STORAGE))
     return "t:" + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 def digest_pixels(path: str | os.PathLike[str]) -> str:
     """The digest of all SCI and DQ arrays as stored: `d:` and 32 hexadecimal digits. Reads 1 MB at a time.
 
-    Each array counts with its name, EXTVER, type, shape and scaling, so that equal bytes of another meaning differ.
+    Each array counts with its name, EXTVER, type, shape and scaling, and all of them with EXPTIME, BUNIT and IDCSCALE,
+    so that equal bytes of another meaning differ.
     Raises ExposureError as `scan_file` does, and `no-sci`.
     """
     file = scan_file(path)
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(repr(_values(file.primary, ("EXPTIME",))).encode(), digest_size=16)
     if not file.images("SCI"):
         raise ExposureError("no-sci", f"{file.path} has no SCI extension; expected an FLT or FLC")
     try:
         with open(file.path, "rb", buffering=0) as stream:
             for hdu in pixel_hdus(file):
-                scaling = _values(hdu.header, ("BSCALE", "BZERO"))
+                scaling = _values(hdu.header, ("BSCALE", "BZERO", *_MEANING))
                 digest.update(repr((hdu.name, hdu.ver, hdu.bitpix, hdu.pixel_shape, scaling)).encode())
                 if hdu.shape:
                     _update(digest, stream, hdu)

@@ -110,6 +110,8 @@ def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
     while offset < size:
         raw, data_offset = _read_header(stream, offset, size, path)
         hdu = _describe(Cards(raw), data_offset, path)
+        if data_offset > size:
+            raise ExposureError("truncated", f"{path} is cut short: it ends within the header of {hdu}")
         if data_offset + hdu.size > size:
             found, expected = size - data_offset, hdu.size
             raise ExposureError(

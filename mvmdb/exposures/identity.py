@@ -116,7 +116,7 @@ def _read_filters(file: FitsFile, instrument: str) -> str:
         raise _missing(file, keywords[0])
     if _LAYER_FILTER.fullmatch(format_layer_filter(filters)) is None:
         raise ExposureError(
-            "contradictory", f"{file.path}: {' and '.join(keywords)} give {filters!r}; expected letters, digits and -"
+            "contradictory", f"{file.path}: {' and '.join(keywords)}: found {filters!r}; expected letters, digits and -"
         )
     return filters
 
@@ -127,7 +127,7 @@ def _read_proposal(file: FitsFile) -> int:
         value = int(value)
     if value is None:
         raise _missing(file, "PROPOSID")
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
         raise ExposureError("contradictory", f"{file.path}: PROPOSID is {value!r}; expected a program's number")
     return value
 

@@ -22,6 +22,9 @@ from mvmdb.records import Dataset, Exposure
 from mvmdb.sky.footprint import chip_outline, footprint_center
 from mvmdb.sky.region import format_region
 
+LONGEST = 1e6
+"""Seconds: no exposure of Hubble lasts a tenth of this."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
@@ -44,6 +47,7 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
     file = scan_file(os.path.abspath(path))
     chips = require_sci(file)
     _check_complete(file)
+    _check_flags(file, chips)
     identity = identify(file)
     place = _find_place(file, chips)
     wcsname = str(chips[0].header.get("WCSNAME") or "").strip() or None
@@ -92,9 +96,21 @@ def _check_complete(file: FitsFile) -> None:
 
 def _exposure_time(file: FitsFile) -> float:
     exptime = require_number(file, "EXPTIME")
-    if exptime < 0:
-        raise ExposureError("contradictory", f"{file.path}: EXPTIME is {exptime}; expected seconds, 0 or more")
+    if not 0 <= exptime <= LONGEST:
+        raise ExposureError("contradictory", f"{file.path}: EXPTIME is {exptime}; expected seconds, 0 to {LONGEST:g}")
     return exptime
+
+
+def _check_flags(file: FitsFile, chips: tuple[Hdu, ...]) -> None:
+    """A DQ array that does not lie on its chip would only be noticed when a mosaic is made of it."""
+    shapes = {chip.ver: chip.pixel_shape for chip in chips}
+    for flags in file.images("DQ"):
+        expected = shapes.get(flags.ver, flags.pixel_shape)
+        if flags.pixel_shape != expected:
+            raise ExposureError(
+                "contradictory",
+                f"{file.path}: {flags} is of shape {flags.pixel_shape}; expected that of SCI, {expected}",
+            )
 
 
 def _find_place(file: FitsFile, chips: tuple[Hdu, ...]) -> _Place:

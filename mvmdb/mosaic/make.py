@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -91,7 +90,10 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
     planes.science[planes.weight == 0.0] = 0.0
     exptime = sum(member.exptime for member in list_members(present.rows))
     rows = _drizzle(job, new, skies, planes, grid, exptime)
-    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], present.primary, present.science), planes)
+    primary, science = present.primary, present.science
+    if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # the cards are the first member's
+        primary, science = product_cards(inspected[job.members[0].ipppssoo])
+    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), planes)
 
 
 def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
@@ -149,7 +151,7 @@ def _open_present(job: LayerJob, target: Path) -> StoredProduct:
     record = present.record
     held = {m.ipppssoo: m for m in record.members}
     expected = {m.ipppssoo: m for m in job.members if m.drizzled or job.action is Action.RECANVAS}
-    if record.layer != job.layer or record.recipe != _describe(job):
+    if record.layer != job.layer or record.recipe != job.recipe.to_json():
         raise ProductError(f"{target} holds another layer or recipe than {job.layer}'s; drizzle it from all members")
     if held.keys() != expected.keys():
         raise ProductError(
@@ -177,7 +179,7 @@ def _text(
     return ProductText(
         layer=job.layer,
         grid=grid,
-        recipe=_describe(job),
+        recipe=job.recipe.to_json(),
         recipe_digest=job.recipe_digest,
         pixfrac=job.recipe.pixfrac,
         kernel=job.recipe.kernel,
@@ -185,10 +187,6 @@ def _text(
         primary=primary,
         science=science,
     )
-
-
-def _describe(job: LayerJob) -> str:
-    return json.dumps(job.recipe.describe(), sort_keys=True)
 
 
 def _check_target(job: LayerJob) -> Path:

@@ -103,12 +103,6 @@ def new_digest() -> hashlib.blake2b:
     return hashlib.blake2b(digest_size=16)
 
 
-def parse_canvas(text: str) -> Canvas:
-    """Read `x_min:x_max,y_min:y_max`: the inverse of `str(Canvas)`. Raises ValueError."""
-    x, y = text.split(",")
-    return Canvas(*(int(part) for part in (*x.split(":"), *y.split(":"))))
-
-
 def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
     found = [hdu.name for hdu in hdus]
     if found != _LAYOUT:
@@ -129,13 +123,13 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
         data_digest=str(table.header["MVMDATA"]),
-        canvas=parse_canvas(str(table.header["MVMCANVS"])),
+        canvas=Canvas.parse(str(table.header["MVMCANVS"])),
         recipe=str(table.header["MVMRCPJS"]),
         recipe_digest=str(table.header["MVMRECIP"]),
         members=list_members(rows),
     )
     grid = LayerGrid(parse_cell_name(layer.skycell), layer.scale, record.canvas)
-    _check_seal(record, rows, str(table.header["MVMSEAL"]))
+    _check_seal(record, rows, _digest_headers(path, hdus), str(table.header["MVMSEAL"]))
     _check_images(path, hdus, grid)
     science_at, weight_at = (int(hdus.fileinfo(name)["datLoc"]) for name in ("SCI", "WHT"))
     return StoredProduct(record, rows, hdus["PRIMARY"].header, hdus["SCI"].header, science_at, weight_at, grid)
@@ -148,12 +142,23 @@ def _check_size(path: str, hdus: fits.HDUList) -> None:
         raise ProductError(f"{path} is damaged: it has {found} bytes; its headers say {expected}; {REMEDY}")
 
 
-def _check_seal(record: ProductRecord, rows: tuple[ChipRow, ...], seal: str) -> None:
+def _digest_headers(path: str, hdus: fits.HDUList) -> str:
+    """The digest of the headers of PRIMARY, SCI and WHT as they stand in the file."""
+    digest = new_digest()
+    with open(path, "rb") as file:
+        for name in ("PRIMARY", "SCI", "WHT"):
+            place = hdus.fileinfo(name)
+            file.seek(int(place["hdrLoc"]))
+            digest.update(_read_exactly(file, int(place["datLoc"]) - int(place["hdrLoc"]), path))
+    return digest.hexdigest()
+
+
+def _check_seal(record: ProductRecord, rows: tuple[ChipRow, ...], headers: str, seal: str) -> None:
     expected = seal_provenance(
-        record.layer, record.canvas, record.recipe, record.recipe_digest, record.data_digest, rows
+        record.layer, record.canvas, record.recipe, record.recipe_digest, record.data_digest, headers, rows
     )
     if seal != expected:
-        raise ProductError(f"{record.path} is damaged: its provenance has seal {expected}, not {seal}; {REMEDY}")
+        raise ProductError(f"{record.path} is damaged: its headers have the seal {expected}, not {seal}; {REMEDY}")
 
 
 def _check_kinds(path: str, hdus: fits.HDUList) -> None:

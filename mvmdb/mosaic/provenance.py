@@ -111,8 +111,11 @@ def unpack_rows(table: fits.BinTableHDU, path: str) -> tuple[ChipRow, ...]:
 
 
 def seal_provenance(
-    layer: str, canvas: Canvas, recipe: str, recipe_digest: str, data: str, rows: Sequence[ChipRow]
+    layer: str, canvas: Canvas, recipe: str, recipe_digest: str, data: str, headers: str, rows: Sequence[ChipRow]
 ) -> str:
-    """A digest over all that a product says of itself, by which damage to its headers is found: 32 hex digits."""
-    text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, [astuple(row) for row in rows]])
+    """A digest over all that a product says of itself, by which damage to its headers is found: 32 hex digits.
+
+    `data` is the digest of SCI and WHT, `headers` that of the headers of PRIMARY, SCI and WHT.
+    """
+    text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, [astuple(row) for row in rows]])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

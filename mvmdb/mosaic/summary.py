@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.provenance import ChipRow
 from mvmdb.mosaic.raster import Depths, count_depths, polygon_rings, scan_rings
-from mvmdb.sky.region import format_region, parse_region
+from mvmdb.sky.region import format_region, normalize_polygon, parse_region
 
 ROWS_AT_ONCE = 512
 OUTLINE_TOLERANCE = 1.0
@@ -84,7 +84,7 @@ def outline_region(footprints: Sequence[tuple[shapely.Geometry, float]], grid: L
     for part in shapely.get_parts(shapely.simplify(union, OUTLINE_TOLERANCE)):
         if isinstance(part, shapely.Polygon) and not part.is_empty:
             x, y = shapely.get_coordinates(part.exterior)[:-1].T
-            outlines.append(np.column_stack(grid.pixel_to_sky(x, y)))
+            outlines.append(normalize_polygon(np.column_stack(grid.pixel_to_sky(x, y))))
     return format_region(outlines)
 
 

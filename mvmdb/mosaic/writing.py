@@ -108,16 +108,22 @@ def _write_hdus(file: BinaryIO, filename: str, text: ProductText, planes: Planes
     footprints = member_footprints(text.rows, text.grid)
     depths = summarise_depth(measure_depths(footprints, text.grid), text.grid)
     primary = _primary_header(filename, text, {**depths, **summarise_weight(planes.weight)})
-    file.write(primary.tostring().encode("ascii"))
-    digest = new_digest()
+    digest, headers = new_digest(), new_digest()
+    _write_header(file, primary, headers)
     for name, plane in (("SCI", planes.science), ("WHT", planes.weight)):
         header = _image_header(name, text)
         if name == "SCI":
             header["S_REGION"] = outline_region(footprints, text.grid)
-        file.write(header.tostring().encode("ascii"))
+        _write_header(file, header, headers)
         _write_plane(file, plane, digest)
-    file.write(_table_bytes(text, digest.hexdigest()))
+    file.write(_table_bytes(text, digest.hexdigest(), headers.hexdigest()))
     return digest.hexdigest()
+
+
+def _write_header(file: BinaryIO, header: fits.Header, digest: hashlib.blake2b) -> None:
+    data = header.tostring().encode("ascii")
+    digest.update(data)
+    file.write(data)
 
 
 def _write_plane(file: BinaryIO, plane: NDArray[np.float32], digest: hashlib.blake2b) -> None:
@@ -172,9 +178,11 @@ def _image_header(name: str, text: ProductText) -> fits.Header:
     return header
 
 
-def _table_bytes(text: ProductText, data_digest: str) -> bytes:
+def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
     table = pack_rows(text.rows)
-    seal = seal_provenance(text.layer, text.grid.canvas, text.recipe, text.recipe_digest, data_digest, text.rows)
+    seal = seal_provenance(
+        text.layer, text.grid.canvas, text.recipe, text.recipe_digest, data_digest, headers, text.rows
+    )
     table.header.update(
         {
             "EXTVER": 1,
@@ -183,7 +191,7 @@ def _table_bytes(text: ProductText, data_digest: str) -> bytes:
             "MVMRECIP": (text.recipe_digest, "recipe digest"),
             "MVMCANVS": (str(text.grid.canvas), "x and y of the canvas, fine pixels"),
             "MVMDATA": (data_digest, "digest of SCI and WHT"),
-            "MVMSEAL": (seal, "digest of the provenance"),
+            "MVMSEAL": (seal, "digest of provenance and headers"),
             "MVMRCPJS": text.recipe,
         }
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mvmdb.names import format_product_name
-from mvmdb.reconcile.expected import describe_recipe
 from mvmdb.records import (
     Action,
     ExpectedLayer,
@@ -65,8 +64,8 @@ def _find_reasons(layer: ExpectedLayer, product: ObservedProduct | None) -> list
     if layer.canvas != product.canvas:
         detail = f"the cell's members now cover [{layer.canvas}], the product [{product.canvas}]"
         reasons.append(Reason(ReasonCode.CANVAS_CHANGED, detail=detail))
-    if describe_recipe(layer.recipe) != product.recipe:
-        detail = f"now {describe_recipe(layer.recipe)}, the product {product.recipe}"
+    if layer.recipe.to_json() != product.recipe:
+        detail = f"now {layer.recipe.to_json()}, the product {product.recipe}"
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=detail))
     if not reasons:  # the same members and parameters under another digest: another way of making digests
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product's recipe digest is another"))

@@ -6,7 +6,6 @@ How much sky the members cover is geometry: it is measured elsewhere, and handed
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -68,7 +67,7 @@ def bound_members(members: Iterable[CellMember]) -> Canvas | None:
 def left_out(instrument: str, detector: str, kind: Kind, policy: Policy) -> str:
     """Why the policy leaves an exposure out, or an empty text where it does not."""
     if not policy.include_small and (instrument, detector) in SMALL:
-        return f"MVM_INCLUDESMALL is off, and the detector is {detector.upper()}"
+        return f"MVM_INCLUDE_SMALL is off, and the detector is {detector.upper()}"
     if policy.only_cte and kind == "flt" and (instrument, detector) in _CTE_CORRECTED:
         return "MVM_ONLY_CTE is on, and the file is an FLT"
     return ""
@@ -95,13 +94,7 @@ def digest_recipe(members_digest: str, canvas: Canvas, recipe: Recipe) -> str:
     The policy is in it through the members that it lets in, so that switching MVM_INCLUDE_SMALL leaves the layers of
     other detectors fresh.
     """
-    return _digest(f"{members_digest}|{canvas}|{describe_recipe(recipe)}")
-
-
-@cache
-def describe_recipe(recipe: Recipe) -> str:
-    """A recipe as the JSON text that the catalog and the products carry."""
-    return json.dumps(recipe.describe(), sort_keys=True)
+    return _digest(f"{members_digest}|{canvas}|{recipe.to_json()}")
 
 
 def layer_recipes(kind: LayerKind, mean_exposures: float) -> tuple[Recipe, ...]:

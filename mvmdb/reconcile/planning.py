@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import sqlalchemy as sa
 
 from mvmdb.catalog.products import count_layers, load_candidates
 from mvmdb.reconcile.diff import diff_layers
-from mvmdb.reconcile.observe import observe_products
+from mvmdb.reconcile.observe import Begin, observe_products
 from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedLayer, Policy, ReasonCode
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A plan with what it was made from: the number of layers in scope, and both sides of each planned layer."""
+    """A plan with what it was made from: the number of layers in scope, and both sides of each planned layer.
+
+    `seen_in` names the sky cells whose files were not as recorded.
+    """
 
     plan: Plan
     layers: int
     expected: dict[str, ExpectedLayer]
     observed: dict[str, ObservedProduct]
+    seen_in: set[str] = field(default_factory=set)
 
     @property
     def orphaned(self) -> int:
@@ -35,7 +37,7 @@ class Outlook:
 
 
 def look_ahead(
-    engine: sa.Engine,
+    begin: Begin,
     products: Path | None,
     policy: Policy,
     *,
@@ -46,11 +48,10 @@ def look_ahead(
     """What is stale, and why, in these sky cells (keys) or everywhere.
 
     With no products folder there is nothing to look at, and every layer is missing. `full` plans a drizzle of every
-    layer, fresh ones too.
+    layer, fresh ones too. `begin` begins a transaction; what the look shows of the files is recorded in such.
     """
-    if products is not None:
-        observe_products(engine, products, policy, deep=deep, cells=cells)
-    with engine.begin() as connection:
+    seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
+    with begin() as connection:
         expected, observed = load_candidates(connection, cells, everything=full)
         total = count_layers(connection, cells)
     plan = diff_layers(expected, observed)
@@ -62,6 +63,7 @@ def look_ahead(
         total,
         {layer.name: layer for layer in expected},
         {product.name: product for product in observed},
+        seen,
     )
 
 

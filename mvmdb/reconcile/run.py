@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.products import forget_product, load_kept_skies, load_member_inputs, record_failure, record_product
+from mvmdb.catalog.archive import set_products_folder
+from mvmdb.catalog.products import forget_product, record_failure, record_product
 from mvmdb.catalog.register import refuse_exposure
-from mvmdb.errors import MemberUnusableError, MvmdbError
+from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.mosaic.make import make_product
 from mvmdb.mosaic.manifest import write_manifest
 from mvmdb.mosaic.writing import sweep_temporaries
 from mvmdb.names import format_product_name
-from mvmdb.reconcile.diff import groups_merge
+from mvmdb.reconcile.jobs import build_jobs
 from mvmdb.reconcile.lock import claim_folder
+from mvmdb.reconcile.lost import replace_lost_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.work import Outcome, carry_out
-from mvmdb.records import Action, ExpectedLayer, LayerJob, ObservedProduct, PlannedLayer, Policy
+from mvmdb.records import Action, PlannedLayer, Policy
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,10 @@ class LayerOutcome:
 
 @dataclass(slots=True)
 class ReconcileReport:
-    """What a reconcile did."""
+    """What a reconcile did.
+
+    `refused` maps exposures that proved unusable to what was found; `problems` are those of no single layer.
+    """
 
     drizzled: int = 0
     added: int = 0
@@ -51,6 +56,7 @@ class ReconcileReport:
     seconds: float = 0.0
     layers: list[LayerOutcome] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
     def note(self, outcome: LayerOutcome) -> None:
         """Count one layer's outcome."""
@@ -69,6 +75,7 @@ class Options:
     resky: bool = False
 
 
+Announce = Callable[[Outlook], None]
 Progress = Callable[[LayerOutcome], None]
 
 
@@ -78,138 +85,157 @@ def reconcile(
     policy: Policy,
     options: Options,
     *,
-    announce: Callable[[Outlook], None] | None = None,
+    announce: Announce | None = None,
     progress: Progress | None = None,
 ) -> ReconcileReport:
     """Make every stale layer fresh, and remove orphaned products.
 
     `announce` is told the plan before anything is made. Each product is recorded in a transaction of its own as soon
     as it is in place, so that a killed run loses nothing that it finished. An exposure whose pixels turn out empty
-    becomes ineligible, and its layers are planned again.
+    becomes ineligible, and its layers are planned again. Raises BusyError when another run works on the folder.
     """
-    started = monotonic()
-    report = ReconcileReport()
     with claim_folder(products):
-        full = options.full or options.resky
-        outlook = look_ahead(engine, products, policy, cells=options.cells, full=full)
-        if announce is not None:
-            announce(outlook)
-        cells: set[str] = set()
-        settled: set[str] = set()
-        while lines := [line for line in outlook.plan.layers if line.name not in settled]:
-            cells |= {line.skycell for line in lines}
-            for skycell in sorted({line.skycell for line in lines}):
-                sweep_temporaries(products / skycell)
-            refused = _carry_out_plan(engine, products, lines, outlook, options, report, progress)
-            settled |= {outcome.layer for outcome in report.layers}
-            for error in refused:
-                with engine.begin() as connection:
-                    refuse_exposure(connection, error.ipppssoo, error.rule, str(error), policy)
-                report.refused[error.ipppssoo] = error.rule
-            if not refused:
-                break
-            outlook = look_ahead(engine, products, policy, cells=options.cells, full=full)
-        for skycell in sorted(cells):
-            write_manifest(products / skycell, skycell)
-    report.seconds = round(monotonic() - started, 3)
-    return report
+        return make_fresh(engine, products, policy, options, announce=announce, progress=progress)
 
 
-def _carry_out_plan(
+def make_fresh(
     engine: sa.Engine,
     products: Path,
-    lines: Sequence[PlannedLayer],
-    outlook: Outlook,
+    policy: Policy,
     options: Options,
-    report: ReconcileReport,
-    progress: Progress | None,
-) -> list[MemberUnusableError]:
-    """Do what the plan says; return the members that proved unusable, whose layers are left for the next round."""
-    refused = []
-    planned = {line.name: line for line in lines}
-    made = [line for line in lines if line.action is not Action.REMOVE]
-    jobs = _build_jobs(engine, products, made, outlook, options)
-    for line in lines:
-        if line.action is Action.REMOVE:
-            _note(report, _remove(engine, products, line, outlook.observed[line.name]), progress)
-    for outcome in carry_out(jobs, make_product, workers=options.jobs, expected=len(made)):
-        if isinstance(outcome.result, MemberUnusableError):
-            refused.append(outcome.result)
-            continue
-        line = planned[outcome.job.layer]
-        done = _record(engine, outcome, line, outlook.observed.get(line.name))
-        _note(report, done, progress)
-    return refused
-
-
-def _note(report: ReconcileReport, outcome: LayerOutcome, progress: Progress | None) -> None:
-    report.note(outcome)
-    if progress is not None:
-        progress(outcome)
-
-
-def _build_jobs(
-    engine: sa.Engine, products: Path, lines: Iterable[PlannedLayer], outlook: Outlook, options: Options
-) -> Iterator[LayerJob]:
-    for line in lines:
-        layer, product = outlook.expected[line.name], outlook.observed.get(line.name)
-        yield build_job(engine, products, line.action, layer, product, resky=options.resky)
-
-
-def build_job(
-    engine: sa.Engine,
-    products: Path,
-    action: Action,
-    layer: ExpectedLayer,
-    product: ObservedProduct | None,
     *,
-    resky: bool,
-) -> LayerJob:
-    """All that a worker needs for one layer. Skies kept from the product stay, but where `resky` or joined groups
-    of exposures ask for new ones.
-    """
+    announce: Announce | None = None,
+    progress: Progress | None = None,
+) -> ReconcileReport:
+    """As `reconcile`, for a caller that holds the folder's lock."""
+    run = _Run(engine, products, policy, options, progress)
     with engine.begin() as connection:
-        members = load_member_inputs(connection, layer.name)
-        kept = load_kept_skies(connection, layer.name)
-    if resky or not layer.recipe.sky_match or (product is not None and groups_merge(layer, product)):
-        kept = {}
-    held = {member.ipppssoo for member in product.members} if product is not None and action is Action.ADD else set()
-    return LayerJob(
-        layer=layer.name,
-        action=action,
-        kind=layer.kind,
-        canvas=layer.canvas,
-        recipe=layer.recipe,
-        recipe_digest=layer.recipe_digest,
-        members=tuple(
-            replace(member, sky=kept.get((member.ipppssoo, member.pixels)), drizzled=member.ipppssoo in held)
-            for member in members
-        ),
-        target=str(products / layer.skycell / format_product_name(layer.name, layer.kind)),
-    )
+        set_products_folder(connection, products)
+    outlook = run.look()
+    if replace_lost_files(engine, outlook, policy):
+        outlook = run.look()
+    if announce is not None:
+        announce(outlook)
+    while lines := [line for line in outlook.plan.layers if run.is_open(line, outlook)]:
+        refused = run.carry_out(lines, outlook)
+        for error in refused:
+            with engine.begin() as connection:
+                refuse_exposure(connection, error.ipppssoo, error.rule, str(error), policy)
+            run.report.refused[error.ipppssoo] = str(error)
+        if not refused:
+            break
+        outlook = run.look()
+    for skycell in sorted(outlook.seen_in):
+        run.list_products(skycell)
+    run.report.seconds = round(monotonic() - run.started, 3)
+    return run.report
 
 
-def _record(engine: sa.Engine, outcome: Outcome, line: PlannedLayer, product: ObservedProduct | None) -> LayerOutcome:
-    job, result, seconds = outcome.job, outcome.result, round(outcome.seconds, 3)
-    if isinstance(result, MvmdbError):
-        log.warning("%s: %s", job.layer, result)
-        with engine.begin() as connection:
-            record_failure(connection, job.layer, str(result))
-        return LayerOutcome(job.layer, job.action, job.target, seconds, str(result))
-    with engine.begin() as connection:
-        record_product(connection, result, action=str(job.action), reasons=line.reasons, seconds=seconds)
-    if product is not None and product.filename != Path(job.target).name:
-        Path(job.target).with_name(product.filename).unlink(missing_ok=True)  # drz gives way to drc, or back
-    return LayerOutcome(job.layer, job.action, job.target, seconds)
+class _Run:
+    """One reconcile under way: what it works on, and what it has done."""
+
+    def __init__(
+        self, engine: sa.Engine, products: Path, policy: Policy, options: Options, progress: Progress | None
+    ) -> None:
+        self.engine, self.products, self.policy, self.options = engine, products, policy, options
+        self.progress = progress
+        self.report = ReconcileReport()
+        self.started = monotonic()
+        self.settled: set[tuple[str, str]] = set()
+
+    def look(self) -> Outlook:
+        full = self.options.full or self.options.resky
+        return look_ahead(self.engine.begin, self.products, self.policy, cells=self.options.cells, full=full)
+
+    def is_open(self, line: PlannedLayer, outlook: Outlook) -> bool:
+        """Whether a planned layer was not done yet: not in the form that is expected now."""
+        layer = outlook.expected.get(line.name)
+        return (line.name, layer.recipe_digest if layer else "") not in self.settled
+
+    def carry_out(self, lines: Sequence[PlannedLayer], outlook: Outlook) -> list[MemberUnusableError]:
+        """Do what the plan says; return the members that proved unusable, whose layers are left for the next round."""
+        for skycell in sorted({line.skycell for line in lines}):
+            sweep_temporaries(self.products / skycell)
+        made = []
+        for line in lines:
+            if line.action is Action.REMOVE:
+                self._remove(line, outlook)
+            elif not self._is_blocked(line, outlook):
+                made.append(line)
+        planned = {line.name: line for line in made}
+        full = self.options.full or self.options.resky
+        jobs = build_jobs(self.engine, self.products, made, full=full, resky=self.options.resky)
+        refused = []
+        for outcome in carry_out(jobs, make_product, workers=self.options.jobs, expected=len(made)):
+            if isinstance(outcome.result, MemberUnusableError):
+                refused.append(outcome.result)
+            else:
+                self.settled.add((outcome.job.layer, outcome.job.recipe_digest))
+                self._record(outcome, planned[outcome.job.layer], outlook)
+        return refused
+
+    def list_products(self, skycell: str) -> None:
+        """Write a cell's manifest; a folder that refuses it is a problem to tell, not a reason to stop."""
+        try:
+            write_manifest(self.products / skycell, skycell)
+        except ProductError as error:
+            self.report.problems.append(str(error))
+
+    def _note(self, outcome: LayerOutcome) -> None:
+        self.report.note(outcome)
+        if self.progress is not None:
+            self.progress(outcome)
+
+    def _is_blocked(self, line: PlannedLayer, outlook: Outlook) -> bool:
+        """Refuse to write over a file that the catalog does not know: somebody's mosaic may be lost."""
+        layer = outlook.expected[line.name]
+        target = self.products / line.skycell / format_product_name(layer.name, layer.kind)
+        if line.name in outlook.observed or not target.exists():
+            return False
+        message = (
+            f"{target} is there, and it is no mosaic of exposures that this catalog knows; "
+            "ingest the exposures that it holds, or move it away"
+        )
+        self._fail(line, str(target), message, 0.0)
+        self.settled.add((line.name, layer.recipe_digest))
+        return True
+
+    def _fail(self, line: PlannedLayer, target: str, message: str, seconds: float) -> None:
+        log.info("%s: %s", line.name, message)
+        with self.engine.begin() as connection:
+            record_failure(connection, line.name, message)
+        self._note(LayerOutcome(line.name, line.action, target, seconds, message))
+
+    def _record(self, outcome: Outcome, line: PlannedLayer, outlook: Outlook) -> None:
+        job, result, seconds = outcome.job, outcome.result, round(outcome.seconds, 3)
+        if isinstance(result, MvmdbError):
+            self._fail(line, job.target, str(result), seconds)
+            return
+        product = outlook.observed.get(line.name)
+        if product is not None and product.filename != Path(job.target).name:
+            Path(job.target).with_name(product.filename).unlink(missing_ok=True)  # drz gives way to drc, or back
+        self.list_products(line.skycell)
+        with self.engine.begin() as connection:
+            record_product(connection, result, action=str(job.action), reasons=line.reasons, seconds=seconds)
+        self._note(LayerOutcome(job.layer, job.action, job.target, seconds))
+
+    def _remove(self, line: PlannedLayer, outlook: Outlook) -> None:
+        product = outlook.observed[line.name]
+        path = self.products / product.skycell / product.filename
+        self.settled.add((line.name, ""))
+        started = monotonic()
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            message = f"cannot remove {path}: {error.strerror}; make its folder writable"
+            self._note(LayerOutcome(line.name, line.action, str(path), 0.0, message))
+            return
+        self.list_products(line.skycell)
+        with self.engine.begin() as connection:
+            forget_product(connection, line.name)
+        self._note(LayerOutcome(line.name, line.action, str(path), round(monotonic() - started, 3)))
 
 
-def _remove(engine: sa.Engine, products: Path, line: PlannedLayer, product: ObservedProduct) -> LayerOutcome:
-    started = monotonic()
-    path = products / product.skycell / product.filename
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        return LayerOutcome(line.name, line.action, str(path), 0.0, f"cannot remove {path}: {error.strerror}")
-    with engine.begin() as connection:
-        forget_product(connection, line.name)
-    return LayerOutcome(line.name, line.action, str(path), round(monotonic() - started, 3))
+def failures(outcomes: Iterable[LayerOutcome]) -> list[str]:
+    """`<layer>: <error>` of each outcome that failed."""
+    return [f"{outcome.layer}: {outcome.error}" for outcome in outcomes if outcome.error]

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from mvmdb.catalog.memberships import match_regions
-from mvmdb.errors import MemberUnusableError, MvmdbError, NothingViableError
+from mvmdb.errors import ExposureError, MemberUnusableError, MvmdbError, NothingViableError
 from mvmdb.exposures.choose import Candidate, choose_active
 from mvmdb.exposures.read import read_exposure
 from mvmdb.mosaic.make import make_product
@@ -30,7 +29,8 @@ from mvmdb.reconcile.lock import claim_folder
 from mvmdb.reconcile.run import LayerOutcome, Progress, ReconcileReport
 from mvmdb.reconcile.work import carry_out
 from mvmdb.records import Action, Dataset, LayerJob, Member, MemberInput, Policy
-from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, measure_layers
+from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, find_groups, measure_areas
+from mvmdb.sky.membership import match_regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def process_poller(
 
     A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
     are not absolute are relative to its own folder. Raises InputError when the file cannot be read,
-    NothingViableError when none of its exposures can be used.
+    ExposureError or NothingViableError when none of its exposures can be used.
     """
     started = monotonic()
     work = read_poller_work(source, policy)
@@ -75,11 +75,17 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
     poller = read_poller(source)
     check_paths(poller, source.parent)
     datasets: dict[str, Dataset] = {}
-    flags: dict[str, tuple[str | None, bool]] = {}
+    named: dict[tuple[str, str | None], bool] = {}
     unusable: dict[str, str] = {}
     only_small = True
+    bad: list[ExposureError] = []
     for filename, skycell, is_new in _entries(poller):
-        dataset = read_exposure(source.parent / filename)
+        try:
+            dataset = read_exposure(source.parent / filename)
+        except ExposureError as error:
+            bad.append(error)
+            unusable[Path(filename).name] = str(error)
+            continue
         exposure = dataset.exposure
         why = "; ".join(refusal.found for refusal in exposure.refusals)
         only_small = only_small and not why and (exposure.instrument, exposure.detector) in SMALL
@@ -88,12 +94,16 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
             unusable[exposure.ipppssoo] = why
             continue
         datasets[exposure.ipppssoo] = _prefer(datasets.get(exposure.ipppssoo), dataset)
-        flags[exposure.ipppssoo] = (skycell, is_new)
-    if not datasets:
+        key = (exposure.ipppssoo, skycell)
+        named[key] = named.get(key, False) or is_new
+    cells = _find_cells(datasets, named, unusable)
+    if not cells and bad:
+        raise bad[0]
+    if not cells:
         reasons = "; ".join(f"{name}: {why}" for name, why in sorted(unusable.items()))
         message = f"{source}: none of its exposures can be in a layer ({reasons})"
-        raise NothingViableError(message, only_small=only_small)
-    return PollerWork(datasets, _find_cells(datasets, flags), unusable)
+        raise NothingViableError(message, only_small=only_small and not datasets)
+    return PollerWork(datasets, cells, unusable)
 
 
 def _entries(poller: Poller) -> list[tuple[str, str | None, bool]]:
@@ -118,17 +128,22 @@ def _prefer(first: Dataset | None, second: Dataset) -> Dataset:
 
 
 def _find_cells(
-    datasets: Mapping[str, Dataset], flags: Mapping[str, tuple[str | None, bool]]
+    datasets: Mapping[str, Dataset], named: Mapping[tuple[str, str | None], bool], unusable: dict[str, str]
 ) -> dict[str, dict[str, bool]]:
-    cells: dict[str, dict[str, bool]] = defaultdict(dict)
-    for name, (skycell, is_new) in flags.items():
-        if skycell is not None:
-            cells[skycell][name] = is_new
-    names = [name for name, (skycell, _) in flags.items() if skycell is None]
+    """The exposures of each sky cell and whether they are NEW; one that misses the cell it is named in is unusable."""
+    names = list(datasets)
     found = match_regions([datasets[name].exposure.s_region for name in names], "overlap")
+    overlaps: dict[str, set[str]] = {name: set() for name in names}
     for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
-        cells[str(CellId.from_index(cell))][names[index]] = True
-    return cells
+        overlaps[names[index]].add(str(CellId.from_index(cell)))
+    cells: dict[str, dict[str, bool]] = defaultdict(dict)
+    for (name, skycell), is_new in named.items():
+        if skycell is not None and skycell not in overlaps[name]:
+            unusable[name] = f"it does not overlap {skycell}"
+            continue
+        for own in [skycell] if skycell is not None else overlaps[name]:
+            cells[own][name] = cells[own].get(name, False) or is_new
+    return dict(cells)
 
 
 def _make_cell(
@@ -142,16 +157,17 @@ def _make_cell(
 ) -> None:
     """Make the cell's layers; where a member's pixels prove empty, its layers again without it."""
     empty: set[str] = set()
-    settled: set[str] = set()
+    settled: set[tuple[str, str]] = set()
     while True:
-        todo = [job for job in _build_jobs(skycell, work, products, policy, empty) if job.layer not in settled]
+        jobs_now = _build_jobs(skycell, work, products, policy, empty)
+        todo = [job for job in jobs_now if (job.layer, job.recipe_digest) not in settled]
         found = set()
         for outcome in carry_out(todo, make_product, workers=jobs, expected=len(todo)):
             if isinstance(outcome.result, MemberUnusableError):
                 found.add(outcome.result.ipppssoo)
                 report.refused[outcome.result.ipppssoo] = str(outcome.result)
                 continue
-            settled.add(outcome.job.layer)
+            settled.add((outcome.job.layer, outcome.job.recipe_digest))
             error = str(outcome.result) if isinstance(outcome.result, MvmdbError) else ""
             done = LayerOutcome(outcome.job.layer, Action.DRIZZLE, outcome.job.target, round(outcome.seconds, 3), error)
             report.note(done)
@@ -173,9 +189,10 @@ def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, 
         if canvas is None or not any(flags[member.ipppssoo] for member in group):
             continue
         own = {member.ipppssoo: work.datasets[member.ipppssoo].exposure for member in group}
-        (shape,) = measure_layers([(cell, list(own))], {name: exposure.s_region for name, exposure in own.items()})
-        mean = sum(areas[name] for name in own) / shape.area_arcmin2
-        parts = [Member(n, e.pixels, e.wcs_digest or "", shape.sky_groups[n]) for n, e in own.items()]
+        regions = {name: exposure.s_region for name, exposure in own.items()}
+        mean = sum(areas[name] for name in own) / float(measure_areas([(cell, list(own))], regions)[0])
+        groups_now = find_groups(cell.projection_cell, regions)
+        parts = [Member(n, e.pixels, e.wcs_digest or "", groups_now[n]) for n, e in own.items()]
         for layer in expect_layers(skycell, kind, parts, canvas, mean, group[0].kind):
             inputs = tuple(
                 MemberInput(m.ipppssoo, work.datasets[m.ipppssoo].path, m.pixels, None, m.wcs_digest, m.sky_group)

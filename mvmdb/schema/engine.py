@@ -1,109 +1,78 @@
-"""Opening a database: its address, its dialect's peculiarities, and the SQL functions that users get with it."""
+"""Opening a database by its address, and the statements that databases want said differently.
+
+What opening means for one kind of database is in schema.sqlite and schema.postgres.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-import math
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from mvmdb.errors import CatalogError
+from mvmdb.schema.faults import describe_fault, shown_url
+from mvmdb.schema.postgres import driver_error, open_postgres, stream_statement
+from mvmdb.schema.sqlite import open_sqlite
 
-_BUSY_MS = 60_000
+_WAIT_SECONDS = 60.0
 _ROWS_AT_ONCE = 20_000
+
+Rows = Generator[tuple[Any, ...], None, None]
+"""Rows as they come; close it when not all of them are wanted."""
 
 
 def database_url(address: str) -> sa.URL:
-    """The SQLAlchemy URL of a path or URL given by a user."""
+    """The SQLAlchemy URL of a path or URL given by a user. Raises CatalogError, without showing a password."""
     if "://" not in address:
         return sa.URL.create("sqlite", database=str(Path(address).expanduser()))
     try:
         return sa.make_url(address)
-    except ArgumentError as error:
-        raise CatalogError(f"{address!r} is not a database address; expected a path or an SQLAlchemy URL") from error
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+        raise CatalogError(
+            f"{show_address(address)} is not a database address ({error}); expected a path, "
+            "sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE"
+        ) from error
+
+
+def show_address(address: str) -> str:
+    """A path or URL as messages may show it: without a password."""
+    if "://" not in address:
+        return address
+    try:
+        return shown_url(sa.make_url(address))
+    except (ArgumentError, ValueError):
+        return re.sub(r"(?<=://).*@", "***@", re.sub(r"(?<=password=)[^&]*", "***", address))
 
 
 def open_engine(address: str, *, create: bool = False, read_only: bool = False) -> sa.Engine:
     """An engine on a catalog's database.
 
-    With `create`, a missing SQLite file is made; else it is an error. With `read_only`, the database itself refuses
-    every write. Raises CatalogError when the address cannot be used.
+    With `create`, a missing SQLite file is made; else it is an error. A PostgreSQL database must be there. With
+    `read_only`, the database itself refuses every write. Raises CatalogError when the address cannot be used.
     """
     url = database_url(address)
-    try:
-        if url.get_backend_name() == "sqlite":
-            return _open_sqlite(url, create=create, read_only=read_only)
-        options = {"execution_options": {"postgresql_readonly": True}} if read_only else {}
-        return sa.create_engine(url, **options)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return open_sqlite(url, create=create, read_only=read_only, wait_seconds=_WAIT_SECONDS)
+    if kind not in ("postgresql", "postgres"):
         raise CatalogError(
-            f"{url.render_as_string()} needs a database driver that is not here ({error}); "
-            "use SQLite, or install mvmdb[postgres]"
+            f"{shown_url(url)}: mvmdb has no driver for {kind}; expected a path, or postgresql+psycopg://..."
+        )
+    try:
+        return open_postgres(url, read_only=read_only, wait_seconds=_WAIT_SECONDS)
+    except ImportError as error:
+        raise CatalogError(
+            f"{shown_url(url)} needs the driver psycopg, which is not here ({error}); "
+            "run: pip install 'mvmdb[postgres]', or use SQLite"
         ) from error
-
-
-def _open_sqlite(url: sa.URL, *, create: bool, read_only: bool) -> sa.Engine:
-    path = Path(url.database or "mvm.db")
-    if path.is_dir():
-        raise CatalogError(f"{path} is a folder; expected a database file: give --db FILE")
-    if not path.exists() and not create:
-        raise CatalogError(f"there is no catalog at {path}; make one with `mvmdb init` or `mvmdb ingest`, or give --db")
-    if create and not path.parent.is_dir():
-        raise CatalogError(f"{path}: its folder does not exist; make it first, or give another --db")
-    mode = "ro" if read_only else "rwc" if create else "rw"
-    location = f"{path.absolute().as_uri()}?mode={mode}"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(location, uri=True, check_same_thread=False, timeout=_BUSY_MS / 1000)
-
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite if not read_only else _begin_sqlite_reading)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    import sqlite_utils  # 0.1 s of import that other databases need not pay
-
-    connection.isolation_level = None  # transactions are ours: see _begin_sqlite
-    connection.execute("PRAGMA foreign_keys = ON")
-    # No recursive triggers and no plugins: only the functions of mvmdb are added to the connection.
-    database = sqlite_utils.Database(connection, execute_plugins=False)
-    database.register_function(sky_separation, deterministic=True)
-    database.register_function(in_cone, deterministic=True)
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # a writer waits its turn instead of failing half-way
-
-
-def _begin_sqlite_reading(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def sky_separation(ra1: float, dec1: float, ra2: float, dec2: float) -> float | None:
-    """Angle between two positions, degrees; haversine, good at any distance. Null where a coordinate is null."""
-    if None in (ra1, dec1, ra2, dec2):
-        return None
-    lat1, lat2 = math.radians(dec1), math.radians(dec2)
-    half = math.sin((lat2 - lat1) / 2) ** 2
-    half += math.cos(lat1) * math.cos(lat2) * math.sin(math.radians(ra2 - ra1) / 2) ** 2
-    return math.degrees(2 * math.asin(min(1.0, math.sqrt(half))))
-
-
-def in_cone(ra: float, dec: float, ra0: float, dec0: float, radius: float) -> bool | None:
-    """Whether (ra, dec) is at most `radius` degrees from (ra0, dec0); all in degrees."""
-    separation = sky_separation(ra, dec, ra0, dec0)
-    return None if separation is None else separation <= radius
 
 
 def upsert(connection: sa.Connection, table: sa.Table, key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
@@ -134,8 +103,9 @@ def bulk_insert(
         while part := list(islice(source, _ROWS_AT_ONCE)):
             connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", part)
         return
+    statement = f"COPY {table.name} ({names}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+    with _wrapped_errors(connection, statement), driver.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -161,10 +131,75 @@ def join_distinct(connection: sa.Connection, column: Any) -> Any:
     return sa.func.string_agg(sa.distinct(sa.cast(column, sa.Text)), sa.literal_column("','"))
 
 
+def replace_rows(
+    connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Fill a small, temporary table anew, as `bulk_insert` does, and tell the planner what it holds."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(sa.delete(table))
+        bulk_insert(connection, table, columns, rows)
+        return
+    connection.exec_driver_sql(f"TRUNCATE {table.name}")  # deleted rows would be read again until the transaction ends
+    bulk_insert(connection, table, columns, rows)
+    connection.exec_driver_sql(f"ANALYZE {table.name}")
+
+
+def refresh_statistics(connection: sa.Connection, *tables: sa.Table) -> None:
+    """Tell PostgreSQL's planner of tables that have doubled since it last knew; it plans for the size it knows.
+
+    The server does so by itself, but only for what is committed: a first import would be joined row by row.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    query = "SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND relname = ANY(%s)"
+    query += " AND pg_relation_size(oid) > 2 * 8192 * relpages::bigint"
+    grown = connection.exec_driver_sql(query, ([table.name for table in tables],)).scalars().all()
+    for name in grown:
+        connection.exec_driver_sql(f"ANALYZE {name}")
+
+
+def stream_rows(connection: sa.Connection, sql: str) -> tuple[list[str], Rows]:
+    """Column names, and rows as they come, of one SQL statement; no names where it gives no rows.
+
+    Raises DBAPIError for SQL that the database does not accept, more than one statement among it.
+    """
+    if connection.dialect.name == "sqlite":
+        result = connection.exec_driver_sql(sql)
+        if not result.returns_rows:
+            nothing: list[tuple[Any, ...]] = []
+            return [], (row for row in nothing)
+        return list(result.keys()), (tuple(row) for row in result)
+    if not connection.in_transaction():
+        connection.begin()  # work with the driver itself does not do that
+    with _wrapped_errors(connection, sql):
+        names, rows = stream_statement(connection, sql)
+    return names, _wrapped_rows(connection, sql, rows)
+
+
+def _wrapped_rows(connection: sa.Connection, sql: str, rows: Iterator[tuple[Any, ...]]) -> Rows:
+    with _wrapped_errors(connection, sql):
+        yield from rows
+
+
+@contextmanager
+def _wrapped_errors(connection: sa.Connection, statement: str) -> Iterator[None]:
+    """Around work with the driver itself: its errors become SQLAlchemy's, and a broken connection is given up."""
+    driver: Any = connection.connection.driver_connection
+    kind = driver_error(connection)
+    try:
+        yield
+    except kind as error:
+        lost = bool(driver.closed or driver.broken)
+        if lost:
+            connection.invalidate(error)
+        raise DBAPIError(statement, None, error, connection_invalidated=lost) from error
+
+
 @contextmanager
 def clear_errors(address: str) -> Iterator[None]:
-    """Turn a driver's error into one line for the user: the database's own words, and which database."""
+    """Turn a driver's error into one line for the user: which database, its own words, and what to do."""
     try:
         yield
     except DBAPIError as error:
-        raise CatalogError(f"database {address}: {str(error.orig).strip()}") from error
+        words = describe_fault(error.orig, lost=error.connection_invalidated)
+        raise CatalogError(f"database {show_address(address)}: {words}") from error

@@ -75,6 +75,7 @@ skycell = Table(
     *_canvas("canvas shared by every layer of the cell", nullable=True),
     comment="sky cells that some exposure overlaps",
 )
+Index("ix_skycell_dec_ra", skycell.c.dec, skycell.c.ra)
 
 exposure = Table(
     "exposure",
@@ -181,7 +182,6 @@ layer_member = Table(
     metadata,
     _reference("layer_id", "layer.id", "layer", primary_key=True),
     _reference("exposure_id", "exposure.id", "member", primary_key=True, index=True),
-    _must("sky_group", String(8), "first member of the group of overlapping members that it belongs to"),
     comment="the members that each layer should have",
 )
 

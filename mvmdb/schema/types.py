@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Dialect
+from sqlalchemy.dialects.postgresql import CITEXT
 from sqlalchemy.types import Text, TypeDecorator, TypeEngine
 
 
@@ -15,5 +16,9 @@ class CaselessText(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """SQLite compares with NOCASE; PostgreSQL with the collation `mvmdb_caseless`, made with the schema."""
-        return Text(collation="NOCASE" if dialect.name == "sqlite" else "mvmdb_caseless")
+        """SQLite compares with NOCASE, PostgreSQL with the type citext of its contrib modules.
+
+        A nondeterministic ICU collation would also do for `=`, but refuses LIKE before PostgreSQL 18, and is not in
+        every build of the server.
+        """
+        return Text(collation="NOCASE") if dialect.name == "sqlite" else CITEXT()

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from mvmdb.errors import CatalogError
+from mvmdb.schema.faults import shown_url
+from mvmdb.schema.functions import create_functions
+from mvmdb.schema.postgres import prepare_database
 from mvmdb.schema.views import create_views, drop_views
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ def require_schema(connection: sa.Connection) -> None:
     found = _found_revision(connection)
     if found == REVISION:
         return
-    where = connection.engine.url.render_as_string() if connection.dialect.name != "sqlite" else "this database"
+    where = shown_url(connection.engine.url) if connection.dialect.name != "sqlite" else "this database"
     if found is None:
         raise CatalogError(f"{where} is empty, not an mvmdb catalog; make one with `mvmdb init` or `mvmdb ingest`")
     if found in _KNOWN:
@@ -40,16 +43,19 @@ def require_schema(connection: sa.Connection) -> None:
 
 
 def upgrade_schema(connection: sa.Connection) -> None:
-    """Run the migrations that the database lacks, inside the caller's transaction, and make the views anew."""
+    """Run the migrations that the database lacks, inside the caller's transaction; make functions and views anew."""
     from alembic import command  # 0.3 s of import that only an upgrade pays
 
     found = _found_revision(connection)
     if found is not None and found not in _KNOWN:
         require_schema(connection)
+    if connection.dialect.name == "postgresql":
+        prepare_database(connection)
     drop_views(connection)
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, REVISION)
+    create_functions(connection)
     create_views(connection)
 
 

@@ -32,8 +32,9 @@ def measure_depth(polygons_xy: Sequence[Sequence[FloatArray]], box: tuple[float,
     exposure share counts once. Outlines that cross themselves cover what an odd number of their windings cover.
     """
     exposures = _join_lists(polygons_xy)
-    total = shapely.area(shapely.intersection(exposures, shapely.box(*box))).sum()
-    return Depth(area_within(shapely.union_all(exposures), box), float(total))
+    shapes = np.append(exposures, shapely.union_all(exposures))
+    areas = areas_within(shapes, np.tile(np.array(box, dtype=float), (len(shapes), 1)))
+    return Depth(float(areas[-1]), float(areas[:-1].sum()))
 
 
 def connect(polygons_xy: Sequence[Sequence[FloatArray]]) -> NDArray[np.int64]:
@@ -61,11 +62,14 @@ def join_chips(
     return exposures
 
 
-def area_within(union: shapely.Geometry, box: tuple[float, float, float, float]) -> float:
-    """The area of a geometry inside a box."""
-    left, bottom, right, top = union.bounds or box
-    inside = left >= box[0] and bottom >= box[1] and right <= box[2] and top <= box[3]
-    return float(shapely.area(union if inside else shapely.intersection(union, shapely.box(*box))))
+def areas_within(shapes: NDArray[np.object_], boxes: FloatArray) -> FloatArray:
+    """The area of each shape inside its box; `boxes` is (n, 4): x_min, y_min, x_max, y_max."""
+    bounds = shapely.bounds(shapes)
+    cut = ((bounds[:, :2] < boxes[:, :2]) | (bounds[:, 2:] > boxes[:, 2:])).any(axis=1)
+    inside = shapes.copy()
+    inside[cut] = shapely.intersection(shapes[cut], shapely.box(*boxes[cut].T))
+    areas: FloatArray = shapely.area(inside)
+    return areas
 
 
 def groups_of(exposures: NDArray[np.object_], union: shapely.Geometry) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ ring borders and RA 0 the same geometry holds as elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple, TypeVar
@@ -77,6 +77,11 @@ class Memberships:
     def select(self, rows: NDArray[np.bool_]) -> Memberships:
         """The memberships that `rows` is true for."""
         return Memberships(*(getattr(self, name)[rows] for name in self.__slots__))
+
+
+def match_regions(regions: Sequence[str], rule: Rule) -> Memberships:
+    """As `find_members`, of footprints given as normal `s_region` texts; an empty text has none."""
+    return find_members(Footprints.from_regions(regions), rule)
 
 
 class _Parts(NamedTuple):

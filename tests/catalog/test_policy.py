@@ -6,9 +6,16 @@ from pathlib import Path
 
 import pytest
 from archive import CELL, Archive
-from fitsfiles import write_exposure
+from fitsfiles import realign, write_exposure
 
-from mvmdb.catalog.archive import follow_environment, open_catalog, products_folder, read_policy, resolve_cells
+from mvmdb.catalog.archive import (
+    follow_environment,
+    open_catalog,
+    products_folder,
+    read_policy,
+    resolve_cells,
+    set_products_folder,
+)
 from mvmdb.catalog.register import withdraw
 from mvmdb.catalog.setup import initialise
 from mvmdb.errors import UsageError
@@ -97,18 +104,19 @@ def test_a_new_file_after_the_rule_changed_follows_the_rule(archive: Archive) ->
     assert archive.rows("SELECT count(*) FROM membership") == one
 
 
-def test_products_folder_is_recorded_and_asked_for_when_it_is_not(archive: Archive, tmp_path: Path) -> None:
+def test_products_folder_is_asked_for_until_it_is_recorded(archive: Archive, tmp_path: Path) -> None:
     with open_catalog(archive.address, create=True) as engine, engine.begin() as connection:
         with pytest.raises(UsageError, match="give -o DIR"):
             products_folder(connection, None)
         assert products_folder(connection, tmp_path / "here") == tmp_path / "here"
-        assert products_folder(connection, None) == tmp_path / "here"
+        set_products_folder(connection, tmp_path / "there")
+        assert products_folder(connection, None) == tmp_path / "there"
         (tmp_path / "file").touch()
         with pytest.raises(UsageError, match="is a file"):
-            products_folder(connection, tmp_path / "file")
+            set_products_folder(connection, tmp_path / "file")
 
 
-def test_withdrawn_exposures_leave_their_layers_and_a_new_file_brings_them_back(archive: Archive) -> None:
+def test_withdrawn_exposures_leave_their_layers_and_another_version_brings_them_back(archive: Archive) -> None:
     path = archive.expose()
     archive.expose("ib6o04twq", east=2)
     archive.ingest()
@@ -117,8 +125,10 @@ def test_withdrawn_exposures_leave_their_layers_and_a_new_file_brings_them_back(
     assert archive.exposure("ib6o04tu").withdrawn_why == "guide star lost"
     assert archive.rows("SELECT DISTINCT n_exposures FROM layer") == [(1,)]
     archive.ingest()
-    assert archive.rows("SELECT DISTINCT n_exposures FROM layer") == [(1,)], "an unchanged file does not bring it back"
     path.touch()
+    archive.ingest()
+    assert archive.rows("SELECT DISTINCT n_exposures FROM layer") == [(1,)], "the same file does not bring it back"
+    realign(path, dec_arcsec=0.1)
     archive.ingest()
     assert archive.rows("SELECT DISTINCT n_exposures FROM layer") == [(2,)]
     assert archive.exposure("ib6o04tu").withdrawn_at is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from mosaic_field import Field
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.make import make_product
 from mvmdb.mosaic.manifest import write_manifest
-from mvmdb.mosaic.product import parse_canvas, read_product
+from mvmdb.mosaic.product import read_product
 from mvmdb.mosaic.summary import summarise_weight
 from mvmdb.mosaic.writing import sweep_temporaries, write_atomically
 from mvmdb.records import Canvas, LayerJob, ProductRecord
@@ -41,7 +40,7 @@ def test_a_product_reads_back_as_it_was_written(job: LayerJob, record: ProductRe
     assert read_product(job.target) == record
     assert read_product(job.target, deep=True) == record
     assert (record.layer, record.skycell, record.canvas) == (job.layer, "skycell-p0726x10y04", job.canvas)
-    assert record.recipe == json.dumps(job.recipe.describe(), sort_keys=True)
+    assert record.recipe == job.recipe.to_json()
     assert record.recipe_digest == job.recipe_digest
     assert [(m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group) for m in record.members] == [
         (m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group) for m in job.members
@@ -218,4 +217,4 @@ def test_weight_statistics_are_numpys(seed: int, share: float) -> None:
 
 @given(*[st.integers(1, 21954)] * 4)
 def test_canvas_text_reads_back(a: int, b: int, c: int, d: int) -> None:
-    assert parse_canvas(str(Canvas(a, b, c, d))) == Canvas(a, b, c, d)
+    assert Canvas.parse(str(Canvas(a, b, c, d))) == Canvas(a, b, c, d)

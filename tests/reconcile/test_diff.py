@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mvmdb.reconcile.diff import diff_layers
-from mvmdb.reconcile.expected import describe_recipe, expect_layers
+from mvmdb.reconcile.expected import expect_layers
 from mvmdb.records import Action, Canvas, ExpectedLayer, Member, ObservedProduct, ProductState, ReasonCode
 
 BOX = Canvas(10, 500, 20, 600)
@@ -27,7 +27,7 @@ def expected(
 def product_of(layer: ExpectedLayer, state: ProductState = ProductState.INTACT) -> ObservedProduct:
     return ObservedProduct(
         layer.name, layer.skycell, f"{layer.name}_drc.fits", layer.members, layer.canvas,
-        describe_recipe(layer.recipe), layer.recipe_digest, state,
+        layer.recipe.to_json(), layer.recipe_digest, state,
     )  # fmt: skip
 
 

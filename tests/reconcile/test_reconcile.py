@@ -171,8 +171,10 @@ def test_another_filter_that_grows_the_canvas_recanvases_and_says_so(two: Archiv
     path = two.products / CELL / f"{FINE}_drz.fits"
     after = fits.getdata(path, "SCI")
     assert after.size > before.size
-    assert np.isfinite(after).sum() == np.isfinite(before).sum()
-    assert sorted(after[np.isfinite(after)].tolist()) == sorted(before[np.isfinite(before)].tolist())
+    rows, columns = np.nonzero(np.isfinite(before))
+    shifted = np.argwhere(np.isfinite(after))[0] - np.argwhere(np.isfinite(before))[0]
+    assert np.isfinite(after).sum() == len(rows)
+    assert np.array_equal(after[rows + shifted[0], columns + shifted[1]], before[rows, columns])
     ((action, reasons),) = two.rows(f"SELECT last_action, last_reasons FROM product WHERE layer = '{FINE}'")
     assert action == "recanvas"
     assert [reason[0] for reason in json.loads(reasons)] == ["canvas-changed"]
@@ -239,7 +241,8 @@ def test_a_file_changed_behind_the_catalogs_back_is_not_drizzled(two: Archive) -
 def test_an_empty_exposure_becomes_ineligible_and_its_layers_are_made_without_it(two: Archive) -> None:
     two.expose("ib6o04tzq", east=1, science=np.zeros((64, 64)))
     report = two.night()
-    assert report.reconcile.refused == {"ib6o04tz": "empty"}
+    assert list(report.reconcile.refused) == ["ib6o04tz"]
+    assert "all zeros" in report.reconcile.refused["ib6o04tz"]
     assert report.reconcile.failed == 0
     row = two.exposure("ib6o04tz")
     assert (row.eligible, row.ineligible_rule) == (False, "empty")
@@ -285,7 +288,7 @@ def test_a_catalog_made_anew_finds_every_product_fresh(two: Archive) -> None:
     before = two.product_files()
     sql = "SELECT layer, recipe_digest, data_digest, n_members FROM product ORDER BY layer"
     products = two.rows(sql)
-    Path(two.address).unlink()
+    two.lose_catalog()
     report = two.night()
     assert report.reconcile.layers == []
     assert two.product_files() == before

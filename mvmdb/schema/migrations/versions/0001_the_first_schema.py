@@ -162,6 +162,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_skycell_name")),
         comment="sky cells that some exposure overlaps",
     )
+    with op.batch_alter_table("skycell", schema=None) as batch_op:
+        batch_op.create_index("ix_skycell_dec_ra", ["dec", "ra"], unique=False)
+
     op.create_table(
         "dataset",
         sa.Column("id", sa.Integer(), nullable=False, comment="key"),
@@ -300,12 +303,6 @@ def upgrade() -> None:
         "layer_member",
         sa.Column("layer_id", sa.Integer(), nullable=False, comment="layer"),
         sa.Column("exposure_id", sa.Integer(), nullable=False, comment="member"),
-        sa.Column(
-            "sky_group",
-            sa.String(length=8),
-            nullable=False,
-            comment="first member of the group of overlapping members that it belongs to",
-        ),
         sa.ForeignKeyConstraint(
             ["exposure_id"], ["exposure.id"], name=op.f("fk_layer_member_exposure_id"), ondelete="CASCADE"
         ),
@@ -340,6 +337,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_dataset_exposure_id"))
 
     op.drop_table("dataset")
+    with op.batch_alter_table("skycell", schema=None) as batch_op:
+        batch_op.drop_index("ix_skycell_dec_ra")
+
     op.drop_table("skycell")
     op.drop_table("quarantine")
     with op.batch_alter_table("product", schema=None) as batch_op:

@@ -1,0 +1,62 @@
+"""Opening SQLite: which file, in which mode, with which functions and how transactions begin."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from mvmdb.errors import CatalogError
+from mvmdb.schema.functions import SQLITE_FUNCTIONS
+
+
+def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: float) -> sa.Engine:
+    """An engine on a file; a writer waits `wait_seconds` for another one's transaction. Raises CatalogError."""
+    path = Path(url.database or "mvm.db")
+    if path.is_dir():
+        raise CatalogError(f"{path} is a folder; expected a database file: give --db FILE")
+    if not path.exists() and not create:
+        raise CatalogError(f"there is no catalog at {path}; make one with `mvmdb init` or `mvmdb ingest`, or give --db")
+    if create and not path.parent.is_dir():
+        raise CatalogError(f"{path}: its folder does not exist; make it first, or give another --db")
+    mode = "ro" if read_only else "rwc" if create else "rw"
+    location = f"{path.absolute().as_uri()}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(location, uri=True, check_same_thread=False, timeout=wait_seconds)
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool)
+    event.listen(engine, "connect", _prepare)
+    if read_only:
+        event.listen(engine, "connect", _confine)
+    event.listen(engine, "begin", _begin_reading if read_only else _begin_writing)
+    return engine
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    import sqlite_utils  # 0.1 s of import that other databases need not pay
+
+    connection.isolation_level = None  # transactions are ours: see _begin_writing
+    connection.execute("PRAGMA foreign_keys = ON")
+    # No recursive triggers and no plugins: only the functions of mvmdb are added to the connection.
+    database = sqlite_utils.Database(connection, execute_plugins=False)
+    for name, function in SQLITE_FUNCTIONS:
+        database.register_function(function, deterministic=True, name=name)
+
+
+def _confine(connection: Any, _record: Any) -> None:
+    # `mode=ro` is about the catalog's file alone: ATTACH, and VACUUM INTO by way of it, would make others.
+    connection.set_authorizer(
+        lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
+    )
+
+
+def _begin_writing(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # a writer waits its turn instead of failing half-way
+
+
+def _begin_reading(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,76 @@
+"""Rows of a table that could not be used, and where their list goes; why a row cannot be used is decided elsewhere."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mvmdb.errors import InputError
+
+SHOWN = 20
+"""More problems than these go to a file, and only these are kept in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """One row that was left out: its number (the first row of data is 1), its dataset's name if any, and why."""
+
+    row: int
+    dataset: str
+    reason: str
+
+
+@dataclass(slots=True)
+class ProblemList:
+    """Counts rows that were left out, keeps the first 20, and writes all to `path` when there are more.
+
+    With `always` the file is written for a single problem too. Used as a context manager; nothing is written, and a
+    file of that name left alone, while there is no need.
+    """
+
+    path: Path
+    always: bool = False
+    count: int = 0
+    first: list[RowProblem] = field(default_factory=list)
+    written: bool = False
+    _file: Any = None
+    _writer: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, problem: RowProblem) -> None:
+        """Take note of one row; raises InputError when the file cannot be written."""
+        self.count += 1
+        if self.count <= SHOWN:
+            self.first.append(problem)
+        if self.written:
+            self._write([problem])
+        elif self.always or self.count > SHOWN:
+            self._open()
+            self._write(self.first if self.count <= SHOWN else [*self.first, problem])
+
+    def _open(self) -> None:
+        try:
+            self._file = open(self.path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
+        except OSError as error:
+            raise InputError(
+                f"the list of rows left out cannot be written to {self.path}: {error.strerror}; name another file with "
+                "--problems"
+            ) from error
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(("row", "dataset", "reason"))
+        self.written = True
+
+    def _write(self, problems: Sequence[RowProblem]) -> None:
+        self._writer.writerows((problem.row, problem.dataset, problem.reason) for problem in problems)

@@ -1,0 +1,207 @@
+"""Footprints of many rows at once, from region texts or corners, and their normalised text; rows are judged elsewhere.
+
+The rule is that of sky.region, which reads one text; here the common case, runs of plain polygons, goes through numpy,
+and what is not that goes through `parse_region`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvmdb.errors import InputError
+from mvmdb.sky.footprints import Footprints, IntArray
+from mvmdb.sky.region import MAX_RADIUS, parse_region
+from mvmdb.sky.sphere import FloatArray, sky_to_vector, wrap_ra
+
+DECIMALS = 9
+_FRAMES = frozenset({"ICRS", "J2000", "FK5", "GSC1"})
+_PUNCTUATION = str.maketrans(",()", "   ")
+
+
+class Group(NamedTuple):
+    """Polygons of k vertices each: `owner` (m,) are rows, `place` (m,) orders the polygons of a row, `vertices`
+    (m, k, 2) are ra and dec in degrees."""
+
+    owner: IntArray
+    place: IntArray
+    vertices: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygons:
+    """The polygons of many rows, in order of rows: `vertices` (n, 2) in degrees, `sizes` and `owner` one a polygon."""
+
+    vertices: FloatArray
+    sizes: IntArray
+    owner: IntArray
+
+    def select(self, rows: IntArray) -> Footprints:
+        """The footprints of these rows (increasing), which become exposures 0, 1, 2 ..."""
+        kept = np.isin(self.owner, rows)
+        vertices = self.vertices[np.repeat(kept, self.sizes)]
+        start = np.concatenate([[0], np.cumsum(self.sizes[kept])]).astype(np.int64)
+        owner = np.searchsorted(rows, self.owner[kept]).astype(np.int64)
+        return Footprints(vertices[:, 0].copy(), vertices[:, 1].copy(), start, owner, len(rows))
+
+
+def read_regions(texts: Sequence[tuple[int, str]]) -> tuple[list[Group], dict[int, str]]:
+    """The polygons of (row, region text), in normal form; and of rows whose text is no region, why.
+
+    Understands what `parse_region` does, and gives the polygons that it gives.
+    """
+    plain = _split_plain(texts)
+    odd = sorted(set(range(len(texts))).difference(plain.text))
+    groups, failed = _group(plain)
+    rows = np.array([row for row, _ in texts], dtype=np.int64)
+    groups = [group._replace(owner=rows[group.owner]) for group in groups]
+    problems = {}
+    for at in sorted({*odd, *failed}):
+        row, text = texts[at]
+        try:
+            polygons = enumerate(parse_region(text))
+            groups += [Group(np.array([row]), np.array([place]), polygon[None]) for place, polygon in polygons]
+        except InputError as error:
+            problems[row] = str(error)
+    return groups, problems
+
+
+def gather(groups: Iterable[Group]) -> Polygons:
+    """All groups as one, in order of rows and places; vertices to 9 decimals, as texts are."""
+    kept = [group for group in groups if len(group.owner)]
+    if not kept:
+        return Polygons(np.empty((0, 2)), np.empty(0, np.int64), np.empty(0, np.int64))
+    owner = np.concatenate([group.owner for group in kept])
+    sizes = np.concatenate([np.full(len(group.owner), group.vertices.shape[1], dtype=np.int64) for group in kept])
+    flat = np.concatenate([group.vertices.reshape(-1, 2) for group in kept])
+    flat = np.column_stack([wrap_ra(np.round(wrap_ra(flat[:, 0]), DECIMALS)), np.round(flat[:, 1], DECIMALS)])
+    order = np.lexsort((np.concatenate([group.place for group in kept]), owner))
+    start = np.cumsum(sizes) - sizes
+    begins = np.cumsum(sizes[order]) - sizes[order]
+    picked = np.repeat(start[order] - begins, sizes[order]) + np.arange(len(flat))
+    return Polygons(flat[picked], sizes[order], owner[order])
+
+
+def format_rows(polygons: Polygons, n: int) -> list[str]:
+    """`POLYGON ICRS ...` of each of `n` rows, as `format_region` writes them; empty for rows without polygons."""
+    texts = np.empty(len(polygons.sizes), dtype=object)
+    start = np.cumsum(polygons.sizes) - polygons.sizes
+    for size in np.unique(polygons.sizes):
+        chosen = np.flatnonzero(polygons.sizes == size)
+        values = polygons.vertices[start[chosen][:, None] + np.arange(size)].reshape(len(chosen), -1).tolist()
+        template = "POLYGON ICRS " + " ".join([f"%.{DECIMALS}f"] * (2 * int(size)))
+        texts[chosen] = [template % tuple(row) for row in values]
+    rows = [""] * n
+    for row, text in zip(polygons.owner.tolist(), texts.tolist(), strict=True):
+        rows[row] = f"{rows[row]} {text}" if rows[row] else text
+    return rows
+
+
+def orient(vertices: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Polygons (m, k, 2) wound as sky.region wants them, starting at the same vertex; and which are too wide."""
+    vector = sky_to_vector(vertices[..., 0], vertices[..., 1])
+    centre = vector.sum(axis=2)
+    length = np.sqrt((centre**2).sum(axis=0))
+    wide = (vector * centre[:, :, None]).sum(axis=0).min(axis=1) < np.cos(np.deg2rad(MAX_RADIUS)) * length
+    offset = vector - (centre / np.where(length > 0.0, length, 1.0))[:, :, None]
+    after = np.roll(offset, -1, axis=2)
+    turn = centre[0] * (offset[1] * after[2] - offset[2] * after[1]).sum(axis=1)
+    turn += centre[1] * (offset[2] * after[0] - offset[0] * after[2]).sum(axis=1)
+    turn += centre[2] * (offset[0] * after[1] - offset[1] * after[0]).sum(axis=1)
+    turned = np.concatenate([vertices[:, :1], vertices[:, :0:-1]], axis=1)
+    return np.where((turn > 0.0)[:, None, None], turned, vertices), wide
+
+
+class _Plain(NamedTuple):
+    """Texts that are plain runs of polygons: numbers of all, and of each polygon its text and how many vertices."""
+
+    numbers: FloatArray
+    text: list[int]
+    size: list[int]
+
+
+def _split_plain(texts: Sequence[tuple[int, str]]) -> _Plain:
+    tokens: list[str] = []
+    owner: list[int] = []
+    size: list[int] = []
+    for at, (_, text) in enumerate(texts):
+        pieces = _split_polygons(text)
+        for piece in pieces:
+            tokens += piece
+            owner.append(at)
+            size.append(len(piece) // 2)
+    try:
+        return _Plain(np.fromiter(map(float, tokens), np.float64, len(tokens)), owner, size)
+    except ValueError:  # one text in many is no region: leave out just that
+        return _split_plain([(row, text if _holds_numbers(text) else "") for row, text in texts])
+
+
+def _split_polygons(text: str) -> list[list[str]]:
+    """The numbers of each polygon, as texts; empty for a text that is anything but polygons."""
+    if "POLYGON" not in text:
+        text = text.upper()
+    if "(" in text or "," in text:
+        text = text.translate(_PUNCTUATION)
+    head, *rest = text.split("POLYGON")
+    pieces = []
+    for part in rest:
+        piece = part.split()
+        if piece and piece[0].upper() in _FRAMES:
+            del piece[0]
+        if len(piece) < 6 or len(piece) % 2:
+            return []
+        pieces.append(piece)
+    return [] if head.strip() else pieces
+
+
+def _holds_numbers(text: str) -> bool:
+    try:
+        for token in chain.from_iterable(_split_polygons(text)):
+            float(token)
+    except ValueError:
+        return False
+    return True
+
+
+def _group(plain: _Plain) -> tuple[list[Group], set[int]]:
+    """The polygons by their number of vertices; and the texts, one of whose polygons is not of the common kind."""
+    owner, size = np.array(plain.text, dtype=np.int64), np.array(plain.size, dtype=np.int64)
+    vertices = plain.numbers.reshape(-1, 2)
+    start = np.cumsum(size) - size
+    groups: list[Group] = []
+    failed: set[int] = set()
+    for width in np.unique(size):
+        chosen = np.flatnonzero(size == width)
+        corners = vertices[start[chosen][:, None] + np.arange(width)]
+        on_sky = (np.isfinite(corners).all(axis=2) & (np.abs(corners[..., 1]) <= 90.0)).all(axis=1)
+        failed.update(owner[chosen[~on_sky]].tolist())
+        chosen, corners = chosen[on_sky], corners[on_sky]
+        repeated = _repeated(corners)
+        corners[..., 0] = wrap_ra(corners[..., 0])
+        failed.update(owner[chosen[repeated[:, :-1].any(axis=1)]].tolist())
+        for closed in (False, True):
+            these = ~repeated[:, :-1].any(axis=1) & (repeated[:, -1] == closed)
+            last = width - closed
+            if last < 3:
+                failed.update(owner[chosen[these]].tolist())
+            elif these.any():
+                oriented, wide = orient(corners[these, :last])
+                failed.update(owner[chosen[these]][wide].tolist())
+                groups.append(Group(owner[chosen[these]], chosen[these], oriented))
+    bad = np.array(sorted(failed), dtype=np.int64)
+    return [_keep(group, ~np.isin(group.owner, bad)) for group in groups], failed
+
+
+def _repeated(corners: FloatArray) -> NDArray[np.bool_]:
+    """Which vertices (m, k) are the same as the next one, the last compared with the first, as texts have them."""
+    ra, dec = wrap_ra(np.round(wrap_ra(corners[..., 0]), DECIMALS)), np.round(corners[..., 1], DECIMALS)
+    return np.asarray((ra == np.roll(ra, -1, axis=1)) & (dec == np.roll(dec, -1, axis=1)))
+
+
+def _keep(group: Group, good: NDArray[np.bool_]) -> Group:
+    return Group(group.owner[good], group.place[good], group.vertices[good])

@@ -1,0 +1,114 @@
+"""Migrations: from every revision ever released, with data in the tables, to the newest; on both databases."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from databases import Databases
+
+from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.setup import initialise
+from mvmdb.schema import REVISION, metadata, open_engine, versions
+from mvmdb.schema.functions import drop_functions
+from mvmdb.schema.postgres import prepare_database
+from mvmdb.schema.versions import alembic_config
+from mvmdb.schema.views import VIEWS, drop_views
+
+SCRIPTS = ScriptDirectory.from_config(alembic_config())
+REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]  # oldest first
+
+
+def build_at(connection: sa.Connection, revision: str) -> None:
+    """The tables of a revision, as the mvmdb of its day made them."""
+    if connection.dialect.name == "postgresql":
+        prepare_database(connection)
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def fill(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
+    """One row in every table that is there, with a value in every column; returns the rows by table."""
+    found = sa.MetaData()
+    found.reflect(connection)
+    rows = {}
+    for table in found.sorted_tables:
+        if table.name == "alembic_version":
+            continue
+        row = {column.name: value_for(column) for column in table.columns}
+        connection.execute(sa.insert(table), [row])
+        rows[table.name] = [row]
+    return rows
+
+
+def value_for(column: sa.Column[Any]) -> Any:
+    """A value that every release's constraints allow; keys are 1, and so is what refers to them."""
+    kind = column.type.python_type
+    if column.name == "kind":
+        return "flt"
+    if kind is str:
+        return "F125W"[: getattr(column.type, "length", None) or 5]
+    if kind is int:
+        return 1 if not isinstance(column.type, sa.BigInteger) else 2**40
+    return {float: 2.5, bool: True, dt.datetime: dt.datetime(2026, 1, 2, 3, 4, 5)}[kind]
+
+
+def read(connection: sa.Connection, names: list[str]) -> dict[str, list[dict[str, Any]]]:
+    found = sa.MetaData()
+    found.reflect(connection, only=names)
+    return {
+        name: [dict(row._mapping) for row in connection.execute(sa.select(found.tables[name]))]
+        for name in names
+    }  # fmt: skip
+
+
+def test_the_package_knows_every_revision_and_needs_the_newest() -> None:
+    assert list(versions._KNOWN) == REVISIONS
+    assert SCRIPTS.get_heads() == [REVISION]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_data_of_every_release_survive_the_upgrade(databases: Databases, revision: str) -> None:
+    address = databases.empty()
+    engine = open_engine(address, create=True)
+    with engine.begin() as connection:
+        build_at(connection, revision)
+        before = fill(connection)
+    engine.dispose()
+    initialise(address, rule=None, products=None, upgrade=True)
+    with open_catalog(address) as engine, engine.connect() as connection:
+        after = read(connection, sorted(before.keys() & metadata.tables.keys()))
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
+        assert connection.execute(sa.text("SELECT layer FROM coverage WHERE filter = 'f125w'")).all() == [("F125W",)]
+    assert set(after) == set(before), "a table of a release is gone; say here where its rows went"
+    for name, rows in before.items():
+        for old, new in zip(rows, after[name], strict=True):
+            kept = old.keys() & new.keys()
+            assert {key: new[key] for key in kept} == {key: old[key] for key in kept}, name
+
+
+def test_upgrading_twice_changes_nothing(databases: Databases) -> None:
+    address = databases.catalog()
+    for _ in range(2):
+        initialise(address, rule=None, products=None)
+        initialise(address, rule=None, products=None, upgrade=True)
+    with open_catalog(address) as engine, engine.connect() as connection:
+        assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
+
+
+def test_downgrade_leaves_an_empty_database(databases: Databases) -> None:
+    with open_catalog(databases.catalog(), create=True) as engine, engine.begin() as connection:
+        drop_views(connection)
+        drop_functions(connection)
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        assert set(sa.inspect(connection).get_table_names()) <= {"alembic_version"}

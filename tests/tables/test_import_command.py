@@ -1,0 +1,143 @@
+"""The command import: what it registers, reports and refuses, and how tables and files of one exposure meet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archive import CENTER, Archive
+from click.testing import CliRunner, Result
+
+from mvmdb.console.options import Session
+from mvmdb.console.tables import import_table
+from mvmdb.errors import InputError, UsageError
+from mvmdb.exposures.read import read_exposure
+
+Rows = list[dict[str, str]]
+
+
+def call(archive: Archive, *words: object) -> Result:
+    """Run the command on the archive's catalog; errors that a user can cause are raised."""
+    result = CliRunner().invoke(import_table, [str(word) for word in words], obj=Session(archive.address))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def report(archive: Archive, *words: object) -> dict[str, Any]:
+    """The JSON object of a run."""
+    values: dict[str, Any] = json.loads(call(archive, "--json", *words).stdout)
+    return values
+
+
+def test_a_table_is_registered_and_a_second_time_nothing_changes(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    path = write_csv(rows)
+    first = report(archive, path)
+    assert first | {"seconds": 0, "memberships": 0, "layers": 0} == {
+        "rows": 4, "new": 4, "changed": 0, "unchanged": 0, "ineligible": 0, "skipped": 0, "memberships": 0,
+        "layers": 0, "seconds": 0, "problems": [], "problems_file": None,
+    }  # fmt: skip
+    assert first["memberships"] >= 4
+    assert first["layers"] >= 4
+    second = report(archive, path)
+    assert (second["new"], second["changed"], second["unchanged"]) == (0, 0, 4)
+    rows[0]["t_exptime"] = "1"
+    third = report(archive, write_csv(rows))
+    assert (third["changed"], third["unchanged"]) == (1, 3)
+
+
+def test_words_tell_the_same(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    done = call(archive, write_csv(rows))
+    assert done.exit_code == 0
+    assert done.stdout.startswith("4 rows: 4 new, 0 changed, 0 unchanged, 0 left out; 0 ineligible; ")
+
+
+def test_rows_left_out_are_listed_and_the_exit_code_is_1(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    rows[1]["filters"] = ""
+    path = write_csv(rows)
+    done = call(archive, path)
+    assert done.exit_code == 1
+    assert "row 2 (ibc301qrq): found filters ''" in done.stdout
+    values = report(archive, path)
+    assert (values["rows"], values["skipped"], values["unchanged"]) == (4, 1, 3)
+    assert values["problems"][0]["row"] == 2
+    assert values["problems_file"] is None
+
+
+def test_many_problems_go_to_a_file_here(
+    archive: Archive, rows: Rows, write_csv: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = write_csv([row | {"filters": ""} for row in rows * 10] + rows)
+    values = report(archive, path)
+    assert (values["skipped"], len(values["problems"]), values["new"]) == (40, 20, 4)
+    assert values["problems_file"] == "table.csv.problems.csv"
+    assert len((tmp_path / "table.csv.problems.csv").read_text().splitlines()) == 41
+    asked = tmp_path / "mine.csv"
+    assert report(archive, path, "--problems", asked)["problems_file"] == str(asked)
+
+
+def test_columns_are_mapped(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    renamed = [{("wheel" if name == "filters" else name): value for name, value in row.items()} for row in rows]
+    path = write_csv(renamed)
+    with pytest.raises(InputError, match="--map filters=COLUMN"):
+        call(archive, path)
+    assert report(archive, path, "--map", "filters=Wheel")["new"] == 4
+
+
+@pytest.mark.parametrize("maps", [["filters"], ["=x"], ["filters="], ["name=obs_id", "name=filters"]])
+def test_a_mapping_that_cannot_be_meant_is_refused(
+    maps: list[str], archive: Archive, rows: Rows, write_csv: Any
+) -> None:
+    words = [word for text in maps for word in ("--map", text)]
+    with pytest.raises(UsageError, match="--map"):
+        call(archive, write_csv(rows), *words)
+
+
+def test_a_table_that_cannot_be_read_creates_no_catalog(archive: Archive, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="check the path"):
+        call(archive, tmp_path / "missing.csv")
+    assert not Path(archive.address).exists()
+
+
+def table_of(path: Path, rows: Rows, write_csv: Any, **change: str) -> Path:
+    """A table whose one row is the exposure in a file."""
+    exposure = read_exposure(path).exposure
+    row = {
+        "obs_id": exposure.rootname, "instrument_name": f"{exposure.instrument}/{exposure.detector}",
+        "filters": exposure.filters, "t_exptime": str(exposure.exptime), "s_region": exposure.s_region,
+    }  # fmt: skip
+    return Path(write_csv([row | change]))
+
+
+def test_an_exposure_known_from_a_table_and_its_file_are_one(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    path = archive.expose()
+    table = table_of(path, rows, write_csv)
+    assert report(archive, table)["new"] == 1
+    archive.ingest(path)
+    (found,) = archive.rows("SELECT ipppssoo, path, pixels FROM exposure")
+    assert found[0] == "ib6o04tu"
+    assert found[1] == str(path)
+    assert found[2].startswith("t:")
+
+
+def test_a_row_does_not_replace_what_a_file_said(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    path = archive.expose()
+    archive.ingest(path)
+    before = archive.rows("SELECT * FROM exposure")
+    values = report(archive, table_of(path, rows, write_csv, t_exptime="5"))
+    assert (values["new"], values["changed"]) == (0, 0)
+    assert archive.rows("SELECT * FROM exposure") == before
+
+
+def test_a_row_that_moved_leaves_the_cells_it_was_in(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    near = f"CIRCLE ICRS {CENTER[0]} {CENTER[1]} 0.02"
+    report(archive, write_csv([rows[0] | {"s_region": near}]))
+    before = archive.rows("SELECT name FROM layer ORDER BY name")
+    report(archive, write_csv([rows[0] | {"s_region": "CIRCLE ICRS 200 40 0.02"}]))
+    after = archive.rows("SELECT name FROM layer ORDER BY name")
+    assert before
+    assert after
+    assert not set(before) & set(after)
