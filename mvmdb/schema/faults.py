@@ -18,7 +18,8 @@ _REMEDIES = (
         "check the user and the password in --db, PGPASSWORD or ~/.pgpass",
     ),
     (
-        r"connection (failed|is bad)|timeout expired|could not (connect|translate)|failed to resolve|starting up|shutting down",
+        r"connection (failed|is bad)|timeout expired|could not (connect|translate)|failed to resolve"
+        r"|starting up|shutting down",
         "check that the server is running and that --db names its host and port",
     ),
 )
