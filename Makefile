@@ -16,7 +16,7 @@ help:
 	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
 	@echo "make exactness    memberships of 200,000 footprints against brute force (4 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
-	@echo "make docs         the tables of docs/catalog.md from the code"
+	@echo "make docs         the tables and the picture of docs/catalog.md from the code"
 	@echo "make bench        how fast it is here"
 	@echo "make lock         choose new versions for requirements/ (needs uv)"
 

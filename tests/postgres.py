@@ -28,7 +28,8 @@ PASSWORD = "s3cret-word"
 
 _SETTINGS = {
     "listen_addresses": "", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off",
-    "shared_buffers": "64MB", "max_connections": "40", "lc_messages": "C",
+    "shared_buffers": "64MB", "max_connections": "40", "lc_messages": "C", "wal_level": "minimal",
+    "max_wal_senders": "0", "max_wal_size": "64MB",
 }  # fmt: skip
 
 
@@ -82,7 +83,7 @@ class Server:
 @contextmanager
 def run_server() -> Iterator[Server]:
     """A server until the end of the block. Raises NoServerError when none can be had."""
-    folder = Path(tempfile.mkdtemp(prefix="mvmdb-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="mvmdb-pg-", dir=_roomy_memory()))
     try:
         as_user = _other_user(folder)
         programs = _find_programs(folder, as_user)
@@ -95,14 +96,38 @@ def run_server() -> Iterator[Server]:
             config.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
         control = [programs / "pg_ctl", "-D", data, "-w", "-s"]
         _run([*control, "-l", folder / "log", "start"], as_user)
-        try:
+        with _stopped_at_the_end([*control, "-m", "immediate", "stop"], as_user):
             server = Server(folder)
             server.run(f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{PASSWORD}'")
             yield server
-        finally:
-            _run([*control, "-m", "immediate", "stop"], as_user)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _roomy_memory() -> str | None:
+    """A file system in memory, where there is room: there a new database is made ten times as fast (0.02 s)."""
+    memory = "/dev/shm"
+    roomy = os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free > 2**30
+    return memory if roomy else None
+
+
+@contextmanager
+def _stopped_at_the_end(command: list[Any], as_user: dict[str, Any]) -> Iterator[None]:
+    """Run a command at the end of the block, even where the end is that this very process is killed.
+
+    A shell waits for the end of a pipe that only this process holds open.
+    """
+    words = [str(word) for word in command]
+    guard = subprocess.Popen(
+        ["sh", "-c", 'cat > /dev/null; exec "$0" "$@"', *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, cwd="/", start_new_session=True, **as_user,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        assert guard.stdin is not None
+        guard.stdin.close()
+        guard.wait()
 
 
 def _other_user(folder: Path) -> dict[str, Any]:

@@ -260,10 +260,12 @@ def no_cell_at_all(archive: Archive) -> list[str]:
 
 
 def no_catalog(archive: Archive) -> list[str]:
+    archive.address = str(archive.folder / "nowhere.db")
     return ["status"]
 
 
 def no_database(archive: Archive) -> list[str]:
+    archive.address = str(archive.folder / "other.db")
     Path(archive.address).write_text("something else, and long enough to be no database header" * 9)
     return ["ingest", str(archive.expose())]
 

@@ -11,24 +11,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from click import Command
 from demonstration import Demo
+from pages import REPOSITORY, examples, twelve_questions
 
+from mvmdb.catalog.archive import open_catalog
 from mvmdb.cli import commands
-from mvmdb.schema.document import fill_page
+from mvmdb.schema import metadata
+from mvmdb.schema.document import PAGE, PICTURE, VIEWS, fill_page
+from mvmdb.schema.picture import draw_schema
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = ("README.md", "docs/catalog.md", "docs/commands.md")
-
-
-def examples(page: str) -> list[tuple[str, str]]:
-    """(command, expected output) of every console block, in order."""
-    found: list[tuple[str, str]] = []
-    for block in re.findall(r"```console\n(.*?)```", (REPOSITORY / page).read_text(), re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            found.append((command, output))
-    return found
 
 
 def link_or_copy(source: str, target: str) -> None:
@@ -66,8 +60,38 @@ def test_examples_run_as_printed(page: str, demo: Demo, tmp_path: Path) -> None:
 
 
 def test_the_pages_tables_are_those_of_the_code() -> None:
-    text = (REPOSITORY / "docs/catalog.md").read_text()
+    text = (REPOSITORY / PAGE).read_text()
     assert fill_page(text) == text, "run: make docs"
+
+
+def test_the_picture_is_that_of_the_code_and_is_shown() -> None:
+    assert (REPOSITORY / PICTURE).read_text() == draw_schema(metadata), "run: make docs"
+    assert re.search(r"!\[.+\]\(schema\.svg\)", (REPOSITORY / PAGE).read_text())
+
+
+def test_every_column_of_every_view_is_described(tmp_path: Path) -> None:
+    with open_catalog(str(tmp_path / "mvm.db"), create=True) as engine:
+        found = sa.inspect(engine)
+        views = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_view_names()}
+    assert {name: set(columns) for name, (_, columns) in VIEWS.items()} == views
+    assert all(meaning for _, columns in VIEWS.values() for meaning in columns.values())
+
+
+def test_every_measured_column_says_its_unit() -> None:
+    unit = re.compile(r"degrees|seconds|MJD|arcmin|/arcsec|bytes|\bns\b|mean number|UTC")
+    silent = [
+        str(column)
+        for table in metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, sa.Float | sa.BigInteger | sa.DateTime)
+        and not unit.search(f"{column.name} {column.comment}")
+    ]
+    assert silent == []
+
+
+def test_there_are_twelve_questions() -> None:
+    numbers = [int(question.split(".")[0]) for question in twelve_questions()]
+    assert numbers == list(range(1, 13))
 
 
 def test_every_command_has_its_section() -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing, contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
 from mvmdb.catalog.archive import open_catalog
 from mvmdb.errors import UsageError
-from mvmdb.schema.engine import stream_rows
+from mvmdb.schema.engine import Rows, stream_rows
 from mvmdb.schema.faults import plain_words
 
 
 @contextmanager
-def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Iterator[tuple[Any, ...]]]]:
+def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Rows]]:
     """The column names and the rows, as they come, of one SQL statement on a read-only connection.
 
     Raises UsageError with the database's own words for SQL that it does not accept, writing among it; where it only
@@ -26,10 +25,11 @@ def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Iterator[tupl
             names, rows = stream_rows(connection, sql)
         if not names:
             raise UsageError("this SQL returns no rows; expected a SELECT")
-        yield names, _guarded(rows)
+        with closing(_guarded(rows)) as guarded:  # or the server is left in the middle of its answer
+            yield names, guarded
 
 
-def _guarded(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def _guarded(rows: Rows) -> Rows:
     with _refusals():
         yield from rows
 

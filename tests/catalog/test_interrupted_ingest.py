@@ -16,6 +16,7 @@ from databases import Databases
 from postgres import Server
 
 from mvmdb.catalog import ingest, layers, register
+from mvmdb.catalog.archive import open_catalog
 from mvmdb.catalog.setup import initialise
 from mvmdb.cli import main
 from mvmdb.errors import CatalogError
@@ -156,6 +157,8 @@ def test_two_runs_may_make_one_catalog_at_once(databases: Databases) -> None:
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(make) for _ in range(2)]:
             future.result()
+    with open_catalog(address) as engine, engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM alembic_version").scalar() == 1
 
 
 def test_a_lost_connection_is_a_catalog_error_for_the_library_too(
