@@ -15,6 +15,11 @@ class CaselessText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[str]:
+        """What Python sees: text."""
+        return str
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """SQLite compares with NOCASE, PostgreSQL with the type citext of its contrib modules.
 
