@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 from mvmdb.errors import InputError
+from mvmdb.tables.bytesource import ByteSource
 from mvmdb.tables.source import Chunk, Format, Reject
 
 # The second row of the archive's HST search, and of MAST's own CSV, names the types of the columns.
@@ -24,7 +23,7 @@ _DELIMITERS = ",\t;|"
 _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*(['\"])(.*?)\1")
 
 
-class TextTable:
+class TextTable(ByteSource):
     """A CSV file with a line of names, or an ECSV file; lines before the names that begin with # are passed over.
 
     The delimiter of a CSV file is the one of comma, tab, semicolon and bar that its line of names has most of.
@@ -33,25 +32,19 @@ class TextTable:
     def __init__(self, path: str, form: Format, zipped: bool):
         self.format: Format = form
         self._path = path
-        self.length = os.path.getsize(path)
-        self._raw = open(path, "rb")  # noqa: SIM115 - closed by close()
-        stream: Any = gzip.GzipFile(fileobj=self._raw) if zipped else self._raw
+        super().__init__(path, zipped)
         # A stray byte in a target's name is no reason to refuse a table.
-        self._text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+        self._text = io.TextIOWrapper(self.stream, encoding="utf-8-sig", errors="replace", newline="")
         try:
             self.names, self._rows = self._read_names()
         except BaseException:
             self.close()
             raise
 
-    def done(self) -> int:
-        """Bytes of the file that were read."""
-        return self._raw.tell()
-
     def close(self) -> None:
         """Close the file."""
         self._text.close()
-        self._raw.close()
+        super().close()
 
     def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
         """See TableSource; a row with another number of values than there are names is rejected."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import logging
-import os
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import IO
 from xml.etree import ElementTree
 
 from mvmdb.errors import InputError
+from mvmdb.tables.bytesource import ByteSource
 from mvmdb.tables.source import Chunk, Format, Reject
 
 log = logging.getLogger(__name__)
@@ -18,7 +17,7 @@ log = logging.getLogger(__name__)
 _BINARY = ("BINARY", "BINARY2", "FITS")
 
 
-class VoTable:
+class VoTable(ByteSource):
     """The first table of a VOTable whose data are TABLEDATA.
 
     Binary serialisations are refused: they are one base64 text, which XML parsers hold in memory whole.
@@ -27,23 +26,13 @@ class VoTable:
     def __init__(self, path: str, zipped: bool):
         self.format: Format = "votable"
         self._path = path
-        self.length = os.path.getsize(path)
-        self._raw = open(path, "rb")  # noqa: SIM115 - closed by close()
-        stream: IO[bytes] = gzip.GzipFile(fileobj=self._raw) if zipped else self._raw  # type: ignore[assignment]
-        self._events = ElementTree.iterparse(stream, events=("start", "end"))
+        super().__init__(path, zipped)
+        self._events = ElementTree.iterparse(self.stream, events=("start", "end"))
         try:
             self.names, self._table = self._read_fields()
         except BaseException:
             self.close()
             raise
-
-    def done(self) -> int:
-        """Bytes of the file that were read."""
-        return self._raw.tell()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._raw.close()
 
     def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
         """See TableSource; values are texts."""
