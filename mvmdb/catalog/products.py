@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now
-from mvmdb.catalog.rows import chunks, load_regions
+from mvmdb.catalog.rows import chunks
 from mvmdb.names import parse_cell_name
 from mvmdb.recipes import Recipe
 from mvmdb.records import (
@@ -74,9 +74,10 @@ def _grouped(connection: sa.Connection, row: Any, members: Sequence[Member]) -> 
     """The members with their sky groups, where skies are matched: geometry that is measured only when it is needed."""
     if not Recipe.from_json(row.recipe).sky_match:
         return tuple(members)
-    m = t.layer_member.c
-    ids = connection.scalars(sa.select(m.exposure_id).where(m.layer_id == row.id))
-    groups = find_groups(parse_cell_name(row.skycell).projection_cell, load_regions(connection, ids))
+    e, m = t.exposure.c, t.layer_member.c
+    query = sa.select(e.ipppssoo, e.s_region).select_from(t.layer_member.join(t.exposure)).where(m.layer_id == row.id)
+    regions = {name: region for name, region in connection.execute(query)}
+    groups = find_groups(parse_cell_name(row.skycell).projection_cell, regions)
     return tuple(replace(member, sky_group=groups[member.ipppssoo]) for member in members)
 
 

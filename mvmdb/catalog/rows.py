@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -21,10 +21,10 @@ def chunks(values: Iterable[Key]) -> Iterable[list[Key]]:
         yield distinct[start : start + CHUNK]
 
 
-def load_regions(connection: sa.Connection, exposures: Iterable[int]) -> dict[str, str]:
-    """The `s_region` of exposures given by key, by ipppssoo."""
-    regions: dict[str, str] = {}
+def load_regions(connection: sa.Connection, exposures: Sequence[int]) -> list[str]:
+    """The `s_region` of exposures given by key, in their order."""
+    regions: dict[int, str] = {}
     for part in chunks(exposures):
-        query = sa.select(t.exposure.c.ipppssoo, t.exposure.c.s_region).where(t.exposure.c.id.in_(part))
-        regions.update((name, region) for name, region in connection.execute(query))
-    return regions
+        query = sa.select(t.exposure.c.id, t.exposure.c.s_region).where(t.exposure.c.id.in_(part))
+        regions.update((id_, region) for id_, region in connection.execute(query).all())
+    return [regions[id_] for id_ in exposures]

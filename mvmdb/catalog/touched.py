@@ -22,14 +22,16 @@ touched = sa.Table(
     sa.Column("instrument", CaselessText, primary_key=True),
     sa.Column("detector", CaselessText, primary_key=True),
     sa.Column("filter", CaselessText, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
     prefixes=["TEMPORARY"],
 )
 
 
 def stage_keys(connection: sa.Connection, keys: Iterable[LayerKey]) -> None:
-    """Hold these keys, and no others, in the temporary table `touched`."""
+    """Hold these distinct keys, and no others, in the temporary table `touched`, numbered from 0 as they come."""
     connection.execute(CreateTable(touched, if_not_exists=True))
-    replace_rows(connection, touched, [column.name for column in touched.columns], keys)
+    rows = ((*key, number) for number, key in enumerate(keys))
+    replace_rows(connection, touched, [column.name for column in touched.columns], rows)
 
 
 def keys_of_exposures(connection: sa.Connection, exposures: Iterable[int]) -> set[LayerKey]:

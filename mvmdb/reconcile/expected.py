@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mvmdb.names import Kind, LayerName, Scale
 from mvmdb.recipes import Recipe, choose_recipe, layer_scales
 from mvmdb.records import Canvas, ExpectedLayer, Member, Policy
@@ -50,9 +53,16 @@ def group_members(members: Iterable[CellMember], policy: Policy) -> dict[LayerKi
             groups[member.instrument, member.detector, member.filter].append(member)
     kept = {}
     for key, group in sorted(groups.items()):
-        best = min(member.kind for member in group)  # "flc" < "flt"
-        kept[key] = sorted(member for member in group if member.kind == best)
+        is_flc = np.array([member.kind == "flc" for member in group])
+        staying = stays(np.zeros(len(group), dtype=np.int64), is_flc)
+        kept[key] = sorted(member for member, stay in zip(group, staying.tolist(), strict=True) if stay)
     return kept
+
+
+def stays(layer: NDArray[np.int64], is_flc: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which members stay in their layer: one FLC evicts every FLT of its layer. `layer` numbers each member's layer."""
+    has_flc = np.bincount(layer, weights=is_flc) > 0
+    return np.asarray(is_flc == has_flc[layer])
 
 
 def bound_members(members: Iterable[CellMember]) -> Canvas | None:

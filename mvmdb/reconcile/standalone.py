@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
+
 from mvmdb.errors import ExposureError, MemberUnusableError, MvmdbError, NothingViableError
 from mvmdb.exposures.choose import Candidate, choose_active
 from mvmdb.exposures.read import read_exposure
@@ -190,7 +192,9 @@ def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, 
             continue
         own = {member.ipppssoo: work.datasets[member.ipppssoo].exposure for member in group}
         regions = {name: exposure.s_region for name, exposure in own.items()}
-        mean = sum(areas[name] for name in own) / float(measure_areas([(cell, list(own))], regions)[0])
+        n = len(own)
+        area = measure_areas(np.array([cell.index]), np.array([0, n]), np.arange(n), list(regions.values()))
+        mean = sum(areas[name] for name in own) / float(area[0])
         groups_now = find_groups(cell.projection_cell, regions)
         parts = [Member(n, e.pixels, e.wcs_digest or "", groups_now[n]) for n, e in own.items()]
         for layer in expect_layers(skycell, kind, parts, canvas, mean, group[0].kind):

@@ -41,6 +41,7 @@ def _prepare(connection: Any, _record: Any) -> None:
 
     connection.isolation_level = None  # transactions are ours: see _begin_writing
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -262144")  # KiB, used as needed: indexes of a large catalog stay at hand
     # No recursive triggers and no plugins: only the functions of mvmdb are added to the connection.
     database = sqlite_utils.Database(connection, execute_plugins=False)
     for name, function in SQLITE_FUNCTIONS:

@@ -147,6 +147,7 @@ membership = Table(
     _reference("skycell_id", "skycell.id", "sky cell that its footprint overlaps", primary_key=True, index=True),
     *_canvas("bounding box of the overlap", nullable=False),
     _must("area_arcmin2", Float, "area of the overlap summed over chips, square arcmin"),
+    sqlite_with_rowid=False,
     comment="which exposures overlap which sky cells",
 )
 
@@ -182,6 +183,7 @@ layer_member = Table(
     metadata,
     _reference("layer_id", "layer.id", "layer", primary_key=True),
     _reference("exposure_id", "exposure.id", "member", primary_key=True, index=True),
+    sqlite_with_rowid=False,
     comment="the members that each layer should have",
 )
 
@@ -220,6 +222,7 @@ product_member = Table(
     _must("sky_group", String(8), "its group of overlapping members"),
     _must("exptime", Float, "seconds"),
     _may("sky", Float, "sky subtracted, electrons/s/arcsec^2; null when none was"),
+    sqlite_with_rowid=False,
     comment="the members that each product holds",
 )
 

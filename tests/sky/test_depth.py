@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mvmdb.sky.depth import connect, measure_depth
+from mvmdb.sky.depth import areas_within, groups_of, join_chips
+
+Depth = namedtuple("Depth", "area total mean")
+
+
+def join(polygons_xy):
+    polygons = [polygon for chips in polygons_xy for polygon in chips]
+    start = np.cumsum([0, *(len(polygon) for polygon in polygons)])
+    owner = np.repeat(np.arange(len(polygons_xy)), [len(chips) for chips in polygons_xy])
+    return join_chips(np.concatenate([np.empty((0, 2)), *polygons]), start, owner, len(polygons_xy))
+
+
+def measure_depth(polygons_xy, box):
+    exposures = join(polygons_xy)
+    shapes = np.append(exposures, shapely.union_all(exposures))
+    *areas, area = areas_within(shapes, np.tile(np.array(box[:2], dtype=float), (len(shapes), 1)), box[2] - box[0])
+    return Depth(area, sum(areas), sum(areas) / area if area else 0.0)
+
+
+def connect(polygons_xy):
+    exposures = join(polygons_xy)
+    return groups_of(exposures, shapely.union_all(exposures))
 
 
 def rectangle(x, y, width=10.0, height=10.0):

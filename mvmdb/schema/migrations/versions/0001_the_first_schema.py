@@ -274,6 +274,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("exposure_id", "skycell_id", name=op.f("pk_membership")),
         comment="which exposures overlap which sky cells",
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_membership_skycell_id"), ["skycell_id"], unique=False)
@@ -295,6 +296,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("product_id", "ipppssoo", name=op.f("pk_product_member")),
         comment="the members that each product holds",
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("product_member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_product_member_ipppssoo"), ["ipppssoo"], unique=False)
@@ -309,6 +311,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["layer_id"], ["layer.id"], name=op.f("fk_layer_member_layer_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("layer_id", "exposure_id", name=op.f("pk_layer_member")),
         comment="the members that each layer should have",
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("layer_member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_layer_member_exposure_id"), ["exposure_id"], unique=False)
