@@ -90,9 +90,7 @@ def write_pollers(
     stale = [line for line in outlook.plan.layers if line.action is not Action.REMOVE]
     if cells is None:
         cells = sorted({parse_cell_name(line.skycell).index for line in outlook.plan.layers})
-    new = {
-        line.name: None if mark == "layer" else missing_members(line, outlook.expected.get(line.name)) for line in stale
-    }
+    new = {line.name: None if mark == "layer" else missing_members(line) for line in stale}
     with begin() as connection:
         rows = poller_rows(connection, cells, new)
     written = WrittenPollers()

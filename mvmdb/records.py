@@ -147,6 +147,15 @@ class ExpectedLayer:
     failure: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class UnmadeLayer:
+    """A layer that is expected and has no product; `failure` says why the last attempt failed."""
+
+    name: str
+    skycell: str
+    failure: str = ""
+
+
 class ProductState(StrEnum):
     """What was last seen of a product's file."""
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mvmdb.catalog.canvases import settle_canvases
 from mvmdb.catalog.layermembers import FloatArray, LayerMembers, load_members
+from mvmdb.catalog.made import link_products
 from mvmdb.catalog.rows import chunks, load_regions
 from mvmdb.catalog.touched import LayerKey, stage_keys, touched
 from mvmdb.names import CellId, format_cell_name
@@ -50,7 +51,9 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
             part = _prepare(connection, own, policy, beside)
             done += _finish(connection, before)
             before = part
-        return done + _finish(connection, before)
+        done += _finish(connection, before)
+    link_products(connection)
+    return done
 
 
 def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:

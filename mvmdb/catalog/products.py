@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now
+from mvmdb.catalog.made import note_made
 from mvmdb.catalog.rows import chunks
 from mvmdb.names import parse_cell_name
 from mvmdb.recipes import Recipe
@@ -23,6 +24,7 @@ from mvmdb.records import (
     ProductRecord,
     ProductState,
     Reason,
+    UnmadeLayer,
 )
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
@@ -35,39 +37,49 @@ def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) 
     return int(connection.scalar(query if cells is None else query.where(t.layer.c.skycell_id.in_(cells))) or 0)
 
 
-def load_candidates(
-    connection: sa.Connection, cells: Sequence[int] | None, *, everything: bool = False
-) -> tuple[list[ExpectedLayer], list[ObservedProduct]]:
-    """Expected layers and observed products of every layer whose digests say that it may be stale.
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What may be stale: expected layers and observed products, and layers that have no product."""
 
-    Comparing digests is one indexed join; members are loaded only where it finds a difference. With `everything`,
-    fresh layers are loaded too.
+    expected: list[ExpectedLayer]
+    observed: list[ObservedProduct]
+    unmade: list[UnmadeLayer]
+
+
+def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, everything: bool = False) -> Candidates:
+    """Every layer whose digests say that it may be stale, and every orphaned product, of these sky cells or of all.
+
+    An index holds just these; members are loaded only where there is a product to compare them with. With
+    `everything`, fresh layers are loaded too.
     """
     layer, product = t.layer.c, t.product.c
-    query = sa.select(layer.id, product.id).select_from(
-        t.layer.outerjoin(t.product, product.layer == layer.name).join(t.skycell)
-    )
+    source = t.layer.outerjoin(t.product, product.layer_id == layer.id)
+    query = sa.select(layer.id, product.id).select_from(source).where(product.id.is_not(None))
+    unmade = sa.select(layer.name, t.skycell.c.name, layer.failure).select_from(source.join(t.skycell))
+    unmade = unmade.where(t.is_stale, product.id.is_(None))
+    orphans = sa.select(product.id).where(product.layer_id.is_(None))
     if not everything:
-        query = query.where(
-            sa.or_(
-                product.id.is_(None),
-                product.recipe_digest != layer.recipe_digest,
-                product.state != ProductState.INTACT,
-                layer.failure.is_not(None),
-            )
-        )
+        query = query.where(t.is_stale)
     if cells is not None:
-        query = query.where(t.skycell.c.id.in_(cells))
-    pairs = connection.execute(query).all()
-    orphans = sa.select(product.id).select_from(t.product.outerjoin(t.layer, layer.name == product.layer))
-    orphans = orphans.where(layer.id.is_(None))
-    if cells is not None:
+        query, unmade = (q.where(layer.skycell_id.in_(cells)) for q in (query, unmade))
         orphans = orphans.where(product.skycell.in_(sa.select(t.skycell.c.name).where(t.skycell.c.id.in_(cells))))
-    products = [id_ for _, id_ in pairs if id_ is not None] + list(connection.scalars(orphans))
-    made = {
-        layer_id for layer_id, product_id in pairs if product_id is not None
-    }  # groups are compared with a product's
-    return _load_expected(connection, [id_ for id_, _ in pairs], made), _load_observed(connection, products)
+    pairs = connection.execute(query).all()
+    products = [id_ for _, id_ in pairs] + list(connection.scalars(orphans))
+    made = [id_ for id_, _ in pairs]
+    return Candidates(
+        _load_expected(connection, made, set(made)),
+        _load_observed(connection, products),
+        [UnmadeLayer(name, skycell, failure or "") for name, skycell, failure in connection.execute(unmade).all()],
+    )
+
+
+def load_digests(connection: sa.Connection, names: Iterable[str]) -> dict[str, str]:
+    """The expected recipe digests of layers, by name."""
+    digests: dict[str, str] = {}
+    for part in chunks(names):
+        query = sa.select(t.layer.c.name, t.layer.c.recipe_digest).where(t.layer.c.name.in_(part))
+        digests.update((name, digest) for name, digest in connection.execute(query))
+    return digests
 
 
 def _grouped(connection: sa.Connection, row: Any, members: Sequence[Member]) -> tuple[Member, ...]:
@@ -203,7 +215,9 @@ def record_product(
         "made_at": now(),
         "seconds": seconds,
     }
+    row["layer_id"] = connection.scalar(sa.select(t.layer.c.id).where(t.layer.c.name == record.layer))
     upsert(connection, t.product, ("layer",), [row])
+    note_made(connection, record.layer)
     id_ = connection.scalar(sa.select(t.product.c.id).where(t.product.c.layer == record.layer))
     connection.execute(sa.delete(t.product_member).where(t.product_member.c.product_id == id_))
     names = ("ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky")
@@ -229,6 +243,13 @@ def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
     change = sa.update(t.product).where(t.product.c.layer == record.layer)
     state = ProductState.INTACT.value
     connection.execute(change.values(size=record.size, mtime_ns=record.mtime_ns, state=state))
+    note_made(connection, record.layer)
+
+
+def note_state(connection: sa.Connection, layer: str, state: ProductState) -> None:
+    """Note what was seen of a recorded product's file."""
+    connection.execute(sa.update(t.product).where(t.product.c.layer == layer).values(state=state.value))
+    note_made(connection, layer)
 
 
 def record_failure(connection: sa.Connection, layer: str, message: str) -> None:
@@ -244,3 +265,4 @@ def clear_failure(connection: sa.Connection, layer: str) -> None:
 def forget_product(connection: sa.Connection, layer: str) -> None:
     """Remove the record of a product, and of its members."""
     connection.execute(sa.delete(t.product).where(t.product.c.layer == layer))
+    note_made(connection, layer)

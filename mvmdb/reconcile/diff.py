@@ -14,18 +14,26 @@ from mvmdb.records import (
     ProductState,
     Reason,
     ReasonCode,
+    UnmadeLayer,
 )
 
 _GROWING = {ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED}
 
 
-def diff_layers(expected: Iterable[ExpectedLayer], observed: Iterable[ObservedProduct]) -> Plan:
+_UNMADE = (Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"),)
+_NOTHING_THERE = "there is no intact product to start from"
+
+
+def diff_layers(
+    expected: Iterable[ExpectedLayer], observed: Iterable[ObservedProduct], unmade: Iterable[UnmadeLayer] = ()
+) -> Plan:
     """Compare what layers should be made of with what products say that they were made of.
 
     Names are unique on either side. A layer is fresh when its product is intact and has the expected recipe digest.
+    What `unmade` layers should be made of is not asked.
     """
     products = {product.name: product for product in observed}
-    planned: list[PlannedLayer] = []
+    planned = [_plan_unmade(layer) for layer in unmade]
     fresh = 0
     for layer in expected:
         product = products.pop(layer.name, None)
@@ -44,18 +52,25 @@ def is_fresh(layer: ExpectedLayer, product: ObservedProduct) -> bool:
     return product.state is ProductState.INTACT and product.recipe_digest == layer.recipe_digest and not layer.failure
 
 
+def _plan_unmade(layer: UnmadeLayer) -> PlannedLayer:
+    reasons: tuple[Reason, ...] = _UNMADE
+    if layer.failure:
+        reasons += (Reason(ReasonCode.LAST_RUN_FAILED, detail=layer.failure),)
+    return PlannedLayer(layer.name, layer.skycell, Action.DRIZZLE, reasons, _NOTHING_THERE)
+
+
 def _plan_layer(layer: ExpectedLayer, product: ObservedProduct | None) -> PlannedLayer:
+    if product is None:
+        return _plan_unmade(UnmadeLayer(layer.name, layer.skycell, layer.failure))
     reasons = tuple(_find_reasons(layer, product))
     action, because = _choose_action(layer, product, {reason.code for reason in reasons})
     return PlannedLayer(layer.name, layer.skycell, action, reasons, because)
 
 
-def _find_reasons(layer: ExpectedLayer, product: ObservedProduct | None) -> list[Reason]:
+def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason]:
     reasons = []
     if layer.failure:
         reasons.append(Reason(ReasonCode.LAST_RUN_FAILED, detail=layer.failure))
-    if product is None:
-        return [Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"), *reasons]
     if product.state is ProductState.MISSING:
         reasons.append(Reason(ReasonCode.PRODUCT_MISSING, detail=f"{product.filename} is gone"))
     if product.state is ProductState.DAMAGED:
@@ -89,10 +104,10 @@ def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Rea
     return reasons
 
 
-def _choose_action(layer: ExpectedLayer, product: ObservedProduct | None, codes: set[ReasonCode]) -> tuple[Action, str]:
+def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[ReasonCode]) -> tuple[Action, str]:
     """The cheapest right action, and why nothing cheaper than a drizzle would do."""
-    if product is None or product.state is not ProductState.INTACT:
-        return Action.DRIZZLE, "there is no intact product to start from"
+    if product.state is not ProductState.INTACT:
+        return Action.DRIZZLE, _NOTHING_THERE
     if product.filename != format_product_name(layer.name, layer.kind):
         return Action.DRIZZLE, "the members' kind has changed"
     if not codes <= _GROWING:

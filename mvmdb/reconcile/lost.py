@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.register import ReadDataset, Readers, register
-from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
-from mvmdb.reconcile.planning import Outlook
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 
 log = logging.getLogger(__name__)
 
 
-def replace_lost_files(engine: sa.Engine, outlook: Outlook, policy: Policy) -> bool:
-    """Register another file for each member of a stale layer whose active file is gone; whether any was found."""
-    names = {member.ipppssoo for layer in outlook.expected.values() for member in layer.members}
+def replace_lost_files(
+    engine: sa.Engine, policy: Policy, *, cells: Sequence[int] | None = None, everything: bool = False
+) -> bool:
+    """Register another file for each member of a stale layer whose active file is gone; whether any was found.
+
+    In these sky cells (keys) or everywhere; with `everything`, members of fresh layers too.
+    """
     e, d = t.exposure.c, t.dataset.c
+    source = t.layer.join(t.layer_member).join(t.exposure).join(t.dataset)
+    query = sa.select(e.ipppssoo, e.path, d.path).select_from(source).where(d.path != e.path).distinct()
+    if not everything:
+        query = query.where(t.is_stale)
+    if cells is not None:
+        query = query.where(t.layer.c.skycell_id.in_(cells))
     others: dict[str, list[str]] = {}
     with engine.begin() as connection:
-        for part in chunks(names):
-            query = sa.select(e.ipppssoo, e.path, d.path).select_from(t.dataset.join(t.exposure))
-            for name, active, other in connection.execute(query.where(e.ipppssoo.in_(part), d.path != e.path)):
-                if not os.path.exists(active):
-                    others.setdefault(name, []).append(other)
+        for name, active, other in connection.execute(query.order_by(e.ipppssoo, d.path)):
+            if not os.path.exists(active):
+                others.setdefault(name, []).append(other)
     found = []
     for name, paths in sorted(others.items()):
         for path in paths:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.layers import refresh_layers
-from mvmdb.catalog.products import record_product, touch_product
+from mvmdb.catalog.products import note_state, record_product, touch_product
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.touched import keys_of_exposures
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
@@ -91,7 +91,8 @@ def _look_at(products: Path, row: Any, deep: bool) -> _Sighting | None:
 def _record_sighting(connection: sa.Connection, seen: _Sighting) -> None:
     row, record = seen.row, seen.record
     if record is None:
-        connection.execute(sa.update(t.product).where(t.product.c.id == row.id).values(state=seen.state))
+        assert seen.state is not None  # a sighting is one or the other
+        note_state(connection, row.layer, seen.state)
     elif (record.data_digest, record.recipe_digest) == (row.data_digest, row.recipe_digest):
         touch_product(connection, record)  # copied or touched: it is the product that is recorded
     else:

@@ -14,7 +14,7 @@ from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedL
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A plan with what it was made from: the number of layers in scope, and both sides of each planned layer.
+    """A plan with what it was made from: the number of layers in scope, and both sides of each layer with a product.
 
     `seen_in` names the sky cells whose files were not as recorded.
     """
@@ -52,17 +52,17 @@ def look_ahead(
     """
     seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
     with begin() as connection:
-        expected, observed = load_candidates(connection, cells, everything=full)
+        found = load_candidates(connection, cells, everything=full)
         total = count_layers(connection, cells)
-    plan = diff_layers(expected, observed)
+    plan = diff_layers(found.expected, found.observed, found.unmade)
     if full:
-        plan = _plan_everything(plan, expected)
+        plan = _plan_everything(plan, found.expected)
     stale = sum(line.action is not Action.REMOVE for line in plan.layers)
     return Outlook(
         Plan(plan.layers, total - stale),
         total,
-        {layer.name: layer for layer in expected},
-        {product.name: product for product in observed},
+        {layer.name: layer for layer in found.expected},
+        {product.name: product for product in found.observed},
         seen,
     )
 
@@ -76,10 +76,13 @@ def _plan_everything(plan: Plan, expected: Sequence[ExpectedLayer]) -> Plan:
     return Plan(tuple(planned[name] for name in sorted(planned)), 0)
 
 
-def missing_members(line: PlannedLayer, layer: ExpectedLayer | None) -> set[str]:
-    """The members that a stale layer's product does not hold as they are now: what `--mark exposure` marks NEW."""
+def missing_members(line: PlannedLayer) -> set[str] | None:
+    """The members that a stale layer's product does not hold as they are now, which `--mark exposure` marks NEW.
+
+    None stands for all of them: there is no product, or no sound one.
+    """
     codes = {ReasonCode.MEMBER_ADDED, ReasonCode.MEMBER_RECALIBRATED, ReasonCode.MEMBER_REALIGNED}
     whole = {ReasonCode.PRODUCT_MISSING, ReasonCode.PRODUCT_DAMAGED}
-    if layer is not None and any(reason.code in whole for reason in line.reasons):
-        return {member.ipppssoo for member in layer.members}
+    if any(reason.code in whole for reason in line.reasons):
+        return None
     return {reason.exposure for reason in line.reasons if reason.code in codes and reason.exposure}

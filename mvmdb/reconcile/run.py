@@ -11,13 +11,13 @@ from time import monotonic
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import set_products_folder
-from mvmdb.catalog.products import forget_product, record_failure, record_product
+from mvmdb.catalog.products import forget_product, load_digests, load_layer, record_failure, record_product
 from mvmdb.catalog.register import refuse_exposure
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.mosaic.make import make_product
 from mvmdb.mosaic.manifest import write_manifest
 from mvmdb.mosaic.writing import sweep_temporaries
-from mvmdb.names import format_product_name
+from mvmdb.names import Kind, format_product_name
 from mvmdb.reconcile.jobs import build_jobs
 from mvmdb.reconcile.lock import claim_folder
 from mvmdb.reconcile.lost import replace_lost_files
@@ -112,11 +112,11 @@ def make_fresh(
     with engine.begin() as connection:
         set_products_folder(connection, products)
     outlook = run.look()
-    if replace_lost_files(engine, outlook, policy):
+    if replace_lost_files(engine, policy, cells=options.cells, everything=options.full or options.resky):
         outlook = run.look()
     if announce is not None:
         announce(outlook)
-    while lines := [line for line in outlook.plan.layers if run.is_open(line, outlook)]:
+    while lines := [line for line in outlook.plan.layers if run.is_open(line)]:
         refused = run.carry_out(lines, outlook)
         for error in refused:
             with engine.begin() as connection:
@@ -141,16 +141,20 @@ class _Run:
         self.progress = progress
         self.report = ReconcileReport()
         self.started = monotonic()
-        self.settled: set[tuple[str, str]] = set()
+        self.settled: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
 
     def look(self) -> Outlook:
+        """The outlook as it is now."""
         full = self.options.full or self.options.resky
-        return look_ahead(self.engine.begin, self.products, self.policy, cells=self.options.cells, full=full)
+        outlook = look_ahead(self.engine.begin, self.products, self.policy, cells=self.options.cells, full=full)
+        with self.engine.begin() as connection:
+            self.digests = load_digests(connection, self.settled)
+        return outlook
 
-    def is_open(self, line: PlannedLayer, outlook: Outlook) -> bool:
+    def is_open(self, line: PlannedLayer) -> bool:
         """Whether a planned layer was not done yet: not in the form that is expected now."""
-        layer = outlook.expected.get(line.name)
-        return (line.name, layer.recipe_digest if layer else "") not in self.settled
+        return line.name not in self.settled or self.settled[line.name] != self.digests.get(line.name, "")
 
     def carry_out(self, lines: Sequence[PlannedLayer], outlook: Outlook) -> list[MemberUnusableError]:
         """Do what the plan says; return the members that proved unusable, whose layers are left for the next round."""
@@ -170,7 +174,7 @@ class _Run:
             if isinstance(outcome.result, MemberUnusableError):
                 refused.append(outcome.result)
             else:
-                self.settled.add((outcome.job.layer, outcome.job.recipe_digest))
+                self.settled[outcome.job.layer] = outcome.job.recipe_digest
                 self._record(outcome, planned[outcome.job.layer], outlook)
         return refused
 
@@ -188,16 +192,23 @@ class _Run:
 
     def _is_blocked(self, line: PlannedLayer, outlook: Outlook) -> bool:
         """Refuse to write over a file that the catalog does not know: somebody's mosaic may be lost."""
-        layer = outlook.expected[line.name]
-        target = self.products / line.skycell / format_product_name(layer.name, layer.kind)
-        if line.name in outlook.observed or not target.exists():
+        if line.name in outlook.observed:
             return False
+        kinds: tuple[Kind, Kind] = ("flt", "flc")
+        targets = {kind: self.products / line.skycell / format_product_name(line.name, kind) for kind in kinds}
+        if not any(target.exists() for target in targets.values()):
+            return False
+        with self.engine.begin() as connection:
+            layer, _ = load_layer(connection, line.name)
+        if layer is None or not targets[layer.kind].exists():
+            return False
+        target = targets[layer.kind]
         message = (
             f"{target} is there, and it is no mosaic of exposures that this catalog knows; "
             "ingest the exposures that it holds, or move it away"
         )
         self._fail(line, str(target), message, 0.0)
-        self.settled.add((line.name, layer.recipe_digest))
+        self.settled[line.name] = layer.recipe_digest
         return True
 
     def _fail(self, line: PlannedLayer, target: str, message: str, seconds: float) -> None:
@@ -222,7 +233,7 @@ class _Run:
     def _remove(self, line: PlannedLayer, outlook: Outlook) -> None:
         product = outlook.observed[line.name]
         path = self.products / product.skycell / product.filename
-        self.settled.add((line.name, ""))
+        self.settled[line.name] = ""
         started = monotonic()
         try:
             path.unlink(missing_ok=True)

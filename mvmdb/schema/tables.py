@@ -22,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    or_,
 )
 
 from mvmdb.schema.types import CaselessText
@@ -173,10 +174,16 @@ layer = Table(
     _must("members_digest", String(40), "digest of the sorted members"),
     _must("recipe", Text, "drizzle parameters, JSON"),
     _must("recipe_digest", String(40), "digest of members, canvas and parameters"),
+    _may("made_digest", String(40), "recipe_digest of its intact product; empty while there is none"),
     _may("failure", Text, "why the last attempt failed; empty after a success"),
     comment="the layers that should exist, and what they should be made of",
 )
 Index("ix_layer_filter", layer.c.filter)
+is_stale = or_(
+    layer.c.made_digest.is_(None), layer.c.made_digest != layer.c.recipe_digest, layer.c.failure.is_not(None)
+)
+"""What tells a stale layer in SQL: the index holds stale layers alone, so that asking costs what there is to do."""
+Index("ix_layer_stale", layer.c.id, sqlite_where=is_stale, postgresql_where=is_stale)
 
 layer_member = Table(
     "layer_member",
@@ -192,6 +199,13 @@ product = Table(
     metadata,
     Column("id", Integer, primary_key=True, comment="key"),
     _must("layer", String(120), "name of the layer it was made for", unique=True),
+    Column(
+        "layer_id",
+        ForeignKey("layer.id", ondelete="SET NULL"),
+        nullable=True,
+        index=True,
+        comment="that layer; empty when it is expected no more",
+    ),
     _must("skycell", String(20), "sky cell", index=True),
     _must("filename", Text, "file name, in <products>/<skycell>/"),
     _must("size", BigInteger, "bytes"),

@@ -88,41 +88,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_exposure_proposal_id"), ["proposal_id"], unique=False)
 
     op.create_table(
-        "product",
-        sa.Column("id", sa.Integer(), nullable=False, comment="key"),
-        sa.Column("layer", sa.String(length=120), nullable=False, comment="name of the layer it was made for"),
-        sa.Column("skycell", sa.String(length=20), nullable=False, comment="sky cell"),
-        sa.Column("filename", sa.Text(), nullable=False, comment="file name, in <products>/<skycell>/"),
-        sa.Column("size", sa.BigInteger(), nullable=False, comment="bytes"),
-        sa.Column("mtime_ns", sa.BigInteger(), nullable=False, comment="modification time, ns since 1970"),
-        sa.Column("data_digest", sa.String(length=40), nullable=False, comment="digest of SCI and WHT"),
-        sa.Column("x_min", sa.Integer(), nullable=False, comment="canvas of the product: x_min, fine pixels"),
-        sa.Column("x_max", sa.Integer(), nullable=False, comment="canvas of the product: x_max, fine pixels"),
-        sa.Column("y_min", sa.Integer(), nullable=False, comment="canvas of the product: y_min, fine pixels"),
-        sa.Column("y_max", sa.Integer(), nullable=False, comment="canvas of the product: y_max, fine pixels"),
-        sa.Column("n_members", sa.Integer(), nullable=False, comment="number of members that it holds"),
-        sa.Column("recipe", sa.Text(), nullable=False, comment="drizzle parameters, JSON"),
-        sa.Column(
-            "recipe_digest", sa.String(length=40), nullable=False, comment="digest of members, canvas and parameters"
-        ),
-        sa.Column("state", sa.String(length=10), nullable=False, comment="intact, missing or damaged, as last seen"),
-        sa.Column(
-            "last_action",
-            sa.String(length=10),
-            nullable=True,
-            comment="drizzle, add or recanvas; empty when the file was found",
-        ),
-        sa.Column("last_reasons", sa.Text(), nullable=True, comment="reasons of the last action, JSON"),
-        sa.Column("made_at", sa.DateTime(), nullable=False, comment="when it was recorded (UTC)"),
-        sa.Column("seconds", sa.Float(), nullable=True, comment="duration of the last action"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_product")),
-        sa.UniqueConstraint("layer", name=op.f("uq_product_layer")),
-        comment="the mosaics that exist, and what they were made of",
-    )
-    with op.batch_alter_table("product", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_product_skycell"), ["skycell"], unique=False)
-
-    op.create_table(
         "quarantine",
         sa.Column("path", sa.Text(), nullable=False, comment="absolute path"),
         sa.Column("kind", sa.String(length=20), nullable=False, comment="short code of the fault"),
@@ -245,6 +210,12 @@ def upgrade() -> None:
         sa.Column(
             "recipe_digest", sa.String(length=40), nullable=False, comment="digest of members, canvas and parameters"
         ),
+        sa.Column(
+            "made_digest",
+            sa.String(length=40),
+            nullable=True,
+            comment="recipe_digest of its intact product; empty while there is none",
+        ),
         sa.Column("failure", sa.Text(), nullable=True, comment="why the last attempt failed; empty after a success"),
         sa.ForeignKeyConstraint(["skycell_id"], ["skycell.id"], name=op.f("fk_layer_skycell_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_layer")),
@@ -254,6 +225,13 @@ def upgrade() -> None:
     with op.batch_alter_table("layer", schema=None) as batch_op:
         batch_op.create_index("ix_layer_filter", ["filter"], unique=False)
         batch_op.create_index(batch_op.f("ix_layer_skycell_id"), ["skycell_id"], unique=False)
+        batch_op.create_index(
+            "ix_layer_stale",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("made_digest IS NULL OR made_digest != recipe_digest OR failure IS NOT NULL"),
+            postgresql_where=sa.text("made_digest IS NULL OR made_digest != recipe_digest OR failure IS NOT NULL"),
+        )
 
     op.create_table(
         "membership",
@@ -280,6 +258,59 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_membership_skycell_id"), ["skycell_id"], unique=False)
 
     op.create_table(
+        "layer_member",
+        sa.Column("layer_id", sa.Integer(), nullable=False, comment="layer"),
+        sa.Column("exposure_id", sa.Integer(), nullable=False, comment="member"),
+        sa.ForeignKeyConstraint(
+            ["exposure_id"], ["exposure.id"], name=op.f("fk_layer_member_exposure_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["layer_id"], ["layer.id"], name=op.f("fk_layer_member_layer_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("layer_id", "exposure_id", name=op.f("pk_layer_member")),
+        comment="the members that each layer should have",
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("layer_member", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_layer_member_exposure_id"), ["exposure_id"], unique=False)
+
+    op.create_table(
+        "product",
+        sa.Column("id", sa.Integer(), nullable=False, comment="key"),
+        sa.Column("layer", sa.String(length=120), nullable=False, comment="name of the layer it was made for"),
+        sa.Column("layer_id", sa.Integer(), nullable=True, comment="that layer; empty when it is expected no more"),
+        sa.Column("skycell", sa.String(length=20), nullable=False, comment="sky cell"),
+        sa.Column("filename", sa.Text(), nullable=False, comment="file name, in <products>/<skycell>/"),
+        sa.Column("size", sa.BigInteger(), nullable=False, comment="bytes"),
+        sa.Column("mtime_ns", sa.BigInteger(), nullable=False, comment="modification time, ns since 1970"),
+        sa.Column("data_digest", sa.String(length=40), nullable=False, comment="digest of SCI and WHT"),
+        sa.Column("x_min", sa.Integer(), nullable=False, comment="canvas of the product: x_min, fine pixels"),
+        sa.Column("x_max", sa.Integer(), nullable=False, comment="canvas of the product: x_max, fine pixels"),
+        sa.Column("y_min", sa.Integer(), nullable=False, comment="canvas of the product: y_min, fine pixels"),
+        sa.Column("y_max", sa.Integer(), nullable=False, comment="canvas of the product: y_max, fine pixels"),
+        sa.Column("n_members", sa.Integer(), nullable=False, comment="number of members that it holds"),
+        sa.Column("recipe", sa.Text(), nullable=False, comment="drizzle parameters, JSON"),
+        sa.Column(
+            "recipe_digest", sa.String(length=40), nullable=False, comment="digest of members, canvas and parameters"
+        ),
+        sa.Column("state", sa.String(length=10), nullable=False, comment="intact, missing or damaged, as last seen"),
+        sa.Column(
+            "last_action",
+            sa.String(length=10),
+            nullable=True,
+            comment="drizzle, add or recanvas; empty when the file was found",
+        ),
+        sa.Column("last_reasons", sa.Text(), nullable=True, comment="reasons of the last action, JSON"),
+        sa.Column("made_at", sa.DateTime(), nullable=False, comment="when it was recorded (UTC)"),
+        sa.Column("seconds", sa.Float(), nullable=True, comment="duration of the last action"),
+        sa.ForeignKeyConstraint(["layer_id"], ["layer.id"], name=op.f("fk_product_layer_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_product")),
+        sa.UniqueConstraint("layer", name=op.f("uq_product_layer")),
+        comment="the mosaics that exist, and what they were made of",
+    )
+    with op.batch_alter_table("product", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_product_layer_id"), ["layer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_product_skycell"), ["skycell"], unique=False)
+
+    op.create_table(
         "product_member",
         sa.Column("product_id", sa.Integer(), nullable=False, comment="product"),
         sa.Column("ipppssoo", sa.String(length=8), nullable=False, comment="member"),
@@ -301,37 +332,31 @@ def upgrade() -> None:
     with op.batch_alter_table("product_member", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_product_member_ipppssoo"), ["ipppssoo"], unique=False)
 
-    op.create_table(
-        "layer_member",
-        sa.Column("layer_id", sa.Integer(), nullable=False, comment="layer"),
-        sa.Column("exposure_id", sa.Integer(), nullable=False, comment="member"),
-        sa.ForeignKeyConstraint(
-            ["exposure_id"], ["exposure.id"], name=op.f("fk_layer_member_exposure_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["layer_id"], ["layer.id"], name=op.f("fk_layer_member_layer_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("layer_id", "exposure_id", name=op.f("pk_layer_member")),
-        comment="the members that each layer should have",
-        sqlite_with_rowid=False,
-    )
-    with op.batch_alter_table("layer_member", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_layer_member_exposure_id"), ["exposure_id"], unique=False)
-
 
 def downgrade() -> None:
-
-    with op.batch_alter_table("layer_member", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_layer_member_exposure_id"))
-
-    op.drop_table("layer_member")
     with op.batch_alter_table("product_member", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_product_member_ipppssoo"))
 
     op.drop_table("product_member")
+    with op.batch_alter_table("product", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_product_skycell"))
+        batch_op.drop_index(batch_op.f("ix_product_layer_id"))
+
+    op.drop_table("product")
+    with op.batch_alter_table("layer_member", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_layer_member_exposure_id"))
+
+    op.drop_table("layer_member")
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_membership_skycell_id"))
 
     op.drop_table("membership")
     with op.batch_alter_table("layer", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_layer_stale",
+            sqlite_where=sa.text("made_digest IS NULL OR made_digest != recipe_digest OR failure IS NOT NULL"),
+            postgresql_where=sa.text("made_digest IS NULL OR made_digest != recipe_digest OR failure IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_layer_skycell_id"))
         batch_op.drop_index("ix_layer_filter")
 
@@ -345,10 +370,6 @@ def downgrade() -> None:
 
     op.drop_table("skycell")
     op.drop_table("quarantine")
-    with op.batch_alter_table("product", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_product_skycell"))
-
-    op.drop_table("product")
     with op.batch_alter_table("exposure", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_exposure_proposal_id"))
         batch_op.drop_index("ix_exposure_instrument_detector_filter")
