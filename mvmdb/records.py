@@ -11,6 +11,7 @@ from mvmdb.recipes import Recipe
 
 Rule = Literal["overlap", "nearest"]
 Mark = Literal["layer", "exposure"]
+ExptimeLayers = Literal["all", "classes", "clusters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,16 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The part of an archive's configuration that decides what layers are made of."""
+    """The part of an archive's configuration that decides what layers are made of.
+
+    `epochs` is empty, `yearly`, or dates (YYYY-MM-DD) joined with commas that ranges lie between.
+    """
 
     rule: Rule = "overlap"
     include_small: bool = True
     only_cte: bool = False
+    exptime_layers: ExptimeLayers = "all"
+    epochs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,10 +16,12 @@ from mvmdb.catalog.touched import all_keys
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import apply_switches
 from mvmdb.names import parse_cell_name
-from mvmdb.records import Policy, Rule
+from mvmdb.records import ExptimeLayers, Policy, Rule
 from mvmdb.schema import create_schema, open_engine, require_schema, upsert
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import clear_errors
+
+_EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
 
 @contextmanager
@@ -49,6 +52,8 @@ def read_policy(connection: sa.Connection) -> Policy:
         rule=rule,
         include_small=settings.get("include_small", str(default.include_small)) == "True",
         only_cte=settings.get("only_cte", str(default.only_cte)) == "True",
+        exptime_layers=_EXPTIME_LAYERS.get(settings.get("exptime_layers", ""), default.exptime_layers),
+        epochs=settings.get("epochs", default.epochs),
     )
 
 
@@ -72,6 +77,20 @@ def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = o
         write_settings(connection, {"include_small": str(wanted.include_small), "only_cte": str(wanted.only_cte)})
         refresh_layers(connection, all_keys(connection), wanted)
     return wanted
+
+
+def divide_layers(connection: sa.Connection, exptime_layers: ExptimeLayers | None, epochs: str | None) -> None:
+    """Record how layers are divided by exposure time and by date (None: as before); where that is a change, expect
+    all layers anew."""
+    recorded = read_policy(connection)
+    wanted = replace(
+        recorded,
+        exptime_layers=recorded.exptime_layers if exptime_layers is None else exptime_layers,
+        epochs=recorded.epochs if epochs is None else epochs,
+    )
+    if wanted != recorded:
+        write_settings(connection, {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs})
+        refresh_layers(connection, all_keys(connection), wanted)
 
 
 def products_folder(connection: sa.Connection, given: Path | None) -> Path:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mvmdb.catalog.touched import LayerKey, touched
 from mvmdb.names import Kind
 from mvmdb.reconcile.expected import digest_members, left_out, stays
+from mvmdb.reconcile.sublayers import CLASSES, cluster_members, join_label, label_members
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 
@@ -24,12 +25,14 @@ FloatArray = NDArray[np.float64]
 class LayerMembers:
     """n members of layers, sorted by layer and identity, and what the layers that have any are made of, m in parallel.
 
-    `key`: (m,) number of the layer's key among those staged. Layer i has the members `start[i]` to `start[i + 1]`.
+    `key`: (m,) number of the layer's key among those staged; a key has several layers where the policy divides them,
+    which `label` tells apart. Layer i has the members `start[i]` to `start[i + 1]`.
     `exposure`: (n,) exposure keys. `overlap`: (n,) square arcmin inside the cell. `box`: (m, 4) x_min, x_max, y_min,
     y_max in fine pixels. `exptime`: (m,) seconds. `expstart`, `expend`: MJD, NaN where no member has it.
     """
 
     key: IntArray
+    label: list[str]
     start: IntArray
     kind: list[Kind]
     box: IntArray
@@ -49,15 +52,11 @@ class LayerMembers:
 def load_members(connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy) -> LayerMembers:
     """The members of the layers of these keys, which are staged in `touched` in this order; others have none."""
     columns = _load_columns(connection)
-    key = np.array(columns[0], dtype=np.int64)
-    is_flc = np.array([kind == "flc" for kind in columns[2]], dtype=bool)
-    kept = np.flatnonzero(_allowed(keys, policy)[is_flc.astype(np.int64), key])
-    kept = kept[stays(key[kept], is_flc[kept])]
-    key = key[kept]
-    first = np.flatnonzero(np.diff(key, prepend=-1))
+    kept, layer, labels = _divide(columns, keys, policy)
+    first = np.flatnonzero(np.diff(layer, prepend=-1))
     digests = [columns[3][row] for row in kept.tolist()]
-    start = np.append(first, len(key))
-    bounds = list(zip(start[:-1].tolist(), start[1:].tolist(), strict=True))
+    start = np.append(first, len(kept))
+    bounds = zip(start[:-1].tolist(), start[1:].tolist(), strict=True)
 
     def pick(at: int) -> FloatArray:
         return np.array(columns[at], dtype=np.float64)[kept]  # NULL becomes NaN
@@ -65,9 +64,10 @@ def load_members(connection: sa.Connection, keys: Sequence[LayerKey], policy: Po
     low = [_reduce(np.minimum, pick(at), first) for at in (4, 6)]
     high = [_reduce(np.maximum, pick(at), first) for at in (5, 7)]
     return LayerMembers(
-        key=key[first],
+        key=layer[first] // len(labels),
+        label=[labels[place] for place in (layer[first] % len(labels)).tolist()],
         start=start,
-        kind=["flc" if flag else "flt" for flag in is_flc[kept[first]].tolist()],
+        kind=[columns[2][row] for row in kept[first].tolist()],
         box=np.stack([low[0], high[0], low[1], high[1]], axis=1).astype(np.int64),
         exptime=_reduce(np.add, pick(8), first),
         expstart=_reduce(np.fmin, pick(9), first),
@@ -76,6 +76,30 @@ def load_members(connection: sa.Connection, keys: Sequence[LayerKey], policy: Po
         exposure=np.array(columns[1], dtype=np.int64)[kept],
         overlap=pick(11),
     )
+
+
+def _divide(
+    columns: Sequence[Sequence[Any]], keys: Sequence[LayerKey], policy: Policy
+) -> tuple[IntArray, IntArray, list[str]]:
+    """The rows that are in a layer, sorted by layer and identity; each one's layer, and the labels.
+
+    A layer's number is its key's times the number of labels, plus its label's place. What the policy
+    leaves out goes first, then members find their class and epoch, where one FLC evicts every FLT, and what is left is
+    clustered.
+    """
+    key = np.array(columns[0], dtype=np.int64)
+    is_flc = np.array([kind == "flc" for kind in columns[2]], dtype=bool)
+    exptime, expstart = (np.array(columns[at], dtype=np.float64) for at in (8, 9))
+    labels, label = label_members(policy, exptime, expstart)
+    kept = np.flatnonzero(_allowed(keys, policy)[is_flc.astype(np.int64), key] & (label >= 0))
+    layer = key[kept] * len(labels) + label[kept]
+    staying = stays(layer, is_flc[kept])
+    kept, layer = kept[staying], layer[staying]
+    if policy.exptime_layers == "clusters":
+        layer = layer * (1 + len(CLASSES)) + cluster_members(layer, exptime[kept])
+        labels = [join_label(name, label) for label in labels for name in ("all", *CLASSES)]
+    order = np.argsort(layer, kind="stable")
+    return kept[order], layer[order], labels
 
 
 def _allowed(keys: Sequence[LayerKey], policy: Policy) -> NDArray[np.bool_]:

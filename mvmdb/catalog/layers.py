@@ -24,8 +24,7 @@ from mvmdb.catalog.made import link_products
 from mvmdb.catalog.rows import chunks, load_regions
 from mvmdb.catalog.touched import LayerKey, stage_keys, touched
 from mvmdb.names import CellId, format_cell_name
-from mvmdb.recipes import Recipe
-from mvmdb.reconcile.expected import digest_recipe, layer_name, layer_recipes
+from mvmdb.reconcile.expected import digest_recipe, layer_name, recipe_texts
 from mvmdb.records import Canvas, Policy
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_insert, refresh_statistics, reserve_keys
@@ -109,8 +108,7 @@ def _finish(connection: sa.Connection, part: _Part | None) -> int:
     if part is None:
         return 0
     written = _write_layers(connection, part)
-    held = set(part.members.key.tolist())
-    gone = [row.id for number, rows in part.recorded.items() if number not in held for row in rows.values()]
+    gone = [row.id for rows in part.recorded.values() for row in rows.values()]  # those that were met are taken out
     for ids in chunks(gone):
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
     return part.done + written + len(gone)
@@ -146,7 +144,10 @@ _LAYER_COLUMNS = (
 
 
 def _write_layers(connection: sa.Connection, part: _Part) -> int:
-    """Insert layers that are new, update those that changed, and rewrite the members of layers with other members."""
+    """Insert layers that are new, update those that changed, and rewrite the members of layers with other members.
+
+    The rows recorded for these layers are taken out of `part.recorded`.
+    """
     new: list[tuple[Any, ...]] = []
     new_of: list[int] = []
     changed: list[dict[str, Any]] = []
@@ -155,7 +156,7 @@ def _write_layers(connection: sa.Connection, part: _Part) -> int:
     for at, rows in enumerate(_layer_rows(part)):
         before = part.recorded.get(numbers[at], {})
         for row in rows:
-            known = before.get(row[0])
+            known = before.pop(row[0], None)
             if known is None:
                 new.append(row)
                 new_of.append(at)
@@ -186,19 +187,22 @@ def _layer_rows(part: _Part) -> Iterator[list[tuple[Any, ...]]]:
     columns = (
         members.key, members.counts, members.exptime, areas, np.where(members.counts == 1, 1.0, means), members.box,
     )  # fmt: skip
-    values = zip(*(column.tolist() for column in columns), *dates, members.kind, members.digest, strict=True)
-    cell, skycell = -1, ""
-    for number, count, exptime, area, mean, box, expstart, expend, kind, digest in values:
+    values = zip(
+        *(column.tolist() for column in columns), *dates, members.kind, members.digest, members.label, strict=True
+    )
+    cell, skycell, canvas = -1, "", ""
+    for number, count, exptime, area, mean, box, expstart, expend, kind, digest, label in values:
         key = part.keys[number]
         if key[0] != cell:
             cell, skycell = key[0], format_cell_name(CellId.from_index(key[0]))
+            canvas = str(part.canvases[cell])
         rows = []
-        for recipe in layer_recipes(key[1:], mean):
-            name = layer_name(skycell, key[1:], recipe.scale)
+        for scale, recipe in recipe_texts(key[1:], max(1, round(mean))):
+            name = layer_name(skycell, key[1:], scale, label)
             rows.append(
                 (
-                    str(name), *key, recipe.scale, name.label, kind, count, exptime, expstart, expend, area, mean, *box,
-                    digest, recipe.to_json(), digest_recipe(digest, part.canvases[cell], recipe),
+                    str(name), *key, scale, name.label, kind, count, exptime, expstart, expend, area, mean, *box,
+                    digest, recipe, digest_recipe(digest, canvas, recipe),
                 )
             )  # fmt: skip
         yield rows
@@ -220,7 +224,7 @@ def _redigest_others(connection: sa.Connection, moved: dict[int, Canvas]) -> int
         query = sa.select(layer.id, layer.skycell_id, layer.members_digest, layer.recipe)
         query = query.where(layer.skycell_id.in_(part), ~sa.select(touched.c.skycell_id).where(own).exists())
         for id_, cell, members, recipe in connection.execute(query):
-            rows.append({"key": id_, "new": digest_recipe(members, moved[cell], Recipe.from_json(recipe))})
+            rows.append({"key": id_, "new": digest_recipe(members, moved[cell], recipe)})
     if rows:
         change = sa.update(t.layer).where(layer.id == sa.bindparam("key"))
         connection.execute(change.values(recipe_digest=sa.bindparam("new"), failure=None), rows)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mvmdb.catalog.archive import open_catalog, read_policy, set_products_folder, write_settings
+from mvmdb.catalog.archive import divide_layers, open_catalog, read_policy, set_products_folder, write_settings
 from mvmdb.catalog.memberships import recompute_memberships
-from mvmdb.records import Rule
+from mvmdb.reconcile.sublayers import parse_epochs
+from mvmdb.records import ExptimeLayers, Rule
 from mvmdb.schema import open_engine, upgrade_schema
 from mvmdb.schema.engine import clear_errors
 
 
-def initialise(address: str, *, rule: Rule | None, products: Path | None, upgrade: bool = False) -> None:
+def initialise(
+    address: str,
+    *,
+    rule: Rule | None = None,
+    products: Path | None = None,
+    exptime_layers: ExptimeLayers | None = None,
+    epochs: str | None = None,
+    upgrade: bool = False,
+) -> None:
     """Make a catalog, or change the configuration of one that is there; `upgrade` brings its schema up to date.
 
-    A change of `rule` recomputes every membership in the same transaction.
+    A change of `rule` recomputes every membership in the same transaction, and a change of `exptime_layers` or
+    `epochs` (none, yearly, or dates joined with commas) every layer. Raises UsageError for other epochs.
     """
+    normal = None if epochs is None else parse_epochs(epochs)
     if upgrade:
         engine = open_engine(address)
         with clear_errors(address), engine.begin() as connection:
@@ -27,3 +38,4 @@ def initialise(address: str, *, rule: Rule | None, products: Path | None, upgrad
         if rule is not None and rule != read_policy(connection).rule:
             write_settings(connection, {"rule": rule})
             recompute_memberships(connection, read_policy(connection))
+        divide_layers(connection, exptime_layers, normal)

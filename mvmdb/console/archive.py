@@ -12,7 +12,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
-from mvmdb.records import Rule
+from mvmdb.records import ExptimeLayers, Rule
 
 
 @click.command()
@@ -20,19 +20,35 @@ from mvmdb.records import Rule
 @click.option(
     "--products", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the mosaics are."
 )
+@click.option(
+    "--layers",
+    type=click.Choice(["all", "classes", "clusters"]),
+    help="One layer for all exposure times, or layers by classes (short < 15 s <= med < 120 s <= long) or clusters.",
+)
+@click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--upgrade", is_flag=True, help="Bring an older catalog's schema up to date.")
 @click.pass_obj
-def init(session: Session, rule: Rule | None, products: Path | None, upgrade: bool) -> None:
+def init(
+    session: Session,
+    rule: Rule | None,
+    products: Path | None,
+    layers: ExptimeLayers | None,
+    epochs: str | None,
+    upgrade: bool,
+) -> None:
     """Create the catalog, or change its configuration.
 
     The rule `overlap` (the default) makes an exposure a member of every sky cell that it overlaps; `nearest` only of
     cells of the projection cell nearest to it in each ring, as mosaics made before 2023 have it.
 
+    Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names,
+    where others have `all`. After a change, mosaics that are expected no more are stale, and so are those to be made.
+
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     from mvmdb.catalog.setup import initialise
 
-    initialise(session.address, rule=rule, products=products, upgrade=upgrade)
+    initialise(session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, upgrade=upgrade)
 
 
 @click.command()

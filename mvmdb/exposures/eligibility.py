@@ -6,7 +6,7 @@ The rules are those of the HAP pipeline (drizzlepac `haputils/analyze.py`, type 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mvmdb.errors import UsageError
 from mvmdb.exposures.cards import Value
@@ -72,10 +72,10 @@ def read_policy_switches(environ: Mapping[str, str]) -> PolicySwitches:
 def apply_switches(policy: Policy, environ: Mapping[str, str]) -> Policy:
     """The policy as the environment wants it; a variable that is not set leaves the policy's own value."""
     switches = read_policy_switches(environ)
-    return Policy(
-        policy.rule,
-        policy.include_small if switches.include_small is None else switches.include_small,
-        policy.only_cte if switches.only_cte is None else switches.only_cte,
+    return replace(
+        policy,
+        include_small=policy.include_small if switches.include_small is None else switches.include_small,
+        only_cte=policy.only_cte if switches.only_cte is None else switches.only_cte,
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mvmdb.names import format_product_name
+from mvmdb.reconcile.sublayers import why_unexpected
 from mvmdb.records import (
     Action,
     ExpectedLayer,
     ObservedProduct,
     Plan,
     PlannedLayer,
+    Policy,
     ProductState,
     Reason,
     ReasonCode,
@@ -21,16 +23,20 @@ _GROWING = {ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_
 
 
 _UNMADE = (Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"),)
+_DEFAULT = Policy()
 _NOTHING_THERE = "there is no intact product to start from"
 
 
 def diff_layers(
-    expected: Iterable[ExpectedLayer], observed: Iterable[ObservedProduct], unmade: Iterable[UnmadeLayer] = ()
+    expected: Iterable[ExpectedLayer],
+    observed: Iterable[ObservedProduct],
+    unmade: Iterable[UnmadeLayer] = (),
+    policy: Policy = _DEFAULT,
 ) -> Plan:
     """Compare what layers should be made of with what products say that they were made of.
 
     Names are unique on either side. A layer is fresh when its product is intact and has the expected recipe digest.
-    What `unmade` layers should be made of is not asked.
+    What `unmade` layers should be made of is not asked. The policy is for the words about orphaned products.
     """
     products = {product.name: product for product in observed}
     planned = [_plan_unmade(layer) for layer in unmade]
@@ -42,7 +48,7 @@ def diff_layers(
         else:
             planned.append(_plan_layer(layer, product))
     for product in products.values():
-        reason = Reason(ReasonCode.ORPHANED, detail="no exposure is expected in this layer any more")
+        reason = Reason(ReasonCode.ORPHANED, detail=why_unexpected(product.name, policy))
         planned.append(PlannedLayer(product.name, product.skycell, Action.REMOVE, (reason,)))
     return Plan(tuple(sorted(planned, key=lambda line: line.name)), fresh)
 

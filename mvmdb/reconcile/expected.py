@@ -83,9 +83,9 @@ def left_out(instrument: str, detector: str, kind: Kind, policy: Policy) -> str:
     return ""
 
 
-def layer_name(skycell: str, kind: LayerKind, scale: Scale) -> LayerName:
-    """The name of a cell's layer of a kind at a scale."""
-    return LayerName(skycell, *kind, label="all" if scale == "fine" else "coarse-all")
+def layer_name(skycell: str, kind: LayerKind, scale: Scale, label: str = "all") -> LayerName:
+    """The name of a cell's layer of a kind at a scale; `label` is that of the fine scale."""
+    return LayerName(skycell, *kind, label=label if scale == "fine" else f"coarse-{label}")
 
 
 def digest_member(ipppssoo: str, kind: Kind, pixels: str, wcs_digest: str) -> str:
@@ -98,18 +98,24 @@ def digest_members(digests: Iterable[str]) -> str:
     return _digest("|".join(digests))
 
 
-def digest_recipe(members_digest: str, canvas: Canvas, recipe: Recipe) -> str:
-    """Digest of all that a product's pixels depend on.
+def digest_recipe(members_digest: str, canvas: Canvas | str, recipe: str) -> str:
+    """Digest of all that a product's pixels depend on; the canvas and the recipe as products carry them, as text.
 
     The policy is in it through the members that it lets in, so that switching MVM_INCLUDE_SMALL leaves the layers of
     other detectors fresh.
     """
-    return _digest(f"{members_digest}|{canvas}|{recipe.to_json()}")
+    return _digest(f"{members_digest}|{canvas}|{recipe}")
 
 
 def layer_recipes(kind: LayerKind, mean_exposures: float) -> tuple[Recipe, ...]:
     """The recipes of a cell's layers of one kind, one for each scale that they are made at."""
     return _recipes_at_depth(*kind, max(1, round(mean_exposures)))
+
+
+@cache
+def recipe_texts(kind: LayerKind, depth: int) -> tuple[tuple[Scale, str], ...]:
+    """(scale, recipe as JSON) of `layer_recipes`, for a rounded mean of 1 or more."""
+    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*kind, depth))
 
 
 @cache
@@ -132,7 +138,7 @@ def expect_layers(
             members=tuple(members),
             canvas=canvas,
             recipe=recipe,
-            recipe_digest=digest_recipe(members_digest, canvas, recipe),
+            recipe_digest=digest_recipe(members_digest, canvas, recipe.to_json()),
         )
         for recipe in layer_recipes(kind, mean_exposures)
     ]

@@ -54,7 +54,7 @@ def look_ahead(
     with begin() as connection:
         found = load_candidates(connection, cells, everything=full)
         total = count_layers(connection, cells)
-    plan = diff_layers(found.expected, found.observed, found.unmade)
+    plan = diff_layers(found.expected, found.observed, found.unmade, policy)
     if full:
         plan = _plan_everything(plan, found.expected)
     stale = sum(line.action is not Action.REMOVE for line in plan.layers)

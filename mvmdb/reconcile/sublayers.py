@@ -1,0 +1,129 @@
+"""Which of a cell's layers a member belongs to, where an archive divides them by exposure time or by date.
+
+Labels are parts of layers' names: `short`, `med`, `long`, `2010`, `20090101-20120630`, both joined with `-`, or `all`.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvmdb.errors import UsageError
+from mvmdb.records import Policy
+
+CLASSES = ("short", "med", "long")
+_CLASS_LIMITS = (15.0, 120.0)  # seconds: short < 15 <= med < 120 <= long, as in the HAP pipeline
+_GAP = np.log(3.0)
+"""Exposure times of neighbouring clusters differ by this factor (its logarithm) or more."""
+_MJD_0 = np.datetime64("1858-11-17", "D")
+UNDATED = "undated"
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+
+def parse_epochs(text: str) -> str:
+    """The normal form of `none`, `yearly`, or dates joined with commas, as YYYY-MM-DD, that ranges lie between.
+
+    Raises UsageError.
+    """
+    text = text.strip().lower()
+    if text in ("", "none"):
+        return ""
+    if text == "yearly":
+        return text
+    if not re.fullmatch(r"[\d,\s-]+", text):  # numpy knows words like "now"
+        raise UsageError(f"found epochs {text!r}; expected none, yearly, or dates like 2009-01-01,2012-06-30")
+    try:
+        dates = _read_dates(text)
+    except ValueError as error:
+        raise UsageError(f"found epochs {text!r} ({error}); expected dates like 2009-01-01,2012-06-30") from error
+    if len(dates) < 2 or (np.diff(dates).astype(np.int64) <= 0).any():
+        raise UsageError(f"found epochs {text!r}; expected two dates or more, each later than the one before")
+    return ",".join(dates.astype(str).tolist())
+
+
+def label_members(policy: Policy, exptime: FloatArray, expstart: FloatArray) -> tuple[list[str], IntArray]:
+    """Distinct labels, and the place among them of the label of each member, -1 for one that is in no layer.
+
+    By the policy's classes of exposure time (seconds) and by its epochs (`expstart` in MJD, NaN where unknown): ranges
+    hold their first day, not their last. Clusters are found later, by `cluster_members`.
+    """
+    classes = np.digitize(exptime, _CLASS_LIMITS) if policy.exptime_layers == "classes" else np.zeros(len(exptime), int)
+    names = CLASSES if policy.exptime_layers == "classes" else ("all",)
+    epochs, epoch = _label_epochs(policy.epochs, expstart)
+    labels = [join_label(name, own) for own in epochs for name in names]
+    return labels, np.where(epoch < 0, -1, epoch * len(names) + classes).astype(np.int64)
+
+
+def cluster_members(layer: IntArray, exptime: FloatArray) -> IntArray:
+    """The place in `("all", *CLASSES)` of each member, by the clusters of exposure times within its layer.
+
+    Layers divide at their largest gaps of a factor 3 or more, at most two: into short and long, or short, med and
+    long; one without such gaps stays whole. `layer` numbers each member's layer.
+    """
+    places = np.zeros(len(layer), dtype=np.int64)
+    time = np.log(np.maximum(exptime, 1e-3))
+    order = np.lexsort((time, layer))
+    gaps = np.diff(time[order])
+    gaps[np.diff(layer[order]) != 0] = 0.0
+    bounds = np.append(np.flatnonzero(np.diff(layer[order], prepend=-1)), len(layer))
+    for begin, end in pairwise(bounds.tolist()):
+        own = gaps[begin : end - 1]
+        cuts = np.sort(np.argsort(-own, kind="stable")[:2])
+        cuts = cuts[own[cuts] >= _GAP]
+        if len(cuts):
+            rank = np.searchsorted(cuts, np.arange(end - begin), side="left")
+            places[order[begin:end]] = np.array([1, 3] if len(cuts) == 1 else [1, 2, 3])[rank]
+    return places
+
+
+def join_label(by_time: str, epoch: str) -> str:
+    """The label of a layer by exposure time and epoch; either alone where the other, `all` or nothing, divides none."""
+    if epoch in ("", "all"):
+        return by_time
+    return epoch if by_time == "all" else f"{by_time}-{epoch}"
+
+
+def why_unexpected(layer: str, policy: Policy) -> str:
+    """Why no exposure is expected in a layer (a name) any more: its members went, or the archive divides otherwise."""
+    why = "no exposure is expected in this layer any more"
+    undivided = layer.rsplit("_", 1)[-1] in ("all", "coarse-all")
+    if undivided and policy.exptime_layers == "all" and not policy.epochs:
+        return why
+    return f"{why}: {describe_division(policy)}"
+
+
+def describe_division(policy: Policy) -> str:
+    """How the archive divides its layers, in words."""
+    parts = {"all": "", "classes": "by exposure time", "clusters": "by clusters of exposure times"}
+    words = [part for part in [parts[policy.exptime_layers]] if part]
+    if policy.epochs == "yearly":
+        words.append("by year")
+    elif policy.epochs:
+        words.append(f"by date ({policy.epochs})")
+    return "layers are " + (" and ".join(words) if words else "undivided")
+
+
+def _label_epochs(epochs: str, expstart: FloatArray) -> tuple[list[str], IntArray]:
+    if not epochs:
+        return [""], np.zeros(len(expstart), dtype=np.int64)
+    known = np.isfinite(expstart)
+    day = np.where(known, np.floor(np.where(known, expstart, 0.0)), 0.0).astype(np.int64)
+    if epochs == "yearly":
+        year = (_MJD_0 + day).astype("datetime64[Y]").astype(np.int64) + 1970
+        distinct, place = np.unique(np.where(known, year, 0), return_inverse=True)
+        names = [f"{value:04d}" if value else UNDATED for value in distinct.tolist()]
+        return names or [UNDATED], place.reshape(-1).astype(np.int64)
+    dates = _read_dates(epochs)
+    place = np.searchsorted((dates - _MJD_0).astype(np.int64), day, side="right") - 1
+    place = np.where(known & (place < len(dates) - 1), place, -1)
+    names = [date.replace("-", "") for date in dates.astype(str).tolist()]
+    return [f"{a}-{b}" for a, b in pairwise(names)], place.astype(np.int64)
+
+
+def _read_dates(text: str) -> NDArray[np.datetime64]:
+    return np.array([part.strip() for part in text.split(",")], dtype="datetime64[D]")
