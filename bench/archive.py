@@ -1,26 +1,38 @@
 """The whole archive in one catalog: import, status, a night, and queries, as the number of exposures grows.
 
-    python bench/archive.py [--exposures 10000,100000] [--db URL] [--night 500]
+    python bench/archive.py [--exposures 10000,100000,1000000] [--postgres] [--night 500]
 
-Synthetic exposures (see synthetic.py) go in by the path that `mvmdb import` takes after reading its table. Peak memory
-is that of this process.
+Synthetic exposures (see synthetic.py) are written as a CSV table, untimed, and imported from it as `mvmdb import` does.
+Each column is a process of its own; peak memory is that of the largest one of its processes, those that it starts
+among them. `--postgres` starts a server of its own, as the tests do, on the disk of the temporary folder, with fsync
+off. `list` is the real list of ../shared, where it is there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import resource
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
 import sqlalchemy as sa
-from synthetic import make_batches
+from synthetic import make_batches, write_table
 
 from mvmdb.catalog.archive import open_catalog, read_policy
 from mvmdb.catalog.bulk import register_batches
 from mvmdb.reconcile.planning import look_ahead
+from mvmdb.tables.beside import read_batches_beside
+
+HERE = Path(__file__).resolve().parent
+SHARED = Path(os.environ.get("MVMDB_SHARED") or HERE.parents[1] / "shared")
+UNITS = {"rows": 0, "memberships": 0, "layers": 0, "catalog MB": 0, "peak MB": 0}
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -30,50 +42,143 @@ def timed(action: Callable[[], object]) -> float:
     return perf_counter() - started
 
 
-def measure(n: int, night: int, address: str) -> dict[str, float]:
-    """Every figure for an archive of n exposures, in seconds and MB."""
+def measure(what: str, night: int, address: str, folder: Path) -> dict[str, float]:
+    """Every figure for an archive of `what` exposures, or of the real list: numbers, MB, and seconds."""
+    table, siaf = folder / "table.csv", None
+    if what == "list":
+        place = SHARED / "data" / "archive_list"
+        table, siaf = place / "hst_search.txt.gz", str(place / "hst_siaf.dat.gz")
+    else:
+        write_table(table, int(what))
     figures: dict[str, float] = {}
-    figures["making batches"] = timed(lambda: [None for _ in make_batches(n)])
     with open_catalog(address, create=True) as engine:
-        took = timed(lambda: register_batches(engine, make_batches(n)))
-        figures["import"] = took - figures["making batches"]
+        batches = read_batches_beside(table, siaf=siaf, report=ignore, progress=ignore)
+        seconds = timed(lambda: register_batches(engine, batches))
         with engine.begin() as connection:
-            for table in ("membership", "layer", "skycell"):
-                figures[table] = float(connection.scalar(sa.text(f"SELECT count(*) FROM {table}")) or 0)
-    figures["peak MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            for name, sql in COUNTS.items():
+                figures[name] = float(connection.scalar(sa.text(sql)) or 0)
+        figures["import"] = seconds
+        figures["import of 1000"] = 1000 * seconds / figures["rows"]
+    figures["catalog MB"] = size_of(address)
+    figures["status, all to be made"] = timed(lambda: look(address))
     with open_catalog(address) as engine:
         with engine.begin() as connection:
             policy = read_policy(connection)
-        figures["status"] = timed(lambda: look_ahead(engine.begin, None, policy))
-        batches = list(make_batches(night, seed=2, start=n))
-        figures[f"night of {night}"] = timed(lambda: register_batches(engine, batches))
-        figures["coverage of a cell"] = timed(lambda: ask(engine, CELL))
-        figures["filter in 1 degree"] = timed(lambda: ask(engine, CONE))
-    return figures
+            for sql in AS_IF_MADE:
+                connection.exec_driver_sql(sql)
+            if connection.dialect.name == "postgresql":  # as its autovacuum would
+                connection.exec_driver_sql("ANALYZE")
+        new = list(make_batches(night, seed=2, start=int(figures["rows"])))
+        figures[f"night of {night}: register"] = timed(lambda: register_batches(engine, new))
+        figures[f"night of {night}: plan"] = timed(lambda: look_ahead(engine.begin, None, policy))
+        figures["coverage of a sky cell"] = best(lambda: ask(engine, CELL))
+        figures["a filter within 1 degree"] = best(lambda: ask(engine, CONE))
+    figures["status after the night"] = timed(lambda: look(address))
+    peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return figures | {"peak MB": max(peaks)}
 
 
-CELL = "SELECT * FROM coverage WHERE skycell = (SELECT name FROM skycell ORDER BY id LIMIT 1)"
-CONE = "SELECT * FROM coverage WHERE filter = 'F814W' AND in_cone(ra, dec, 53.1, -27.8, 1.0)"
+COUNTS = {
+    "rows": "SELECT count(*) FROM exposure",
+    "memberships": "SELECT count(*) FROM membership",
+    "layers": "SELECT count(*) FROM layer",
+}
+CELL = (
+    "SELECT * FROM coverage WHERE skycell = (SELECT c.name FROM skycell c JOIN layer l ON l.skycell_id = c.id "
+    "WHERE l.exptime = (SELECT max(exptime) FROM layer))"
+)
+CONE = "SELECT * FROM coverage WHERE filter = 'F814W' AND in_cone(ra, dec, {ra}, {dec}, 1.0)"
+AS_IF_MADE = (
+    "INSERT INTO product (layer, layer_id, skycell, filename, size, mtime_ns, data_digest, x_min, x_max, y_min, y_max, "
+    "n_members, recipe, recipe_digest, state, made_at) SELECT l.name, l.id, c.name, '', 0, 0, '', c.x_min, c.x_max, "
+    "c.y_min, c.y_max, l.n_exposures, l.recipe, l.recipe_digest, 'intact', '2026-01-01 00:00:00' "
+    "FROM layer l JOIN skycell c ON c.id = l.skycell_id",
+    "INSERT INTO product_member (product_id, ipppssoo, rootname, pixels, pixel_digest, wcs_digest, wcsname, sky_group, "
+    "exptime, sky) SELECT p.id, e.ipppssoo, e.rootname, e.pixels, '', e.wcs_digest, '', '', e.exptime, 0.0 "
+    "FROM product p JOIN layer_member m ON m.layer_id = p.layer_id JOIN exposure e ON e.id = m.exposure_id",
+    "UPDATE layer SET made_digest = recipe_digest",
+)
+"""Rows as if every mosaic had been made; files are another matter, and not looked at here."""
 
 
 def ask(engine: sa.Engine, sql: str) -> int:
-    """The number of rows that a question has for an answer."""
+    """The number of rows that a question has for an answer; the position is where most exposures are."""
     with engine.connect() as connection:
-        return len(connection.execute(sa.text(sql)).all())
+        if "{ra}" in sql:
+            deepest = "SELECT c.ra, c.dec FROM layer l JOIN skycell c ON c.id = l.skycell_id ORDER BY l.exptime DESC"
+            ra, dec = connection.execute(sa.text(f"{deepest} LIMIT 1")).one()
+            sql = sql.format(ra=ra, dec=dec)
+        started = perf_counter()
+        rows = len(connection.execute(sa.text(sql)).all())
+        ask.seconds = perf_counter() - started  # type: ignore[attr-defined]
+        return rows
+
+
+def best(action: Callable[[], object]) -> float:
+    """Seconds of the question alone, the least of three."""
+    found = []
+    for _ in range(3):
+        action()
+        found.append(ask.seconds)  # type: ignore[attr-defined]
+    return float(min(found))
+
+
+def look(address: str) -> None:
+    """`mvmdb status`, in a process of its own; nobody reads what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mvmdb.cli", "--db", address, "status"], stdout=subprocess.DEVNULL, check=False
+    )
+    if done.returncode != 1:
+        raise SystemExit(f"status ended with {done.returncode}; expected 1, as layers are stale")
+
+
+def ignore(*_: object) -> None:
+    """Nobody wants to know."""
+
+
+def size_of(address: str) -> float:
+    """Megabytes of a catalog."""
+    if "://" not in address:
+        return Path(address).stat().st_size / 1e6
+    with open_catalog(address) as engine, engine.begin() as connection:
+        return float(connection.scalar(sa.text("SELECT pg_database_size(current_database())")) or 0) / 1e6
+
+
+@contextmanager
+def databases(postgres: bool, folder: str) -> Iterator[Callable[[str], str]]:
+    """Gives the address of a new database for each column."""
+    if not postgres:
+        yield lambda what: str(Path(folder) / f"{what}.db")
+        return
+    sys.path.insert(0, str(HERE.parent / "tests"))
+    from postgres import run_server
+
+    os.chmod(folder, 0o755)  # the server's own user works below it
+    with run_server(folder) as server:
+        yield lambda what: server.address(server.make_database())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exposures", default="10000,50000", help="numbers of exposures, joined with commas")
+    parser.add_argument("--exposures", default="10000,50000,list", help="numbers of exposures, or list, with commas")
     parser.add_argument("--night", type=int, default=500, help="new exposures of one night")
+    parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own, instead of SQLite")
+    parser.add_argument("--one", nargs=2, metavar=("WHAT", "ADDRESS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    columns = []
-    for text in options.exposures.split(","):
+    if options.one:
         with tempfile.TemporaryDirectory(prefix="mvmdb-bench-") as folder:
-            columns.append(measure(int(text), options.night, str(Path(folder) / "mvm.db")))
-    print(f"{'exposures':24}" + "".join(f"{int(text):>14,}" for text in options.exposures.split(",")))
+            print(json.dumps(measure(options.one[0], options.night, options.one[1], Path(folder))))
+        return
+    names = [name for name in options.exposures.split(",") if name != "list" or (SHARED / "data").is_dir()]
+    columns = []
+    with tempfile.TemporaryDirectory(prefix="mvmdb-bench-") as folder, databases(options.postgres, folder) as new:
+        for name in names:
+            words = [sys.executable, __file__, "--night", str(options.night), "--one", name, new(name)]
+            columns.append(json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout))
+    print(f"{'PostgreSQL' if options.postgres else 'SQLite':28}" + "".join(f"{name:>14}" for name in names))
     for name in columns[0]:
-        print(f"{name:24}" + "".join(f"{figures[name]:>14,.2f}" for figures in columns))
+        digits = UNITS.get(name, 3 if "cell" in name or "degree" in name else 2)
+        print(f"{name:28}" + "".join(f"{figures[name]:>14,.{digits}f}" for figures in columns))
 
 
 if __name__ == "__main__":

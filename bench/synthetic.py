@@ -6,8 +6,10 @@ have thousands. A visit looks at one point of its field with one detector and ro
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -31,6 +33,22 @@ def make_batches(n: int, seed: int = 1, size: int = 25_000, start: int = 0) -> I
     rng = np.random.default_rng(seed)
     for first in range(0, n, size):
         yield make_batch(rng, min(size, n - first), start + first)
+
+
+def write_table(path: Path, n: int) -> None:
+    """`n` exposures as a CSV table with the columns of ObsCore."""
+    columns = ("rootname", "filters", "exptime", "expstart", "expend", "target", "proposal_id", "s_region")
+    names = ("obs_id", "filters", "t_exptime", "t_min", "t_max", "target_name", "proposal_id", "s_region")
+    with path.open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow((*names, "instrument_name", "dataproduct_type"))
+        for batch in make_batches(n):
+            cameras = [
+                f"{instrument.upper()}/{detector.upper()}"
+                for instrument, detector in zip(batch.columns["instrument"], batch.columns["detector"], strict=True)
+            ]
+            own = [batch.columns[name] for name in columns]
+            rows.writerows(zip(*own, cameras, ["image"] * batch.n, strict=True))
 
 
 def make_batch(rng: np.random.Generator, n: int, start: int) -> ExposureBatch:

@@ -81,9 +81,9 @@ class Server:
 
 
 @contextmanager
-def run_server() -> Iterator[Server]:
-    """A server until the end of the block. Raises NoServerError when none can be had."""
-    folder = Path(tempfile.mkdtemp(prefix="mvmdb-pg-", dir=_roomy_memory()))
+def run_server(base: str | None = None) -> Iterator[Server]:
+    """A server until the end of the block, in a folder made in `base`. Raises NoServerError when none can be had."""
+    folder = Path(tempfile.mkdtemp(prefix="mvmdb-pg-", dir=base or _roomy_memory()))
     try:
         as_user = _other_user(folder)
         programs = _find_programs(folder, as_user)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.names import LayerName, parse_cell_name, parse_exposure_name, parse_layer_name, parse_product_name
 from mvmdb.reconcile.expected import left_out
+from mvmdb.reconcile.sublayers import label_members
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 from mvmdb.sky.area import measure_area
@@ -175,6 +177,8 @@ def _why_out(row: Any, cells: Sequence[str], layers: Sequence[str], policy: Poli
     if not cells:
         return ", as it overlaps no sky cell"
     why = left_out(row.instrument, row.detector, row.kind, policy)
+    if label_members(policy, np.array([row.exptime]), np.array([row.expstart], dtype=float))[1][0] < 0:
+        why = f"its date is in none of the archive's epochs ({policy.epochs})"
     return f", as {why}" if why else ", as an FLC of the same layer evicts every FLT"
 
 

@@ -15,7 +15,7 @@ import click
 from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.errors import UsageError
-from mvmdb.tables.source import FORMATS, Format, TableSource
+from mvmdb.tables.source import FORMATS, Format
 
 if TYPE_CHECKING:
     from mvmdb.catalog.bulk import BulkReport
@@ -56,14 +56,14 @@ def import_table(
     Example: mvmdb import exposures.parquet --map filters=wheels
     """
     from mvmdb.catalog.bulk import register_batches
+    from mvmdb.tables.beside import read_batches_beside
     from mvmdb.tables.problems import ProblemList
-    from mvmdb.tables.read import read_batches
 
     started = monotonic()
     mapping = _read_mapping(maps)
     listed = ProblemList(problems or Path(f"{table.name}.problems.csv"), always=problems is not None)
     with listed, _bar(table) as meter:
-        batches = read_batches(
+        batches = read_batches_beside(
             table, mapping=mapping, form=form, siaf=None if siaf is None else str(siaf), report=listed.add,
             progress=meter.step,
         )  # fmt: skip
@@ -102,11 +102,11 @@ class _Meter:
     bar: Any = None
     rows: int = 0
 
-    def step(self, source: TableSource, rows: int) -> None:
+    def step(self, done: int, length: int, rows: int) -> None:
         self.rows = rows
         if self.bar is not None:
-            self.bar.length = max(1, source.length)
-            self.bar.update(source.done() - self.bar.pos)
+            self.bar.length = max(1, length)
+            self.bar.update(done - self.bar.pos)
 
 
 @contextmanager

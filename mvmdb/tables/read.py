@@ -23,7 +23,7 @@ from mvmdb.tables.places import Rows, find_centers, find_places
 from mvmdb.tables.problems import RowProblem
 from mvmdb.tables.regions import Polygons, format_rows
 from mvmdb.tables.rules import judge_row
-from mvmdb.tables.source import Chunk, Format, TableSource, open_table
+from mvmdb.tables.source import Chunk, Format, open_table
 from mvmdb.tables.values import read_dates, read_numbers, read_texts
 
 BATCH_SIZE = 20_000
@@ -32,7 +32,8 @@ _COLLECTIONS = frozenset({"", "HST", "HAP", "HLA"})
 _ASSOCIATION_WARNING = "the row is an association, which stands for several exposures"
 
 Report = Callable[[RowProblem], None]
-Progress = Callable[[TableSource, int], None]
+Progress = Callable[[int, int, int], None]
+"""Called with how much was read, of how much (bytes or rows, as the format counts), and the number of rows so far."""
 
 
 def read_batches(
@@ -48,8 +49,8 @@ def read_batches(
     """The exposures of a table, `batch_size` rows at a time; memory does not grow with the table.
 
     `mapping` names columns for fields of `columns.KNOWN`; `form` forces a format; `siaf` is the aperture file for
-    rows without a region. `report` is called with each row that cannot be used; `progress`, after each batch, with the
-    open table and the number of rows read so far. Of rows of one exposure the last of a batch counts; an exposure of
+    rows without a region. `report` is called with each row that cannot be used; `progress` is
+    called after each batch. Of rows of one exposure the last of a batch counts; an exposure of
     a later batch replaces its earlier one in the catalog. Raises InputError or UsageError where the table as a whole
     cannot be used.
     """
@@ -65,7 +66,7 @@ def read_batches(
                     return
                 batch = _read_chunk(chunk, dict(zip(fields, chunk.columns, strict=True)), siaf, tell)
             if progress is not None:
-                progress(source, chunk.read)
+                progress(source.done(), source.length, chunk.read)
             if batch.n:
                 yield batch
 

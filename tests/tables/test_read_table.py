@@ -176,7 +176,7 @@ def test_the_archives_list_is_read_whole(shared: Path) -> None:
     read_rows: list[int] = []
     batches, problems = read(
         folder / "hst_search.txt.gz", siaf=str(folder / "hst_siaf.dat.gz"),
-        progress=lambda source, rows: read_rows.append(rows),
+        progress=lambda done, length, rows: read_rows.append(rows),
     )  # fmt: skip
     assert problems == []
     assert read_rows[-1] == 23_284
