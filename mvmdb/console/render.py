@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mvmdb.catalog.ingest import IngestReport
-from mvmdb.reconcile.planning import Outlook
-from mvmdb.reconcile.run import ReconcileReport
 from mvmdb.records import PlannedLayer, Reason
+
+if TYPE_CHECKING:
+    from mvmdb.catalog.ingest import IngestReport
+    from mvmdb.reconcile.planning import Outlook
+    from mvmdb.reconcile.run import ReconcileReport
 
 _COUNTS = ("found", "new", "changed", "unchanged", "ineligible", "quarantined", "memberships", "seconds")
 

@@ -17,8 +17,6 @@ from mvmdb.catalog.products import note_state, record_product, touch_product
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.touched import keys_of_exposures
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
-from mvmdb.exposures.digest import digest_pixels
-from mvmdb.mosaic.product import read_product
 from mvmdb.names import parse_cell_name, parse_product_name
 from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Policy, ProductMember, ProductRecord, ProductState
@@ -77,7 +75,7 @@ def _look_at(products: Path, row: Any, deep: bool) -> _Sighting | None:
     if same and not deep and row.state != ProductState.MISSING:
         return None
     try:
-        record = read_product(path, deep=True)
+        record = _read(path)
         if record.layer != row.layer:
             raise ProductError(f"{path} holds {record.layer}; expected {row.layer}")
     except ProductError as error:
@@ -86,6 +84,12 @@ def _look_at(products: Path, row: Any, deep: bool) -> _Sighting | None:
     if same and (record.data_digest, record.recipe_digest) == (row.data_digest, row.recipe_digest):
         return None if row.state == ProductState.INTACT else _Sighting(row, ProductState.INTACT)
     return _Sighting(row, record=record)
+
+
+def _read(path: Path) -> ProductRecord:
+    from mvmdb.mosaic.product import read_product  # half a second of import, which a look that finds nothing saves
+
+    return read_product(path, deep=True)
 
 
 def _record_sighting(connection: sa.Connection, seen: _Sighting) -> None:
@@ -111,7 +115,7 @@ def _find_unrecorded(products: Path, rows: dict[str, Any], folders: set[str]) ->
                 continue
             path = products / folder / filename
             try:
-                record = read_product(path, deep=True)
+                record = _read(path)
             except ProductError as error:
                 log.warning("left alone: %s", error)
                 continue
@@ -169,6 +173,8 @@ def _same_bytes(row: Any, member: ProductMember, digests: dict[str, str | None])
     """Whether an exposure goes by another identity than the product's member, and yet has the same pixels."""
     if row.pixels == member.pixels:
         return False
+    from mvmdb.exposures.digest import digest_pixels
+
     if row.ipppssoo not in digests:
         try:
             digests[row.ipppssoo] = row.pixel_digest or digest_pixels(row.path)

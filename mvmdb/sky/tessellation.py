@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 
 from mvmdb.errors import UsageError
@@ -22,6 +22,9 @@ from mvmdb.names import CELLS_PER_SIDE, N_PROJECTION_CELLS, CellId, Scale
 from mvmdb.recipes import PIXEL_SCALE
 from mvmdb.records import Canvas
 from mvmdb.sky.sphere import FloatArray, Frame, deproject, project, sky_to_vector, tangent_frame, vector_to_sky
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 PROJECTION_SIZE = 450287
 """Side of a projection cell in fine pixels."""
@@ -172,6 +175,8 @@ def cell_wcs(cell: CellId, scale: Scale = "fine", canvas: Canvas | None = None) 
 
 
 def _tangent_wcs(p: int, crpix: tuple[float, float], scale: Scale, pixel_shape: tuple[int, int]) -> WCS:
+    from astropy.wcs import WCS  # half a second of import that most commands need not pay
+
     ra, dec = projection_cell_centers(p)
     # drizzlepac's own order of operations: 0.12 / 3600 has another last bit.
     step = PIXEL_SCALE["fine"] / 3600.0 / (PIXEL_SCALE["fine"] / PIXEL_SCALE[scale])
