@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 
 def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Fill `.<name>.<process>.tmp` beside `target`, sync it, and rename it; no trace is left of a failure.
+    """Fill `.<name>.<host>.<thread>.tmp` beside `target`, sync it, and rename it; no trace is left of a failure.
 
     The folder is made where it is missing. Raises OSError; what `write` raises passes through.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Two machines may be at one target, when one was given up for dead that still lives: no name serves both.
+    temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{threading.get_native_id()}.tmp")
     try:
         with temporary.open("wb") as file:
             write(file)

@@ -63,3 +63,7 @@ class CatalogError(MvmdbError):
 
 class BusyError(MvmdbError):
     """Another run works on the same products folder."""
+
+
+class WorkersError(MvmdbError):
+    """The workers that were asked for cannot be had, or one died at its work."""

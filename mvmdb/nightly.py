@@ -18,6 +18,8 @@ from mvmdb.reconcile.observe import Begin
 from mvmdb.reconcile.planning import Outlook, missing_members
 from mvmdb.reconcile.run import Options, Progress, ReconcileReport, make_fresh
 from mvmdb.records import Action, Mark, Policy
+from mvmdb.workers.choice import staffed
+from mvmdb.workers.crew import Crew
 
 
 @dataclass(slots=True)
@@ -41,17 +43,19 @@ def run_night(
     *,
     options: Options | None = None,
     mark: Mark = "layer",
+    crew: Crew | None = None,
     announce: Callable[[Outlook], None] | None = None,
     reading: Callable[[int], None] | None = None,
     making: Progress | None = None,
 ) -> NightReport:
     """Register these files (absolute paths), write the pollers of every stale sky cell, and make stale layers fresh.
 
-    The pollers say what this run is about to do; when nothing is stale, nothing is written.
+    The pollers say what this run is about to do; when nothing is stale, nothing is written. Files are read and layers
+    made by the crew, or where none is given by `options.jobs` processes (None: one a core).
     """
     options = options or Options()
-    with claim_folder(products):
-        report = NightReport(ingest_files(engine, paths, jobs=options.jobs, progress=reading))
+    with claim_folder(products), staffed(crew, options.jobs) as own:
+        report = NightReport(ingest_files(engine, paths, crew=own, progress=reading))
 
         def before_making(outlook: Outlook) -> None:
             report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
@@ -60,7 +64,9 @@ def run_night(
             if announce is not None:
                 announce(outlook)
 
-        report.reconcile = make_fresh(engine, products, policy, options, announce=before_making, progress=making)
+        report.reconcile = make_fresh(
+            engine, products, policy, options, crew=own, announce=before_making, progress=making
+        )
     return report
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from time import monotonic
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now, read_policy
+from mvmdb.catalog.reading import Task, digest_files, read_datasets
 from mvmdb.catalog.register import ReadDataset, Readers, digests_needed, register
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
@@ -21,6 +19,9 @@ from mvmdb.exposures.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
+from mvmdb.workers.choice import staffed
+from mvmdb.workers.crew import Crew
+from mvmdb.workers.local import ProcessCrew, SerialCrew
 
 log = logging.getLogger(__name__)
 
@@ -52,22 +53,22 @@ class IngestReport:
     passive: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    path: str
-    known: bool
-
-
 Progress = Callable[[int], None]
 
 
 def ingest_files(
-    engine: sa.Engine, paths: Sequence[str], *, jobs: int | None = None, progress: Progress | None = None
+    engine: sa.Engine,
+    paths: Sequence[str],
+    *,
+    jobs: int | None = None,
+    crew: Crew | None = None,
+    progress: Progress | None = None,
 ) -> IngestReport:
     """Register exposure files (absolute paths), each batch of 1000 in one transaction.
 
-    A file whose size and time are as recorded is not opened. One that cannot be read is quarantined with its reason
-    and tried again by the next ingest; the others go on. `progress` is called with the number of files done since.
+    The files are read by the crew, or where none is given by `jobs` processes (None: one a core). A file whose size and
+    time are as recorded is not opened. One that cannot be read is quarantined with its reason and tried again by the
+    next ingest; the others go on. `progress` is called with the number of files done since.
     """
     started = monotonic()
     report = IngestReport(found=len(paths))
@@ -75,18 +76,18 @@ def ingest_files(
         tasks = _select_changed(connection, paths, report)
     if progress is not None:
         progress(report.unchanged)
-    with _pool(jobs, len(tasks)) as executor:
+    with staffed(crew, jobs) as own:
+        readers = SerialCrew() if isinstance(own, ProcessCrew) and len(tasks) < _WORTH_A_POOL else own
         for start in range(0, len(tasks), BATCH):
             batch = tasks[start : start + BATCH]
-            results = _read_all(batch, executor, progress)
-            _write_batch(engine, batch, results, report, executor)
+            _write_batch(engine, batch, read_datasets(batch, readers, progress), report, readers)
     _forget_gone(engine)
     report.quarantined = len(report.problems)
     report.seconds = round(monotonic() - started, 3)
     return report
 
 
-def _select_changed(connection: sa.Connection, paths: Sequence[str], report: IngestReport) -> list[_Task]:
+def _select_changed(connection: sa.Connection, paths: Sequence[str], report: IngestReport) -> list[Task]:
     d = t.dataset.c
     recorded: dict[str, tuple[int, int]] = {}
     for part in chunks(path for path in paths if _is_text(path)):
@@ -101,12 +102,12 @@ def _select_changed(connection: sa.Connection, paths: Sequence[str], report: Ing
         try:
             status = os.stat(path)
         except OSError:
-            tasks.append(_Task(path, path in recorded))  # the reader says what is wrong with it
+            tasks.append(Task(path, path in recorded))  # the reader says what is wrong with it
             continue
         if recorded.get(path) == (status.st_size, status.st_mtime_ns):
             report.unchanged += 1
         else:
-            tasks.append(_Task(path, path in recorded))
+            tasks.append(Task(path, path in recorded))
     return tasks
 
 
@@ -126,49 +127,17 @@ def _is_text(path: str) -> bool:
     return True
 
 
-@contextmanager
-def _pool(jobs: int | None, n_files: int) -> Iterator[Executor | None]:
-    workers = min(jobs or os.cpu_count() or 1, n_files)
-    if workers <= 1 or n_files < _WORTH_A_POOL:
-        yield None
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-        yield executor
-
-
-def _read_all(
-    batch: Sequence[_Task], executor: Executor | None, progress: Progress | None
-) -> list[ReadDataset | ExposureError]:
-    done: Iterable[ReadDataset | ExposureError]
-    done = map(_read_one, batch) if executor is None else executor.map(_read_one, batch, chunksize=8)
-    results = []
-    for result in done:
-        results.append(result)
-        if progress is not None:
-            progress(1)
-    return results
-
-
-def _read_one(task: _Task) -> ReadDataset | ExposureError:
-    """Read one file's headers, and its pixels too where a known file has changed (runs in a worker)."""
-    try:
-        dataset = read_exposure(task.path)
-        return ReadDataset(dataset, digest_pixels(task.path) if task.known else None)
-    except ExposureError as error:
-        return error
-
-
 def _write_batch(
     engine: sa.Engine,
-    batch: Sequence[_Task],
+    batch: Sequence[Task],
     results: Sequence[ReadDataset | ExposureError],
     report: IngestReport,
-    executor: Executor | None,
+    crew: Crew,
 ) -> None:
     """Write one batch, and the quarantine of what could not be read, in one transaction."""
     good = {task.path: result for task, result in zip(batch, results, strict=True) if isinstance(result, ReadDataset)}
     bad = {task.path: result for task, result in zip(batch, results, strict=True) if isinstance(result, ExposureError)}
-    _compare_pixels(engine, good, bad, executor)
+    _compare_pixels(engine, good, bad, crew)
     readers = Readers(read_exposure, digest_pixels)
     with engine.begin() as connection:
         done = register(connection, list(good.values()), read_policy(connection), readers)
@@ -186,26 +155,16 @@ def _write_batch(
         log.info("quarantined %s: %s", path, error)
 
 
-def _compare_pixels(
-    engine: sa.Engine, good: dict[str, ReadDataset], bad: dict[str, ExposureError], executor: Executor | None
-) -> None:
+def _compare_pixels(engine: sa.Engine, good: dict[str, ReadDataset], bad: dict[str, ExposureError], crew: Crew) -> None:
     """Read the pixels of new files of exposures whose pixels are known, before any transaction begins."""
     with engine.begin() as connection:
         paths = digests_needed(connection, list(good.values()))
-    done = map(_digest_one, paths) if executor is None else executor.map(_digest_one, paths)
-    for path, digest in zip(paths, done, strict=True):
+    for path, digest in zip(paths, digest_files(paths, crew), strict=True):
         if isinstance(digest, ExposureError):
             del good[path]
             bad[path] = digest
         else:
             good[path] = ReadDataset(good[path].dataset, digest)
-
-
-def _digest_one(path: str) -> str | ExposureError:
-    try:
-        return digest_pixels(path)
-    except ExposureError as error:
-        return error
 
 
 def _write_quarantine(connection: sa.Connection, bad: dict[str, ExposureError]) -> None:

@@ -14,8 +14,8 @@ from mvmdb.catalog.archive import set_products_folder
 from mvmdb.catalog.products import forget_product, load_digests, load_layer, record_failure, record_product
 from mvmdb.catalog.register import refuse_exposure
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
-from mvmdb.mosaic.make import make_product
 from mvmdb.mosaic.manifest import write_manifest
+from mvmdb.mosaic.once import make_once
 from mvmdb.mosaic.writing import sweep_temporaries
 from mvmdb.names import Kind, format_product_name
 from mvmdb.reconcile.jobs import build_jobs
@@ -24,6 +24,8 @@ from mvmdb.reconcile.lost import replace_lost_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.work import Outcome, carry_out
 from mvmdb.records import Action, PlannedLayer, Policy
+from mvmdb.workers.choice import staffed
+from mvmdb.workers.crew import Crew
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class ReconcileReport:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to reconcile: in which sky cells (keys), with how many workers, from scratch, with new skies."""
+    """How to reconcile: in which sky cells (keys), with how many worker processes, from scratch, with new skies."""
 
     cells: Sequence[int] | None = None
     jobs: int | None = None
@@ -85,17 +87,20 @@ def reconcile(
     policy: Policy,
     options: Options,
     *,
+    crew: Crew | None = None,
     announce: Announce | None = None,
     progress: Progress | None = None,
 ) -> ReconcileReport:
     """Make every stale layer fresh, and remove orphaned products.
 
+    The layers are made by the crew, or where none is given by `options.jobs` processes (None: one a core).
     `announce` is told the plan before anything is made. Each product is recorded in a transaction of its own as soon
     as it is in place, so that a killed run loses nothing that it finished. An exposure whose pixels turn out empty
-    becomes ineligible, and its layers are planned again. Raises BusyError when another run works on the folder.
+    becomes ineligible, and its layers are planned again. Raises BusyError when another run works on the folder,
+    WorkersError when the crew is lost.
     """
     with claim_folder(products):
-        return make_fresh(engine, products, policy, options, announce=announce, progress=progress)
+        return make_fresh(engine, products, policy, options, crew=crew, announce=announce, progress=progress)
 
 
 def make_fresh(
@@ -104,11 +109,17 @@ def make_fresh(
     policy: Policy,
     options: Options,
     *,
+    crew: Crew | None = None,
     announce: Announce | None = None,
     progress: Progress | None = None,
 ) -> ReconcileReport:
     """As `reconcile`, for a caller that holds the folder's lock."""
-    run = _Run(engine, products, policy, options, progress)
+    with staffed(crew, options.jobs) as own:
+        return _make_fresh(_Run(engine, products, policy, options, own, progress), announce)
+
+
+def _make_fresh(run: _Run, announce: Announce | None) -> ReconcileReport:
+    engine, products, policy = run.engine, run.products, run.policy
     with engine.begin() as connection:
         set_products_folder(connection, products)
     outlook = run.look()
@@ -125,6 +136,8 @@ def make_fresh(
         if not refused:
             break
         outlook = run.look()
+    for skycell in sorted(run.worked_in):
+        sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
     for skycell in sorted(outlook.seen_in):
         run.list_products(skycell)
     run.report.seconds = round(monotonic() - run.started, 3)
@@ -135,14 +148,21 @@ class _Run:
     """One reconcile under way: what it works on, and what it has done."""
 
     def __init__(
-        self, engine: sa.Engine, products: Path, policy: Policy, options: Options, progress: Progress | None
+        self,
+        engine: sa.Engine,
+        products: Path,
+        policy: Policy,
+        options: Options,
+        crew: Crew,
+        progress: Progress | None,
     ) -> None:
         self.engine, self.products, self.policy, self.options = engine, products, policy, options
-        self.progress = progress
+        self.crew, self.progress = crew, progress
         self.report = ReconcileReport()
         self.started = monotonic()
         self.settled: dict[str, str] = {}
         self.digests: dict[str, str] = {}
+        self.worked_in: set[str] = set()
 
     def look(self) -> Outlook:
         """The outlook as it is now."""
@@ -158,7 +178,9 @@ class _Run:
 
     def carry_out(self, lines: Sequence[PlannedLayer], outlook: Outlook) -> list[MemberUnusableError]:
         """Do what the plan says; return the members that proved unusable, whose layers are left for the next round."""
-        for skycell in sorted({line.skycell for line in lines}):
+        cells = {line.skycell for line in lines}
+        self.worked_in |= cells
+        for skycell in sorted(cells):
             sweep_temporaries(self.products / skycell)
         made = []
         for line in lines:
@@ -170,7 +192,7 @@ class _Run:
         full = self.options.full or self.options.resky
         jobs = build_jobs(self.engine, self.products, made, full=full, resky=self.options.resky)
         refused = []
-        for outcome in carry_out(jobs, make_product, workers=self.options.jobs, expected=len(made)):
+        for outcome in carry_out(jobs, make_once, self.crew, expected=len(made)):
             if isinstance(outcome.result, MemberUnusableError):
                 refused.append(outcome.result)
             else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -13,8 +14,8 @@ import numpy as np
 from mvmdb.errors import ExposureError, MemberUnusableError, MvmdbError, NothingViableError
 from mvmdb.exposures.choose import Candidate, choose_active
 from mvmdb.exposures.read import read_exposure
-from mvmdb.mosaic.make import make_product
 from mvmdb.mosaic.manifest import write_manifest
+from mvmdb.mosaic.once import make_once
 from mvmdb.mosaic.writing import sweep_temporaries
 from mvmdb.names import CellId, format_product_name, parse_cell_name
 from mvmdb.poller import Poller, check_paths, read_poller
@@ -33,6 +34,8 @@ from mvmdb.reconcile.work import carry_out
 from mvmdb.records import Action, Dataset, LayerJob, Member, MemberInput, Policy
 from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, find_groups, measure_areas
 from mvmdb.sky.membership import match_regions
+from mvmdb.workers.choice import staffed
+from mvmdb.workers.crew import Crew
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +53,29 @@ def process_poller(
     policy: Policy,
     *,
     jobs: int | None = None,
+    crew: Crew | None = None,
+    announce: Callable[[int], None] | None = None,
     progress: Progress | None = None,
 ) -> ReconcileReport:
     """Make the layers of a poller file that have a NEW row, each from all of its rows, NEW and OLD.
 
     A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
-    are not absolute are relative to its own folder. Raises InputError when the file cannot be read,
-    ExposureError or NothingViableError when none of its exposures can be used.
+    are not absolute are relative to its own folder. The layers are made by the crew, or where none is given by `jobs`
+    processes (None: one a core); `announce` is told how many they are. Raises InputError when the file cannot be read,
+    ExposureError or NothingViableError when none of its exposures can be used, WorkersError when the crew is lost.
     """
     started = monotonic()
     work = read_poller_work(source, policy)
     report = ReconcileReport()
-    with claim_folder(products):
-        for skycell in sorted(work.cells):
+    with claim_folder(products), staffed(crew, jobs) as own:
+        planned = {skycell: _build_jobs(skycell, work, products, policy, set()) for skycell in sorted(work.cells)}
+        if announce is not None:
+            announce(sum(map(len, planned.values())))
+        for skycell, todo in planned.items():
             sweep_temporaries(products / skycell)
-            _make_cell(skycell, work, products, policy, jobs, report, progress)
+            again = partial(_build_jobs, skycell, work, products, policy)
+            _make_layers(todo, again, own, report, progress)
+            sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
             if any(skycell in outcome.layer for outcome in report.layers):
                 write_manifest(products / skycell, skycell)
     report.refused.update(work.unusable)
@@ -148,23 +159,19 @@ def _find_cells(
     return dict(cells)
 
 
-def _make_cell(
-    skycell: str,
-    work: PollerWork,
-    products: Path,
-    policy: Policy,
-    jobs: int | None,
+def _make_layers(
+    todo: Sequence[LayerJob],
+    again: Callable[[set[str]], Sequence[LayerJob]],
+    crew: Crew,
     report: ReconcileReport,
     progress: Progress | None,
 ) -> None:
-    """Make the cell's layers; where a member's pixels prove empty, its layers again without it."""
+    """Make a cell's layers; where members' pixels prove empty, do what `again` says that is left without them."""
     empty: set[str] = set()
     settled: set[tuple[str, str]] = set()
     while True:
-        jobs_now = _build_jobs(skycell, work, products, policy, empty)
-        todo = [job for job in jobs_now if (job.layer, job.recipe_digest) not in settled]
         found = set()
-        for outcome in carry_out(todo, make_product, workers=jobs, expected=len(todo)):
+        for outcome in carry_out(todo, make_once, crew, expected=len(todo)):
             if isinstance(outcome.result, MemberUnusableError):
                 found.add(outcome.result.ipppssoo)
                 report.refused[outcome.result.ipppssoo] = str(outcome.result)
@@ -178,6 +185,7 @@ def _make_cell(
         if not found:
             return
         empty |= found
+        todo = [job for job in again(empty) if (job.layer, job.recipe_digest) not in settled]
 
 
 def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, empty: set[str]) -> list[LayerJob]:

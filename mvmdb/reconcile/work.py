@@ -1,19 +1,17 @@
-"""Carrying out layer jobs, here or in worker processes, and handing back results as they come."""
+"""Carrying out layer jobs with a crew, and handing back what became of each. What has to be done was decided before."""
 
 from __future__ import annotations
 
 import logging
-import os
+import socket
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import islice
-from multiprocessing import get_context
+from functools import partial
 from time import monotonic
 
-from mvmdb.errors import MvmdbError, ProductError
+from mvmdb.errors import MvmdbError, ProductError, WorkersError
 from mvmdb.records import LayerJob, ProductRecord
+from mvmdb.workers.crew import Crew
 
 log = logging.getLogger(__name__)
 
@@ -22,79 +20,34 @@ Maker = Callable[[LayerJob], ProductRecord]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job: a product, or the error that stopped it."""
+    """What became of one job: a product, or the error that stopped it; `seconds` are 0 where its worker died."""
 
     job: LayerJob
     result: ProductRecord | MvmdbError
     seconds: float
 
 
-def carry_out(jobs: Iterable[LayerJob], make: Maker, *, workers: int | None, expected: int) -> Iterator[Outcome]:
+def carry_out(jobs: Iterable[LayerJob], make: Maker, crew: Crew, *, expected: int) -> Iterator[Outcome]:
     """Do every job and yield each outcome as it comes.
 
-    Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole, and at most
-    `workers` layers are being made at a time. A worker that dies (out of memory, say) fails the layer that it was
-    making and no other.
+    Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole. A worker that dies
+    (out of memory, say) fails the layer that it was making and no other. Raises WorkersError when there are no
+    workers to be had.
     """
-    n = min(workers or os.cpu_count() or 1, expected)
-    source = iter(jobs)
-    if n <= 1:
-        for job in source:
-            yield _attempt(job, make)
-        return
-    suspects: list[LayerJob] = []
-    while True:
-        with ProcessPoolExecutor(n, mp_context=get_context("spawn")) as executor:
-            yield from _feed(executor, source, make, n, suspects)
-        if not suspects:
-            return
-        yield from _retry_alone(suspects, make)
-        suspects.clear()
+    here = socket.gethostname()
+    for done in crew.each(partial(_attempt, make, here), jobs, expected=expected):
+        yield Outcome(done.item, done.result, 0.0) if isinstance(done.result, WorkersError) else done.result
 
 
-def _feed(
-    executor: ProcessPoolExecutor, source: Iterator[LayerJob], make: Maker, n: int, suspects: list[LayerJob]
-) -> Iterator[Outcome]:
-    """Keep `n` jobs under way until the source or the pool ends; jobs of a broken pool become suspects."""
-    running: dict[Future[Outcome], LayerJob] = {}
-    broken = False
-    while True:
-        if not broken:
-            for job in islice(source, n - len(running)):
-                try:
-                    running[executor.submit(_attempt, job, make)] = job
-                except BrokenProcessPool:
-                    suspects.append(job)
-                    broken = True
-        if not running:
-            return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            job = running.pop(future)
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                suspects.append(job)
-                broken = True
-
-
-def _retry_alone(suspects: Iterable[LayerJob], make: Maker) -> Iterator[Outcome]:
-    """When a worker died, its pool cannot tell which job did it: each is done once more in a process of its own."""
-    for job in suspects:
-        started = monotonic()
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-            try:
-                yield executor.submit(_attempt, job, make).result()
-            except BrokenProcessPool:
-                error = ProductError("the worker process died (out of memory?); try again with fewer --jobs")
-                yield Outcome(job, error, monotonic() - started)
-
-
-def _attempt(job: LayerJob, make: Maker) -> Outcome:
+def _attempt(make: Maker, coordinator: str, job: LayerJob) -> Outcome:
+    """Run in a worker: any error becomes the job's outcome; one on another machine says where it was met."""
     started = monotonic()
     result: ProductRecord | MvmdbError
     try:
         result = make(job)
+    except ProductError as error:
+        host = socket.gethostname()
+        result = error if host == coordinator else ProductError(f"{error} (on {host})")
     except MvmdbError as error:
         result = error
     except Exception as error:  # one layer's surprise must not take the night's other layers with it

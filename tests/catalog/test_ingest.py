@@ -12,6 +12,7 @@ from archive import CELL, COARSE, FINE, Archive
 from fitsfiles import realign, set_keywords, set_pixels, write_exposure
 
 from mvmdb.catalog import ingest as ingest_module
+from mvmdb.catalog import reading as reading_module
 from mvmdb.catalog.archive import open_catalog
 from mvmdb.catalog.ingest import ingest_files
 from mvmdb.exposures.find import find_exposures
@@ -39,7 +40,7 @@ def test_an_unchanged_file_is_not_opened_again(archive: Archive, monkeypatch: py
     def refuse(task: object) -> None:
         raise AssertionError("a file was read")
 
-    monkeypatch.setattr(ingest_module, "_read_one", refuse)
+    monkeypatch.setattr(reading_module, "_read_one", refuse)
     report = archive.ingest()
     assert (report.new, report.changed, report.unchanged) == (0, 0, 1)
 

@@ -140,7 +140,9 @@ def test_the_run_after_a_killed_one_completes_it(begun: Archive, module: str, na
 
 def test_two_ingests_at_once_take_turns_and_count_once(begun: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     met = Barrier(2, timeout=60)
-    monkeypatch.setattr(ingest, "_read_all", after(ingest._read_all, met.wait))  # both have seen the files as new
+    monkeypatch.setattr(
+        ingest, "read_datasets", after(ingest.read_datasets, met.wait)
+    )  # both have seen the files as new
     with ThreadPoolExecutor(2) as pool:
         reports = [future.result() for future in [pool.submit(begun.ingest) for _ in range(2)]]
     assert [report.new for report in reports] == [2, 2]

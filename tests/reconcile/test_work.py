@@ -13,6 +13,7 @@ from mvmdb.errors import MemberUnusableError, ProductError
 from mvmdb.recipes import choose_recipe
 from mvmdb.reconcile.work import Outcome, carry_out
 from mvmdb.records import Action, Canvas, LayerJob, ProductRecord
+from mvmdb.workers.choice import Choice, hire
 
 BOX = Canvas(1, 2, 1, 2)
 
@@ -36,7 +37,8 @@ def make(job: LayerJob) -> ProductRecord:
 
 
 def results(names: list[str], workers: int) -> dict[str, Outcome]:
-    outcomes = list(carry_out(map(job, names), make, workers=workers, expected=len(names)))
+    with hire(Choice(n=workers)) as crew:
+        outcomes = list(carry_out(map(job, names), make, crew, expected=len(names)))
     assert sorted(outcome.job.layer for outcome in outcomes) == sorted(names)
     return {outcome.job.layer: outcome for outcome in outcomes}
 
@@ -66,12 +68,14 @@ def test_jobs_are_taken_as_workers_get_free() -> None:
             taken.append(name)
             yield job(name)
 
-    stream = carry_out(source(), make, workers=2, expected=6)
-    next(stream)
-    assert len(taken) <= 4
-    assert len(list(stream)) == 5
+    with hire(Choice(n=2)) as crew:
+        stream = carry_out(source(), make, crew, expected=6)
+        next(stream)
+        assert len(taken) <= 4
+        assert len(list(stream)) == 5
 
 
 def test_nothing_to_do_is_done() -> None:
     nothing: Callable[..., Any] = make
-    assert list(carry_out([], nothing, workers=2, expected=0)) == []
+    with hire(Choice(n=2)) as crew:
+        assert list(carry_out([], nothing, crew, expected=0)) == []

@@ -1,0 +1,83 @@
+"""Crews on this machine: this process alone, or worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+
+from mvmdb.errors import WorkersError
+from mvmdb.workers.crew import Done, R, T, feed
+
+
+class SerialCrew:
+    """This process, one item after the other."""
+
+    def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
+        """As `Crew.each`."""
+        for item in items:
+            yield Done(item, function(item))
+
+
+class ProcessCrew:
+    """Up to `n` worker processes, started when there is work for them, and kept from one call to the next.
+
+    A worker that dies (out of memory, say) takes its pool with it, and the pool cannot tell which item did it: each
+    item that was under way is done once more, in a process of its own.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._pool: ProcessPoolExecutor | None = None
+
+    def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
+        """As `Crew.each`. One process, or one item, needs no other process."""
+        n = min(self._n, expected)
+        if n <= 1:
+            yield from SerialCrew().each(function, items, expected=expected)
+            return
+        source = iter(items)
+        suspects: list[T] = []
+        while True:
+            yield from self._do_until_death(function, source, n, suspects)
+            if not suspects:
+                return
+            self.close()
+            for item in suspects:
+                yield Done(item, _do_alone(function, item))
+            suspects.clear()
+
+    def _do_until_death(
+        self, function: Callable[[T], R], source: Iterator[T], n: int, suspects: list[T]
+    ) -> Iterator[Done[T, R]]:
+        """Do items until there are no more or the pool breaks; those that were under way then become suspects."""
+        pool = self._open()
+
+        def submit(item: T) -> Future[R]:
+            return pool.submit(function, item)
+
+        for item, result in feed(submit, source, room=lambda: 0 if suspects else n, deaths=(BrokenProcessPool,)):
+            if isinstance(result, BaseException):
+                suspects.append(item)
+            else:
+                yield Done(item, result)
+
+    def close(self) -> None:
+        """Let the workers finish what they have, and end them."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
+
+    def _open(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(self._n, mp_context=get_context("spawn"))
+        return self._pool
+
+
+def _do_alone(function: Callable[[T], R], item: T) -> R | WorkersError:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        try:
+            return executor.submit(function, item).result()
+        except BrokenProcessPool:
+            return WorkersError("the worker process died (out of memory?); try again with fewer --jobs")
