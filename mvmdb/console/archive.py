@@ -12,6 +12,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.progress import Form, Progress
 from mvmdb.records import ExptimeLayers, Rule
 
 
@@ -53,10 +54,19 @@ def init(
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@options.executor
 @options.jobs
+@options.progress
 @options.as_json
 @click.pass_obj
-def ingest(session: Session, paths: tuple[str, ...], jobs: int | None, as_json: bool) -> None:
+def ingest(
+    session: Session,
+    paths: tuple[str, ...],
+    executor: str | None,
+    jobs: int | None,
+    progress: Form,
+    as_json: bool,
+) -> None:
     """Register FLT and FLC exposures: files, folders (with all folders below), and @LIST files.
 
     Files that have not changed since are not opened. A file that cannot be used is quarantined with the reason, and
@@ -68,8 +78,13 @@ def ingest(session: Session, paths: tuple[str, ...], jobs: int | None, as_json: 
     from mvmdb.console.render import ingest_json, ingest_words
 
     found = options.find_files(paths)
-    with options.catalog(session, create=True) as (engine, _), options.bar("ingest", len(found.paths)) as step:
-        report = ingest_files(engine, found.paths, jobs=jobs, progress=step)
+    with (
+        options.hired(executor, jobs) as crew,
+        options.catalog(session, create=True) as (engine, _),
+        Progress(progress) as told,
+    ):
+        told.announce_files(len(found.paths))
+        report = ingest_files(engine, found.paths, crew=crew, progress=told.files)
     if as_json:
         options.emit_json(ingest_json(report))
     else:

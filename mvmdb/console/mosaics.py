@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.progress import Form, Progress
 from mvmdb.records import Mark
-
-if TYPE_CHECKING:
-    from mvmdb.reconcile.planning import Outlook
-    from mvmdb.reconcile.run import LayerOutcome
 
 
 @click.command()
 @options.output
 @options.cells
+@options.executor
 @options.jobs
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--full", is_flag=True, help="Drizzle every layer from all its members, fresh ones too; skies stay.")
 @click.option("--resky", is_flag=True, help="As --full, with the skies of all members matched anew.")
+@options.progress
 @options.as_json
 @click.pass_obj
 def reconcile(
     session: Session,
     output: Path | None,
     cells: tuple[str, ...],
+    executor: str | None,
     jobs: int | None,
     dry_run: bool,
     full: bool,
     resky: bool,
+    progress: Form,
     as_json: bool,
 ) -> None:
     """Make every stale layer fresh, and remove mosaics that no exposure is expected in any more.
@@ -52,11 +50,19 @@ def reconcile(
         with looked(session, cells, products=output) as (outlook, _):
             show_outlook(outlook, as_json)
         return
-    with options.catalog(session) as (engine, policy):
-        chosen = Options(options.chosen_cells(engine.begin, cells), jobs, full, resky)
+    with options.hired(executor, jobs) as crew, options.catalog(session) as (engine, policy):
+        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky)
         products = options.chosen_products(engine, output)
-        with _LayerBar() as progress:
-            report = make_fresh(engine, products, policy, chosen, announce=progress.announce, progress=progress.advance)
+        with Progress(progress) as told:
+            report = make_fresh(
+                engine,
+                products,
+                policy,
+                chosen,
+                crew=crew,
+                announce=lambda outlook: told.announce_layers(len(outlook.plan.layers)),
+                progress=told.layer,
+            )
     if as_json:
         options.emit_json(reconcile_json(report))
     else:
@@ -67,12 +73,21 @@ def reconcile(
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.output
+@options.executor
 @options.jobs
 @options.mark
+@options.progress
 @options.as_json
 @click.pass_obj
 def nightly(
-    session: Session, paths: tuple[str, ...], output: Path | None, jobs: int | None, mark: Mark, as_json: bool
+    session: Session,
+    paths: tuple[str, ...],
+    output: Path | None,
+    executor: str | None,
+    jobs: int | None,
+    mark: Mark,
+    progress: Form,
+    as_json: bool,
 ) -> None:
     """The night's work in one run: ingest, pollers for stale sky cells, reconcile; then a report.
 
@@ -82,22 +97,22 @@ def nightly(
     """
     from mvmdb.console.render import ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
-    from mvmdb.reconcile.run import Options
 
     found = options.find_files(paths, quiet_night=True)
-    with options.catalog(session, create=True) as (engine, policy):
+    with options.hired(executor, jobs) as crew, options.catalog(session, create=True) as (engine, policy):
         products = options.chosen_products(engine, output)
-        with options.bar("ingest", len(found.paths)) as reading, _LayerBar() as progress:
+        with Progress(progress) as told:
+            told.announce_files(len(found.paths))
             report = run_night(
                 engine,
                 found.paths,
                 products,
                 policy,
-                options=Options(jobs=jobs),
                 mark=mark,
-                announce=progress.announce,
-                reading=reading,
-                making=progress.advance,
+                crew=crew,
+                announce=lambda outlook: told.announce_layers(len(outlook.plan.layers)),
+                reading=told.files,
+                making=told.layer,
             )
     if as_json:
         options.emit_json(
@@ -122,10 +137,20 @@ def nightly(
 @click.command()
 @click.argument("poller", type=click.Path(path_type=Path))
 @options.output
+@options.executor
 @options.jobs
+@options.progress
 @options.as_json
 @click.pass_obj
-def process(session: Session, poller: Path, output: Path | None, jobs: int | None, as_json: bool) -> None:
+def process(
+    session: Session,
+    poller: Path,
+    output: Path | None,
+    executor: str | None,
+    jobs: int | None,
+    progress: Form,
+    as_json: bool,
+) -> None:
     """Make the mosaics of one poller file, basic or full, with no catalog.
 
     A layer with a NEW row is made from all its rows. The products go to DIR/<skycell>/ (default: this folder). The exit
@@ -140,23 +165,14 @@ def process(session: Session, poller: Path, output: Path | None, jobs: int | Non
     from mvmdb.reconcile.standalone import process_poller
     from mvmdb.records import Policy
 
-    report = process_poller(poller, output or Path(), apply_switches(Policy(), os.environ), jobs=jobs)
+    policy = apply_switches(Policy(), os.environ)
+    folder = (output or Path()).absolute()  # a worker elsewhere has another current folder
+    with options.hired(executor, jobs) as crew, Progress(progress) as told:
+        report = process_poller(
+            poller.absolute(), folder, policy, crew=crew, announce=told.announce_layers, progress=told.layer
+        )
     if as_json:
         options.emit_json(reconcile_json(report))
     else:
         click.echo("\n".join(reconcile_words(report)))
     options.finish(report.failed > 0 or bool(report.refused))
-
-
-class _LayerBar(ExitStack):
-    """A progress bar over layers that gets its length when the plan is known."""
-
-    step: Callable[[int], None] | None = None
-
-    def announce(self, outlook: Outlook) -> None:
-        if outlook.plan.layers:
-            self.step = self.enter_context(options.bar("mosaics", len(outlook.plan.layers)))
-
-    def advance(self, outcome: LayerOutcome) -> None:
-        if self.step is not None:
-            self.step(1)

@@ -1,4 +1,4 @@
-"""What commands share: the catalog's address, JSON output, progress bars, and the errors that end a command."""
+"""What commands share: the catalog's address, JSON output, who does the work, and the errors that end a command."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import sqlalchemy as sa
+from click.core import ParameterSource
 
 from mvmdb.errors import UsageError
 from mvmdb.exposures.find import Found
@@ -19,6 +20,7 @@ from mvmdb.records import Policy
 
 if TYPE_CHECKING:
     from mvmdb.reconcile.observe import Begin
+    from mvmdb.workers.crew import Crew
 
 ATTENTION = 1
 """Exit code of a command that did its work and found something that wants attention."""
@@ -34,7 +36,21 @@ class Session:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Report one JSON object on standard output.")
-jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="Worker processes (default: one a core).")
+jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="As --executor processes:N.")
+executor = click.option(
+    "--executor",
+    envvar="MVMDB_EXECUTOR",
+    show_envvar=True,
+    metavar="WHO",
+    help="Who does the work: processes:N (default, one a core), serial, or dask:ADDRESS of a Dask scheduler.",
+)
+progress = click.option(
+    "--progress",
+    type=click.Choice(["bar", "json", "none"]),
+    default="bar",
+    show_default=True,
+    help="On standard error: a bar where that is a terminal, one JSON object a line, or nothing.",
+)
 output = click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder of products."
 )
@@ -138,10 +154,17 @@ def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> Found:
 
 
 @contextmanager
-def bar(label: str, length: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error where that is a terminal, and nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda steps: None
-        return
-    with click.progressbar(length=length, label=label, file=sys.stderr) as progress:
-        yield progress.update
+def hired(executor: str | None, jobs: int | None) -> Iterator[Crew]:
+    """Who does the work of a command: what --executor says, or --jobs, which goes before the environment.
+
+    Raises UsageError when both are given, or what is given is no executor; WorkersError when it cannot be had.
+    """
+    from mvmdb.workers.choice import Choice, hire, parse_executor
+
+    if jobs is not None and executor is not None:
+        given = click.get_current_context().get_parameter_source("executor")
+        if given is not ParameterSource.ENVIRONMENT:
+            raise UsageError(f"--jobs {jobs} and --executor {executor} are both given; expected one of them")
+        executor = None
+    with hire(Choice(n=jobs) if executor is None else parse_executor(executor)) as crew:
+        yield crew

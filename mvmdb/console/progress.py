@@ -1,0 +1,97 @@
+"""How far long work is: a bar for people at a terminal, or lines of JSON for programs; both on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from mvmdb.reconcile.run import LayerOutcome
+
+Form = Literal["bar", "json", "none"]
+
+_FILES_EVERY = 1.0
+"""Seconds between two lines about files, of which there are thousands."""
+
+
+class Progress(ExitStack):
+    """Tells of files that are read and of layers that are made; each kind's total is announced first.
+
+    A bar is shown where standard error is a terminal, and nothing elsewhere. Time left is the time so far over what is
+    done, times what is not. `clock` gives seconds.
+    """
+
+    def __init__(self, form: Form, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._form = form
+        self._clock = clock
+        self._files = self._layers = self._told = 0.0
+        self._files_done = self._files_total = 0
+        self._layers_done = self._layers_total = 0
+        self._step: Callable[[int], None] = _nothing
+
+    def announce_files(self, total: int) -> None:
+        """There are so many files to read."""
+        self._files_total, self._files = total, self._clock()
+        self._told = self._files
+        self._step = self._open_bar("files", total)
+
+    def files(self, count: int) -> None:
+        """So many more were read."""
+        self._files_done += count
+        self._step(count)
+        now = self._clock()
+        at_end = self._files_done == self._files_total
+        if self._form == "json" and count and (at_end or now - self._told >= _FILES_EVERY):
+            self._told = now
+            left = _time_left(now - self._files, self._files_done, self._files_total)
+            _emit(event="files", done=self._files_done, total=self._files_total, seconds_left=left)
+
+    def announce_layers(self, total: int) -> None:
+        """The plan is known, and has so many layers."""
+        self._layers_total, self._layers = total, self._clock()
+        self._step = self._open_bar("mosaics", total)
+        if self._form == "json":
+            _emit(event="plan", total=total)
+
+    def layer(self, outcome: LayerOutcome) -> None:
+        """A layer was made, or it failed."""
+        self._layers_done += 1
+        self._layers_total = max(self._layers_total, self._layers_done)  # a layer may be made again in another form
+        self._step(1)
+        if self._form == "json":
+            _emit(
+                event="layer",
+                layer=outcome.layer,
+                action=str(outcome.action),
+                done=self._layers_done,
+                total=self._layers_total,
+                seconds=outcome.seconds,
+                seconds_left=_time_left(self._clock() - self._layers, self._layers_done, self._layers_total),
+                error=outcome.error or None,
+            )
+
+    def _open_bar(self, label: str, total: int) -> Callable[[int], None]:
+        self.close()  # one bar at a time
+        if self._form != "bar" or not total or not sys.stderr.isatty():
+            return _nothing
+        bar = click.progressbar(length=total, label=label, show_eta=True, show_pos=True, file=sys.stderr)
+        return self.enter_context(bar).update
+
+
+def _time_left(elapsed: float, done: int, total: int) -> float:
+    return round(elapsed / done * (total - done), 1)
+
+
+def _emit(**event: Any) -> None:
+    click.echo(json.dumps(event), err=True)
+
+
+def _nothing(steps: int) -> None:
+    """What is shown where nothing is."""
