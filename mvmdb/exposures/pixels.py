@@ -38,6 +38,12 @@ class ChipData:
     bunit: str
     idcscale: float
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        rows, columns = self.science.shape
+        return rows, columns
+
 
 def read_chips(path: str | os.PathLike[str]) -> Iterator[ChipData]:
     """Read an exposure one chip at a time, in the order of EXTVER.

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from mvmdb.exposures.pixels import ChipData
 from mvmdb.mosaic.chips import brightness_per_unit, good_pixels, is_rate, read_member_chips
 from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.pixmap import ExactMap, map_chip
 from mvmdb.mosaic.planes import MARGIN, Planes
 from mvmdb.recipes import Recipe
 
 WINDOW_STEP = 64
 """Detector pixels between the points that decide which part of a chip can fall on the canvas."""
-ROWS_AT_ONCE = 128
-"""Detector rows whose positions are computed at once: bounds the memory of intermediate arrays."""
 
 Float = NDArray[np.float64]
 
@@ -69,13 +68,12 @@ def drizzle_members(
 
 
 def _drizzle_chip(engine: Drizzle, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:
-    window = find_window(chip, grid, recipe.pixel_scale)
-    if window is None:
+    rows = find_rows(chip, grid, recipe.pixel_scale)
+    if rows is None:
         return
-    good = good_pixels(chip, recipe.good_bits)[window]
-    science = np.where(good, chip.science[window] - np.float32(subtracted), np.float32(0.0))
-    pixmap = map_pixels(chip, window, grid)
-    pixmap += MARGIN
+    good = good_pixels(chip, recipe.good_bits)[rows]
+    science = np.where(good, chip.science[rows] - np.float32(subtracted), np.float32(0.0))
+    pixmap = map_chip(chip.wcs, chip.shape, grid, MARGIN).positions(rows)
     ratio = recipe.pixel_scale / chip.idcscale
     engine.add_image(
         science,
@@ -89,43 +87,22 @@ def _drizzle_chip(engine: Drizzle, chip: ChipData, subtracted: float, grid: Laye
     )
 
 
-def map_pixels(chip: ChipData, window: tuple[slice, slice], grid: LayerGrid) -> Float:
-    """(rows, columns, 2): 0-based canvas x, y of the pixels of a window, through the full WCS (SIP, NPOL and D2IM)."""
-    rows, columns = window
-    pixmap = np.empty((rows.stop - rows.start, columns.stop - columns.start, 2))
-    for top in range(rows.start, rows.stop, ROWS_AT_ONCE):
-        bottom = min(top + ROWS_AT_ONCE, rows.stop)
-        y, x = np.mgrid[top:bottom, columns].astype(np.float64)
-        part = pixmap[top - rows.start : bottom - rows.start]
-        part[..., 0], part[..., 1] = _project(chip, x, y, grid)
-    return pixmap
-
-
-def find_window(chip: ChipData, grid: LayerGrid, pixel_scale: float) -> tuple[slice, slice] | None:
-    """The rows and columns of a chip that can fall on the canvas, with a margin; None if the chip misses it.
+def find_rows(chip: ChipData, grid: LayerGrid, pixel_scale: float) -> slice | None:
+    """The rows of a chip that can fall on the canvas, with a margin; None if the chip misses it.
 
     Found on a net of points `WINDOW_STEP` pixels apart: a pixel on the canvas has a net point within one step of it.
+    Columns are not cut: drizzle itself passes over what is off its array.
     """
-    ys, xs = (_net(size) for size in chip.science.shape)
-    y, x = np.meshgrid(ys, xs, indexing="ij")
-    canvas_x, canvas_y = _project(chip, x, y, grid)
+    ys, xs = (_net(size) for size in chip.shape)
+    canvas_x, canvas_y = np.moveaxis(ExactMap(chip.wcs, chip.shape, grid).project(*np.meshgrid(xs, ys)), -1, 0)
     margin = 1.5 * WINDOW_STEP * chip.idcscale / pixel_scale + 2.0
     near = (canvas_x > -margin) & (canvas_x < grid.shape[1] + margin)
     near &= (canvas_y > -margin) & (canvas_y < grid.shape[0] + margin)
     if not near.any():
         return None
-    return _reach(ys[near.any(axis=1)], chip.science.shape[0]), _reach(xs[near.any(axis=0)], chip.science.shape[1])
-
-
-def _project(chip: ChipData, x: Float, y: Float, grid: LayerGrid) -> tuple[Float, Float]:
-    ra, dec = chip.wcs.all_pix2world(x.ravel(), y.ravel(), 0)
-    canvas_x, canvas_y = grid.sky_to_pixel(ra, dec)
-    return canvas_x.reshape(x.shape), canvas_y.reshape(x.shape)
+    found = ys[near.any(axis=1)]
+    return slice(max(0, int(found[0]) - WINDOW_STEP), min(chip.shape[0], int(found[-1]) + WINDOW_STEP + 1))
 
 
 def _net(size: int) -> Float:
     return np.unique(np.append(np.arange(0, size, WINDOW_STEP), size - 1)).astype(np.float64)
-
-
-def _reach(points: Float, size: int) -> slice:
-    return slice(max(0, int(points.min()) - WINDOW_STEP), min(size, int(points.max()) + WINDOW_STEP + 1))

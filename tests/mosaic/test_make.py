@@ -386,7 +386,7 @@ def test_failure_in_the_middle_leaves_the_old_product_and_nothing_else(
     make_product(job)
     before = Path(job.target).read_bytes()
     calls = []
-    project = drizzling.map_pixels
+    project = drizzling.map_chip
 
     def fail_later(*arguments: object) -> object:
         calls.append(1)
@@ -394,7 +394,7 @@ def test_failure_in_the_middle_leaves_the_old_product_and_nothing_else(
             raise RuntimeError("the power went")
         return project(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(drizzling, "map_pixels", fail_later)
+    monkeypatch.setattr(drizzling, "map_chip", fail_later)
     with pytest.raises(RuntimeError, match="power"):
         make_product(job)
     assert Path(job.target).read_bytes() == before

@@ -1,0 +1,258 @@
+"""Where each pixel of a chip falls on a canvas: interpolated, and checked against the exact transform on every chip.
+
+A chip's WCS first moves a pixel by tables (D2IM, then NPOL) and then by what is smooth (SIP, the linear terms and the
+two tangent projections). The smooth part is a polynomial of high degree in x and y, through nodes where it was
+computed exactly. What the tables add is computed exactly at their own nodes, in output pixels, and is linear between
+them, as the tables themselves are: so their steps and kinks are where they belong. Both are one matrix product.
+
+Why the check bounds the error: the polynomial's error oscillates between its nodes, and is looked at three times on
+the way from each node to the next. What is neglected of the tables is, inside a cell of theirs, a product of a table's
+value and of how the smooth part's derivative varies, largest in the middle; and beside a cell's border, where D2IM
+moves a pixel across a kink of NPOL, a product of the two. Every cell is looked at in its middle and beside its borders
+(of very many cells, thousands, with all their rows and columns among them). Between those places the error may be a
+little larger than at them, never twice as large, so it has to be below half of `TOLERANCE` there. Otherwise nodes and
+cells are made finer, and where that does not help every pixel is computed exactly.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from astropy.wcs import WCS, DistortionLookupTable
+from numpy.typing import NDArray
+
+from mvmdb.mosaic.grid import LayerGrid
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 1e-3
+"""Largest distance, in output pixels, between an interpolated position and the exact one."""
+LEVELS = ((8, 128.0), (12, 64.0), (18, 32.0), (27, 16.0))
+"""(nodes along an axis, largest side of a cell in detector pixels), coarsest first; from one to the next the
+polynomial's error falls by 100 or more, that of the cells by 4."""
+CHECKS = 20000
+"""Pixels at which the tables' part is compared with the exact transform: of a table of 65 x 33 nodes, all cells."""
+EXACT_SHARE = 4
+"""Tables that need more than one exact position for so many pixels gain nothing by interpolation."""
+ROWS_AT_ONCE = 128
+"""Rows computed at once: a fixed partition, so that a row's bits do not depend on which others are asked for."""
+
+PRODUCT_SIZE = 1 << 18
+"""Multiplications in one product of matrices: the library beneath numpy makes smaller ones in one thread. More threads
+gain nothing here, and lose much where every processor has a layer to make."""
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+
+class ChipMap(Protocol):
+    """Positions on a canvas of the pixels of one chip."""
+
+    def positions(self, rows: slice) -> Float:
+        """(rows, columns, 2): 0-based canvas x, y of every pixel of some rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExactMap:
+    """The full WCS evaluated at every pixel: 2 microseconds each. Canvas coordinates are larger by `margin`."""
+
+    wcs: WCS
+    shape: tuple[int, int]
+    grid: LayerGrid
+    margin: int = 0
+
+    def project(self, x: Float, y: Float) -> Float:
+        """(..., 2): 0-based canvas x, y of 0-based detector pixels, through SIP, NPOL and D2IM."""
+        ra, dec = self.wcs.all_pix2world(x.ravel(), y.ravel(), 0)
+        on_canvas: Float = np.stack(self.grid.sky_to_pixel(ra, dec), axis=-1).reshape(*x.shape, 2)
+        return on_canvas + self.margin
+
+    def positions(self, rows: slice) -> Float:
+        """As `ChipMap.positions`."""
+        pixmap = np.empty((rows.stop - rows.start, self.shape[1], 2))
+        for top in range(rows.start, rows.stop, ROWS_AT_ONCE):
+            bottom = min(top + ROWS_AT_ONCE, rows.stop)
+            y, x = np.mgrid[top:bottom, : self.shape[1]].astype(np.float64)
+            pixmap[top - rows.start : bottom - rows.start] = self.project(x, y)
+        return pixmap
+
+
+@dataclass(frozen=True, slots=True)
+class InterpolatedMap:
+    """Smooth polynomial and tables' part, each expanded to all columns, so that a row is a product of two matrices.
+
+    `row_factors` (rows, nodes) times `columns` (nodes, 2 * columns) is the smooth part, x and y in turn along a row;
+    `cells` (len(knots), 2 * columns) is what the tables add at the rows `knots` (ascending, from 0 to the last row).
+    """
+
+    shape: tuple[int, int]
+    row_factors: Float
+    columns: Float
+    knots: Float
+    cells: Float
+    _starts: Int
+
+    def positions(self, rows: slice) -> Float:
+        """As `ChipMap.positions`."""
+        pixmap = np.empty((rows.stop - rows.start, 2 * self.shape[1]))
+        first, last = np.searchsorted(self._starts, [rows.start, rows.stop - 1], side="right") - 1
+        for cell in range(int(first), int(last) + 1):
+            top, bottom = int(self._starts[cell]), int(self._starts[cell + 1])
+            begin, end = max(top, rows.start), min(bottom, rows.stop)
+            block = self._cell_rows(cell, top, bottom, pixmap[begin - rows.start : end - rows.start])
+            if (begin, end) != (top, bottom):
+                pixmap[begin - rows.start : end - rows.start] = block[begin - top : end - top]
+        return pixmap.reshape(-1, self.shape[1], 2)
+
+    def _cell_rows(self, cell: int, top: int, bottom: int, out: Float) -> Float:
+        """All rows of a cell, in `out` where that has as many: the bits of a product may depend on its size."""
+        factors = np.column_stack([self.row_factors[top:bottom], *self._cell_weights(cell, np.arange(top, bottom))])
+        values = np.vstack([self.columns, self.cells[cell : cell + 2]])
+        block = out if out.shape[0] == bottom - top else np.empty((bottom - top, out.shape[1]))
+        at_once = max(16, PRODUCT_SIZE // factors.size // 16 * 16)
+        for left in range(0, block.shape[1], at_once):
+            part = slice(left, left + at_once)
+            np.matmul(factors, values[:, part], out=block[:, part])
+        return block
+
+    def at(self, x: Int, y: Int) -> Float:
+        """(n, 2): the positions of single pixels, from the same numbers as `positions`."""
+        cell = np.searchsorted(self._starts, y, side="right") - 1
+        low, high = self._cell_weights(cell, y)
+        columns, cells = (part.reshape(len(part), -1, 2) for part in (self.columns, self.cells))
+        found: Float = np.einsum("nk,kna->na", self.row_factors[y], columns[:, x])
+        return found + low[:, None] * cells[cell, x] + high[:, None] * cells[cell + 1, x]
+
+    def _cell_weights(self, cell: int | Int, y: Int) -> tuple[Float, Float]:
+        along = (y - self.knots[cell]) / (self.knots[np.add(cell, 1)] - self.knots[cell])
+        return 1.0 - along, along
+
+
+def map_chip(wcs: WCS, shape: tuple[int, int], grid: LayerGrid, margin: int = 0) -> ChipMap:
+    """The positions of a chip of `shape` (rows, columns) on a canvas, each within `TOLERANCE` of the exact one.
+
+    They depend on the whole chip alone: not on which rows are asked for, nor, but for whole pixels, on the canvas.
+    """
+    exact = ExactMap(wcs, shape, grid, margin)
+    smooth = ExactMap(_without_tables(wcs), shape, grid, margin)
+    for nodes, step in LEVELS:
+        x_knots, y_knots = (_find_knots(wcs, axis, shape[1 - axis], step) for axis in (0, 1))
+        if x_knots.size * y_knots.size * EXACT_SHARE > shape[0] * shape[1]:
+            break
+        made = _interpolate(exact, smooth, nodes, x_knots, y_knots)
+        error = _largest_error(made, exact, nodes, x_knots, y_knots)
+        if error < TOLERANCE / 2:
+            return made
+        log.debug("%d nodes and cells of %g pixels leave an error of %.2g pixels", nodes, step, error)
+    return exact
+
+
+def _interpolate(exact: ExactMap, smooth: ExactMap, nodes: int, x_knots: Float, y_knots: Float) -> InterpolatedMap:
+    rows, columns = exact.shape
+    x_nodes, y_nodes = _chebyshev(nodes, columns), _chebyshev(nodes, rows)
+    values = smooth.project(*np.meshgrid(x_nodes, y_nodes))
+    by_column = _lagrange(x_nodes, columns)
+    if _tables(exact.wcs):
+        x, y = np.meshgrid(x_knots, y_knots)
+        added = exact.project(x, y) - smooth.project(x, y)
+    else:
+        added = np.zeros((y_knots.size, x_knots.size, 2))
+    starts = np.append(np.ceil(y_knots[:-1]), rows).astype(np.int64)
+    return InterpolatedMap(
+        exact.shape,
+        _lagrange(y_nodes, rows),
+        np.einsum("cm,kma->kca", by_column, values).reshape(nodes, 2 * columns),
+        y_knots,
+        _expand(added, x_knots, columns).reshape(y_knots.size, 2 * columns),
+        starts,
+    )
+
+
+def _largest_error(made: InterpolatedMap, exact: ExactMap, nodes: int, x_knots: Float, y_knots: Float) -> float:
+    """In output pixels; NaN where a position is not finite."""
+    x, y = _smooth_checks(nodes, exact.shape)
+    if _tables(exact.wcs):
+        more_x, more_y = _cell_checks(x_knots, y_knots)
+        x, y = np.concatenate([x, more_x]), np.concatenate([y, more_y])
+    error = np.hypot(*(made.at(x, y) - exact.project(x.astype(np.float64), y.astype(np.float64))).T)
+    return float(error.max())
+
+
+def _smooth_checks(nodes: int, shape: tuple[int, int]) -> tuple[Int, Int]:
+    """Columns and rows of pixels: the corners, and three places on the way from each node to the next, both ways."""
+    sides = []
+    for size in reversed(shape):
+        ends = np.concatenate([[0.0], _chebyshev(nodes, size), [size - 1.0]])
+        between = ends[:-1, None] + np.diff(ends)[:, None] * np.array([0.25, 0.5, 0.75])
+        sides.append(np.unique(np.rint(np.concatenate([ends[[0, -1]], between.ravel()]))).astype(np.int64))
+    x, y = np.meshgrid(*sides)
+    return x.ravel(), y.ravel()
+
+
+def _cell_checks(x_knots: Float, y_knots: Float) -> tuple[Int, Int]:
+    """Columns and rows of the pixels in the middle of cells and at their ends: all, or `CHECKS` or more well mixed."""
+    x, y = (
+        np.unique(np.rint(np.stack([knots[:-1] + 1, (knots[:-1] + knots[1:]) / 2, knots[1:] - 1]))).astype(np.int64)
+        for knots in (x_knots, y_knots)
+    )
+    if x.size * y.size <= CHECKS:
+        pairs = np.meshgrid(x, y)
+        return pairs[0].ravel(), pairs[1].ravel()
+    count = np.arange(max(CHECKS, x.size, y.size))
+    # Steps of the golden section pair every column and row with ever other ones.
+    return x[count % x.size], y[(count * 0.6180339887498949 % 1.0 * y.size).astype(np.int64)]
+
+
+def _find_knots(wcs: WCS, axis: int, size: int, step: float) -> Float:
+    """Where, along x (0) or y (1), a table's interpolation may bend, and places between so that none are far apart.
+
+    0-based pixels from 0 to size - 1. Node k of a table (from 0) is the pixel (k + 1 - CRPIX) * CDELT + CRVAL, 1-based.
+    """
+    knots = [np.array([0.0, max(size - 1.0, 1.0)])]
+    for table in _tables(wcs):
+        nodes = np.arange(table.data.shape[1 - axis])
+        knots.append((nodes + 1 - table.crpix[axis]) * table.cdelt[axis] + table.crval[axis] - 1)
+    found = np.unique(np.concatenate(knots))
+    found = found[(found >= 0.0) & (found <= max(size - 1.0, 1.0))]
+    parts = np.ceil(np.diff(found) / step).astype(np.int64)
+    between = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(found[:-1], found[1:], parts, strict=True)]
+    return np.concatenate([*between, found[-1:]])
+
+
+def _expand(values: Float, knots: Float, size: int) -> Float:
+    """(n, len(knots), 2) values at `knots`, made linear between them: (n, size, 2)."""
+    place = np.arange(size, dtype=np.float64)
+    cell = np.clip(np.searchsorted(knots, place, side="right") - 1, 0, knots.size - 2)
+    along = ((place - knots[cell]) / (knots[cell + 1] - knots[cell]))[:, None]
+    expanded: Float = values[:, cell] * (1.0 - along) + values[:, cell + 1] * along
+    return expanded
+
+
+def _chebyshev(nodes: int, size: int) -> Float:
+    """Nodes over the pixels 0 to size - 1, ascending, at which interpolation by a polynomial is close to the best."""
+    angles = (2 * np.arange(nodes)[::-1] + 1) * np.pi / (2 * nodes)
+    return (size - 1) / 2 * (1 + np.cos(angles))
+
+
+def _lagrange(nodes: Float, size: int) -> Float:
+    """(size, nodes): what a value at each node counts at the pixels 0 to size - 1 (barycentric form of Lagrange's)."""
+    order = np.arange(nodes.size)
+    weights = (-1.0) ** order * np.sin((2 * order + 1) * np.pi / (2 * nodes.size))
+    difference = np.arange(size, dtype=np.float64)[:, None] - nodes
+    hit = difference == 0.0
+    terms = weights / np.where(hit, 1.0, difference)
+    factors: Float = np.where(hit.any(axis=1, keepdims=True), hit, terms / terms.sum(axis=1, keepdims=True))
+    return factors
+
+
+def _tables(wcs: WCS) -> list[DistortionLookupTable]:
+    return [table for table in (wcs.det2im1, wcs.det2im2, wcs.cpdis1, wcs.cpdis2) if table is not None]
+
+
+def _without_tables(wcs: WCS) -> WCS:
+    smooth = wcs.deepcopy()
+    smooth.det2im1 = smooth.det2im2 = smooth.cpdis1 = smooth.cpdis2 = None
+    return smooth
