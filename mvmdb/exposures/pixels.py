@@ -96,8 +96,11 @@ def _read_flags(
         raise ExposureError(
             "contradictory", f"{file.path}: (DQ,{chip.ver}) is {found}; expected shape {chip.pixel_shape} as {chip}"
         )
-    # By way of a wide integer: DQ is int16 whose sign is a bit like the others, and in some old files a float.
-    return (_scaled(hdu, read_array(stream, hdu)).astype(np.int64) & 0xFFFF).astype(np.uint16)
+    stored = _scaled(hdu, read_array(stream, hdu))
+    if stored.dtype == np.dtype(">i2"):
+        return stored.astype(np.int16).view(np.uint16)  # the sign is a bit like the others
+    # By way of a wide integer: in some old files DQ is a float.
+    return (stored.astype(np.int64) & 0xFFFF).astype(np.uint16)
 
 
 def _scaled(hdu: Hdu, stored: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:

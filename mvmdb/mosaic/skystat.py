@@ -1,4 +1,4 @@
-"""The sky of overlapping exposures, measured: clipped medians of each pair. What follows from them is skymatch.py's."""
+"""The sky of overlapping exposures, measured in the overlap of each pair. What follows from it is skymatch.py's."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mvmdb.exposures.pixels import ChipData
 from mvmdb.mosaic.chips import brightness_per_unit, good_pixels, read_member_chips
+from mvmdb.mosaic.clipping import clipped_median
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.raster import fill_mask, polygon_rings, scan_rings
 from mvmdb.mosaic.skymatch import SkyPair
@@ -59,36 +60,6 @@ def measure_pairs(
         for (i, j) in sorted(measured)
         if i < j and (j, i) in measured
     ]
-
-
-def clipped_median(values: NDArray[np.float32], lower: float, clips: int, sigma: float) -> tuple[float, int] | None:
-    """(median, number of values) after `clips` times leaving out what is over `sigma` deviations from the mean.
-
-    Values below `lower` never count; None if nothing is left. Bounds are about the mean of the values inside the
-    bounds before, with the sample deviation, and include their ends, as stsci.imagestats does.
-    """
-    ordered = np.sort(values[values >= lower])
-    if ordered.size == 0:
-        return None
-    # Sorted, every clip is a range, and running sums give its mean and deviation without a pass over the values.
-    centre = float(ordered[ordered.size // 2])
-    offset = ordered.astype(np.float64) - centre
-    sums = np.concatenate([[0.0], np.cumsum(offset)])
-    squares = np.concatenate([[0.0], np.cumsum(offset * offset)])
-    begin, end = 0, ordered.size
-    for _ in range(clips):
-        n = end - begin
-        mean = (sums[end] - sums[begin]) / n
-        variance = (squares[end] - squares[begin] - n * mean * mean) / max(n - 1, 1)
-        reach = sigma * np.sqrt(max(variance, 0.0))
-        begin = int(np.searchsorted(offset, mean - reach, side="left"))
-        end = int(np.searchsorted(offset, mean + reach, side="right"))
-        if end <= begin:  # only by rounding, when all values are equal
-            begin, end = 0, ordered.size
-            break
-    kept = ordered[begin:end]
-    middle = kept[[(kept.size - 1) // 2, kept.size // 2]].astype(np.float64)
-    return float(middle.mean()), kept.size
 
 
 def _measure_exposure(

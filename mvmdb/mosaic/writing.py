@@ -128,7 +128,7 @@ def _write_header(file: BinaryIO, header: fits.Header, digest: hashlib.blake2b) 
 
 def _write_plane(file: BinaryIO, plane: NDArray[np.float32], digest: hashlib.blake2b) -> None:
     for top in range(0, plane.shape[0], ROWS_AT_ONCE):
-        data = plane[top : top + ROWS_AT_ONCE].astype(">f4").tobytes()
+        data = plane[top : top + ROWS_AT_ONCE].astype(">f4").data
         digest.update(data)
         file.write(data)
     file.write(b"\0" * (-plane.nbytes % BLOCK))

@@ -1,49 +1,16 @@
-"""Clipped medians against a literal clipping loop, and measured pairs against skies that are known."""
+"""Measured pairs against skies that are known."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from fitsfiles import set_pixels
-from hypothesis import given
-from hypothesis import strategies as st
 from mosaic_field import CELL, Field
 
 from mvmdb.exposures.read import read_exposure
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.skystat import SkySource, clipped_median, find_neighbours, measure_pairs
+from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
 from mvmdb.sky.region import parse_region
-
-
-def clip_literally(values: np.ndarray, lower: float, clips: int, sigma: float) -> tuple[float, int]:
-    kept = values[values >= lower].astype("f8")
-    low, high = lower, np.inf
-    for _ in range(clips):
-        inside = kept[(kept >= low) & (kept <= high)]
-        deviation = inside.std(ddof=1) if inside.size > 1 else 0.0
-        low, high = max(lower, inside.mean() - sigma * deviation), inside.mean() + sigma * deviation
-    inside = kept[(kept >= low) & (kept <= high)]
-    return float(np.median(inside)), inside.size
-
-
-@given(st.integers(0, 10**6), st.integers(2, 500), st.sampled_from([0.0, 5.0]), st.sampled_from([2.5, 4.0]))
-def test_clipping_is_that_of_the_literal_loop(seed: int, size: int, spread: float, sigma: float) -> None:
-    rng = np.random.default_rng(seed)
-    values = rng.normal(30, 1, size)
-    values[::10] += spread * rng.exponential(10, values[::10].size)
-    values[::17] = -300.0
-    values = values.astype("f4")
-    if (values >= -100).any():
-        found = clipped_median(values, -100.0, 5, sigma)
-        assert found == pytest.approx(clip_literally(values, -100.0, 5, sigma))
-
-
-def test_equal_values_survive_clipping() -> None:
-    assert clipped_median(np.full(7, 0.1, "f4"), -100.0, 5, 4.0) == pytest.approx((0.1, 7))
-
-
-def test_values_below_the_limit_never_count() -> None:
-    assert clipped_median(np.array([-100.5, -200.0], "f4"), -100.0, 5, 4.0) is None
 
 
 def sources_of(field: Field, paths: list, grid: LayerGrid) -> list[SkySource]:
