@@ -123,7 +123,7 @@ def _make_fresh(run: _Run, announce: Announce | None) -> ReconcileReport:
     with engine.begin() as connection:
         set_products_folder(connection, products)
     outlook = run.look()
-    if replace_lost_files(engine, policy, cells=options.cells, everything=options.full or options.resky):
+    if replace_lost_files(engine, policy, cells=run.options.cells, everything=run.full):
         outlook = run.look()
     if announce is not None:
         announce(outlook)
@@ -164,10 +164,14 @@ class _Run:
         self.digests: dict[str, str] = {}
         self.worked_in: set[str] = set()
 
+    @property
+    def full(self) -> bool:
+        """Whether fresh layers are made again too."""
+        return self.options.full or self.options.resky
+
     def look(self) -> Outlook:
         """The outlook as it is now."""
-        full = self.options.full or self.options.resky
-        outlook = look_ahead(self.engine.begin, self.products, self.policy, cells=self.options.cells, full=full)
+        outlook = look_ahead(self.engine.begin, self.products, self.policy, cells=self.options.cells, full=self.full)
         with self.engine.begin() as connection:
             self.digests = load_digests(connection, self.settled)
         return outlook
@@ -189,8 +193,7 @@ class _Run:
             elif not self._is_blocked(line, outlook):
                 made.append(line)
         planned = {line.name: line for line in made}
-        full = self.options.full or self.options.resky
-        jobs = build_jobs(self.engine, self.products, made, full=full, resky=self.options.resky)
+        jobs = build_jobs(self.engine, self.products, made, full=self.full, resky=self.options.resky)
         refused = []
         for outcome in carry_out(jobs, make_once, self.crew, expected=len(made)):
             if isinstance(outcome.result, MemberUnusableError):
