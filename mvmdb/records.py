@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -255,8 +255,31 @@ class MemberInput:
 
 
 @dataclass(frozen=True, slots=True)
+class SkyPair:
+    """Two overlapping exposures: the sky of each in the overlap (electrons/s/arcsec^2), and from how many pixels.
+
+    A pair of which one has no good pixels there says nothing of their skies.
+    """
+
+    first: str
+    second: str
+    first_sky: float
+    second_sky: float
+    first_pixels: int
+    second_pixels: int
+
+    @property
+    def weight(self) -> float:
+        """Weight of the pair's equation: the mean number of pixels."""
+        return 0.5 * (self.first_pixels + self.second_pixels)
+
+
+@dataclass(frozen=True, slots=True)
 class LayerJob:
-    """All that a worker needs to make one product; picklable, and complete without a catalog."""
+    """All that a worker needs to make one product; picklable, and complete without a catalog.
+
+    `pairs` are those of its members that were measured before, as the recipe measures, with `first` < `second`.
+    """
 
     layer: str
     action: Action
@@ -266,6 +289,7 @@ class LayerJob:
     recipe_digest: str
     members: tuple[MemberInput, ...]
     target: str
+    pairs: tuple[SkyPair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +309,10 @@ class ProductMember:
 
 @dataclass(frozen=True, slots=True)
 class ProductRecord:
-    """A product file as it was read or written: its provenance, and the file's size, time and data digest."""
+    """A product file as it was read or written: its provenance, and the file's size, time and data digest.
+
+    `pairs` are those that were measured while it was made.
+    """
 
     layer: str
     skycell: str
@@ -297,3 +324,4 @@ class ProductRecord:
     recipe: str
     recipe_digest: str
     members: tuple[ProductMember, ...]
+    pairs: tuple[SkyPair, ...] = field(default=(), compare=False)

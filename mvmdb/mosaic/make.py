@@ -23,7 +23,7 @@ from mvmdb.mosaic.skymatch import solve_skies
 from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
 from mvmdb.mosaic.writing import ProductText, sweep_temporaries, write_product
 from mvmdb.names import format_product_name, parse_cell_name, parse_layer_name
-from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord
+from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
 from mvmdb.sky.region import parse_region
 
 __all__ = ["make_product", "sweep_temporaries"]
@@ -52,7 +52,7 @@ def make_product(job: LayerJob) -> ProductRecord:
         made = _recanvas(job, grid, _open_present(job, target))
     else:
         raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add or recanvas")
-    record = write_product(target, made.text, made.planes)
+    record = replace(write_product(target, made.text, made.planes), pairs=made.pairs)
     log.info("%s: %s of %d members on %s", job.layer, job.action, len(record.members), job.canvas)
     return record
 
@@ -61,17 +61,18 @@ def make_product(job: LayerJob) -> ProductRecord:
 class _Made:
     text: ProductText
     planes: Planes
+    pairs: tuple[SkyPair, ...] = ()
 
 
 def _drizzle_all(job: LayerJob, grid: LayerGrid) -> _Made:
     inspected = {member.ipppssoo: inspect_member(member) for member in job.members}
     kept = {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
     sources = [_source(i.member, i.outlines, grid) for i in inspected.values()]
-    skies = _match_skies(job, sources, kept, inspected, grid)
+    skies, pairs = _match_skies(job, sources, kept, inspected, grid)
     planes = Planes.empty(grid.shape)
     rows = _drizzle(job, list(inspected.values()), skies, planes, grid, 0.0)
     primary, science = product_cards(inspected[job.members[0].ipppssoo])
-    return _Made(_text(job, grid, rows, primary, science), planes)
+    return _Made(_text(job, grid, rows, primary, science), planes, pairs)
 
 
 def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
@@ -85,7 +86,7 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
         _source(m, parse_region(regions[m.ipppssoo]) if m.drizzled else inspected[m.ipppssoo].outlines, grid)
         for m in job.members
     ]
-    skies = _match_skies(job, sources, kept, inspected, grid)
+    skies, pairs = _match_skies(job, sources, kept, inspected, grid)
     planes = load_planes(present, grid)
     planes.science[planes.weight == 0.0] = 0.0
     exptime = sum(member.exptime for member in list_members(present.rows))
@@ -93,7 +94,7 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
     primary, science = present.primary, present.science
     if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # the cards are the first member's
         primary, science = product_cards(inspected[job.members[0].ipppssoo])
-    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), planes)
+    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), planes, pairs)
 
 
 def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
@@ -126,18 +127,27 @@ def _match_skies(
     kept: Mapping[str, float],
     inspected: dict[str, InspectedMember],
     grid: LayerGrid,
-) -> Mapping[str, float | None]:
-    """The sky of every member, None where the recipe matches none; members that are read for it join `inspected`."""
+) -> tuple[Mapping[str, float | None], tuple[SkyPair, ...]]:
+    """The sky of every member, None where the recipe matches none, and the pairs that had to be measured for it.
+
+    Pixels of pairs that the job knows are not read again.
+    """
     members = {member.ipppssoo: member for member in job.members}
     if not job.recipe.sky_match:
-        return dict.fromkeys(members)
+        return dict.fromkeys(members), ()
+    known = {(pair.first, pair.second) for pair in job.pairs}
     unknown = members.keys() - kept.keys()
-    neighbours = find_neighbours(sources, unknown)
+    neighbours = {}
+    for index, others in find_neighbours(sources, unknown).items():
+        names = {other: sorted((sources[index].ipppssoo, sources[other].ipppssoo)) for other in others}
+        if left := [other for other, (first, second) in names.items() if (first, second) not in known]:
+            neighbours[index] = left
     read = [sources[index].ipppssoo for index in neighbours]
     also_read = [inspect_member(members[ipppssoo]) for ipppssoo in read if ipppssoo not in inspected]
-    pairs = measure_pairs(sources, neighbours, grid, job.recipe)
+    measured = tuple(measure_pairs(sources, neighbours, grid, job.recipe))
     check_unchanged(also_read)
-    return solve_skies(members, pairs, kept)
+    pairs = sorted([*job.pairs, *measured], key=lambda pair: (pair.first, pair.second))
+    return solve_skies(members, pairs, kept), measured
 
 
 def _source(member: MemberInput, outlines: Iterable[NDArray[np.float64]], grid: LayerGrid) -> SkySource:

@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-
-@dataclass(frozen=True, slots=True)
-class SkyPair:
-    """Two overlapping exposures: the sky of each in the overlap (electrons/s/arcsec^2), and from how many pixels."""
-
-    first: str
-    second: str
-    first_sky: float
-    second_sky: float
-    first_pixels: int
-    second_pixels: int
-
-    @property
-    def weight(self) -> float:
-        """Weight of the pair's equation: the mean number of pixels."""
-        return 0.5 * (self.first_pixels + self.second_pixels)
+from mvmdb.records import SkyPair
 
 
 def solve_skies(members: Iterable[str], pairs: Sequence[SkyPair], kept: Mapping[str, float]) -> dict[str, float]:

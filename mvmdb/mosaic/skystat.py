@@ -15,8 +15,8 @@ from mvmdb.mosaic.chips import brightness_per_unit, good_pixels, read_member_chi
 from mvmdb.mosaic.clipping import clipped_median
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.raster import fill_mask, polygon_rings, scan_rings
-from mvmdb.mosaic.skymatch import SkyPair
 from mvmdb.recipes import Recipe
+from mvmdb.records import SkyPair
 
 EDGE_STEP = 32.0
 """Longest piece of an overlap's border, in output pixels: straight on the sky, such a piece is straight in the detector
@@ -49,8 +49,8 @@ def measure_pairs(
 ) -> list[SkyPair]:
     """The sky of both exposures of each pair in their overlap; `neighbours` are those of `find_neighbours`.
 
-    Each exposure's pixels are read once, and one exposure is in memory at a time. A pair without good pixels on either
-    side is left out.
+    Each exposure's pixels are read once, and one exposure is in memory at a time. A pair has 0 pixels where none are
+    good.
     """
     measured: dict[tuple[int, int], tuple[float, int]] = {}
     for index, others in neighbours.items():
@@ -58,7 +58,7 @@ def measure_pairs(
     return [
         SkyPair(sources[i].ipppssoo, sources[j].ipppssoo, *_interleave(measured[i, j], measured[j, i]))
         for (i, j) in sorted(measured)
-        if i < j and (j, i) in measured
+        if i < j
     ]
 
 
@@ -77,7 +77,7 @@ def _measure_exposure(
                 if found is not None:
                     total, pixels = totals[j]
                     totals[j] = total + found[0] * found[1], pixels + found[1]
-    return {(index, j): (total / pixels, pixels) for j, (total, pixels) in totals.items() if pixels}
+    return {(index, j): (total / max(pixels, 1), pixels) for j, (total, pixels) in totals.items()}
 
 
 def _median_inside(

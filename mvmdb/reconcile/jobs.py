@@ -10,9 +10,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mvmdb.catalog.products import load_kept_skies, load_layer, load_member_inputs
+from mvmdb.catalog.skypairs import load_pairs
 from mvmdb.names import format_product_name
 from mvmdb.reconcile.diff import diff_layers, groups_merge
-from mvmdb.records import Action, ExpectedLayer, LayerJob, MemberInput, ObservedProduct, PlannedLayer
+from mvmdb.records import Action, ExpectedLayer, LayerJob, MemberInput, ObservedProduct, PlannedLayer, SkyPair
 
 
 def build_jobs(
@@ -30,6 +31,7 @@ def build_jobs(
                 continue
             members = load_member_inputs(connection, layer)
             kept = load_kept_skies(connection, line.name)
+            pairs = load_pairs(connection, line.name, layer.recipe) if layer.recipe.sky_match else ()
         planned = diff_layers([layer], [product] if product is not None else []).layers
         if full:
             action = Action.DRIZZLE
@@ -39,7 +41,7 @@ def build_jobs(
             continue
         if resky or not layer.recipe.sky_match or (product is not None and not _keeps_skies(layer, product)):
             kept = {}
-        yield _build_job(products, action, layer, product, members, kept)
+        yield _build_job(products, action, layer, product, members, kept, pairs)
 
 
 def _keeps_skies(layer: ExpectedLayer, product: ObservedProduct) -> bool:
@@ -56,6 +58,7 @@ def _build_job(
     product: ObservedProduct | None,
     members: Iterable[MemberInput],
     kept: dict[tuple[str, str], float | None],
+    pairs: tuple[SkyPair, ...],
 ) -> LayerJob:
     held = {member.ipppssoo for member in product.members} if product is not None and action is Action.ADD else set()
     return LayerJob(
@@ -70,4 +73,5 @@ def _build_job(
             for member in members
         ),
         target=str(products / layer.skycell / format_product_name(layer.name, layer.kind)),
+        pairs=pairs,
     )

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.archive import set_products_folder
 from mvmdb.catalog.products import forget_product, load_digests, load_layer, record_failure, record_product
 from mvmdb.catalog.register import refuse_exposure
+from mvmdb.catalog.skypairs import save_pairs
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.mosaic.manifest import write_manifest
 from mvmdb.mosaic.once import make_once
@@ -253,6 +254,7 @@ class _Run:
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
             record_product(connection, result, action=str(job.action), reasons=line.reasons, seconds=seconds)
+            save_pairs(connection, job, result.pairs)
         self._note(LayerOutcome(job.layer, job.action, job.target, seconds))
 
     def _remove(self, line: PlannedLayer, outlook: Outlook) -> None:

@@ -240,6 +240,22 @@ product_member = Table(
     comment="the members that each product holds",
 )
 
+sky_pair = Table(
+    "sky_pair",
+    metadata,
+    _reference("first_id", "exposure.id", "exposure with the lower identity", primary_key=True),
+    _reference("second_id", "exposure.id", "exposure that overlaps it", primary_key=True, index=True),
+    Column("measure", String(60), primary_key=True, comment="how it was measured: good DQ bits, clips, sigma, lowest"),
+    _must("first_digest", String(40), "member_digest of the first when it was measured"),
+    _must("second_digest", String(40), "member_digest of the second when it was measured"),
+    _must("first_sky", Float, "sky of the first in the overlap, electrons/s/arcsec^2"),
+    _must("second_sky", Float, "sky of the second in the overlap, electrons/s/arcsec^2"),
+    _must("first_pixels", Integer, "pixels of the first that it was measured from"),
+    _must("second_pixels", Integer, "pixels of the second that it was measured from"),
+    sqlite_with_rowid=False,
+    comment="the skies of overlapping exposures, so that a new solution need not read old pixels",
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

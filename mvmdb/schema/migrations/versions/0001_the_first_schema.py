@@ -10,7 +10,6 @@ down_revision = None
 
 
 def upgrade() -> None:
-
     op.create_table(
         "archive",
         sa.Column("key", sa.String(length=40), nullable=False, comment="name of a setting"),
@@ -258,6 +257,49 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_membership_skycell_id"), ["skycell_id"], unique=False)
 
     op.create_table(
+        "sky_pair",
+        sa.Column("first_id", sa.Integer(), nullable=False, comment="exposure with the lower identity"),
+        sa.Column("second_id", sa.Integer(), nullable=False, comment="exposure that overlaps it"),
+        sa.Column(
+            "measure",
+            sa.String(length=60),
+            nullable=False,
+            comment="how it was measured: good DQ bits, clips, sigma, lowest",
+        ),
+        sa.Column(
+            "first_digest",
+            sa.String(length=40),
+            nullable=False,
+            comment="member_digest of the first when it was measured",
+        ),
+        sa.Column(
+            "second_digest",
+            sa.String(length=40),
+            nullable=False,
+            comment="member_digest of the second when it was measured",
+        ),
+        sa.Column(
+            "first_sky", sa.Float(), nullable=False, comment="sky of the first in the overlap, electrons/s/arcsec^2"
+        ),
+        sa.Column(
+            "second_sky", sa.Float(), nullable=False, comment="sky of the second in the overlap, electrons/s/arcsec^2"
+        ),
+        sa.Column(
+            "first_pixels", sa.Integer(), nullable=False, comment="pixels of the first that it was measured from"
+        ),
+        sa.Column(
+            "second_pixels", sa.Integer(), nullable=False, comment="pixels of the second that it was measured from"
+        ),
+        sa.ForeignKeyConstraint(["first_id"], ["exposure.id"], name=op.f("fk_sky_pair_first_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["second_id"], ["exposure.id"], name=op.f("fk_sky_pair_second_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("first_id", "second_id", "measure", name=op.f("pk_sky_pair")),
+        comment="the skies of overlapping exposures, so that a new solution need not read old pixels",
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("sky_pair", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sky_pair_second_id"), ["second_id"], unique=False)
+
+    op.create_table(
         "layer_member",
         sa.Column("layer_id", sa.Integer(), nullable=False, comment="layer"),
         sa.Column("exposure_id", sa.Integer(), nullable=False, comment="member"),
@@ -347,6 +389,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_layer_member_exposure_id"))
 
     op.drop_table("layer_member")
+    with op.batch_alter_table("sky_pair", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sky_pair_second_id"))
+
+    op.drop_table("sky_pair")
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_membership_skycell_id"))
 
