@@ -71,8 +71,8 @@ def measure(what: str, night: int, address: str, folder: Path) -> dict[str, floa
         new = list(make_batches(night, seed=2, start=int(figures["rows"])))
         figures[f"night of {night}: register"] = timed(lambda: register_batches(engine, new))
         figures[f"night of {night}: plan"] = timed(lambda: look_ahead(engine.begin, None, policy))
-        figures["coverage of a sky cell"] = best(lambda: ask(engine, CELL))
-        figures["a filter within 1 degree"] = best(lambda: ask(engine, CONE))
+        figures["coverage of a sky cell"] = ask(engine, CELL)
+        figures["a filter within 1 degree"] = ask(engine, CONE)
     figures["status after the night"] = timed(lambda: look(address))
     peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return figures | {"peak MB": max(peaks)}
@@ -83,11 +83,10 @@ COUNTS = {
     "memberships": "SELECT count(*) FROM membership",
     "layers": "SELECT count(*) FROM layer",
 }
-CELL = (
-    "SELECT * FROM coverage WHERE skycell = (SELECT c.name FROM skycell c JOIN layer l ON l.skycell_id = c.id "
-    "WHERE l.exptime = (SELECT max(exptime) FROM layer))"
-)
+DEEPEST = "SELECT c.name, c.ra, c.dec FROM layer l JOIN skycell c ON c.id = l.skycell_id ORDER BY l.exptime DESC, c.id LIMIT 1"
+CELL = "SELECT * FROM coverage WHERE skycell = '{name}'"
 CONE = "SELECT * FROM coverage WHERE filter = 'F814W' AND in_cone(ra, dec, {ra}, {dec}, 1.0)"
+"""Asked where the longest exposure is: the worst place."""
 AS_IF_MADE = (
     "INSERT INTO product (layer, layer_id, skycell, filename, size, mtime_ns, data_digest, x_min, x_max, y_min, y_max, "
     "n_members, recipe, recipe_digest, state, made_at) SELECT l.name, l.id, c.name, '', 0, 0, '', c.x_min, c.x_max, "
@@ -101,26 +100,12 @@ AS_IF_MADE = (
 """Rows as if every mosaic had been made; files are another matter, and not looked at here."""
 
 
-def ask(engine: sa.Engine, sql: str) -> int:
-    """The number of rows that a question has for an answer; the position is where most exposures are."""
+def ask(engine: sa.Engine, sql: str) -> float:
+    """Seconds that a question takes where the longest exposure is, the least of three."""
     with engine.connect() as connection:
-        if "{ra}" in sql:
-            deepest = "SELECT c.ra, c.dec FROM layer l JOIN skycell c ON c.id = l.skycell_id ORDER BY l.exptime DESC"
-            ra, dec = connection.execute(sa.text(f"{deepest} LIMIT 1")).one()
-            sql = sql.format(ra=ra, dec=dec)
-        started = perf_counter()
-        rows = len(connection.execute(sa.text(sql)).all())
-        ask.seconds = perf_counter() - started  # type: ignore[attr-defined]
-        return rows
-
-
-def best(action: Callable[[], object]) -> float:
-    """Seconds of the question alone, the least of three."""
-    found = []
-    for _ in range(3):
-        action()
-        found.append(ask.seconds)  # type: ignore[attr-defined]
-    return float(min(found))
+        place = connection.execute(sa.text(DEEPEST)).one()
+        statement = sa.text(sql.format(**place._mapping))
+        return min(timed(lambda: connection.execute(statement).all()) for _ in range(3))
 
 
 def look(address: str) -> None:
