@@ -83,7 +83,10 @@ COUNTS = {
     "memberships": "SELECT count(*) FROM membership",
     "layers": "SELECT count(*) FROM layer",
 }
-DEEPEST = "SELECT c.name, c.ra, c.dec FROM layer l JOIN skycell c ON c.id = l.skycell_id ORDER BY l.exptime DESC, c.id LIMIT 1"
+DEEPEST = (
+    "SELECT c.name, c.ra, c.dec FROM layer l JOIN skycell c ON c.id = l.skycell_id "
+    "ORDER BY l.exptime DESC, c.id LIMIT 1"
+)
 CELL = "SELECT * FROM coverage WHERE skycell = '{name}'"
 CONE = "SELECT * FROM coverage WHERE filter = 'F814W' AND in_cone(ra, dec, {ra}, {dec}, 1.0)"
 """Asked where the longest exposure is: the worst place."""

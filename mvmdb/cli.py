@@ -9,7 +9,7 @@ import sys
 import click
 
 from mvmdb import __version__
-from mvmdb.console import archive, looks, mosaics, tables
+from mvmdb.console import archive, looks, mosaics, rectangle, tables
 from mvmdb.console.options import Session
 from mvmdb.errors import MvmdbError
 
@@ -53,6 +53,7 @@ def demo(folder: str) -> None:
 for command in (
     archive.init, archive.ingest, tables.import_table, archive.withdraw, archive.cells, archive.query,
     looks.status, looks.explain, looks.poller, mosaics.reconcile, mosaics.nightly, mosaics.process,
+    rectangle.mosaic,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -16,8 +16,9 @@ Scale = Literal["fine", "coarse"]
 Kind = Literal["flt", "flc"]
 
 _CELL = re.compile(r"(?:skycell-)?p(\d{4})x(\d{2})y(\d{2})", re.IGNORECASE)
+_FIELD = re.compile(r"skycell-p(\d{4})-ra\d{1,3}d\d{4}-dec[ns]\d{1,2}d\d{4}")
 _LAYER = re.compile(
-    r"hst_(?P<skycell>skycell-p\d{4}x\d{2}y\d{2})_(?P<instrument>[a-z0-9]+)_(?P<detector>[a-z0-9]+)"
+    r"hst_(?P<skycell>skycell-p\d{4}(?:x\d{2}y\d{2}|-ra[\dd]+-dec[ns][\dd]+))_(?P<instrument>[a-z0-9]+)_(?P<detector>[a-z0-9]+)"
     r"_(?P<filter>[a-z0-9-]+)_(?P<label>[a-z0-9.-]+)"
 )
 _PRODUCT = re.compile(r"(?P<layer>hst_skycell-.+)_(?P<suffix>dr[cz])\.fits")
@@ -71,9 +72,35 @@ def format_cell_name(cell: CellId) -> str:
     return f"skycell-p{cell.projection_cell:04d}x{cell.x:02d}y{cell.y:02d}"
 
 
+def format_field_name(projection_cell: int, ra: float, dec: float) -> str:
+    """The name of a rectangle in a projection cell, by its centre, as drizzlepac names its custom mosaics.
+
+    >>> format_field_name(726, 53.059, -27.7059)
+    'skycell-p0726-ra53d0590-decs27d7059'
+    """
+    east = f"{ra % 360:.4f}".replace(".", "d")
+    north = f"{abs(dec):.4f}".replace(".", "d")
+    return f"skycell-p{projection_cell:04d}-ra{east}-dec{'n' if dec >= 0 else 's'}{north}"
+
+
+def reference_cell(skycell: str) -> CellId:
+    """The sky cell whose pixels a layer's canvas counts, by the first part of its name.
+
+    That is the sky cell itself, and for a rectangle that `format_field_name` named the first cell of the projection
+    cell, whose pixels are those of the projection cell. Raises NameFormatError.
+    """
+    field = _FIELD.fullmatch(skycell.strip().lower())
+    if field is None:
+        return parse_cell_name(skycell)
+    return parse_cell_name(f"skycell-p{field[1]}x01y01")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class LayerName:
-    """The parts of a layer's name; all lower case. `label` is `all`, `coarse-all`, or a sub-layer's label."""
+    """The parts of a layer's name; all lower case. `label` is `all`, `coarse-all`, or a sub-layer's label.
+
+    `skycell` is a sky cell's name, or that of a rectangle (`format_field_name`).
+    """
 
     skycell: str
     instrument: str
@@ -97,7 +124,7 @@ def parse_layer_name(text: str) -> LayerName:
         raise NameFormatError(
             f"{text!r} is not a layer; expected a name like hst_skycell-p1889x07y19_wfc3_ir_f125w_coarse-all"
         )
-    parse_cell_name(match["skycell"])
+    reference_cell(match["skycell"])
     return LayerName(**match.groupdict())
 
 

@@ -77,6 +77,31 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class CellExposure:
+    """An eligible exposure as a mosaic needs it: where its file is, what it must be, and what it covers."""
+
+    ipppssoo: str
+    path: str
+    kind: Kind
+    instrument: str
+    detector: str
+    filter: str
+    pixels: str
+    pixel_digest: str | None
+    wcs_digest: str
+    s_region: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> CellExposure:
+        """A file's exposure."""
+        e = dataset.exposure
+        return cls(
+            e.ipppssoo, dataset.path, e.kind, e.instrument, e.detector, e.filter, e.pixels, None, e.wcs_digest or "",
+            e.s_region,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The part of an archive's configuration that decides what layers are made of.
 

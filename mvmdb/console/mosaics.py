@@ -137,6 +137,12 @@ def nightly(
 @click.command()
 @click.argument("poller", type=click.Path(path_type=Path))
 @options.output
+@click.option(
+    "--limits",
+    type=(int, int, int, int),
+    metavar="X0 X1 Y0 Y1",
+    help="One rectangle instead of sky cells: fine pixels of the projection cell, first and last.",
+)
 @options.executor
 @options.jobs
 @options.progress
@@ -146,6 +152,7 @@ def process(
     session: Session,
     poller: Path,
     output: Path | None,
+    limits: tuple[int, int, int, int] | None,
     executor: str | None,
     jobs: int | None,
     progress: Form,
@@ -169,8 +176,9 @@ def process(
     folder = (output or Path()).absolute()  # a worker elsewhere has another current folder
     with options.hired(executor, jobs) as crew, Progress(progress) as told:
         report = process_poller(
-            poller.absolute(), folder, policy, crew=crew, announce=told.announce_layers, progress=told.layer
-        )
+            poller.absolute(), folder, policy, crew=crew, announce=told.announce_layers, progress=told.layer,
+            limits=limits,
+        )  # fmt: skip
     if as_json:
         options.emit_json(reconcile_json(report))
     else:

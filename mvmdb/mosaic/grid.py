@@ -9,7 +9,7 @@ import shapely
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from mvmdb.names import CellId, Scale
+from mvmdb.names import CellId, LayerName, Scale, format_cell_name, reference_cell
 from mvmdb.records import Canvas
 from mvmdb.sky.tessellation import CELL_SIZE, STEP, cell_wcs, plane_to_sky, sky_to_plane
 
@@ -21,11 +21,21 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LayerGrid:
-    """The output array of one layer: `canvas` is in fine pixels of the sky cell, 1-based and inclusive."""
+    """The output array of one layer: `canvas` is in fine pixels of the sky cell, 1-based and inclusive.
+
+    `in_cell` is off where the canvas is a rectangle of the projection cell, whose first cell then is `cell`.
+    """
 
     cell: CellId
     scale: Scale
     canvas: Canvas
+    in_cell: bool = True
+
+    @classmethod
+    def of_layer(cls, name: LayerName, canvas: Canvas) -> LayerGrid:
+        """The output array of a layer by its name."""
+        cell = reference_cell(name.skycell)
+        return cls(cell, name.scale, canvas, in_cell=name.skycell == format_cell_name(cell))
 
     @property
     def pixels(self) -> Canvas:
@@ -39,7 +49,9 @@ class LayerGrid:
 
     @property
     def pixels_in_cell(self) -> int:
-        """How many pixels of this scale the whole sky cell has."""
+        """How many pixels of this scale the whole sky cell, or the rectangle, has."""
+        if not self.in_cell:
+            return self.shape[0] * self.shape[1]
         side: int = CELL_SIZE // FINE_PER_PIXEL[self.scale]
         return side * side
 

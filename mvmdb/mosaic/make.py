@@ -22,7 +22,7 @@ from mvmdb.mosaic.provenance import ChipRow, list_members
 from mvmdb.mosaic.skymatch import solve_skies
 from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
 from mvmdb.mosaic.writing import ProductText, sweep_temporaries, write_product
-from mvmdb.names import format_product_name, parse_cell_name, parse_layer_name
+from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
 from mvmdb.sky.region import parse_region
 
@@ -43,7 +43,7 @@ def make_product(job: LayerJob) -> ProductRecord:
     """
     target = _check_target(job)
     layer = parse_layer_name(job.layer)
-    grid = LayerGrid(parse_cell_name(layer.skycell), layer.scale, job.canvas)
+    grid = LayerGrid.of_layer(layer, job.canvas)
     if job.action is Action.DRIZZLE:
         made = _drizzle_all(job, grid)
     elif job.action is Action.ADD:

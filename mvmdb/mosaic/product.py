@@ -20,7 +20,7 @@ from mvmdb.errors import NameFormatError, ProductError
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.planes import Planes
 from mvmdb.mosaic.provenance import ChipRow, list_members, seal_provenance, unpack_rows
-from mvmdb.names import parse_cell_name, parse_layer_name
+from mvmdb.names import parse_layer_name
 from mvmdb.records import Canvas, ProductRecord
 
 ROWS_AT_ONCE = 512
@@ -128,7 +128,7 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
         recipe_digest=str(table.header["MVMRECIP"]),
         members=list_members(rows),
     )
-    grid = LayerGrid(parse_cell_name(layer.skycell), layer.scale, record.canvas)
+    grid = LayerGrid.of_layer(layer, record.canvas)
     _check_seal(record, rows, _digest_headers(path, hdus), str(table.header["MVMSEAL"]))
     _check_images(path, hdus, grid)
     science_at, weight_at = (int(hdus.fileinfo(name)["datLoc"]) for name in ("SCI", "WHT"))

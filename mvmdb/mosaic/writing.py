@@ -30,7 +30,7 @@ from mvmdb.mosaic.summary import (
     summarise_depth,
     summarise_weight,
 )
-from mvmdb.names import format_cell_name
+from mvmdb.names import parse_layer_name
 from mvmdb.records import ProductRecord
 
 BLOCK = 2880
@@ -67,7 +67,7 @@ def write_product(target: Path, text: ProductText, planes: Planes) -> ProductRec
     status = target.stat()
     return ProductRecord(
         layer=text.layer,
-        skycell=format_cell_name(text.grid.cell),
+        skycell=parse_layer_name(text.layer).skycell,
         path=str(target),
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
@@ -146,7 +146,7 @@ def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits
         "PROD_VER": (f"mvmdb {__version__}", "software that made this file"),
         "NEXTEND": (3, "number of extensions"),
         "HAPLEVEL": (4, "multi-visit mosaic"),
-        "SCELLID": (format_cell_name(text.grid.cell).removeprefix("skycell-"), "sky cell"),
+        "SCELLID": (parse_layer_name(text.layer).skycell.removeprefix("skycell-"), "sky cell"),
         "DRIZCORR": ("COMPLETE", "drizzle processing"),
         "NDRIZIM": (len(text.rows), "number of chips drizzled"),
         "DRIZKERN": (text.kernel, "drizzle kernel"),
@@ -186,7 +186,7 @@ def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
     table.header.update(
         {
             "EXTVER": 1,
-            "MVMLAYER": (text.layer, "layer"),
+            "MVMLAYER": text.layer,
             "MVMVERS": (__version__, "version of mvmdb"),
             "MVMRECIP": (text.recipe_digest, "recipe digest"),
             "MVMCANVS": (str(text.grid.canvas), "x and y of the canvas, fine pixels"),

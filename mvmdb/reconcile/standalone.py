@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-
-from mvmdb.errors import ExposureError, MemberUnusableError, MvmdbError, NothingViableError
+from mvmdb.errors import ExposureError, NothingViableError, UsageError
 from mvmdb.exposures.choose import Candidate, choose_active
 from mvmdb.exposures.read import read_exposure
 from mvmdb.mosaic.manifest import write_manifest
-from mvmdb.mosaic.once import make_once
 from mvmdb.mosaic.writing import sweep_temporaries
 from mvmdb.names import CellId, format_product_name, parse_cell_name
 from mvmdb.poller import Poller, check_paths, read_poller
-from mvmdb.reconcile.expected import (
-    SMALL,
-    CellMember,
-    bound_members,
-    digest_member,
-    expect_layers,
-    group_members,
-    left_out,
-)
+from mvmdb.reconcile.cellwork import cell_members, make_layers, measure_mean
+from mvmdb.reconcile.expected import SMALL, bound_members, expect_layers, left_out
 from mvmdb.reconcile.lock import claim_folder
-from mvmdb.reconcile.run import LayerOutcome, Progress, ReconcileReport
-from mvmdb.reconcile.work import carry_out
-from mvmdb.records import Action, Dataset, LayerJob, Member, MemberInput, Policy
-from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, find_groups, measure_areas
+from mvmdb.reconcile.rectangles import Wanted, make_rectangle
+from mvmdb.reconcile.run import Progress, ReconcileReport
+from mvmdb.records import Action, Canvas, CellExposure, Dataset, LayerJob, Member, MemberInput, Policy
+from mvmdb.sky.layer import find_groups
 from mvmdb.sky.membership import match_regions
+from mvmdb.sky.rectangle import Rectangle
 from mvmdb.workers.choice import staffed
 from mvmdb.workers.crew import Crew
 
@@ -56,16 +47,28 @@ def process_poller(
     crew: Crew | None = None,
     announce: Callable[[int], None] | None = None,
     progress: Progress | None = None,
+    limits: tuple[int, int, int, int] | None = None,
 ) -> ReconcileReport:
     """Make the layers of a poller file that have a NEW row, each from all of its rows, NEW and OLD.
 
     A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
     are not absolute are relative to its own folder. The layers are made by the crew, or where none is given by `jobs`
-    processes (None: one a core); `announce` is told how many they are. Raises InputError when the file cannot be read,
-    ExposureError or NothingViableError when none of its exposures can be used, WorkersError when the crew is lost.
+    processes (None: one a core); `announce` is told how many they are. With `limits` (X0, X1, Y0, Y1 in fine pixels of
+    the projection cell, inclusive) the mosaics are of that rectangle, from all rows, NEW or OLD.
+
+    Raises InputError when the file cannot be read, ExposureError or NothingViableError when none of its exposures can
+    be used, UsageError for impossible limits, WorkersError when the crew is lost.
     """
     started = monotonic()
     work = read_poller_work(source, policy)
+    if limits is not None:
+        rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
+        exposures = [CellExposure.of(dataset) for dataset in work.datasets.values()]
+        report = make_rectangle(
+            exposures, rectangle, products, policy, Wanted(), jobs=jobs, crew=crew, announce=announce, progress=progress
+        )
+        report.refused.update(work.unusable)
+        return report
     report = ReconcileReport()
     with claim_folder(products), staffed(crew, jobs) as own:
         planned = {skycell: _build_jobs(skycell, work, products, policy, set()) for skycell in sorted(work.cells)}
@@ -74,7 +77,7 @@ def process_poller(
         for skycell, todo in planned.items():
             sweep_temporaries(products / skycell)
             again = partial(_build_jobs, skycell, work, products, policy)
-            _make_layers(todo, again, own, report, progress)
+            make_layers(todo, again, own, report, progress)
             sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
             if any(skycell in outcome.layer for outcome in report.layers):
                 write_manifest(products / skycell, skycell)
@@ -119,6 +122,18 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
     return PollerWork(datasets, cells, unusable)
 
 
+def _projection_cell(work: PollerWork) -> int:
+    """The projection cell that a poller's sky cells are in. Raises UsageError where they are in several."""
+    found = sorted({parse_cell_name(skycell).projection_cell for skycell in work.cells})
+    if len(found) != 1:
+        cells = ", ".join(f"p{cell:04d}" for cell in found)
+        raise UsageError(
+            f"limits are pixels of one projection cell; this poller's sky cells are in {cells}: "
+            "give a poller with the sky cells of one"
+        )
+    return found[0]
+
+
 def _entries(poller: Poller) -> list[tuple[str, str | None, bool]]:
     """(path, sky cell or None, whether it is NEW) of each line."""
     if poller.form == "basic":
@@ -159,55 +174,24 @@ def _find_cells(
     return dict(cells)
 
 
-def _make_layers(
-    todo: Sequence[LayerJob],
-    again: Callable[[set[str]], Sequence[LayerJob]],
-    crew: Crew,
-    report: ReconcileReport,
-    progress: Progress | None,
-) -> None:
-    """Make a cell's layers; where members' pixels prove empty, do what `again` says that is left without them."""
-    empty: set[str] = set()
-    settled: set[tuple[str, str]] = set()
-    while True:
-        found = set()
-        for outcome in carry_out(todo, make_once, crew, expected=len(todo)):
-            if isinstance(outcome.result, MemberUnusableError):
-                found.add(outcome.result.ipppssoo)
-                report.refused[outcome.result.ipppssoo] = str(outcome.result)
-                continue
-            settled.add((outcome.job.layer, outcome.job.recipe_digest))
-            error = str(outcome.result) if isinstance(outcome.result, MvmdbError) else ""
-            done = LayerOutcome(outcome.job.layer, Action.DRIZZLE, outcome.job.target, round(outcome.seconds, 3), error)
-            report.note(done)
-            if progress is not None:
-                progress(done)
-        if not found:
-            return
-        empty |= found
-        todo = [job for job in again(empty) if (job.layer, job.recipe_digest) not in settled]
-
-
 def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, empty: set[str]) -> list[LayerJob]:
     cell = parse_cell_name(skycell)
     flags = {name: is_new for name, is_new in work.cells[skycell].items() if name not in empty}
-    members, areas = _cell_members(cell, [work.datasets[name] for name in sorted(flags)])
-    groups = group_members(members, policy)
+    exposures = {name: CellExposure.of(work.datasets[name]) for name in sorted(flags)}
+    groups, areas = cell_members(cell, list(exposures.values()), policy)
     canvas = bound_members(member for group in groups.values() for member in group)
     jobs = []
     for kind, group in groups.items():
         if canvas is None or not any(flags[member.ipppssoo] for member in group):
             continue
-        own = {member.ipppssoo: work.datasets[member.ipppssoo].exposure for member in group}
+        own = {member.ipppssoo: exposures[member.ipppssoo] for member in group}
         regions = {name: exposure.s_region for name, exposure in own.items()}
-        n = len(own)
-        area = measure_areas(np.array([cell.index]), np.array([0, n]), np.arange(n), list(regions.values()))
-        mean = sum(areas[name] for name in own) / float(area[0])
+        mean = measure_mean(cell, regions, areas)
         groups_now = find_groups(cell.projection_cell, regions)
-        parts = [Member(n, e.pixels, e.wcs_digest or "", groups_now[n]) for n, e in own.items()]
+        parts = [Member(n, e.pixels, e.wcs_digest, groups_now[n]) for n, e in own.items()]
         for layer in expect_layers(skycell, kind, parts, canvas, mean, group[0].kind):
             inputs = tuple(
-                MemberInput(m.ipppssoo, work.datasets[m.ipppssoo].path, m.pixels, None, m.wcs_digest, m.sky_group)
+                MemberInput(m.ipppssoo, own[m.ipppssoo].path, m.pixels, None, m.wcs_digest, m.sky_group)
                 for m in layer.members
             )
             target = products / skycell / format_product_name(layer.name, layer.kind)
@@ -218,17 +202,3 @@ def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, 
                 )
             )  # fmt: skip
     return jobs
-
-
-def _cell_members(cell: CellId, datasets: Sequence[Dataset]) -> tuple[list[CellMember], dict[str, float]]:
-    """The datasets that overlap a cell as its members, and the area of each overlap, square arcmin."""
-    exposures = [dataset.exposure for dataset in datasets]
-    found = match_regions([exposure.s_region for exposure in exposures], "overlap")
-    members, areas = [], {}
-    for row in (found.cell_index == cell.index).nonzero()[0].tolist():
-        e = exposures[int(found.exposure[row])]
-        box = (int(edge[row]) for edge in (found.x_min, found.x_max, found.y_min, found.y_max))
-        digest = digest_member(e.ipppssoo, e.kind, e.pixels, e.wcs_digest or "")
-        members.append(CellMember(e.ipppssoo, e.instrument, e.detector, e.filter, e.kind, digest, *box))
-        areas[e.ipppssoo] = float(found.area[row]) * ARCMIN2_PER_PIXEL
-    return members, areas

@@ -34,7 +34,7 @@ def measure_areas(cell: IntArray, start: IntArray, exposure: IntArray, regions: 
     counts = np.diff(start)
     wanted = np.repeat(projection_cell, counts) * len(regions) + exposure
     shapes, at = np.unique(wanted, return_inverse=True)
-    exposures = _project_exposures(shapes // len(regions), Footprints.from_regions(regions), shapes % len(regions))
+    exposures = project_exposures(shapes // len(regions), Footprints.from_regions(regions), shapes % len(regions))
     within = cell % CELLS_PER_PROJECTION_CELL
     low = (np.stack([within % CELLS_PER_SIDE, within // CELLS_PER_SIDE], axis=1) * STEP + 0.5).astype(np.float64)
     areas = np.empty(len(cell))
@@ -55,7 +55,7 @@ def find_groups(projection_cell: int, regions: Mapping[str, str]) -> dict[str, s
     """
     names = sorted(regions)
     footprints = Footprints.from_regions([regions[name] for name in names])
-    exposures = _project_exposures(np.full(len(names), projection_cell), footprints, np.arange(len(names)))
+    exposures = project_exposures(np.full(len(names), projection_cell), footprints, np.arange(len(names)))
     numbers = groups_of(exposures, shapely.union_all(exposures)).tolist()
     firsts: dict[int, str] = {}
     return {name: firsts.setdefault(number, name) for name, number in zip(names, numbers, strict=True)}
@@ -70,7 +70,7 @@ def _unite(exposures: Shapes, at: IntArray, start: IntArray, counts: IntArray) -
     return unions
 
 
-def _project_exposures(projection_cell: IntArray, footprints: Footprints, exposure: IntArray) -> Shapes:
+def project_exposures(projection_cell: IntArray, footprints: Footprints, exposure: IntArray) -> Shapes:
     """The footprints of exposures, each in the plane of its projection cell, fine pixels."""
     first = np.searchsorted(footprints.owner, np.arange(footprints.n + 1))
     counts = np.diff(first)[exposure]
