@@ -17,6 +17,7 @@ from mvmdb.catalog.skypairs import save_pairs
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.mosaic.manifest import write_manifest
 from mvmdb.mosaic.once import make_once
+from mvmdb.mosaic.product import read_product
 from mvmdb.mosaic.writing import sweep_temporaries
 from mvmdb.names import Kind, format_product_name
 from mvmdb.reconcile.jobs import build_jobs
@@ -24,7 +25,7 @@ from mvmdb.reconcile.lock import claim_folder
 from mvmdb.reconcile.lost import replace_lost_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.work import Outcome, carry_out
-from mvmdb.records import Action, PlannedLayer, Policy
+from mvmdb.records import Action, ExpectedLayer, PlannedLayer, Policy
 from mvmdb.workers.choice import staffed
 from mvmdb.workers.crew import Crew
 
@@ -226,7 +227,7 @@ class _Run:
             return False
         with self.engine.begin() as connection:
             layer, _ = load_layer(connection, line.name)
-        if layer is None or not targets[layer.kind].exists():
+        if layer is None or not targets[layer.kind].exists() or _holds(targets[layer.kind], layer):
             return False
         target = targets[layer.kind]
         message = (
@@ -272,6 +273,15 @@ class _Run:
         with self.engine.begin() as connection:
             forget_product(connection, line.name)
         self._note(LayerOutcome(line.name, line.action, str(path), round(monotonic() - started, 3)))
+
+
+def _holds(target: Path, layer: ExpectedLayer) -> bool:
+    """Whether a file is the layer's product as expected, come since the look: by a worker of a run that was killed."""
+    try:
+        record = read_product(target)
+    except ProductError:
+        return False
+    return (record.layer, record.recipe_digest) == (layer.name, layer.recipe_digest)
 
 
 def failures(outcomes: Iterable[LayerOutcome]) -> list[str]:

@@ -136,6 +136,25 @@ def test_files_with_impossible_names_or_numbers_are_told_of_and_the_others_go_in
     assert all(word in reasons for word in ("UTF-8", "PROPOSID", "(32, 32)", "EXPTIME"))
 
 
+def test_a_product_that_comes_between_plan_and_job_is_no_strangers(archive: Archive) -> None:
+    archive.expose()
+    archive.night()
+    made = {path: path.read_bytes() for path in archive.products.glob("*/*.fits")}
+    archive.lose_catalog()
+    for path in made:
+        path.unlink()
+    archive.ingest()
+
+    def meanwhile(outlook: Outlook) -> None:
+        for path, content in made.items():
+            path.write_bytes(content)
+
+    with open_catalog(archive.address) as engine:
+        report = reconcile(engine, archive.products, Policy(), Options(jobs=1), announce=meanwhile)
+    assert (report.drizzled, report.failed) == (2, 0)
+    assert archive.reasons(deep=True) == {}
+
+
 def test_a_kill_before_the_record_leaves_a_manifest_and_a_product_that_is_recognised(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

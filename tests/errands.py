@@ -1,0 +1,35 @@
+"""What tests have crews do: functions that any process can load by name."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def refuse(number: int) -> int:
+    raise ZeroDivisionError(f"no {number}")
+
+
+def die(number: int) -> int:
+    """The process that is given 13 dies of it."""
+    if number == 13:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def die_once(path: str) -> str:
+    """The first process that is given this path dies of it, in the middle of writing it."""
+    if not Path(path).exists():
+        Path(path).write_text("begun")
+        os.kill(os.getpid(), signal.SIGKILL)
+    Path(path).write_text("whole")
+    return path
+
+
+def say_process(number: int) -> int:
+    return os.getpid()

@@ -1,0 +1,38 @@
+"""Worker processes: kept between calls, and a death costs the item that did it and no other."""
+
+from __future__ import annotations
+
+import os
+
+import errands
+import pytest
+
+from mvmdb.errors import WorkersError
+from mvmdb.workers.choice import Choice, hire
+
+
+def test_processes_are_kept_from_one_call_to_the_next() -> None:
+    with hire(Choice(n=2)) as crew:
+        first, second = ({done.result for done in crew.each(errands.say_process, range(8), expected=8)} for _ in "ab")
+    assert os.getpid() not in first
+    assert first & second
+    assert len(first | second) <= 2
+
+
+def test_one_item_needs_no_other_process() -> None:
+    with hire(Choice(n=2)) as crew:
+        assert [done.result for done in crew.each(errands.say_process, [1], expected=1)] == [os.getpid()]
+
+
+def test_a_death_costs_its_own_item_and_the_crew_works_on() -> None:
+    with hire(Choice(n=2)) as crew:
+        found = {done.item: done.result for done in crew.each(errands.die, range(10, 20), expected=10)}
+        assert isinstance(found.pop(13), WorkersError)
+        assert found == {n: n for n in range(10, 20) if n != 13}
+        assert {done.result for done in crew.each(errands.double, [1, 2, 3], expected=3)} == {2, 4, 6}
+
+
+@pytest.mark.parametrize("choice", [Choice("serial"), Choice(n=2)], ids=lambda choice: choice.kind)
+def test_what_the_function_raises_is_raised(choice: Choice) -> None:
+    with hire(choice) as crew, pytest.raises(ZeroDivisionError, match="no 1"):
+        list(crew.each(errands.refuse, [1, 1], expected=2))
