@@ -22,7 +22,7 @@ from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import bulk_insert, plain_time, reserve_keys
+from mvmdb.schema.engine import among, bulk_insert, plain_time, reserve_keys
 from mvmdb.sky.membership import find_members
 
 _OWN = ("member_digest", "path", "registered_at", "changed_at")
@@ -117,11 +117,8 @@ def _write_batch(
 def _load_known(connection: sa.Connection, names: Iterable[str]) -> dict[str, tuple[Any, ...]]:
     """(key, path, then COLUMNS) of the exposures that are there, by identity."""
     e = t.exposure.c
-    known = {}
-    for part in chunks(names):
-        query = sa.select(e.id, e.path, *(e[name] for name in COLUMNS)).where(e.ipppssoo.in_(part))
-        known.update({row.ipppssoo: tuple(row) for row in connection.execute(query)})
-    return known
+    query = sa.select(e.id, e.path, *(e[name] for name in COLUMNS)).where(among(connection, e.ipppssoo, names))
+    return {row.ipppssoo: tuple(row) for row in connection.execute(query).all()}
 
 
 def _member_digest(row: Sequence[Any]) -> str:

@@ -14,7 +14,7 @@ from mvmdb.catalog.touched import all_keys
 from mvmdb.names import CellId
 from mvmdb.records import Policy, Rule
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import bulk_insert
+from mvmdb.schema.engine import among, bulk_insert
 from mvmdb.sky.layer import ARCMIN2_PER_PIXEL
 from mvmdb.sky.membership import Memberships, match_regions
 from mvmdb.sky.tessellation import cell_centers
@@ -60,9 +60,7 @@ def recompute_memberships(connection: sa.Connection, policy: Policy) -> int:
 
 
 def _add_cells(connection: sa.Connection, ids: list[int]) -> None:
-    known: set[int] = set()
-    for part in chunks(ids):
-        known.update(connection.scalars(sa.select(t.skycell.c.id).where(t.skycell.c.id.in_(part))))
+    known = set(connection.scalars(sa.select(t.skycell.c.id).where(among(connection, t.skycell.c.id, ids))))
     cells = [CellId.from_index(id_) for id_ in ids if id_ not in known]
     if not cells:
         return

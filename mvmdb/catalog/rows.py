@@ -8,6 +8,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from mvmdb.schema import tables as t
+from mvmdb.schema.engine import among
 
 CHUNK = 5000  # bound parameters in one IN (...), below every database's limit
 
@@ -23,8 +24,6 @@ def chunks(values: Iterable[Key]) -> Iterable[list[Key]]:
 
 def load_regions(connection: sa.Connection, exposures: Sequence[int]) -> list[str]:
     """The `s_region` of exposures given by key, in their order."""
-    regions: dict[int, str] = {}
-    for part in chunks(exposures):
-        query = sa.select(t.exposure.c.id, t.exposure.c.s_region).where(t.exposure.c.id.in_(part))
-        regions.update((id_, region) for id_, region in connection.execute(query).all())
+    query = sa.select(t.exposure.c.id, t.exposure.c.s_region).where(among(connection, t.exposure.c.id, exposures))
+    regions: dict[int, str] = {id_: region for id_, region in connection.execute(query).all()}
     return [regions[id_] for id_ in exposures]
