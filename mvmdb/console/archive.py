@@ -171,8 +171,9 @@ def cells(
 def query(session: Session, sql: str, form: str | None) -> None:
     """Ask the catalog an SQL question, on a connection that cannot write.
 
-    Tables and views: docs/catalog.md. With them come sky_separation(ra1, dec1, ra2, dec2) and
-    in_cone(ra, dec, ra0, dec0, radius), all in degrees.
+    Tables and views: docs/catalog.md. With them come sky_separation(ra1, dec1, ra2, dec2) and in_cone(ra, dec, ra0,
+    dec0, radius), all in degrees, and skycell_name(projection_cell, x, y). A cone goes by the index on positions when
+    `dec BETWEEN dec0 - radius AND dec0 + radius` stands beside in_cone; on PostgreSQL it does so by itself.
 
     Example: mvmdb query "SELECT skycell, filter, exptime FROM coverage ORDER BY exptime DESC LIMIT 5"
     """
