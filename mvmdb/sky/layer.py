@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import shapely
@@ -16,6 +17,7 @@ from mvmdb.sky.depth import areas_within, groups_of, join_chips
 from mvmdb.sky.footprints import Footprints, IntArray, expand_ranges
 from mvmdb.sky.sphere import FloatArray
 from mvmdb.sky.tessellation import CELL_SIZE, STEP, sky_to_plane
+from mvmdb.sky.unions import MOST, are_convex, union_areas_or_nan
 
 ARCMIN2_PER_PIXEL = (PIXEL_SCALE["fine"] / 60) ** 2
 """Area of a fine pixel at the tangent point, square arcmin; on the sky it is at most 0.6% smaller."""
@@ -30,22 +32,38 @@ def measure_areas(cell: IntArray, start: IntArray, exposure: IntArray, regions: 
     `cell`: (n,) `CellId.index`. `exposure[start[i] : start[i + 1]]`: the members of layer i, as places in `regions`,
     which holds their `s_region`.
     """
-    projection_cell = cell // CELLS_PER_PROJECTION_CELL
     counts = np.diff(start)
-    wanted = np.repeat(projection_cell, counts) * len(regions) + exposure
-    shapes, at = np.unique(wanted, return_inverse=True)
-    exposures = project_exposures(shapes // len(regions), Footprints.from_regions(regions), shapes % len(regions))
+    wanted = np.repeat(cell // CELLS_PER_PROJECTION_CELL, counts) * len(regions) + exposure
+    distinct, at = np.unique(wanted, return_inverse=True)
+    plane = _project(distinct // len(regions), Footprints.from_regions(regions), distinct % len(regions))
     within = cell % CELLS_PER_PROJECTION_CELL
-    low = (np.stack([within % CELLS_PER_SIDE, within // CELLS_PER_SIDE], axis=1) * STEP + 0.5).astype(np.float64)
-    areas = np.empty(len(cell))
+    low = np.stack([within % CELLS_PER_SIDE, within // CELLS_PER_SIDE], axis=1) * STEP + np.float64(0.5)
+    areas = np.full(len(cell), np.nan)
+    for chosen, polygons in _group_quads(plane, at, start):
+        vertices = (plane.polygon_start[polygons] + np.arange(4)[:, None, None]).transpose(1, 0, 2)
+        corner = low[chosen].T
+        areas[chosen] = union_areas_or_nan(plane.x[vertices] - corner[0], plane.y[vertices] - corner[1], CELL_SIZE)
+    left = np.flatnonzero(np.isnan(areas))
+    if len(left):
+        members = at[expand_ranges(start[left], counts[left])]
+        shapes, place = np.unique(members, return_inverse=True)
+        first = np.concatenate([[0], np.cumsum(counts[left])])
+        areas[left] = _measure_shapes(plane.select(shapes).join(), place, first, low[left])
+    return areas * ARCMIN2_PER_PIXEL
+
+
+def _measure_shapes(exposures: Shapes, at: IntArray, start: IntArray, low: FloatArray) -> FloatArray:
+    """As `measure_areas`, in pixels^2, of shapes of any form, by as many threads as there are processors."""
+    counts = np.diff(start)
+    areas = np.empty(len(counts))
 
     def measure(chosen: IntArray) -> None:
         areas[chosen] = areas_within(_unite(exposures, at, start[chosen], counts[chosen]), low[chosen], CELL_SIZE)
 
-    n_threads = min(os.cpu_count() or 1, 1 + len(cell) // _WORTH_A_THREAD)
+    n_threads = min(os.cpu_count() or 1, 1 + len(counts) // _WORTH_A_THREAD)
     with ThreadPoolExecutor(n_threads) as threads:  # GEOS works without Python's lock
-        list(threads.map(measure, np.array_split(np.arange(len(cell)), n_threads)))
-    return areas * ARCMIN2_PER_PIXEL
+        list(threads.map(measure, np.array_split(np.arange(len(counts)), n_threads)))
+    return areas
 
 
 def find_groups(projection_cell: int, regions: Mapping[str, str]) -> dict[str, str]:
@@ -55,7 +73,7 @@ def find_groups(projection_cell: int, regions: Mapping[str, str]) -> dict[str, s
     """
     names = sorted(regions)
     footprints = Footprints.from_regions([regions[name] for name in names])
-    exposures = project_exposures(np.full(len(names), projection_cell), footprints, np.arange(len(names)))
+    exposures = project_exposures(projection_cell, footprints)
     numbers = groups_of(exposures, shapely.union_all(exposures)).tolist()
     firsts: dict[int, str] = {}
     return {name: firsts.setdefault(number, name) for name, number in zip(names, numbers, strict=True)}
@@ -70,15 +88,59 @@ def _unite(exposures: Shapes, at: IntArray, start: IntArray, counts: IntArray) -
     return unions
 
 
-def project_exposures(projection_cell: IntArray, footprints: Footprints, exposure: IntArray) -> Shapes:
-    """The footprints of exposures, each in the plane of its projection cell, fine pixels."""
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """Footprints of m exposures, each in the plane of its projection cell (fine pixels): exposure i has the polygons
+    `first[i]` to `first[i + 1]`, polygon j the vertices `polygon_start[j]` to `polygon_start[j + 1]`."""
+
+    x: FloatArray
+    y: FloatArray
+    polygon_start: IntArray
+    first: IntArray
+
+    def select(self, exposures: IntArray) -> _Plane:
+        """Some of the exposures."""
+        counts = np.diff(self.first)[exposures]
+        polygons = expand_ranges(self.first[exposures], counts)
+        sizes = np.diff(self.polygon_start)[polygons]
+        vertices = expand_ranges(self.polygon_start[polygons], sizes)
+        start, first = (np.concatenate([[0], np.cumsum(values)]) for values in (sizes, counts))
+        return _Plane(self.x[vertices], self.y[vertices], start, first)
+
+    def join(self) -> Shapes:
+        """One geometry for each exposure."""
+        n = len(self.first) - 1
+        owner = np.repeat(np.arange(n), np.diff(self.first))
+        return join_chips(np.column_stack([self.x, self.y]), self.polygon_start, owner, n)
+
+
+def project_exposures(projection_cell: int, footprints: Footprints) -> Shapes:
+    """The footprint of every exposure in the plane of a projection cell, fine pixels."""
+    return _project(np.full(footprints.n, projection_cell), footprints, np.arange(footprints.n)).join()
+
+
+def _project(projection_cell: IntArray, footprints: Footprints, exposure: IntArray) -> _Plane:
     first = np.searchsorted(footprints.owner, np.arange(footprints.n + 1))
-    counts = np.diff(first)[exposure]
-    polygons = expand_ranges(first[exposure], counts)
-    sizes = np.diff(footprints.polygon_start)[polygons]
-    vertices = expand_ranges(footprints.polygon_start[polygons], sizes)
-    owner = np.repeat(np.arange(len(exposure)), counts)
-    cells = np.repeat(projection_cell[owner], sizes)
-    x, y = sky_to_plane(cells, footprints.ra[vertices], footprints.dec[vertices])
-    start = np.concatenate([[0], np.cumsum(sizes)])
-    return join_chips(np.column_stack([x, y]), start, owner, len(exposure))
+    sky = _Plane(footprints.ra, footprints.dec, footprints.polygon_start, first).select(exposure)
+    sizes = np.diff(sky.polygon_start[sky.first])
+    x, y = sky_to_plane(np.repeat(projection_cell, sizes), sky.x, sky.y)
+    return _Plane(x, y, sky.polygon_start, sky.first)
+
+
+def _group_quads(plane: _Plane, at: IntArray, start: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
+    """Layers whose members are few convex quadrilaterals, by their number p: layers (n,), and polygons (p, n)."""
+    is_quad = np.diff(plane.polygon_start) == 4
+    vertices = plane.polygon_start[:-1][is_quad] + np.arange(4)[:, None]
+    is_quad[is_quad] = are_convex(plane.x[vertices], plane.y[vertices])
+    chips = np.diff(plane.first)
+    owner = np.repeat(np.arange(len(chips)), chips)
+    sound = (np.bincount(owner, weights=~is_quad, minlength=len(chips)) == 0)[at]
+    layer = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    n_layers = len(start) - 1
+    n_polygons = np.bincount(layer, weights=chips[at], minlength=n_layers).astype(np.int64)
+    fit = (np.bincount(layer, weights=~sound, minlength=n_layers) == 0) & (n_polygons <= MOST)
+    polygons = expand_ranges(plane.first[at], chips[at])
+    first = np.cumsum(n_polygons) - n_polygons
+    for p in np.unique(n_polygons[fit]).tolist():
+        chosen = np.flatnonzero(fit & (n_polygons == p))
+        yield chosen, polygons[first[chosen] + np.arange(p)[:, None]]

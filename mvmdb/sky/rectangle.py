@@ -74,9 +74,7 @@ def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
 
 def areas_in_rectangle(rectangle: Rectangle, regions: Sequence[str]) -> tuple[FloatArray, float]:
     """The area in square arcmin of each footprint (`s_region`) inside the rectangle, and that of all together."""
-    n = len(regions)
-    footprints = Footprints.from_regions(regions)
-    shapes = project_exposures(np.full(n, rectangle.projection_cell), footprints, np.arange(n))
+    shapes = project_exposures(rectangle.projection_cell, Footprints.from_regions(regions))
     c = rectangle.canvas
     box = shapely.box(c.x_min - 0.5, c.y_min - 0.5, c.x_max + 0.5, c.y_max + 0.5)
     inside = shapely.intersection(shapes, box)
