@@ -140,7 +140,7 @@ def _make_fresh(run: _Run, announce: Announce | None) -> ReconcileReport:
         outlook = run.look()
     for skycell in sorted(run.worked_in):
         sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
-    for skycell in sorted(outlook.seen_in):
+    for skycell in sorted(outlook.seen_in | run.worked_in):  # shared storage may show a new file late
         run.list_products(skycell)
     run.report.seconds = round(monotonic() - run.started, 3)
     return run.report

@@ -1,0 +1,163 @@
+"""How long the whole archive's layers take on many workers, predicted from costs that are measured here first.
+
+    python bench/scaling.py [--workers 100] [--storage 2] [--exposures 1000000] [--seed 1] [--db URL]
+
+Layers are those of a synthetic archive (see synthetic.py) by the real rule of membership, with its long tail of deep
+fields; costs are those of one process here (see costs.py), or given as options; the rest is queueing (see
+queue_model.py). With the costs given, the same seed gives the same answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+from costs import Costs, measure_costs
+from numpy.typing import NDArray
+from queue_model import simulate
+from synthetic import CAMERAS, make_batches
+
+from mvmdb.exposures.batch import ExposureBatch
+from mvmdb.names import CELLS_PER_PROJECTION_CELL
+from mvmdb.sky.membership import find_members
+
+MPIX = (16.8, 1.03, 16.8, 1.05, 1.05)  # of an exposure, by camera as in CAMERAS
+READ = 6  # bytes of SCI and DQ a pixel
+WRITTEN = 8  # bytes of SCI and WHT a pixel
+IR = 1
+_FILTERS = 16  # at most, of a camera
+_PAIRS_OF = 2000  # members above which overlapping pairs are counted on a sample
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Every layer of the archive: members, megapixels of an exposure and of the canvas, overlapping pairs."""
+
+    members: NDArray[np.int64]
+    mpix: NDArray[np.float64]
+    canvas: NDArray[np.float64]
+    pairs: NDArray[np.float64]
+
+
+def make_layers(exposures: int, seed: int) -> Layers:
+    """The layers of a synthetic archive, in the order of a plan: sky cell by sky cell."""
+    key, boxes = (np.concatenate(parts) for parts in zip(*_memberships(exposures, seed), strict=True))
+    order = np.argsort(key, kind="stable")
+    key, boxes = key[order], boxes[order]
+    layer, start, members = np.unique(key, return_index=True, return_counts=True)
+    cell_of_row = key // (len(CAMERAS) * _FILTERS)
+    _, cell_start, cell_number = np.unique(cell_of_row, return_index=True, return_inverse=True)
+    low, high = np.minimum.reduceat(boxes, cell_start)[:, [0, 2]], np.maximum.reduceat(boxes, cell_start)[:, [1, 3]]
+    canvas = np.prod(high - low + 1.0, axis=1)[cell_number[start]] / 1e6
+    camera = layer // _FILTERS % len(CAMERAS)
+    pairs = _count_pairs(boxes, start, members)
+    fine = Layers(members, np.array(MPIX)[camera], canvas, pairs)
+    scales = np.where(camera == IR, 2, 1)  # WFC3/IR has a coarse layer too, of a ninth of the pixels
+    again = np.repeat(np.arange(len(layer)), scales)
+    coarse = np.concatenate([[False], again[1:] == again[:-1]])
+    return Layers(
+        fine.members[again], fine.mpix[again], np.where(coarse, 1 / 9, 1.0) * fine.canvas[again], fine.pairs[again]
+    )
+
+
+def _memberships(exposures: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Of each membership of an eligible exposure: a number of its layer, sky cells first, and its box in the cell."""
+    cameras = {camera[:2]: number for number, camera in enumerate(CAMERAS)}
+    for batch in make_batches(exposures, seed):
+        layer = np.array([_layer_number(batch, n, cameras) for n in range(batch.n)])
+        found = find_members(batch.footprints)
+        good = np.array(batch.columns["eligible"])[found.exposure]
+        cell = found.projection_cell.astype(np.int64) * CELLS_PER_PROJECTION_CELL + found.y * 21 + found.x
+        key = cell * (len(CAMERAS) * _FILTERS) + layer[found.exposure]
+        boxes = np.column_stack([found.x_min, found.x_max, found.y_min, found.y_max]).astype(np.int64)
+        yield key[good], boxes[good]
+
+
+def _layer_number(batch: ExposureBatch, n: int, cameras: dict[tuple[str, str], int]) -> int:
+    camera = cameras[str(batch.columns["instrument"][n]), str(batch.columns["detector"][n])]
+    return camera * _FILTERS + CAMERAS[camera][6].index(str(batch.columns["filters"][n]))
+
+
+def _count_pairs(boxes: NDArray[np.int64], start: NDArray[np.int64], members: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of each layer, how many pairs of its members overlap, by their boxes."""
+    pairs = np.zeros(len(start))
+    for number in np.flatnonzero(members > 1).tolist():
+        n = int(members[number])
+        own = boxes[start[number] : start[number] + n]
+        step = -(-n // _PAIRS_OF)
+        few = own[::step]
+        x0, x1, y0, y1 = (own[:, side] for side in range(4))
+        met = (few[:, :1] <= x1) & (few[:, 1:2] >= x0) & (few[:, 2:3] <= y1) & (few[:, 3:4] >= y0)
+        pairs[number] = (met.sum() * (n / len(few)) - n) / 2
+    return pairs
+
+
+def work_of(layers: Layers, costs: Costs, action: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Seconds of work and bytes to move of each layer, where every one of them has this to be done."""
+    canvas, exposure = layers.canvas, layers.mpix
+    if action == "drizzle":
+        seconds = layers.members * (costs.exposure + exposure * costs.input_mpix)
+        seconds = seconds + layers.pairs * exposure * costs.pair_mpix + canvas * costs.canvas_mpix
+        moved = layers.members * exposure * READ + canvas * WRITTEN
+    else:
+        seconds = canvas * costs.present_mpix
+        moved = canvas * 2 * WRITTEN
+        if action == "add":
+            others = 2 * layers.pairs / layers.members  # the members that the new one overlaps are read for its sky
+            seconds = seconds + costs.exposure + exposure * (costs.input_mpix + others * costs.pair_mpix)
+            moved = moved + (1 + others) * exposure * READ
+    return seconds + costs.layer, moved * 1e6
+
+
+def describe(layers: Layers) -> str:
+    """The archive in three lines."""
+    tail = np.percentile(layers.members, [50, 90, 99, 100]).astype(int)
+    return (
+        f"{len(layers.members):,} layers; members of a layer: median {tail[0]}, 90% {tail[1]}, 99% {tail[2]}, "
+        f"most {tail[3]:,}\n"
+        f"canvas: median {np.median(layers.canvas):.0f} Mpix, all {layers.canvas.sum() / 1e6:.1f} Tpix "
+        f"({layers.canvas.sum() * WRITTEN / 1e6:,.0f} TB of products)\n"
+        f"to drizzle: {layers.members.sum() / 1e6:.1f} million exposures, "
+        f"{(layers.members * layers.mpix).sum() / 1e6:.0f} Tpix"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exposures", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", default="100", help="numbers of workers, joined with commas")
+    parser.add_argument("--storage", default="2,10", help="bandwidths of the shared storage, GB/s, joined with commas")
+    parser.add_argument("--link", type=float, default=1.0, help="a worker's own bandwidth, GB/s")
+    parser.add_argument("--db", metavar="URL", help="an empty database for the coordinator's cost (default: SQLite)")
+    for field in fields(Costs):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=float, metavar="S", help="seconds, not measured")
+    options = parser.parse_args()
+    given = {field.name: getattr(options, field.name) for field in fields(Costs)}
+    if None in given.values():
+        measured = measure_costs(options.db)
+        given = {name: getattr(measured, name) if value is None else value for name, value in given.items()}
+    costs = Costs(**given)
+    print("costs, seconds: " + " ".join(f"--{name.replace('_', '-')} {value:.3g}" for name, value in given.items()))
+    layers = make_layers(options.exposures, options.seed)
+    print(describe(layers))
+    print(f"{'action':9}{'workers':>8}{'GB/s':>6}{'hours':>9}{'computing':>11}{'moving':>8}{'idle':>6}  bound by")
+    for action in ("drizzle", "add", "recanvas"):
+        work, moved = work_of(layers, costs, action)
+        for workers in map(int, options.workers.split(",")):
+            for storage in map(float, options.storage.split(",")):
+                found = simulate(
+                    work, moved, workers=workers, bandwidth=storage * 1e9, link=options.link * 1e9, record=costs.record
+                )
+                bounds = ", ".join(f"{name} {seconds / 3600:.1f}" for name, seconds in found.bounds.items())
+                print(
+                    f"{action:9}{workers:>8}{storage:>6g}{found.seconds / 3600:>9.1f}{found.computing:>11.0%}"
+                    f"{found.moving:>8.0%}{found.idle:>6.0%}  {found.bound_by} (hours at least: {bounds})",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

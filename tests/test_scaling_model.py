@@ -1,0 +1,73 @@
+"""The model behind docs/scaling.md, where the answer is known without it: one thing that bounds at a time."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+from pages import REPOSITORY
+
+PLENTY = 1e18
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "bench" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+model = load("queue_model")
+
+
+def run(work: float, moved: float, n: int = 1000, **limits: float) -> object:
+    options = {"workers": 10, "bandwidth": PLENTY, "link": PLENTY, "record": 0.0} | limits
+    return model.simulate(np.full(n, work), np.full(n, moved), **options)
+
+
+def test_workers_alone_share_the_work() -> None:
+    found = run(3.0, 0.0)
+    assert found.seconds == pytest.approx(300.0)
+    assert (found.computing, found.idle) == pytest.approx((1.0, 0.0))
+    assert found.bound_by == "the workers"
+
+
+def test_storage_gives_its_bandwidth_and_no_more() -> None:
+    found = run(0.001, 5e9, bandwidth=1e10)
+    assert found.seconds == pytest.approx(500.0, rel=0.01)
+    assert found.moving > 0.99
+    assert found.bound_by == "the storage"
+
+
+def test_a_worker_moves_no_more_than_its_link_does() -> None:
+    assert run(0.0, 5e9, bandwidth=1e12, link=1e9).seconds == pytest.approx(500.0)
+
+
+def test_a_slow_coordinator_leaves_workers_idle() -> None:
+    found = run(0.01, 0.0, record=0.1)
+    assert found.seconds == pytest.approx(100.0, rel=0.01)
+    assert found.idle > 0.98
+    assert found.bound_by == "the coordinator"
+
+
+def test_one_long_layer_at_the_end_is_waited_for() -> None:
+    work = np.append(np.full(1000, 1.0), 500.0)
+    found = model.simulate(work, np.zeros(1001), workers=10, bandwidth=PLENTY, link=PLENTY, record=0.0)
+    assert found.seconds == pytest.approx(600.0)
+    assert found.bound_by == "the longest layer"
+
+
+def test_random_layers_take_no_less_than_any_bound_and_little_more() -> None:
+    rng = np.random.default_rng(1)
+    work, moved = rng.pareto(2.5, 20_000), 1e9 * rng.pareto(2.5, 20_000)
+    found = model.simulate(work, moved, workers=50, bandwidth=2e11, link=1e10, record=0.001)
+    most = max(found.bounds.values())
+    assert most <= found.seconds <= 1.2 * most
+    assert found.computing + found.moving + found.idle == pytest.approx(1.0)
+    assert found.computing * 50 * found.seconds == pytest.approx(work.sum())
