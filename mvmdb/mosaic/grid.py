@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -41,6 +41,11 @@ class LayerGrid:
     def pixels(self) -> Canvas:
         """The canvas in pixels of this scale."""
         return self.canvas.at_scale(self.scale)
+
+    @property
+    def at_fine_scale(self) -> LayerGrid:
+        """The same rectangle in fine pixels: where skies are measured, so that they are the same at either scale."""
+        return replace(self, scale="fine")
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -67,8 +67,8 @@ class _Made:
 def _drizzle_all(job: LayerJob, grid: LayerGrid) -> _Made:
     inspected = {member.ipppssoo: inspect_member(member) for member in job.members}
     kept = {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
-    sources = [_source(i.member, i.outlines, grid) for i in inspected.values()]
-    skies, pairs = _match_skies(job, sources, kept, inspected, grid)
+    sources = [_source(i.member, i.outlines, grid.at_fine_scale) for i in inspected.values()]
+    skies, pairs = _match_skies(job, sources, kept, inspected, grid.at_fine_scale)
     planes = Planes.empty(grid.shape)
     rows = _drizzle(job, list(inspected.values()), skies, planes, grid, 0.0)
     primary, science = product_cards(inspected[job.members[0].ipppssoo])
@@ -83,10 +83,14 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
     kept = {ipppssoo: row.sky for ipppssoo, row in old.items()}
     regions = {ipppssoo: " ".join(r.s_region for r in present.rows if r.ipppssoo == ipppssoo) for ipppssoo in old}
     sources = [
-        _source(m, parse_region(regions[m.ipppssoo]) if m.drizzled else inspected[m.ipppssoo].outlines, grid)
+        _source(
+            m,
+            parse_region(regions[m.ipppssoo]) if m.drizzled else inspected[m.ipppssoo].outlines,
+            grid.at_fine_scale,
+        )
         for m in job.members
     ]
-    skies, pairs = _match_skies(job, sources, kept, inspected, grid)
+    skies, pairs = _match_skies(job, sources, kept, inspected, grid.at_fine_scale)
     planes = load_planes(present, grid)
     planes.science[planes.weight == 0.0] = 0.0
     exptime = sum(member.exptime for member in list_members(present.rows))
