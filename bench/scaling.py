@@ -1,10 +1,10 @@
 """How long the whole archive's layers take on many workers, predicted from costs that are measured here first.
 
-    python bench/scaling.py [--workers 100] [--storage 2] [--exposures 1000000] [--seed 1] [--db URL]
+    python bench/scaling.py [--workers 100] [--storage 2,10] [--layers 1900000] [--deep 300] [--seed 1] [--db URL]
 
-Layers are those of a synthetic archive (see synthetic.py) by the real rule of membership, with its long tail of deep
-fields; costs are those of one process here (see costs.py), or given as options; the rest is queueing (see
-queue_model.py). With the costs given, the same seed gives the same answer.
+Layers are drawn from those of a synthetic archive (see synthetic.py), by the real rule of membership; some deep ones,
+as it has none, are added. Costs are those of one process here (see costs.py), or given as options; the rest is queueing
+(see queue_model.py). With the costs given, the same seed gives the same answer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ READ = 6  # bytes of SCI and DQ a pixel
 WRITTEN = 8  # bytes of SCI and WHT a pixel
 IR = 1
 _FILTERS = 16  # at most, of a camera
-_PAIRS_OF = 2000  # members above which overlapping pairs are counted on a sample
+_DEEP = (100, 2000)  # members of deep layers, evenly in the logarithm, all overlapping
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,17 @@ def make_layers(exposures: int, seed: int) -> Layers:
     )
 
 
+def draw_layers(found: Layers, n: int, deep: int, seed: int) -> Layers:
+    """n layers with the mix of those found, of which `deep`, anywhere among them, have hundreds of members."""
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.integers(0, len(found.members), n))
+    members, mpix, canvas, pairs = (column[chosen] for column in (found.members, found.mpix, found.canvas, found.pairs))
+    place = rng.choice(n, deep, replace=False)
+    members[place] = np.exp(rng.uniform(*np.log(_DEEP), deep)).astype(int)
+    pairs[place] = members[place] * (members[place] - 1) / 2
+    return Layers(members, mpix, canvas, pairs)
+
+
 def _memberships(exposures: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Of each membership of an eligible exposure: a number of its layer, sky cells first, and its box in the cell."""
     cameras = {camera[:2]: number for number, camera in enumerate(CAMERAS)}
@@ -84,13 +95,9 @@ def _count_pairs(boxes: NDArray[np.int64], start: NDArray[np.int64], members: ND
     """Of each layer, how many pairs of its members overlap, by their boxes."""
     pairs = np.zeros(len(start))
     for number in np.flatnonzero(members > 1).tolist():
-        n = int(members[number])
-        own = boxes[start[number] : start[number] + n]
-        step = -(-n // _PAIRS_OF)
-        few = own[::step]
-        x0, x1, y0, y1 = (own[:, side] for side in range(4))
-        met = (few[:, :1] <= x1) & (few[:, 1:2] >= x0) & (few[:, 2:3] <= y1) & (few[:, 3:4] >= y0)
-        pairs[number] = (met.sum() * (n / len(few)) - n) / 2
+        x0, x1, y0, y1 = boxes[start[number] : start[number] + members[number]].T
+        met = (x0[:, None] <= x1) & (x1[:, None] >= x0) & (y0[:, None] <= y1) & (y1[:, None] >= y0)
+        pairs[number] = (met.sum() - members[number]) / 2
     return pairs
 
 
@@ -126,7 +133,9 @@ def describe(layers: Layers) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exposures", type=int, default=1_000_000)
+    parser.add_argument("--layers", type=int, default=1_900_000)
+    parser.add_argument("--deep", type=int, default=300, help="how many of them have 100 to 2000 members")
+    parser.add_argument("--exposures", type=int, default=200_000, help="of the synthetic archive they are drawn from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", default="100", help="numbers of workers, joined with commas")
     parser.add_argument("--storage", default="2,10", help="bandwidths of the shared storage, GB/s, joined with commas")
@@ -141,7 +150,7 @@ def main() -> None:
         given = {name: getattr(measured, name) if value is None else value for name, value in given.items()}
     costs = Costs(**given)
     print("costs, seconds: " + " ".join(f"--{name.replace('_', '-')} {value:.3g}" for name, value in given.items()))
-    layers = make_layers(options.exposures, options.seed)
+    layers = draw_layers(make_layers(options.exposures, options.seed), options.layers, options.deep, options.seed)
     print(describe(layers))
     print(f"{'action':9}{'workers':>8}{'GB/s':>6}{'hours':>9}{'computing':>11}{'moving':>8}{'idle':>6}  bound by")
     for action in ("drizzle", "add", "recanvas"):
