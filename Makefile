@@ -8,13 +8,14 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 # A PYTHONPATH from outside could shadow what is locked.
 unexport PYTHONPATH
 
-.PHONY: help demo test lint types imports unit test-lowest exactness conformance-sky docs bench lock env clean
+.PHONY: help demo test lint types imports unit test-lowest exactness conformance conformance-sky docs bench lock env clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
 	@echo "make test         lint, types, import contracts and tests"
 	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
 	@echo "make exactness    memberships of 200,000 footprints against brute force (4 minutes)"
+	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
 	@echo "make docs         the tables and the picture of docs/catalog.md from the code"
 	@echo "make bench        how fast it is here"
@@ -58,11 +59,16 @@ exactness: env
 	PYTHONPATH=tests $(BIN)/python -m exactness.compare
 
 CONFORMANCE = .venv-conformance
-$(CONFORMANCE)/.ready: conformance/requirements-sky.txt
+$(CONFORMANCE)/.ready: conformance/requirements.txt
 	rm -rf $(CONFORMANCE)
 	$(PYTHON) -m venv $(CONFORMANCE)
-	$(CONFORMANCE)/bin/python -m pip install --quiet -r conformance/requirements-sky.txt
+	$(CONFORMANCE)/bin/python -m pip install --quiet -r conformance/requirements.txt
 	touch $@
+
+# SETS="ers acs uvis" are the sets of exposures; WORK names a folder that keeps all files, else none is kept.
+SETS ?= ers acs uvis
+conformance: env $(CONFORMANCE)/.ready
+	$(BIN)/python -m conformance.pixels.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK)) $(SETS)
 
 conformance-sky: $(CONFORMANCE)/.ready
 	$(CONFORMANCE)/bin/python -m conformance.sky.compare_wcs

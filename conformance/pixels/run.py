@@ -1,0 +1,150 @@
+"""The same exposures through drizzlepac and through mvmdb, and a table of what differs; exits with 1 off target.
+
+    python -m conformance.pixels.run --peer .venv-conformance/bin/python [--work DIR] [--reuse] [ers acs uvis]
+
+drizzlepac runs three times on each set: without its static mask, which is the comparison; corrected, which tells its
+approximations from the rest: its coordinates computed at every pixel instead of every tenth, and the overlaps of sky
+matching found from the true outlines of chips; and as it is shipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from conformance.pixels.compare import Difference, compare_products
+from conformance.pixels.exposures import SETS, SKYCELL, write_set_poller
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DRIVER = Path(__file__).with_name("run_peer.py")
+PEER_RUNS = {
+    "no static mask": ("--static", "off"),
+    "corrected": ("--static", "off", "--step", "1", "--outlines", "true"),
+    "as shipped": (),
+}
+SCIENCE_MEDIAN, SCIENCE_MOST, WEIGHT_MOST, SKY, COVER = 0.001, 0.01, 1e-4, 0.02, 1e-5
+VERSIONS = "from importlib.metadata import version as v; print(*[f'{n} {v(n)}' for n in %r], sep=', ')"
+HEADINGS = (
+    "layer", "drizzlepac", "pixels", "SCI median", "99%", "99.9%", "largest", "WHT 99%", "99.9%", "over 1e-4",
+    "sky", "exposed in one", "SCI at no WHT",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Run what is asked for, print the table and return how many comparisons are off target."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peer", type=Path, required=True, help="the interpreter of drizzlepac's environment")
+    parser.add_argument("sets", nargs="*", choices=list(SETS), default=list(SETS))
+    parser.add_argument("--work", type=Path, help="where to work, and to leave all files; else a folder that goes")
+    parser.add_argument("--reuse", action="store_true", help="keep what --work already holds of drizzlepac's products")
+    arguments = parser.parse_args()
+    shared = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
+    peer = arguments.peer.absolute()  # not resolved: a virtual environment's interpreter is a link
+    print_versions(sys.executable, "mvmdb", "drizzle", "astropy", "numpy")
+    print_versions(str(peer), "drizzlepac", "spherical_geometry", "stsci.skypac", "astropy", "numpy")
+    with tempfile.TemporaryDirectory() as scratch:
+        work = (arguments.work or Path(scratch)).resolve()
+        off_target = [
+            fault for name in arguments.sets for fault in compare_set(name, work / name, shared, peer, arguments.reuse)
+        ]
+    print("\n".join(["", *off_target]) if off_target else "\nall on target")
+    return len(off_target)
+
+
+def print_versions(interpreter: str, *packages: str) -> None:
+    """Print the versions of packages in an interpreter's environment."""
+    subprocess.run([interpreter, "-c", VERSIONS % (packages,)], check=True)
+
+
+def compare_set(name: str, folder: Path, shared: Path, peer: Path, reuse: bool) -> list[str]:
+    """Drizzle one set with both, print its rows of the table, and return what is off target."""
+    exposures = folder / "exposures"
+    if not exposures.exists():
+        exposures.mkdir(parents=True)
+        SETS[name](exposures, shared)
+    poller = write_set_poller(exposures)
+    seconds = run_own(poller, folder / "mvmdb")
+    print(f"\n{name}: {len(list(exposures.glob('*.fits')))} exposures; mvmdb {seconds:.0f} s", flush=True)
+    print(f"\n| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}", flush=True)
+    off_target = []
+    for label, options in PEER_RUNS.items():
+        theirs = folder / label.replace(", ", "-").replace(" ", "-")
+        if not (reuse and list(theirs.glob("*_dr?.fits"))):
+            run_peer(poller, theirs, peer, options)
+        products = sorted(theirs.glob("*_dr?.fits"))
+        own = sorted((folder / "mvmdb" / SKYCELL).glob("*_dr?.fits"))
+        if [path.name for path in products] != [path.name for path in own]:
+            raise SystemExit(f"{name}: drizzlepac made {products}; expected the products of mvmdb, {own}")
+        for ours in own:
+            found = compare_products(theirs / ours.name, ours)
+            print(format_row(label, found), flush=True)
+            off_target += [f"{found.product}, drizzlepac {label}: {fault}" for fault in judge(label, found)]
+    return off_target
+
+
+def run_own(poller: Path, folder: Path) -> float:
+    """Make mvmdb's products of a poller in `folder`, anew; returns seconds."""
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "-c", "from mvmdb.cli import main; main()", "process", str(poller), "-o", str(folder)]
+    started = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def run_peer(poller: Path, folder: Path, peer: Path, options: tuple[str, ...]) -> None:
+    """Make drizzlepac's products of a poller in `folder`, from copies of the exposures: it writes to them."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(poller.parent, folder)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    log = folder / "drizzlepac.log"
+    with log.open("w") as stream:
+        result = subprocess.run(
+            [str(peer), str(DRIVER), poller.name, *options],
+            cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+    if result.returncode:
+        raise SystemExit(f"drizzlepac ended with {result.returncode}: {log.read_text()[-2000:]}")
+    for path in folder.glob("hst_*_fl?.fits"):
+        path.unlink()
+
+
+def judge(label: str, found: Difference) -> list[str]:
+    """What is off target. Weights are judged against corrected drizzlepac alone: they follow its coordinate grid.
+
+    A difference of the skies is judged by itself, so it is taken from the median.
+    """
+    faults = list(found.wcs)
+    if label == "as shipped":
+        return faults
+    if not (found.science[0] - found.sky < SCIENCE_MEDIAN and found.science[1] < SCIENCE_MOST):  # NaN is off target
+        faults.append(f"SCI differs by {found.science[0]:.4f} (median), {found.science[1]:.4f} (99%) sky sigma")
+    if not found.sky < SKY:
+        faults.append(f"sky differs by {found.sky:.4f} sky sigma")
+    if found.own_nan:
+        faults.append(f"{found.own_nan} pixels are NaN with weight, or numbers without")
+    if label == "corrected" and not found.weight[1] < WEIGHT_MOST:
+        faults.append(f"WHT differs by {found.weight[1]:.1e} (99%)")
+    if label == "corrected" and found.only_peer >= COVER * found.pixels:
+        faults.append(f"{found.only_peer} pixels have weight in drizzlepac's product alone")
+    return faults
+
+
+def format_row(label: str, found: Difference) -> str:
+    """One row of the table."""
+    layer = found.product.removeprefix(f"hst_{SKYCELL}_").rsplit("_", 1)[0]
+    cells = [
+        layer, label, f"{found.pixels:,}", *(f"{value:.5f}" for value in found.science[:3]),
+        f"{found.science[3]:.2g}", *(f"{value:.1e}" for value in found.weight[1:3]), f"{found.weight_share:.2%}",
+        f"{found.sky:.5f}", f"{found.only_peer}, {found.only_own}", f"{found.filled:,}",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main() else 0)
