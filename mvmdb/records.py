@@ -304,6 +304,7 @@ class LayerJob:
     """All that a worker needs to make one product; picklable, and complete without a catalog.
 
     `pairs` are those of its members that were measured before, as the recipe measures, with `first` < `second`.
+    `memory_mb` bounds the memory of the worker's process, None by nothing; the product does not depend on it.
     """
 
     layer: str
@@ -315,6 +316,7 @@ class LayerJob:
     members: tuple[MemberInput, ...]
     target: str
     pairs: tuple[SkyPair, ...] = ()
+    memory_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

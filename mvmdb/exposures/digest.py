@@ -54,14 +54,14 @@ def make_pixel_token(file: FitsFile, kind: str) -> str:
 
 
 def digest_pixels(path: str | os.PathLike[str]) -> str:
-    """The digest of all SCI and DQ arrays as stored: `d:` and 32 hexadecimal digits. Reads 1 MB at a time.
+    """The digest of all SCI and DQ arrays as stored: `d:` and the first 32 hexadecimal digits of their SHA-256.
 
     Each array counts with its name, EXTVER, type, shape and scaling, and all of them with EXPTIME, BUNIT and IDCSCALE,
-    so that equal bytes of another meaning differ.
-    Raises ExposureError as `scan_file` does, and `no-sci`.
+    so that equal bytes of another meaning differ. Reads 1 MB at a time; SHA-256 runs at 1.7 GB/s where the processor
+    knows it, BLAKE2b at 0.6. Raises ExposureError as `scan_file` does, and `no-sci`.
     """
     file = scan_file(path)
-    digest = hashlib.blake2b(repr(_values(file.primary, ("EXPTIME",))).encode(), digest_size=16)
+    digest = hashlib.sha256(repr(_values(file.primary, ("EXPTIME",))).encode())
     if not file.images("SCI"):
         raise ExposureError("no-sci", f"{file.path} has no SCI extension; expected an FLT or FLC")
     try:
@@ -75,7 +75,7 @@ def digest_pixels(path: str | os.PathLike[str]) -> str:
                     digest.update(repr(float(constant_value(hdu))).encode())
     except OSError as error:
         raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
-    return "d:" + digest.hexdigest()
+    return "d:" + digest.hexdigest()[:32]
 
 
 def pixel_hdus(file: FitsFile) -> list[Hdu]:
@@ -83,7 +83,7 @@ def pixel_hdus(file: FitsFile) -> list[Hdu]:
     return sorted((*file.images("SCI"), *file.images("DQ")), key=lambda hdu: (hdu.ver, hdu.name != "SCI"))
 
 
-def _update(digest: hashlib.blake2b, stream: BinaryIO, hdu: Hdu) -> None:
+def _update(digest: hashlib._Hash, stream: BinaryIO, hdu: Hdu) -> None:
     stream.seek(hdu.offset)
     left = hdu.size
     while left:

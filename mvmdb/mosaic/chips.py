@@ -33,10 +33,10 @@ def read_member_chips(path: str, ipppssoo: str) -> Iterator[ChipData]:
         raise MemberUnusableError(ipppssoo, "empty", f"every SCI array of {path} is all zeros; withdraw the exposure")
 
 
-def good_pixels(chip: ChipData, good_bits: int) -> NDArray[np.bool_]:
-    """Mask of pixels with a finite value and no DQ bit but those in `good_bits`."""
-    good: NDArray[np.bool_] = (chip.dq & np.uint16(0xFFFF & ~good_bits)) == 0
-    good &= np.isfinite(chip.science)
+def good_pixels(chip: ChipData, good_bits: int, part: tuple[slice, slice] = np.s_[:, :]) -> NDArray[np.bool_]:
+    """Mask of pixels, of all or of a part, with a finite value and no DQ bit but those in `good_bits`."""
+    good: NDArray[np.bool_] = (chip.dq[part] & np.uint16(0xFFFF & ~good_bits)) == 0
+    good &= np.isfinite(chip.science[part])
     return good
 
 

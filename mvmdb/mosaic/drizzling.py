@@ -1,8 +1,15 @@
-"""Putting members onto the canvas with drizzle 3, chip by chip; the only module that imports drizzle."""
+"""Putting members onto the canvas with drizzle 3, piece by piece; the only module that imports drizzle.
+
+Drizzle leaves out input pixels that are off its array, and judges that by straight lines between the array's corners
+as it finds them in the detector: with a distorted chip that is tens of pixels beside the truth, and rows at the edge
+get lost by rounding. So every chip is cut into the same small squares, each is drizzled onto an array that holds all of
+it, and the part on the canvas is carried over. Pixels then depend neither on where the canvas ends nor on which of its
+rows are made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +19,22 @@ from numpy.typing import NDArray
 from mvmdb.exposures.pixels import ChipData
 from mvmdb.mosaic.chips import brightness_per_unit, good_pixels, is_rate, read_member_chips
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.pixmap import ExactMap, map_chip
-from mvmdb.mosaic.planes import MARGIN, Planes
+from mvmdb.mosaic.pixmap import ChipMap, ExactMap, map_chip
+from mvmdb.mosaic.planes import Planes
 from mvmdb.recipes import Recipe
 
-WINDOW_STEP = 64
-"""Detector pixels between the points that decide which part of a chip can fall on the canvas."""
+TILE = 256
+"""Side of the squares of detector pixels that are drizzled at once: their output stays in the processor's cache."""
+BORDER = 1
+"""Pixels of weight 0 around a square: drizzle finds the corners of pixels between their centres, and theirs."""
+RIM = 4
+"""Output pixels around a square's outermost positions: half an input pixel is 2.4 at most."""
+STRETCH = 1.1
+"""How much larger than nominal the sides of a detector's pixels may be."""
 
 Float = NDArray[np.float64]
+Image = NDArray[np.float32]
+Part = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,66 +58,111 @@ class DrizzledChip:
 
 
 def drizzle_members(
-    planes: Planes, members: Iterable[DrizzledMember], grid: LayerGrid, recipe: Recipe, exptime: float = 0.0
+    planes: Planes, members: Iterable[DrizzledMember], grid: LayerGrid, recipe: Recipe
 ) -> list[DrizzledChip]:
     """Add members to the planes in place, in the given order, and say what was used of each chip.
 
-    `exptime` is the exposure time (seconds) that the planes hold already. Resuming gives the same bits as having
-    drizzled all members in one go in the same order. Raises MemberUnusableError.
+    Resuming gives the same bits as having drizzled all members in one go in the same order; so do planes of some of
+    the rows, and other canvases of the same cell. Raises MemberUnusableError.
     """
-    engine = Drizzle(
-        kernel=recipe.kernel,
-        fillval="INDEF",  # any other value costs a pass over the canvas for each chip
-        out_img=planes.wide_science,
-        out_wht=planes.wide_weight,
-        exptime=exptime,
-        disable_ctx=True,  # a context plane costs 4 bytes a pixel per 32 chips; HDRTAB keeps the membership
-    )
     used = []
     for member in members:
         for chip in read_member_chips(member.path, member.ipppssoo):
             subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
             used.append(DrizzledChip(member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted))
-            _drizzle_chip(engine, chip, subtracted, grid, recipe)
+            _drizzle_chip(planes, chip, subtracted, grid, recipe)
     return used
 
 
-def _drizzle_chip(engine: Drizzle, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:
-    rows = find_rows(chip, grid, recipe.pixel_scale)
-    if rows is None:
+def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:
+    made: ChipMap | None = None
+    for rows, parts in find_squares(chip, grid, recipe.pixel_scale, planes.rows):
+        made = made or map_chip(chip.wcs, chip.shape, grid, BORDER)
+        positions = made.positions(slice(rows.start, rows.stop + 2 * BORDER))
+        for columns in parts:
+            pixmap = positions[:, columns.start : columns.stop + 2 * BORDER]
+            science, weight = _cut_out(chip, (rows, columns), subtracted, recipe.good_bits)
+            _drizzle_square(planes, grid, science, weight, pixmap, chip, recipe)
+
+
+def find_squares(
+    chip: ChipData, grid: LayerGrid, pixel_scale: float, rows: range
+) -> Iterator[tuple[slice, list[slice]]]:
+    """Row by row of squares, their detector rows, and the columns of each that may fall on some rows of the canvas.
+
+    A square is judged by its middle: its pixels are at most half a diagonal away.
+    """
+    y_edges, x_edges = (np.append(np.arange(0, size, TILE), size) for size in chip.shape)
+    middles = np.meshgrid((x_edges[:-1] + x_edges[1:] - 1) / 2, (y_edges[:-1] + y_edges[1:] - 1) / 2)
+    canvas = ExactMap(chip.wcs, chip.shape, grid).project(*middles) - grid.offset
+    margin = np.sqrt(0.5) * TILE * STRETCH * chip.idcscale / pixel_scale + RIM
+    near = (canvas > [-margin, rows.start - margin]) & (canvas < [grid.shape[1] + margin, rows.stop + margin])
+    for i, row in enumerate(np.logical_and(near[..., 0], near[..., 1])):
+        if row.any():
+            columns = [slice(int(x_edges[j]), int(x_edges[j + 1])) for j in np.flatnonzero(row)]
+            yield slice(int(y_edges[i]), int(y_edges[i + 1])), columns
+
+
+def _cut_out(chip: ChipData, part: Part, subtracted: float, good_bits: int) -> tuple[Image, Image]:
+    """A square's pixels without the sky, and their weights: both 0 where a pixel is bad, and in the border."""
+    good = good_pixels(chip, good_bits, part)
+    shape = (good.shape[0] + 2 * BORDER, good.shape[1] + 2 * BORDER)
+    science, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    inside = np.s_[BORDER:-BORDER, BORDER:-BORDER]
+    np.subtract(chip.science[part], np.float32(subtracted), out=science[inside], where=good)
+    np.multiply(good, np.float32(chip.exptime), out=weight[inside])
+    return science, weight
+
+
+def _drizzle_square(
+    planes: Planes, grid: LayerGrid, science: Image, weight: Image, positions: Float, chip: ChipData, recipe: Recipe
+) -> None:
+    # The outermost positions are those of the square's own edge, to the few hundredths of a pixel of the tables.
+    edge = np.concatenate([positions[0], positions[-1], positions[:, 0], positions[:, -1]])
+    low = np.floor(edge.min(axis=0)).astype(np.int64) - RIM
+    high = np.ceil(edge.max(axis=0)).astype(np.int64) + RIM + 1
+    # Whole pixels are taken off, and the small numbers that remain are exact: the same on every canvas.
+    left, bottom = (low - grid.offset - [0, planes.first]).tolist()
+    width, height = (high - low).tolist()
+    rows, columns = planes.science.shape
+    on_canvas = np.s_[max(bottom, 0) : min(bottom + height, rows), max(left, 0) : min(left + width, columns)]
+    if on_canvas[0].start >= on_canvas[0].stop or on_canvas[1].start >= on_canvas[1].stop:
         return
-    good = good_pixels(chip, recipe.good_bits)[rows]
-    science = np.where(good, chip.science[rows] - np.float32(subtracted), np.float32(0.0))
-    pixmap = map_chip(chip.wcs, chip.shape, grid, MARGIN).positions(rows)
+    here = np.s_[
+        on_canvas[0].start - bottom : on_canvas[0].stop - bottom, on_canvas[1].start - left : on_canvas[1].stop - left
+    ]
+    image, weights = (_lift(plane, on_canvas, here, (height, width)) for plane in (planes.science, planes.weight))
     ratio = recipe.pixel_scale / chip.idcscale
+    # No context plane: it would cost 4 bytes a pixel per 32 chips, and HDRTAB keeps the membership. The time that the
+    # arrays hold already is for drizzle's own accounts; with 0 it would check by a sum that they are empty.
+    engine = Drizzle(
+        kernel=recipe.kernel, fillval="INDEF", out_img=image, out_wht=weights, exptime=1.0, disable_ctx=True
+    )
     engine.add_image(
         science,
         exptime=chip.exptime,
-        pixmap=pixmap,
+        pixmap=_shift(positions, low),
         iscale=ratio**2,
         pixel_scale_ratio=ratio,
-        weight_map=good * np.float32(chip.exptime),
+        weight_map=weight,
         pixfrac=recipe.pixfrac,
         in_units="cps" if is_rate(chip) else "counts",
     )
+    planes.science[on_canvas], planes.weight[on_canvas] = image[here], weights[here]
 
 
-def find_rows(chip: ChipData, grid: LayerGrid, pixel_scale: float) -> slice | None:
-    """The rows of a chip that can fall on the canvas, with a margin; None if the chip misses it.
-
-    Found on a net of points `WINDOW_STEP` pixels apart: a pixel on the canvas has a net point within one step of it.
-    Columns are not cut: drizzle itself passes over what is off its array.
-    """
-    ys, xs = (_net(size) for size in chip.shape)
-    canvas_x, canvas_y = np.moveaxis(ExactMap(chip.wcs, chip.shape, grid).project(*np.meshgrid(xs, ys)), -1, 0)
-    margin = 1.5 * WINDOW_STEP * chip.idcscale / pixel_scale + 2.0
-    near = (canvas_x > -margin) & (canvas_x < grid.shape[1] + margin)
-    near &= (canvas_y > -margin) & (canvas_y < grid.shape[0] + margin)
-    if not near.any():
-        return None
-    found = ys[near.any(axis=1)]
-    return slice(max(0, int(found[0]) - WINDOW_STEP), min(chip.shape[0], int(found[-1]) + WINDOW_STEP + 1))
+def _lift(plane: Image, on_canvas: Part, here: Part, shape: tuple[int, int]) -> Image:
+    """A copy of part of a plane, with zeros around it up to `shape`."""
+    part = plane[on_canvas]
+    if part.shape == shape:
+        return part.copy()
+    lifted = np.zeros(shape, np.float32)
+    lifted[here] = part
+    return lifted
 
 
-def _net(size: int) -> Float:
-    return np.unique(np.append(np.arange(0, size, WINDOW_STEP), size - 1)).astype(np.float64)
+def _shift(positions: Float, low: NDArray[np.int64]) -> Float:
+    """Positions less `low`, x and y in turn along each row: numpy is slow along an axis of length 2."""
+    rows, columns = positions.shape[:2]
+    flat: Float = np.ascontiguousarray(positions).reshape(rows, 2 * columns) - np.tile(low.astype(np.float64), columns)
+    return flat.reshape(rows, columns, 2)

@@ -79,10 +79,28 @@ class LayerGrid:
 
     def sky_to_pixel(self, ra: Float, dec: Float) -> tuple[Float, Float]:
         """0-based pixel coordinates in the output array of positions in degrees; NaN on the far hemisphere."""
+        x, y = self.sky_to_frame(ra, dec)
+        left, bottom = self.offset
+        return x - left, y - bottom
+
+    def sky_to_frame(self, ra: Float, dec: Float) -> tuple[Float, Float]:
+        """Pixel coordinates that no canvas changes, of positions in degrees: `offset` more than in the output array.
+
+        Fine ones are the projection cell's own, the same in all its sky cells; coarse ones are the sky cell's, whose
+        coarse grid is its own.
+        """
         x, y = sky_to_plane(self.cell.projection_cell, ra, dec)
+        if self.scale == "fine":
+            return x, y
         origin_x, origin_y = self._origin()
         factor = FINE_PER_PIXEL[self.scale]
-        return (x - origin_x) / factor - self.pixels.x_min, (y - origin_y) / factor - self.pixels.y_min
+        return (x - origin_x) / factor, (y - origin_y) / factor
+
+    @property
+    def offset(self) -> tuple[int, int]:
+        """x and y of the output array's first pixel in the frame of `sky_to_frame`."""
+        left, bottom = self._origin() if self.scale == "fine" else (0, 0)
+        return left + self.pixels.x_min, bottom + self.pixels.y_min
 
     def pixel_to_sky(self, x: Float, y: Float) -> tuple[Float, Float]:
         """Positions in degrees of 0-based pixel coordinates in the output array: the inverse of `sky_to_pixel`."""
@@ -94,6 +112,12 @@ class LayerGrid:
             (np.asarray(y) + self.pixels.y_min) * factor + origin_y,
         )
         return ra, dec
+
+    def holds(self, other: LayerGrid) -> bool:
+        """Whether every pixel of another canvas of the same cell and scale is one of this."""
+        mine, theirs = self.pixels, other.pixels
+        inside = mine.x_min <= theirs.x_min and theirs.x_max <= mine.x_max
+        return inside and mine.y_min <= theirs.y_min and theirs.y_max <= mine.y_max
 
     def outline_on_canvas(self, outline: Float) -> shapely.Geometry:
         """A sky polygon (n, 2) in degrees as a valid polygon in 0-based pixel coordinates."""

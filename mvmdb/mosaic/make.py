@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +13,16 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
-from mvmdb.mosaic.drizzling import DrizzledMember, drizzle_members
+from mvmdb.mosaic.bands import BandedDrizzle, split_rows
+from mvmdb.mosaic.drizzling import DrizzledMember
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, describe_chips, inspect_member, product_cards
-from mvmdb.mosaic.planes import Planes, blank_unexposed
-from mvmdb.mosaic.product import StoredProduct, load_planes, open_product
-from mvmdb.mosaic.provenance import ChipRow, list_members
+from mvmdb.mosaic.planes import Block
+from mvmdb.mosaic.product import StoredProduct, check_data, open_product, recanvas_blocks
+from mvmdb.mosaic.provenance import ChipRow
 from mvmdb.mosaic.skymatch import solve_skies
 from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
+from mvmdb.mosaic.summary import carried_weights
 from mvmdb.mosaic.writing import ProductText, sweep_temporaries, write_product
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
@@ -29,6 +31,9 @@ from mvmdb.sky.region import parse_region
 __all__ = ["make_product", "sweep_temporaries"]
 
 log = logging.getLogger(__name__)
+
+Outlines = Sequence[NDArray[np.float64]]
+"""The outline of each chip on the sky, (n, 2) degrees."""
 
 
 def make_product(job: LayerJob) -> ProductRecord:
@@ -52,7 +57,7 @@ def make_product(job: LayerJob) -> ProductRecord:
         made = _recanvas(job, grid, _open_present(job, target))
     else:
         raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add or recanvas")
-    record = replace(write_product(target, made.text, made.planes), pairs=made.pairs)
+    record = replace(write_product(target, made.text, made.blocks), pairs=made.pairs)
     log.info("%s: %s of %d members on %s", job.layer, job.action, len(record.members), job.canvas)
     return record
 
@@ -60,85 +65,95 @@ def make_product(job: LayerJob) -> ProductRecord:
 @dataclass(frozen=True, slots=True)
 class _Made:
     text: ProductText
-    planes: Planes
+    blocks: Iterable[Block]
     pairs: tuple[SkyPair, ...] = ()
 
 
 def _drizzle_all(job: LayerJob, grid: LayerGrid) -> _Made:
     inspected = {member.ipppssoo: inspect_member(member) for member in job.members}
     kept = {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
-    sources = [_source(i.member, i.outlines, grid.at_fine_scale) for i in inspected.values()]
-    skies, pairs = _match_skies(job, sources, kept, inspected, grid.at_fine_scale)
-    planes = Planes.empty(grid.shape)
-    rows = _drizzle(job, list(inspected.values()), skies, planes, grid, 0.0)
+    outlines: dict[str, Outlines] = {i.member.ipppssoo: i.outlines for i in inspected.values()}
+    skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
+    rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid)
     primary, science = product_cards(inspected[job.members[0].ipppssoo])
-    return _Made(_text(job, grid, rows, primary, science), planes, pairs)
+    return _Made(_text(job, grid, rows, primary, science), blocks, pairs)
 
 
 def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
-    old = {row.ipppssoo: row for row in present.rows}
+    check_data(present)
+    regions: dict[str, list[str]] = {}
+    for row in present.rows:
+        regions.setdefault(row.ipppssoo, []).append(row.s_region)
     inspected = {member.ipppssoo: inspect_member(member) for member in job.members if not member.drizzled}
     new = list(inspected.values())
     # What the present product subtracted is what is kept, whatever the job believes.
-    kept = {ipppssoo: row.sky for ipppssoo, row in old.items()}
-    regions = {ipppssoo: " ".join(r.s_region for r in present.rows if r.ipppssoo == ipppssoo) for ipppssoo in old}
-    sources = [
-        _source(
-            m,
-            parse_region(regions[m.ipppssoo]) if m.drizzled else inspected[m.ipppssoo].outlines,
-            grid.at_fine_scale,
-        )
+    kept = {row.ipppssoo: row.sky for row in present.rows}
+    outlines: dict[str, Outlines] = {
+        m.ipppssoo: parse_region(" ".join(regions[m.ipppssoo])) if m.drizzled else inspected[m.ipppssoo].outlines
         for m in job.members
-    ]
-    skies, pairs = _match_skies(job, sources, kept, inspected, grid.at_fine_scale)
-    planes = load_planes(present, grid)
-    planes.science[planes.weight == 0.0] = 0.0
-    exptime = sum(member.exptime for member in list_members(present.rows))
-    rows = _drizzle(job, new, skies, planes, grid, exptime)
+    }
+    skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
+    rows, blocks = _drizzle(job, new, skies, outlines, grid, present)
     primary, science = present.primary, present.science
     if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # the cards are the first member's
         primary, science = product_cards(inspected[job.members[0].ipppssoo])
-    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), planes, pairs)
+    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), blocks, pairs)
 
 
 def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
-    rows = _carry_over(job, present)
-    return _Made(_text(job, grid, rows, present.primary, present.science), load_planes(present, grid))
+    check_data(present)
+    text = _text(job, grid, _carry_over(job, present), present.primary, present.science)
+    if grid.holds(present.grid):
+        text = replace(text, weights=carried_weights(present.primary))
+    return _Made(text, recanvas_blocks(present, grid))
 
 
 def _drizzle(
     job: LayerJob,
     members: Sequence[InspectedMember],
     skies: Mapping[str, float | None],
-    planes: Planes,
+    outlines: Mapping[str, Outlines],
     grid: LayerGrid,
-    exptime: float,
-) -> list[ChipRow]:
-    drizzled = [DrizzledMember(i.member.ipppssoo, i.member.path, skies[i.member.ipppssoo]) for i in members]
-    used = drizzle_members(planes, drizzled, grid, job.recipe, exptime)
-    blank_unexposed(planes)
-    check_unchanged(members)
+    present: StoredProduct | None = None,
+) -> tuple[list[ChipRow], Iterator[Block]]:
+    """The HDRTAB rows of members that are drizzled, and the finished rows of all bands."""
+    work = BandedDrizzle(
+        grid,
+        job.recipe,
+        [DrizzledMember(i.member.ipppssoo, i.member.path, skies[i.member.ipppssoo]) for i in members],
+        [_source(i.member, outlines[i.member.ipppssoo], grid).reach for i in members],
+        present,
+    )
+    used, blocks = work.start(split_rows(grid.shape, job.memory_mb))
     rows: list[ChipRow] = []
     for inspected in members:
         ipppssoo = inspected.member.ipppssoo
         rows += describe_chips(inspected, [c for c in used if c.ipppssoo == ipppssoo], skies[ipppssoo])
-    return rows
+    return rows, _checked(blocks, members)
+
+
+def _checked(blocks: Iterator[Block], members: Sequence[InspectedMember]) -> Iterator[Block]:
+    """The blocks, and then the proof that all of them came from the same files."""
+    yield from blocks
+    check_unchanged(members)
 
 
 def _match_skies(
     job: LayerJob,
-    sources: Sequence[SkySource],
+    outlines: Mapping[str, Outlines],
     kept: Mapping[str, float],
     inspected: dict[str, InspectedMember],
     grid: LayerGrid,
 ) -> tuple[Mapping[str, float | None], tuple[SkyPair, ...]]:
     """The sky of every member, None where the recipe matches none, and the pairs that had to be measured for it.
 
-    Pixels of pairs that the job knows are not read again.
+    Pixels of pairs that the job knows are not read again. What is measured does not depend on the layer's scale.
     """
     members = {member.ipppssoo: member for member in job.members}
     if not job.recipe.sky_match:
         return dict.fromkeys(members), ()
+    grid = grid.at_fine_scale
+    sources = [_source(member, outlines[ipppssoo], grid) for ipppssoo, member in members.items()]
     known = {(pair.first, pair.second) for pair in job.pairs}
     unknown = members.keys() - kept.keys()
     neighbours = {}
@@ -154,7 +169,7 @@ def _match_skies(
     return solve_skies(members, pairs, kept), measured
 
 
-def _source(member: MemberInput, outlines: Iterable[NDArray[np.float64]], grid: LayerGrid) -> SkySource:
+def _source(member: MemberInput, outlines: Outlines, grid: LayerGrid) -> SkySource:
     shapes: tuple[shapely.Geometry, ...] = tuple(grid.outline_on_canvas(outline) for outline in outlines)
     return SkySource(member.ipppssoo, member.path, shapes)
 

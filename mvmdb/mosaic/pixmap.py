@@ -1,4 +1,4 @@
-"""Where each pixel of a chip falls on a canvas: interpolated, and checked against the exact transform on every chip.
+"""Where each pixel of a chip falls: interpolated, and checked against the exact transform on every chip.
 
 A chip's WCS first moves a pixel by tables (D2IM, then NPOL) and then by what is smooth (SIP, the linear terms and the
 two tangent projections). The smooth part is a polynomial of high degree in x and y, through nodes where it was
@@ -49,26 +49,29 @@ Int = NDArray[np.int64]
 
 
 class ChipMap(Protocol):
-    """Positions on a canvas of the pixels of one chip."""
+    """Positions of the pixels of one chip, with a border around it where one was asked for."""
 
     def positions(self, rows: slice) -> Float:
-        """(rows, columns, 2): 0-based canvas x, y of every pixel of some rows."""
+        """(rows, columns, 2): x, y by `LayerGrid.sky_to_frame` of all pixels of some rows, the border's included."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExactMap:
-    """The full WCS evaluated at every pixel: 2 microseconds each. Canvas coordinates are larger by `margin`."""
+    """The full WCS evaluated at every pixel, 0.3 microseconds each.
+
+    `shape` is the chip's with its border, so that pixel (0, 0) is `border` pixels before the chip's first, both ways.
+    """
 
     wcs: WCS
     shape: tuple[int, int]
     grid: LayerGrid
-    margin: int = 0
+    border: int = 0
 
     def project(self, x: Float, y: Float) -> Float:
-        """(..., 2): 0-based canvas x, y of 0-based detector pixels, through SIP, NPOL and D2IM."""
-        ra, dec = self.wcs.all_pix2world(x.ravel(), y.ravel(), 0)
-        on_canvas: Float = np.stack(self.grid.sky_to_pixel(ra, dec), axis=-1).reshape(*x.shape, 2)
-        return on_canvas + self.margin
+        """(..., 2): x, y by `LayerGrid.sky_to_frame` of 0-based pixels, through SIP, NPOL and D2IM."""
+        ra, dec = self.wcs.all_pix2world(x.ravel() - self.border, y.ravel() - self.border, 0)
+        found: Float = np.stack(self.grid.sky_to_frame(ra, dec), axis=-1).reshape(*x.shape, 2)
+        return found
 
     def positions(self, rows: slice) -> Float:
         """As `ChipMap.positions`."""
@@ -131,16 +134,18 @@ class InterpolatedMap:
         return 1.0 - along, along
 
 
-def map_chip(wcs: WCS, shape: tuple[int, int], grid: LayerGrid, margin: int = 0) -> ChipMap:
-    """The positions of a chip of `shape` (rows, columns) on a canvas, each within `TOLERANCE` of the exact one.
+def map_chip(wcs: WCS, shape: tuple[int, int], grid: LayerGrid, border: int = 0) -> ChipMap:
+    """The positions of a chip of `shape` (rows, columns), each within `TOLERANCE` output pixels of the exact one.
 
-    They depend on the whole chip alone: not on which rows are asked for, nor, but for whole pixels, on the canvas.
+    They are of the chip with `border` pixels around it, and depend on the whole chip alone: not on the canvas, nor on
+    which rows are asked for.
     """
-    exact = ExactMap(wcs, shape, grid, margin)
-    smooth = ExactMap(_without_tables(wcs), shape, grid, margin)
+    wide = (shape[0] + 2 * border, shape[1] + 2 * border)
+    exact = ExactMap(wcs, wide, grid, border)
+    smooth = ExactMap(_without_tables(wcs), wide, grid, border)
     for nodes, step in LEVELS:
-        x_knots, y_knots = (_find_knots(wcs, axis, shape[1 - axis], step) for axis in (0, 1))
-        if x_knots.size * y_knots.size * EXACT_SHARE > shape[0] * shape[1]:
+        x_knots, y_knots = (_find_knots(exact, axis, step) for axis in (0, 1))
+        if x_knots.size * y_knots.size * EXACT_SHARE > wide[0] * wide[1]:
             break
         made = _interpolate(exact, smooth, nodes, x_knots, y_knots)
         error = _largest_error(made, exact, nodes, x_knots, y_knots)
@@ -206,17 +211,19 @@ def _cell_checks(x_knots: Float, y_knots: Float) -> tuple[Int, Int]:
     return x[count % x.size], y[(count * 0.6180339887498949 % 1.0 * y.size).astype(np.int64)]
 
 
-def _find_knots(wcs: WCS, axis: int, size: int, step: float) -> Float:
+def _find_knots(exact: ExactMap, axis: int, step: float) -> Float:
     """Where, along x (0) or y (1), a table's interpolation may bend, and places between so that none are far apart.
 
-    0-based pixels from 0 to size - 1. Node k of a table (from 0) is the pixel (k + 1 - CRPIX) * CDELT + CRVAL, 1-based.
+    0-based pixels, border included, the first and the last among them. Node k of a table (from 0) is the chip's pixel
+    (k + 1 - CRPIX) * CDELT + CRVAL, 1-based.
     """
-    knots = [np.array([0.0, max(size - 1.0, 1.0)])]
-    for table in _tables(wcs):
+    last = max(exact.shape[1 - axis] - 1.0, 1.0)
+    knots = [np.array([0.0, last])]
+    for table in _tables(exact.wcs):
         nodes = np.arange(table.data.shape[1 - axis])
-        knots.append((nodes + 1 - table.crpix[axis]) * table.cdelt[axis] + table.crval[axis] - 1)
+        knots.append((nodes + 1 - table.crpix[axis]) * table.cdelt[axis] + table.crval[axis] - 1 + exact.border)
     found = np.unique(np.concatenate(knots))
-    found = found[(found >= 0.0) & (found <= max(size - 1.0, 1.0))]
+    found = found[(found >= 0.0) & (found <= last)]
     parts = np.ceil(np.diff(found) / step).astype(np.int64)
     between = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(found[:-1], found[1:], parts, strict=True)]
     return np.concatenate([*between, found[-1:]])

@@ -1,48 +1,52 @@
-"""The two arrays of a mosaic while it is made, with the margin that drizzling needs; filling them is not done here."""
+"""The two arrays of a mosaic while it is made, whole or in part; what falls on them is decided elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
+Block = tuple[Literal["SCI", "WHT"], int, Plane]
+"""Finished rows of one array: its extension, the first row (0-based), and (rows, columns) of any byte order."""
 
-MARGIN = 8
-"""Output pixels drizzled around the canvas and thrown away: drizzle leaves out an input pixel whose centre is off its
-array, so without them pixels on the rim would depend on where the canvas ends. Half an input pixel is 2.4 at most."""
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Planes:
-    """The two arrays of a mosaic, float32, rows by columns: `science` in electrons/s per output pixel, and `weight`.
+    """The two arrays of a mosaic, or of a band of it, float32, rows by columns, and the row that they begin with.
 
-    Both are views without the `MARGIN` that they are drizzled with. While members are being added, science is 0 where
-    weight is 0; `blank_unexposed` puts the NaNs of a finished one.
+    `science` is in electrons/s per output pixel, `weight` is exposure time by covered area. Science is 0 where weight
+    is 0; `finished_blocks` puts the NaNs.
     """
 
-    wide_science: Plane
-    wide_weight: Plane
+    science: Plane
+    weight: Plane
+    first: int = 0
 
     @classmethod
-    def empty(cls, shape: tuple[int, int]) -> Planes:
-        """Planes of `shape` (rows, columns) that nothing has been drizzled onto."""
-        wide = (shape[0] + 2 * MARGIN, shape[1] + 2 * MARGIN)
-        return cls(np.zeros(wide, np.float32), np.zeros(wide, np.float32))
+    def empty(cls, shape: tuple[int, int], rows: range | None = None) -> Planes:
+        """Planes of a canvas of `shape` (rows, columns), or of some of its rows, that nothing was drizzled onto."""
+        rows = range(shape[0]) if rows is None else rows
+        size = (len(rows), shape[1])
+        return cls(np.zeros(size, np.float32), np.zeros(size, np.float32), rows.start)
 
     @property
-    def science(self) -> Plane:
-        """Electrons/s per output pixel, of the canvas' shape."""
-        return self.wide_science[MARGIN:-MARGIN, MARGIN:-MARGIN]
-
-    @property
-    def weight(self) -> Plane:
-        """Exposure time by covered area, of the canvas' shape."""
-        return self.wide_weight[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    def rows(self) -> range:
+        """The canvas' rows, 0-based, that are here."""
+        return range(self.first, self.first + self.science.shape[0])
 
 
-def blank_unexposed(planes: Planes) -> None:
-    """Put NaN into science wherever weight is 0, in place."""
-    for science, weight in zip(planes.science, planes.weight, strict=True):
-        science[weight == 0.0] = np.nan
+def finished_blocks(planes: Planes) -> Iterator[Block]:
+    """The rows as a product has them, big-endian: science, NaN where weight is 0, and then weight."""
+    parts = [slice(top, top + ROWS_AT_ONCE) for top in range(0, planes.science.shape[0], ROWS_AT_ONCE)]
+    for part in parts:
+        block = planes.science[part].astype(">f4")
+        block[planes.weight[part] == 0.0] = np.nan
+        yield "SCI", planes.first + part.start, block
+    for part in parts:
+        yield "WHT", planes.first + part.start, planes.weight[part].astype(">f4")

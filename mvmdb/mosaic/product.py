@@ -8,17 +8,16 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 from astropy.utils.exceptions import AstropyUserWarning
-from numpy.typing import NDArray
 
 from mvmdb.errors import NameFormatError, ProductError
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.planes import Planes
+from mvmdb.mosaic.planes import Block, Plane, Planes
 from mvmdb.mosaic.provenance import ChipRow, list_members, seal_provenance, unpack_rows
 from mvmdb.names import parse_layer_name
 from mvmdb.records import Canvas, ProductRecord
@@ -70,37 +69,69 @@ def open_product(path: str | Path) -> StoredProduct:
 def check_data(stored: StoredProduct) -> None:
     """Compare the digest of SCI and WHT with the recorded one. Raises ProductError when they differ."""
     digest = new_digest()
-    for _ in _stored_blocks(stored, digest):
-        pass
-    _compare(stored, digest.hexdigest())
+    rows = stored.grid.shape[0]
+    with Path(stored.record.path).open("rb") as file:
+        for place in (stored.science_at, stored.weight_at):
+            file.seek(place)
+            for top in range(0, rows, ROWS_AT_ONCE):
+                digest.update(_read_rows(file, min(ROWS_AT_ONCE, rows - top), stored).data)
+    found = digest_text(digest)
+    if found != stored.record.data_digest:
+        raise ProductError(
+            f"{stored.record.path} is damaged: SCI and WHT have digest {found}, not {stored.record.data_digest} "
+            f"as when it was made; {REMEDY}"
+        )
 
 
-def load_planes(stored: StoredProduct, grid: LayerGrid) -> Planes:
-    """The product's arrays on another canvas of its sky cell: cropped, or padded with NaN and weight 0.
+def load_planes(stored: StoredProduct, grid: LayerGrid, planes: Planes) -> None:
+    """Put a product into planes of another canvas of its sky cell, ready to be added to: without NaN.
 
-    Values are carried over bit by bit. Raises ProductError when the bytes are not those that were recorded.
+    Where the product has pixels with weight, values are carried over bit by bit.
     """
-    planes = Planes.empty(grid.shape)
-    planes.science[:] = np.nan
-    source, target = stored.grid.pixels, grid.pixels
-    left, right = max(source.x_min, target.x_min), min(source.x_max, target.x_max)
-    digest = new_digest()
-    for extension, top, block in _stored_blocks(stored, digest):
+    for extension, row, block in recanvas_blocks(stored, grid, planes.rows):
         plane = planes.science if extension == "SCI" else planes.weight
-        first = max(source.y_min + top, target.y_min)
-        last = min(source.y_min + top + block.shape[0] - 1, target.y_max)
-        if first <= last and left <= right:
-            rows = slice(first - source.y_min - top, last - source.y_min - top + 1)
-            columns = slice(left - source.x_min, right - source.x_min + 1)
-            there = slice(first - target.y_min, last - target.y_min + 1)
-            plane[there, left - target.x_min : right - target.x_min + 1] = block[rows, columns]
-    _compare(stored, digest.hexdigest())
-    return planes
+        part = slice(row - planes.first, row - planes.first + block.shape[0])
+        plane[part] = block
+        if extension == "WHT":
+            planes.science[part][planes.weight[part] == 0.0] = 0.0
 
 
-def new_digest() -> hashlib.blake2b:
-    """The hash that data digests are made with: BLAKE2b, 16 bytes, over SCI then WHT as they lie in the file."""
-    return hashlib.blake2b(digest_size=16)
+def recanvas_blocks(stored: StoredProduct, grid: LayerGrid, rows: range | None = None) -> Iterator[Block]:
+    """A product's arrays on another canvas of its sky cell: cropped, or padded with NaN and weight 0; all rows or some.
+
+    Values are carried over bit by bit, big-endian as they lie in the file, and few rows are in memory at a time.
+    """
+    source, target = stored.grid.pixels, grid.pixels
+    rows = range(grid.shape[0]) if rows is None else rows
+    left, right = max(source.x_min, target.x_min), min(source.x_max, target.x_max)
+    taken = slice(left - source.x_min, max(right - source.x_min + 1, 0))
+    put = slice(left - target.x_min, max(right - target.x_min + 1, 0))
+    extensions: tuple[tuple[Literal["SCI", "WHT"], int, float], ...] = (
+        ("SCI", stored.science_at, np.nan),
+        ("WHT", stored.weight_at, 0.0),
+    )
+    with Path(stored.record.path).open("rb") as file:
+        for extension, place, fill in extensions:
+            for top in range(rows.start, rows.stop, ROWS_AT_ONCE):
+                bottom = min(top + ROWS_AT_ONCE, rows.stop)
+                first = max(top + target.y_min, source.y_min)
+                last = min(bottom - 1 + target.y_min, source.y_max)
+                block = np.full((bottom - top, grid.shape[1]), fill, ">f4")
+                if first <= last and left <= right:
+                    file.seek(place + (first - source.y_min) * stored.grid.shape[1] * 4)
+                    there = slice(first - target.y_min - top, last - target.y_min - top + 1)
+                    block[there, put] = _read_rows(file, last - first + 1, stored)[:, taken]
+                yield extension, top, block
+
+
+def new_digest() -> hashlib._Hash:
+    """The hash that data digests are made with, by `digest_text`, over SCI then WHT as they lie in the file."""
+    return hashlib.sha256()
+
+
+def digest_text(digest: hashlib._Hash) -> str:
+    """The first 32 hexadecimal digits. SHA-256 runs at 1.7 GB/s where the processor knows it, BLAKE2b at 0.6."""
+    return digest.hexdigest()[:32]
 
 
 def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
@@ -150,7 +181,7 @@ def _digest_headers(path: str, hdus: fits.HDUList) -> str:
             place = hdus.fileinfo(name)
             file.seek(int(place["hdrLoc"]))
             digest.update(_read_exactly(file, int(place["datLoc"]) - int(place["hdrLoc"]), path))
-    return digest.hexdigest()
+    return digest_text(digest)
 
 
 def _check_seal(record: ProductRecord, rows: tuple[ChipRow, ...], headers: str, seal: str) -> None:
@@ -184,18 +215,11 @@ def _agree(found: object, expected: float | int | str) -> bool:
     return math.isclose(found, expected, rel_tol=1e-13)  # a card holds a float to 14 digits at least
 
 
-def _stored_blocks(stored: StoredProduct, digest: hashlib.blake2b) -> Iterator[tuple[str, int, NDArray[np.float32]]]:
-    """(extension, first row, rows) of SCI and then WHT, native floats, hashing the bytes on the way."""
-    rows, columns = stored.grid.shape
-    path = stored.record.path
-    with Path(path).open("rb") as file:
-        for extension, place in (("SCI", stored.science_at), ("WHT", stored.weight_at)):
-            file.seek(place)
-            for top in range(0, rows, ROWS_AT_ONCE):
-                count = min(ROWS_AT_ONCE, rows - top)
-                data = _read_exactly(file, count * columns * 4, path)
-                digest.update(data)
-                yield extension, top, np.frombuffer(data, ">f4").reshape(count, columns)
+def _read_rows(file: BinaryIO, count: int, stored: StoredProduct) -> Plane:
+    """The next rows of one of the arrays, big-endian."""
+    columns = stored.grid.shape[1]
+    data = _read_exactly(file, count * columns * 4, stored.record.path)
+    return np.frombuffer(data, ">f4").reshape(count, columns)
 
 
 def _read_exactly(file: BinaryIO, size: int, path: str) -> bytes:
@@ -203,14 +227,6 @@ def _read_exactly(file: BinaryIO, size: int, path: str) -> bytes:
     if len(data) != size:
         raise ProductError(f"{path} is damaged: it ends at {len(data)} of {size} bytes of an array; {REMEDY}")
     return data
-
-
-def _compare(stored: StoredProduct, digest: str) -> None:
-    if digest != stored.record.data_digest:
-        raise ProductError(
-            f"{stored.record.path} is damaged: SCI and WHT have digest {digest}, not {stored.record.data_digest} "
-            f"as when it was made; {REMEDY}"
-        )
 
 
 def _layout() -> str:

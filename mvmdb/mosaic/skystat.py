@@ -22,6 +22,10 @@ EDGE_STEP = 32.0
 """Longest piece of an overlap's border, in output pixels: straight on the sky, such a piece is straight in the detector
 to a few hundredths of a pixel."""
 
+REFERENCES = 4
+"""How many members of known sky a new one is compared with: the median of one overlap is good to a thousandth of the
+noise of a pixel, and a few of them even out what differs from flat field to flat field."""
+
 
 @dataclass(frozen=True, slots=True)
 class SkySource:
@@ -31,17 +35,39 @@ class SkySource:
     path: str
     outlines: tuple[shapely.Geometry, ...]
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The first and last row of the canvas, 0-based, that a chip's outline touches."""
+        bounds = shapely.bounds(list(self.outlines))
+        return float(bounds[:, 1].min()), float(bounds[:, 3].max())
+
 
 def find_neighbours(sources: Sequence[SkySource], unknown: Collection[str]) -> dict[int, list[int]]:
-    """Which sources overlap which, by their place in `sources`, for pairs of which at least one is `unknown`."""
-    neighbours: dict[int, list[int]] = {}
+    """Which sources are compared with which, by their place in `sources`: those that overlap and are both `unknown`.
+
+    Known skies are all on one level, so that an unknown one is compared with but the `REFERENCES` that it overlaps
+    most: what a new member costs does not depend on how many there are.
+    """
+    if not unknown:
+        return {}
+    neighbours: dict[int, set[int]] = {}
     whole = [shapely.union_all(source.outlines) for source in sources]
     tree = shapely.STRtree(whole)
-    for i, j in np.unique(tree.query(whole, predicate="intersects").T, axis=0).tolist():
-        wanted = sources[i].ipppssoo in unknown or sources[j].ipppssoo in unknown
-        if i != j and wanted:
-            neighbours.setdefault(i, []).append(j)
-    return dict(sorted(neighbours.items()))
+    asked = [i for i, source in enumerate(sources) if source.ipppssoo in unknown]
+    pairs = tree.query([whole[i] for i in asked], predicate="intersects").T.tolist()
+    known: dict[int, list[int]] = {}
+    for place, j in pairs:
+        i = asked[place]
+        if i != j and sources[j].ipppssoo in unknown:
+            neighbours.setdefault(i, set()).add(j)
+        elif i != j:
+            known.setdefault(i, []).append(j)
+    for i, others in known.items():
+        areas = dict(zip(others, shapely.area(shapely.intersection(whole[i], [whole[j] for j in others])), strict=True))
+        for j in sorted(others, key=lambda j: (-areas[j], sources[j].ipppssoo))[:REFERENCES]:
+            neighbours.setdefault(i, set()).add(j)
+            neighbours.setdefault(j, set()).add(i)
+    return {i: sorted(neighbours[i]) for i in sorted(neighbours)}
 
 
 def measure_pairs(

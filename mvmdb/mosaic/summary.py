@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import shapely
+from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.mosaic.grid import LayerGrid
@@ -13,7 +15,7 @@ from mvmdb.mosaic.provenance import ChipRow
 from mvmdb.mosaic.raster import Depths, count_depths, polygon_rings, scan_rings
 from mvmdb.sky.region import format_region, normalize_polygon, parse_region
 
-ROWS_AT_ONCE = 512
+VALUES_AT_ONCE = 1 << 18
 OUTLINE_TOLERANCE = 1.0
 """How far (output pixels) the outline in S_REGION may lie from the union of the members' footprints."""
 
@@ -37,26 +39,50 @@ def summarise_depth(depths: Depths, grid: LayerGrid) -> Keywords:
     }
 
 
-def summarise_weight(weight: NDArray[np.float32]) -> Keywords:
-    """MEANWHT and MEDWHT over the pixels with weight above 0; both 0 if there are none.
+class WeightSummary:
+    """Mean and median of the weights above 0 of an array that goes by twice, in rows, and is never held whole.
 
-    The median is exact and needs no copy of the plane: bits of positive floats sort as whole numbers do, so two
-    passes that count their upper and lower halves find it.
+    The median is exact: bits of positive floats sort as whole numbers do, so counting their upper halves, and then the
+    lower halves of those in the middle, finds it. Neither number depends on which rows come together. Weights below
+    1e-40 count as none.
     """
-    count, total = 0, 0.0
-    upper = np.zeros(1 << 16, np.int64)
-    for block in _positive_blocks(weight):
-        count += block.size
-        total += float(block.sum(dtype=np.float64))
-        upper += np.bincount(block.view(np.uint32) >> 16, minlength=1 << 16)
-    median = 0.0
-    if count:
-        middle = [_value_at(rank, upper, weight) for rank in {(count - 1) // 2, count // 2}]
-        median = sum(middle) / len(middle)
-    return {
-        "MEANWHT": (total / count if count else 0.0, "mean weight of pixels with weight"),
-        "MEDWHT": (median, "median weight of pixels with weight"),
-    }
+
+    def __init__(self) -> None:
+        self._row_sums: list[float] = []
+        self._upper = np.zeros(1 << 16, np.int64)
+
+    def add(self, rows: NDArray[np.float32]) -> None:
+        """Count rows of the array for the first time."""
+        values = np.ascontiguousarray(rows, np.float32)
+        self._row_sums += values.sum(axis=1, dtype=np.float64).tolist()
+        for start in range(0, values.size, VALUES_AT_ONCE):  # bincount makes eight bytes of each two
+            halves = values.reshape(-1)[start : start + VALUES_AT_ONCE].view(np.uint32) >> 16
+            self._upper += np.bincount(halves, minlength=1 << 16)
+
+    def keywords(self, again: Iterable[NDArray[np.float32]]) -> Keywords:
+        """MEANWHT and MEDWHT, both 0 where there is no weight; `again` are all rows once more, in any order."""
+        upper = self._upper.copy()
+        upper[0] = 0
+        count, reached = int(upper.sum()), np.cumsum(upper)
+        mean = median = 0.0
+        if count:
+            ranks = ((count - 1) // 2, count // 2)
+            halves = [int(np.searchsorted(reached, rank, side="right")) for rank in ranks]
+            lower = _count_lower(set(halves), again)
+            before = [rank - int(reached[half] - upper[half]) for rank, half in zip(ranks, halves, strict=True)]
+            rest = [np.searchsorted(np.cumsum(lower[h]), b, side="right") for h, b in zip(halves, before, strict=True)]
+            bits = np.array([(h << 16) | int(r) for h, r in zip(halves, rest, strict=True)], np.uint32)
+            mean, median = math.fsum(self._row_sums) / count, float(bits.view(np.float32).astype(np.float64).mean())
+        return {
+            "MEANWHT": (mean, "mean weight of pixels with weight"),
+            "MEDWHT": (median, "median weight of pixels with weight"),
+        }
+
+
+def carried_weights(primary: fits.Header) -> Keywords | None:
+    """The keywords of `WeightSummary` as a product has them that was only padded; None where one is missing."""
+    found = {key: (primary[key], primary.comments[key]) for key in ("MEANWHT", "MEDWHT") if key in primary}
+    return found if len(found) == 2 else None
 
 
 def member_footprints(rows: Sequence[ChipRow], grid: LayerGrid) -> list[tuple[shapely.Geometry, float]]:
@@ -88,19 +114,11 @@ def outline_region(footprints: Sequence[tuple[shapely.Geometry, float]], grid: L
     return format_region(outlines)
 
 
-def _positive_blocks(weight: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    for top in range(0, weight.shape[0], ROWS_AT_ONCE):
-        block = weight[top : top + ROWS_AT_ONCE]
-        yield block[block > 0.0]
-
-
-def _value_at(rank: int, upper: NDArray[np.int64], weight: NDArray[np.float32]) -> float:
-    reached = np.cumsum(upper)
-    half = int(np.searchsorted(reached, rank, side="right"))
-    below = int(reached[half] - upper[half])
-    lower = np.zeros(1 << 16, np.int64)
-    for block in _positive_blocks(weight):
-        bits = block.view(np.uint32)
-        lower += np.bincount(bits[bits >> 16 == half] & 0xFFFF, minlength=1 << 16)
-    rest = int(np.searchsorted(np.cumsum(lower), rank - below, side="right"))
-    return float(np.array([(half << 16) | rest], np.uint32).view(np.float32)[0])
+def _count_lower(halves: set[int], rows: Iterable[NDArray[np.float32]]) -> dict[int, NDArray[np.int64]]:
+    """For each of some upper halves of bits, how many values have it with each lower half."""
+    counts = {half: np.zeros(1 << 16, np.int64) for half in halves}
+    for block in rows:
+        bits = np.ascontiguousarray(block, np.float32).view(np.uint32)
+        for half in counts:
+            counts[half] += np.bincount(bits[bits >> 16 == half] & 0xFFFF, minlength=1 << 16)
+    return counts

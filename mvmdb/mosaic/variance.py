@@ -8,53 +8,32 @@ pixels' variances add up to (S. Casertano et al. 2000, AJ 120, 2747, appendix).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.planes import MARGIN, Plane
+from mvmdb.mosaic.planes import Plane
 
 
-@dataclass(frozen=True, slots=True)
-class VariancePlane:
-    """The variance of a mosaic while it is made, float32, in (electrons/s per output pixel)^2; 0 where nothing is yet.
+def error_of(variance: Plane, weight: Plane) -> Plane:
+    """The product's ERR: standard deviations in electrons/s per output pixel, NaN where `weight` is 0.
 
-    `wide` has the `MARGIN` that `Planes` are drizzled with; it is what Drizzle takes as `out_img2`, filled in place.
+    `variance` is what Drizzle makes in `out_img2`, in (electrons/s per output pixel)^2, float32. NaN too where a pixel
+    without a known error has contributed.
     """
+    error = np.sqrt(variance)
+    error[weight == 0.0] = np.nan
+    return error
 
-    wide: Plane
 
-    @classmethod
-    def empty(cls, shape: tuple[int, int]) -> VariancePlane:
-        """A plane for a canvas of `shape` (rows, columns) that nothing has been drizzled onto."""
-        return cls(np.zeros((shape[0] + 2 * MARGIN, shape[1] + 2 * MARGIN), np.float32))
+def variance_of(error: Plane, weight: Plane) -> Plane:
+    """The plane that `error_of` made `error` of, to add members to: 0 where `weight` is.
 
-    @classmethod
-    def from_error(cls, error: Plane, weight: Plane) -> VariancePlane:
-        """The plane that `to_error` made `error` of, to add members to; both are of the canvas' shape.
-
-        Squares and roots of float32 are rounded, so it is the plane of before to 2e-7 and not to the bit. NaN with
-        weight, which says that the error is not known, stays.
-        """
-        plane = cls.empty(weight.shape)
-        np.square(error, out=plane.variance)
-        plane.variance[weight == 0.0] = 0.0
-        return plane
-
-    @property
-    def variance(self) -> Plane:
-        """The variance, of the canvas' shape."""
-        return self.wide[MARGIN:-MARGIN, MARGIN:-MARGIN]
-
-    def to_error(self, weight: Plane) -> Plane:
-        """The product's ERR: standard deviations in electrons/s per output pixel, NaN where `weight` is 0.
-
-        NaN too where a pixel without a known error has contributed.
-        """
-        error = np.sqrt(self.variance)
-        error[weight == 0.0] = np.nan
-        return error
+    Squares and roots of float32 are rounded, so it is the plane of before to 2e-7 and not to the bit. NaN with weight,
+    which says that the error is not known, stays.
+    """
+    variance = np.square(error)
+    variance[weight == 0.0] = 0.0
+    return variance
 
 
 def pixel_variance(error: NDArray[np.floating], good: NDArray[np.bool_]) -> Plane:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,22 +12,21 @@ from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
-from numpy.typing import NDArray
 
 from mvmdb import __version__
 from mvmdb.atomic import replace_file
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.planes import Planes
-from mvmdb.mosaic.product import new_digest
+from mvmdb.mosaic.planes import Block, Plane
+from mvmdb.mosaic.product import digest_text, new_digest
 from mvmdb.mosaic.provenance import ChipRow, list_members, pack_rows, seal_provenance
 from mvmdb.mosaic.summary import (
     Keywords,
+    WeightSummary,
     measure_depths,
     member_footprints,
     outline_region,
     summarise_depth,
-    summarise_weight,
 )
 from mvmdb.names import parse_layer_name
 from mvmdb.records import ProductRecord
@@ -42,7 +40,8 @@ _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 class ProductText:
     """All that a product's headers say and its pixels do not.
 
-    `primary` and `science` hold the cards taken over from the first member (instrument, photometry).
+    `primary` and `science` hold the cards taken over from the first member (instrument, photometry); `weights` the
+    keywords of `WeightSummary`, or None where they have to be found from the pixels.
     """
 
     layer: str
@@ -54,16 +53,18 @@ class ProductText:
     rows: tuple[ChipRow, ...]
     primary: fits.Header
     science: fits.Header
+    weights: Keywords | None = None
 
 
-def write_product(target: Path, text: ProductText, planes: Planes) -> ProductRecord:
-    """Write a finished product (science NaN where weight is 0) and return its record.
+def write_product(target: Path, text: ProductText, blocks: Iterable[Block]) -> ProductRecord:
+    """Write a product from its finished rows, each once and in any order, and return its record.
 
-    Written to a temporary file beside the target, synced, and renamed, so that the target is the old file or the new
-    one and never less. Raises ProductError when the folder cannot be written.
+    Rows are taken when they are needed and not kept, so `blocks` may make them one after the other. Written to a
+    temporary file beside the target, synced, and renamed, so that the target is the old file or the new one and never
+    less. Raises ProductError when the folder cannot be written; what making the rows raises passes through.
     """
     digests: list[str] = []
-    write_atomically(target, lambda file: digests.append(_write_hdus(file, target.name, text, planes)))
+    write_atomically(target, lambda file: digests.append(_write_hdus(file, target.name, text, blocks)))
     status = target.stat()
     return ProductRecord(
         layer=text.layer,
@@ -103,35 +104,74 @@ def sweep_temporaries(folder: str | Path) -> list[str]:
     return [path.name for path in found]
 
 
-def _write_hdus(file: BinaryIO, filename: str, text: ProductText, planes: Planes) -> str:
-    """Write the four HDUs and return the data digest; arrays go row block by row block, never copied whole."""
+def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterable[Block]) -> str:
+    """Write the four HDUs and return the data digest; rows go where they belong as they come."""
     footprints = member_footprints(text.rows, text.grid)
     depths = summarise_depth(measure_depths(footprints, text.grid), text.grid)
-    primary = _primary_header(filename, text, {**depths, **summarise_weight(planes.weight)})
-    digest, headers = new_digest(), new_digest()
-    _write_header(file, primary, headers)
-    for name, plane in (("SCI", planes.science), ("WHT", planes.weight)):
-        header = _image_header(name, text)
-        if name == "SCI":
-            header["S_REGION"] = outline_region(footprints, text.grid)
-        _write_header(file, header, headers)
-        _write_plane(file, plane, digest)
-    file.write(_table_bytes(text, digest.hexdigest(), headers.hexdigest()))
-    return digest.hexdigest()
-
-
-def _write_header(file: BinaryIO, header: fits.Header, digest: hashlib.blake2b) -> None:
-    data = header.tostring().encode("ascii")
-    digest.update(data)
-    file.write(data)
-
-
-def _write_plane(file: BinaryIO, plane: NDArray[np.float32], digest: hashlib.blake2b) -> None:
-    for top in range(0, plane.shape[0], ROWS_AT_ONCE):
-        data = plane[top : top + ROWS_AT_ONCE].astype(">f4").data
-        digest.update(data)
+    weights = WeightSummary()
+    science, weight = _image_header("SCI", text), _image_header("WHT", text)
+    science["S_REGION"] = outline_region(footprints, text.grid)
+    # The weights' keywords are known last; a header with others in their place is as long.
+    primary = _primary_header(filename, text, {**depths, **weights.keywords([])})
+    length = text.grid.shape[0] * text.grid.shape[1] * 4
+    padded = length + -length % BLOCK
+    science_at = len(primary.tostring()) + len(science.tostring())
+    layout = _Layout(science_at, science_at + padded + len(weight.tostring()), text.grid.shape)
+    digest = _write_arrays(file, layout, blocks, None if text.weights else weights)
+    numbers = text.weights or weights.keywords(layout.read(file.name, "WHT"))
+    primary = _primary_header(filename, text, {**depths, **numbers})
+    headers = [header.tostring().encode("ascii") for header in (primary, science, weight)]
+    for place, data in zip((0, len(headers[0]), science_at + padded), headers, strict=True):
+        file.seek(place)
         file.write(data)
-    file.write(b"\0" * (-plane.nbytes % BLOCK))
+    seal = new_digest()
+    seal.update(b"".join(headers))
+    file.seek(layout.weight_at + length)
+    file.write(b"\0" * (padded - length) + _table_bytes(text, digest, digest_text(seal)))
+    return digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the two arrays lie in a file (bytes), and their shape."""
+
+    science_at: int
+    weight_at: int
+    shape: tuple[int, int]
+
+    def place(self, extension: str, row: int) -> int:
+        """Where a row of an array begins."""
+        return (self.science_at if extension == "SCI" else self.weight_at) + row * self.shape[1] * 4
+
+    def read(self, path: str, extension: str, first: int = 0) -> Iterator[Plane]:
+        """The rows of an array from the first one on, big-endian, from the file as it is being written."""
+        with open(path, "rb") as file:
+            file.seek(self.place(extension, first))
+            for top in range(first, self.shape[0], ROWS_AT_ONCE):
+                count = min(ROWS_AT_ONCE, self.shape[0] - top)
+                yield np.frombuffer(file.read(count * self.shape[1] * 4), ">f4").reshape(count, -1)
+
+
+def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weights: WeightSummary | None) -> str:
+    """Write all rows, count their weights, and return the digest of SCI and then WHT.
+
+    Rows that come in the digest's own order are hashed as they go by; the others are read again.
+    """
+    digest, hashed = new_digest(), {"SCI": 0, "WHT": 0}
+    for extension, top, rows in blocks:
+        data = np.ascontiguousarray(rows, ">f4")
+        file.seek(layout.place(extension, top))
+        file.write(data.data)
+        if weights is not None and extension == "WHT":
+            weights.add(rows)
+        if hashed[extension] == top and (extension == "SCI" or hashed["SCI"] == layout.shape[0]):
+            digest.update(data.data)
+            hashed[extension] += rows.shape[0]
+    file.flush()
+    for extension in ("SCI", "WHT"):
+        for data in layout.read(file.name, extension, hashed[extension]):
+            digest.update(data.data)
+    return digest_text(digest)
 
 
 def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits.Header:

@@ -113,10 +113,10 @@ def test_digest_of_many_chunks_is_that_of_the_whole(tmp_path: Path) -> None:
     science = np.random.default_rng(3).random((700, 800), "f4")  # 2.24 MB: three chunks
     path = write_exposure(tmp_path, science=science, dq=np.zeros((700, 800), "i2"))
     scale = [("BUNIT", "ELECTRONS/S"), ("IDCSCALE", 0.1282500028610229)]
-    whole = hashlib.blake2b(repr([("EXPTIME", 802.934753)]).encode(), digest_size=16)
+    whole = hashlib.sha256(repr([("EXPTIME", 802.934753)]).encode())
     whole.update(repr(("SCI", 1, -32, (700, 800), scale)).encode() + science.astype(">f4").tobytes())
     whole.update(repr(("DQ", 1, 16, (700, 800), [])).encode() + bytes(700 * 800 * 2))
-    assert digest_pixels(path) == f"d:{whole.hexdigest()}"
+    assert digest_pixels(path) == f"d:{whole.hexdigest()[:32]}"
 
 
 def test_constant_arrays_count_with_their_value(tmp_path: Path) -> None:

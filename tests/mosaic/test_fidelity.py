@@ -297,9 +297,6 @@ def cover(path: Path, flags: Sequence[np.ndarray], canvas: Canvas) -> np.ndarray
     return total
 
 
-@pytest.mark.xfail(
-    strict=True, reason="drizzle takes a chip's sides for straight where it decides which rows can reach its array"
-)
 @pytest.mark.parametrize("orientat", [0.0, 200.0])
 def test_a_chip_across_the_border_of_the_canvas_loses_no_weight(field: Field, orientat: float) -> None:
     # Large enough that its distorted sides are bowed by several pixels.

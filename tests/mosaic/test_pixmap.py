@@ -61,7 +61,7 @@ def worst(wcs: WCS, shape: tuple[int, int], grid: LayerGrid, every: int = 1, kin
         rows = slice(top, min(top + 64, shape[0]))
         y, x = np.mgrid[rows, : shape[1]]
         ra, dec = wcs.all_pix2world(x.ravel(), y.ravel(), 0)
-        expected = np.column_stack(grid.sky_to_pixel(ra, dec)).reshape(*x.shape, 2)
+        expected = np.column_stack(grid.sky_to_frame(ra, dec)).reshape(*x.shape, 2)
         largest = max(largest, float(np.abs(np.linalg.norm(made.positions(rows) - expected, axis=-1)).max()))
     return largest
 
@@ -138,7 +138,7 @@ def test_tables_so_rough_that_nothing_helps_are_computed_exactly() -> None:
     made = map_chip(wcs, (1014, 1014), grid)
     assert isinstance(made, ExactMap)
     y, x = np.mgrid[100:300, :1014]
-    expected = np.column_stack(grid.sky_to_pixel(*wcs.all_pix2world(x.ravel(), y.ravel(), 0)))
+    expected = np.column_stack(grid.sky_to_frame(*wcs.all_pix2world(x.ravel(), y.ravel(), 0)))
     assert np.array_equal(made.positions(slice(100, 300)).reshape(-1, 2), expected)
 
 
@@ -160,12 +160,33 @@ def test_rows_have_the_same_bits_whichever_others_are_asked_for() -> None:
         assert made.positions(rows).tobytes() == whole[rows].tobytes()
 
 
-def test_another_canvas_moves_positions_by_whole_pixels() -> None:
-    wcs, grid = with_archive_tables(make_wcs(ACS_WFC.chips[0])), grid_of()
+@pytest.mark.parametrize("scale", ["fine", "coarse"])
+def test_positions_do_not_depend_on_the_canvas_but_for_whole_pixels(scale: Scale) -> None:
+    wcs, grid = with_archive_tables(make_wcs(ACS_WFC.chips[0])), grid_of(scale=scale)
     moved = replace(grid, canvas=Canvas(7901, 15000, 6981, 14000))
     rows = slice(900, 1100)
-    difference = map_chip(wcs, WFC, moved, margin=8).positions(rows) - map_chip(wcs, WFC, grid).positions(rows)
-    assert np.abs(difference - [108, 28]).max() < 1e-9
+    found = map_chip(wcs, WFC, grid).positions(rows)
+    assert map_chip(wcs, WFC, moved).positions(rows).tobytes() == found.tobytes()
+    ra, dec = wcs.all_pix2world([17.0], [900.0], 0)
+    for each in (grid, moved):
+        assert found[0, 17] - each.offset == pytest.approx(np.ravel(each.sky_to_pixel(ra, dec)), abs=TOLERANCE)
+
+
+def test_fine_positions_are_one_in_all_sky_cells_of_a_projection_cell() -> None:
+    wcs = make_wcs(ACS_WFC.chips[0])
+    here, there = (map_chip(wcs, WFC, grid_of(CellId(726, x, 4))).positions(slice(0, 9)) for x in (10, 11))
+    assert here.tobytes() == there.tobytes()
+
+
+def test_a_border_goes_on_beyond_the_chip() -> None:
+    wcs, grid = with_archive_tables(make_wcs(ACS_WFC.chips[0])), grid_of()
+    wide = map_chip(wcs, WFC, grid, border=2).positions(slice(0, WFC[0] + 4))
+    assert wide.shape == (WFC[0] + 4, WFC[1] + 4, 2)
+    assert np.abs(wide[2:-2, 2:-2] - map_chip(wcs, WFC, grid).positions(slice(0, WFC[0]))).max() < TOLERANCE
+    x, y = np.array([-2.0, 4097.0, 4097.0, -1.0]), np.array([-2.0, 2049.0, 7.0, 2048.0])
+    expected = np.column_stack(grid.sky_to_frame(*wcs.all_pix2world(x, y, 0)))
+    found = wide[(y + 2).astype(int), (x + 2).astype(int)]
+    assert np.abs(found - expected).max() < TOLERANCE
 
 
 @pytest.mark.parametrize(("detector", "chips"), [("WFC", 2), ("UVIS", 2), ("HRC", 1), ("PC", 1), ("IR", 1)])

@@ -17,7 +17,7 @@ from mvmdb.errors import ProductError
 from mvmdb.mosaic.make import make_product
 from mvmdb.mosaic.manifest import write_manifest
 from mvmdb.mosaic.product import read_product
-from mvmdb.mosaic.summary import summarise_weight
+from mvmdb.mosaic.summary import WeightSummary
 from mvmdb.mosaic.writing import sweep_temporaries, write_atomically
 from mvmdb.records import Canvas, LayerJob, ProductRecord
 
@@ -205,11 +205,14 @@ def test_manifest_lists_the_products_and_is_written_once(field: Field, job: Laye
     assert manifest.stat().st_mtime_ns == time
 
 
-@given(st.integers(0, 10**6), st.floats(0.0, 1.0))
-def test_weight_statistics_are_numpys(seed: int, share: float) -> None:
+@given(st.integers(0, 10**6), st.floats(0.0, 1.0), st.sampled_from(["<f4", ">f4"]))
+def test_weight_statistics_are_numpys(seed: int, share: float, order: str) -> None:
     rng = np.random.default_rng(seed)
     weight = (rng.exponential(500, (30, 41)) * (rng.random((30, 41)) < share)).astype("f4")
-    numbers = summarise_weight(weight)
+    summary = WeightSummary()
+    for top in (0, 7, 20):
+        summary.add(weight[top : {0: 7, 7: 20}.get(top)].astype(order))
+    numbers = summary.keywords(iter([weight.astype(order)]))
     kept = weight[weight > 0].astype("f8")
     expected = (kept.mean(), np.median(kept)) if kept.size else (0.0, 0.0)
     assert (numbers["MEANWHT"][0], numbers["MEDWHT"][0]) == pytest.approx(expected, rel=1e-12)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from drizzle.resample import Drizzle
 
-from mvmdb.mosaic.planes import MARGIN, Planes, blank_unexposed
-from mvmdb.mosaic.variance import VariancePlane, pixel_variance
+from mvmdb.mosaic.planes import Planes
+from mvmdb.mosaic.variance import error_of, pixel_variance, variance_of
 
 SHAPE, CANVAS = (12, 14), (20, 24)
 ISCALE = 0.64  # pixels 1.25 times as wide as the canvas'
@@ -30,7 +30,7 @@ class Shot:
     def pixmap(self) -> np.ndarray:
         y, x = np.indices(SHAPE, float) - np.reshape(SHAPE, (2, 1, 1)) / 2
         turn = 1.25 * np.exp(1j * self.angle) * (x + 1j * y)
-        return np.stack([turn.real + CANVAS[1] / 2 + MARGIN, turn.imag + CANVAS[0] / 2 + MARGIN], axis=-1)
+        return np.stack([turn.real + CANVAS[1] / 2, turn.imag + CANVAS[0] / 2], axis=-1)
 
 
 def shots(rng: np.random.Generator) -> list[Shot]:
@@ -42,12 +42,12 @@ def shots(rng: np.random.Generator) -> list[Shot]:
 
 
 def drizzle(
-    members: Sequence[Shot], planes: Planes, variance: VariancePlane | None, exptime: float = 0.0
-) -> tuple[Planes, VariancePlane | None]:
+    members: Sequence[Shot], planes: Planes, variance: np.ndarray | None, exptime: float = 0.0
+) -> tuple[Planes, np.ndarray | None]:
     """Add members as drizzling.py does, with the variance plane or without one."""
-    second = {} if variance is None else {"out_img2": [variance.wide]}
+    second = {} if variance is None else {"out_img2": [variance]}
     engine = Drizzle(
-        kernel="square", fillval="INDEF", out_img=planes.wide_science, out_wht=planes.wide_weight, exptime=exptime,
+        kernel="square", fillval="INDEF", out_img=planes.science, out_wht=planes.weight, exptime=exptime,
         disable_ctx=True, **second,
     )  # fmt: skip
     for shot in members:
@@ -62,9 +62,9 @@ def drizzle(
 def test_errors_are_the_spread_that_noise_gives_each_pixel() -> None:
     rng = np.random.default_rng(3)
     members = shots(rng)
-    planes, variance = drizzle(members, Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
+    planes, variance = drizzle(members, Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     assert variance is not None
-    error = variance.to_error(planes.weight)
+    error = error_of(variance, planes.weight)
     trials = []
     for _ in range(2000):
         for shot in members:
@@ -80,41 +80,40 @@ def test_science_and_weight_do_not_depend_on_whether_errors_are_kept() -> None:
     members = shots(np.random.default_rng(4))
     for shot in members:
         shot.science = shot.error * 3
-    with_errors, _ = drizzle(members, Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
+    with_errors, _ = drizzle(members, Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     without, _ = drizzle(members, Planes.empty(CANVAS), None)
-    assert np.array_equal(with_errors.wide_science, without.wide_science)
-    assert np.array_equal(with_errors.wide_weight, without.wide_weight)
+    assert np.array_equal(with_errors.science, without.science)
+    assert np.array_equal(with_errors.weight, without.weight)
 
 
 def test_equal_errors_shrink_with_the_number_of_members() -> None:
     shot = Shot(np.zeros(SHAPE), np.full(SHAPE, 2.0), np.ones(SHAPE, bool), 0.0)
-    one, first = drizzle([shot], Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
-    nine, ninth = drizzle([shot] * 9, Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
+    one, first = drizzle([shot], Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
+    nine, ninth = drizzle([shot] * 9, Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     assert first is not None
     assert ninth is not None
     exposed = one.weight > 0
-    assert ninth.to_error(nine.weight)[exposed] == pytest.approx(first.to_error(one.weight)[exposed] / 3, rel=1e-5)
+    assert error_of(ninth, nine.weight)[exposed] == pytest.approx(error_of(first, one.weight)[exposed] / 3, rel=1e-5)
 
 
 def test_adding_to_a_stored_error_plane_is_drizzling_all() -> None:
     members = shots(np.random.default_rng(5))
-    whole, all_at_once = drizzle(members, Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
-    planes, variance = drizzle(members[:2], Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
+    whole, all_at_once = drizzle(members, Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
+    planes, variance = drizzle(members[:2], Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     assert all_at_once is not None
     assert variance is not None
-    stored = VariancePlane.from_error(variance.to_error(planes.weight), planes.weight)
+    stored = variance_of(error_of(variance, planes.weight), planes.weight)
     planes, variance = drizzle(members[2:], planes, stored, exptime=150.0)
     assert variance is not None
-    expected = all_at_once.to_error(whole.weight)
-    assert variance.to_error(planes.weight) == pytest.approx(expected, rel=1e-6, nan_ok=True)
+    expected = error_of(all_at_once, whole.weight)
+    assert error_of(variance, planes.weight) == pytest.approx(expected, rel=1e-6, nan_ok=True)
 
 
-def test_error_is_nan_exactly_where_science_is() -> None:
-    planes, variance = drizzle(shots(np.random.default_rng(6))[:1], Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
+def test_error_is_nan_exactly_where_weight_is_0() -> None:
+    planes, variance = drizzle(shots(np.random.default_rng(6))[:1], Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     assert variance is not None
-    error = variance.to_error(planes.weight)
-    blank_unexposed(planes)
-    assert np.array_equal(np.isnan(error), np.isnan(planes.science))
+    error = error_of(variance, planes.weight)
+    assert np.array_equal(np.isnan(error), planes.weight == 0)
     assert 0 < np.isnan(error).sum() < error.size
 
 
@@ -126,11 +125,11 @@ def test_an_unknown_error_of_a_good_pixel_is_unknown_in_the_mosaic_where_it_coun
     alone = Shot(shot.science, shot.error, np.zeros(SHAPE, bool), shot.angle)
     alone.good[6, 7] = True
     touched = drizzle([alone], Planes.empty(CANVAS), None)[0].weight > 0
-    planes, variance = drizzle([shot], Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
+    planes, variance = drizzle([shot], Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     assert variance is not None
-    error = variance.to_error(planes.weight)
+    error = error_of(variance, planes.weight)
     assert np.array_equal(np.isnan(error) & (planes.weight > 0), touched)
     shot.good[6, 7] = False
-    planes, variance = drizzle([shot], Planes.empty(CANVAS), VariancePlane.empty(CANVAS))
+    planes, variance = drizzle([shot], Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     assert variance is not None
-    assert not np.isnan(variance.to_error(planes.weight)[planes.weight > 0]).any()
+    assert not np.isnan(error_of(variance, planes.weight)[planes.weight > 0]).any()

@@ -1,0 +1,81 @@
+"""Drizzling a canvas in bands of rows, so that a job stays within its memory; the pixels do not depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mvmdb.errors import ProductError
+from mvmdb.mosaic.drizzling import DrizzledChip, DrizzledMember, drizzle_members
+from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.planes import Block, Planes, finished_blocks
+from mvmdb.mosaic.product import StoredProduct, load_planes
+from mvmdb.recipes import Recipe
+
+RESERVE_MB = 400
+"""What a job takes beside its planes: the program, one chip of any Hubble detector, and the masks of its sky."""
+FEWEST_ROWS = 256
+"""Squares of a chip that lie on two bands are drizzled twice: lower bands would cost more time than is worth it."""
+NEAR = 16
+"""Rows between a footprint and a band from which the footprint's member cannot reach the band."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandedDrizzle:
+    """Some members to be drizzled, onto what a present product holds or onto nothing, band by band.
+
+    `reach` has the first and last row (0-based, on the canvas) that each member's footprint touches.
+    """
+
+    grid: LayerGrid
+    recipe: Recipe
+    members: Sequence[DrizzledMember]
+    reach: Sequence[tuple[float, float]]
+    present: StoredProduct | None
+
+    def start(self, bands: Sequence[range]) -> tuple[list[DrizzledChip], Iterator[Block]]:
+        """Drizzle the first band, and return what was used of each chip, and the finished rows of all bands.
+
+        Every member is read in the first band, also where it does not touch it; the rest is drizzled as rows are asked
+        for. Raises MemberUnusableError.
+        """
+        planes, used = self._drizzle(bands[0], self.members)
+        return used, self._go_on(planes, bands)
+
+    def _go_on(self, planes: Planes, bands: Sequence[range]) -> Iterator[Block]:
+        yield from finished_blocks(planes)
+        for rows in bands[1:]:
+            del planes  # before others take their place
+            near = [
+                member
+                for member, (low, high) in zip(self.members, self.reach, strict=True)
+                if high > rows.start - NEAR and low < rows.stop + NEAR
+            ]
+            planes, _ = self._drizzle(rows, near)
+            yield from finished_blocks(planes)
+
+    def _drizzle(self, rows: range, members: Sequence[DrizzledMember]) -> tuple[Planes, list[DrizzledChip]]:
+        planes = Planes.empty(self.grid.shape, rows)
+        if self.present is not None:
+            load_planes(self.present, self.grid, planes)
+        return planes, drizzle_members(planes, members, self.grid, self.recipe)
+
+
+def split_rows(shape: tuple[int, int], memory_mb: int | None) -> list[range]:
+    """The bands of a canvas of `shape` (rows, columns), all but the last of one height: one, where there is no limit.
+
+    Raises ProductError where the limit is too low.
+    """
+    if memory_mb is None:
+        return [range(shape[0])]
+    row = 2 * 4 * shape[1]
+    height = int((memory_mb - RESERVE_MB) * 1e6) // row
+    if height >= shape[0]:
+        return [range(shape[0])]
+    if height < FEWEST_ROWS:
+        least = RESERVE_MB + -(-FEWEST_ROWS * row // 1_000_000)
+        raise ProductError(
+            f"{memory_mb} MB are too few for a canvas of {shape[1]} columns; expected {least} at least; "
+            "allow more memory (--memory)"
+        )
+    return [range(top, min(top + height, shape[0])) for top in range(0, shape[0], height)]
