@@ -17,6 +17,7 @@ from mvmdb.records import Mark
 @options.cells
 @options.executor
 @options.jobs
+@options.memory
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--full", is_flag=True, help="Drizzle every layer from all its members, fresh ones too; skies stay.")
 @click.option("--resky", is_flag=True, help="As --full, with the skies of all members matched anew.")
@@ -29,6 +30,7 @@ def reconcile(
     cells: tuple[str, ...],
     executor: str | None,
     jobs: int | None,
+    memory_mb: int | None,
     dry_run: bool,
     full: bool,
     resky: bool,
@@ -51,7 +53,7 @@ def reconcile(
             show_outlook(outlook, as_json)
         return
     with options.hired(executor, jobs) as crew, options.catalog(session) as (engine, policy):
-        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky)
+        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky, memory_mb=memory_mb)
         products = options.chosen_products(engine, output)
         with Progress(progress) as told:
             report = make_fresh(
@@ -75,6 +77,7 @@ def reconcile(
 @options.output
 @options.executor
 @options.jobs
+@options.memory
 @options.mark
 @options.progress
 @options.as_json
@@ -85,6 +88,7 @@ def nightly(
     output: Path | None,
     executor: str | None,
     jobs: int | None,
+    memory_mb: int | None,
     mark: Mark,
     progress: Form,
     as_json: bool,
@@ -97,6 +101,7 @@ def nightly(
     """
     from mvmdb.console.render import ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
+    from mvmdb.reconcile.run import Options
 
     found = options.find_files(paths, quiet_night=True)
     with options.hired(executor, jobs) as crew, options.catalog(session, create=True) as (engine, policy):
@@ -108,6 +113,7 @@ def nightly(
                 found.paths,
                 products,
                 policy,
+                options=Options(memory_mb=memory_mb),
                 mark=mark,
                 crew=crew,
                 announce=lambda outlook: told.announce_layers(len(outlook.plan.layers)),
@@ -145,6 +151,7 @@ def nightly(
 )
 @options.executor
 @options.jobs
+@options.memory
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -155,6 +162,7 @@ def process(
     limits: tuple[int, int, int, int] | None,
     executor: str | None,
     jobs: int | None,
+    memory_mb: int | None,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -177,7 +185,7 @@ def process(
     with options.hired(executor, jobs) as crew, Progress(progress) as told:
         report = process_poller(
             poller.absolute(), folder, policy, crew=crew, announce=told.announce_layers, progress=told.layer,
-            limits=limits,
+            limits=limits, memory_mb=memory_mb,
         )  # fmt: skip
     if as_json:
         options.emit_json(reconcile_json(report))

@@ -36,6 +36,10 @@ class Session:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Report one JSON object on standard output.")
+memory = click.option(
+    "--memory", "memory_mb", type=click.IntRange(1), metavar="MB",
+    help="The most that a worker may take: larger mosaics are drizzled in bands, with the same pixels.",
+)  # fmt: skip
 jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="As --executor processes:N.")
 executor = click.option(
     "--executor",

@@ -21,6 +21,7 @@ from mvmdb.names import Scale
 @options.output
 @options.executor
 @options.jobs
+@options.memory
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -34,6 +35,7 @@ def mosaic(
     output: Path | None,
     executor: str | None,
     jobs: int | None,
+    memory_mb: int | None,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -61,8 +63,8 @@ def mosaic(
 
         with options.hired(executor, jobs) as crew, Progress(progress) as told:
             report = make_rectangle(
-                exposures, rectangle, folder, policy, Wanted(scale, skies), crew=crew, announce=told.announce_layers,
-                progress=told.layer,
+                exposures, rectangle, folder, policy, Wanted(scale, memory_mb, skies), crew=crew,
+                announce=told.announce_layers, progress=told.layer,
             )  # fmt: skip
     if as_json:
         options.emit_json(reconcile_json(report))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,13 +50,18 @@ def make_layers(
     crew: Crew,
     report: ReconcileReport,
     progress: Progress | None,
+    memory_mb: int | None = None,
 ) -> None:
-    """Make these layers; where members' pixels prove empty, do what `again` says that is left without them."""
+    """Make these layers; where members' pixels prove empty, do what `again` says that is left without them.
+
+    `memory_mb` bounds the memory of each worker.
+    """
     empty: set[str] = set()
     settled: set[tuple[str, str]] = set()
     while True:
         found = set()
-        for outcome in carry_out(todo, make_once, crew, expected=len(todo)):
+        bounded = [replace(job, memory_mb=memory_mb) for job in todo]
+        for outcome in carry_out(bounded, make_once, crew, expected=len(todo)):
             if isinstance(outcome.result, MemberUnusableError):
                 found.add(outcome.result.ipppssoo)
                 report.refused[outcome.result.ipppssoo] = str(outcome.result)

@@ -36,9 +36,11 @@ Skies = Callable[[str, Sequence[str]], Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which mosaics of a rectangle are wanted: all scales that its layers have, or one; and whose skies are kept."""
+    """Which mosaics of a rectangle are wanted: all scales that its layers have, or one; whose skies are kept; and in
+    how much memory a worker (MB) they are made."""
 
     scale: Scale | None = None
+    memory_mb: int | None = None
     skies: Skies = field(default=lambda _layer, _members: {})
 
 
@@ -76,7 +78,7 @@ def make_rectangle(
         if announce is not None:
             announce(len(todo))
         sweep_temporaries(folder)
-        make_layers(todo, plan, own, report, progress)
+        make_layers(todo, plan, own, report, progress, wanted.memory_mb)
         sweep_temporaries(folder)
         write_manifest(folder, rectangle.name)
     report.seconds = round(monotonic() - started, 3)

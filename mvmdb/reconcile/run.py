@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
@@ -71,12 +71,14 @@ class ReconcileReport:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to reconcile: in which sky cells (keys), with how many worker processes, from scratch, with new skies."""
+    """How to reconcile: in which sky cells (keys), with how many worker processes, from scratch, with new skies, and
+    in how much memory a worker (MB)."""
 
     cells: Sequence[int] | None = None
     jobs: int | None = None
     full: bool = False
     resky: bool = False
+    memory_mb: int | None = None
 
 
 Announce = Callable[[Outlook], None]
@@ -197,7 +199,8 @@ class _Run:
         planned = {line.name: line for line in made}
         jobs = build_jobs(self.engine, self.products, made, full=self.full, resky=self.options.resky)
         refused = []
-        for outcome in carry_out(jobs, make_once, self.crew, expected=len(made)):
+        bounded = (replace(job, memory_mb=self.options.memory_mb) for job in jobs)
+        for outcome in carry_out(bounded, make_once, self.crew, expected=len(made)):
             if isinstance(outcome.result, MemberUnusableError):
                 refused.append(outcome.result)
             else:

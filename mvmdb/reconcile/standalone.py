@@ -48,13 +48,15 @@ def process_poller(
     announce: Callable[[int], None] | None = None,
     progress: Progress | None = None,
     limits: tuple[int, int, int, int] | None = None,
+    memory_mb: int | None = None,
 ) -> ReconcileReport:
     """Make the layers of a poller file that have a NEW row, each from all of its rows, NEW and OLD.
 
     A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
     are not absolute are relative to its own folder. The layers are made by the crew, or where none is given by `jobs`
     processes (None: one a core); `announce` is told how many they are. With `limits` (X0, X1, Y0, Y1 in fine pixels of
-    the projection cell, inclusive) the mosaics are of that rectangle, from all rows, NEW or OLD.
+    the projection cell, inclusive) the mosaics are of that rectangle, from all rows, NEW or OLD. `memory_mb`
+    bounds the memory of each worker.
 
     Raises InputError when the file cannot be read, ExposureError or NothingViableError when none of its exposures can
     be used, UsageError for impossible limits, WorkersError when the crew is lost.
@@ -65,7 +67,15 @@ def process_poller(
         rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
         exposures = [CellExposure.of(dataset) for dataset in work.datasets.values()]
         report = make_rectangle(
-            exposures, rectangle, products, policy, Wanted(), jobs=jobs, crew=crew, announce=announce, progress=progress
+            exposures,
+            rectangle,
+            products,
+            policy,
+            Wanted(memory_mb=memory_mb),
+            jobs=jobs,
+            crew=crew,
+            announce=announce,
+            progress=progress,
         )
         report.refused.update(work.unusable)
         return report
@@ -77,7 +87,7 @@ def process_poller(
         for skycell, todo in planned.items():
             sweep_temporaries(products / skycell)
             again = partial(_build_jobs, skycell, work, products, policy)
-            make_layers(todo, again, own, report, progress)
+            make_layers(todo, again, own, report, progress, memory_mb)
             sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
             if any(skycell in outcome.layer for outcome in report.layers):
                 write_manifest(products / skycell, skycell)
