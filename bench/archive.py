@@ -88,8 +88,11 @@ DEEPEST = (
     "ORDER BY l.exptime DESC, c.id LIMIT 1"
 )
 CELL = "SELECT * FROM coverage WHERE skycell = '{name}'"
-CONE = "SELECT * FROM coverage WHERE filter = 'F814W' AND in_cone(ra, dec, {ra}, {dec}, 1.0)"
-"""Asked where the longest exposure is: the worst place."""
+CONE = (
+    "SELECT * FROM coverage WHERE filter = 'F814W' AND dec BETWEEN {dec} - 1.0 AND {dec} + 1.0 "
+    "AND in_cone(ra, dec, {ra}, {dec}, 1.0)"
+)
+"""Asked where the longest exposure is: the worst place. The range of declinations is what SQLite's index goes by."""
 AS_IF_MADE = (
     "INSERT INTO product (layer, layer_id, skycell, filename, size, mtime_ns, data_digest, x_min, x_max, y_min, y_max, "
     "n_members, recipe, recipe_digest, state, made_at) SELECT l.name, l.id, c.name, '', 0, 0, '', c.x_min, c.x_max, "
