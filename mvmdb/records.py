@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mvmdb.names import Kind, Scale
 from mvmdb.recipes import Recipe
@@ -178,8 +178,7 @@ class ExpectedLayer:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UnmadeLayer:
+class UnmadeLayer(NamedTuple):
     """A layer that is expected and has no product; `failure` says why the last attempt failed."""
 
     name: str

@@ -18,6 +18,7 @@ from mvmdb.catalog.layers import refresh_layers
 from mvmdb.catalog.memberships import add_memberships
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.touched import LayerKey, keys_of_exposures
+from mvmdb.collection import no_collection
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Policy
@@ -74,7 +75,7 @@ def register_batches(
     """
     report, keys = BulkReport(), _Keys()
     old_keys: set[LayerKey] = set()
-    with engine.begin() as connection:
+    with no_collection(), engine.begin() as connection:
         policy = read_policy(connection)
         for batch in batches:
             old_keys |= _write_batch(connection, batch, policy, report, keys)

@@ -55,7 +55,9 @@ def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, e
     layer, product = t.layer.c, t.product.c
     source = t.layer.outerjoin(t.product, product.layer_id == layer.id)
     query = sa.select(layer.id, product.id).select_from(source).where(product.id.is_not(None))
-    unmade = sa.select(layer.name, t.skycell.c.name, layer.failure).select_from(source.join(t.skycell))
+    unmade = sa.select(layer.name, t.skycell.c.name, sa.func.coalesce(layer.failure, "")).select_from(
+        source.join(t.skycell)
+    )
     unmade = unmade.where(t.is_stale, product.id.is_(None))
     orphans = sa.select(product.id).where(product.layer_id.is_(None))
     if not everything:
@@ -69,7 +71,7 @@ def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, e
     return Candidates(
         _load_expected(connection, made, set(made)),
         _load_observed(connection, products),
-        [UnmadeLayer(name, skycell, failure or "") for name, skycell, failure in connection.execute(unmade).all()],
+        [UnmadeLayer._make(row) for row in connection.execute(unmade).all()],
     )
 
 

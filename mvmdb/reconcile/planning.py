@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mvmdb.catalog.products import count_layers, load_candidates
+from mvmdb.collection import no_collection
 from mvmdb.reconcile.diff import diff_layers
 from mvmdb.reconcile.observe import Begin, observe_products
 from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedLayer, Policy, ReasonCode
@@ -51,10 +52,11 @@ def look_ahead(
     layer, fresh ones too. `begin` begins a transaction; what the look shows of the files is recorded in such.
     """
     seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
-    with begin() as connection:
-        found = load_candidates(connection, cells, everything=full)
-        total = count_layers(connection, cells)
-    plan = diff_layers(found.expected, found.observed, found.unmade, policy)
+    with no_collection():
+        with begin() as connection:
+            found = load_candidates(connection, cells, everything=full)
+            total = count_layers(connection, cells)
+        plan = diff_layers(found.expected, found.observed, found.unmade, policy)
     if full:
         plan = _plan_everything(plan, found.expected)
     stale = sum(line.action is not Action.REMOVE for line in plan.layers)

@@ -6,16 +6,15 @@ them, so that a changed row shows, and so that the exposure's own file, once ing
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 
+from mvmdb.collection import no_collection
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.tables.columns import find_columns
 from mvmdb.tables.identity import INSTRUMENTS, is_association, read_filters, read_instrument, read_kind, read_name
@@ -60,7 +59,7 @@ def read_batches(
         tell = report or _ignore
         chunks = source.chunks([found[name] for name in fields], batch_size, lambda at, why: _tell(tell, at, why))
         while True:
-            with _no_collection():
+            with no_collection():
                 chunk = next(chunks, None)
                 if chunk is None:
                     return
@@ -101,19 +100,6 @@ class _Identities:
     filter: list[str]
     kind: list[str]
     filename: list[str]
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Python's search for cyclic garbage is put off: a chunk makes hundreds of thousands of lists and no cycles, and
-    walking through them time and again costs 15% (measured)."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _ignore(problem: RowProblem) -> None:
