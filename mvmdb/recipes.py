@@ -28,7 +28,8 @@ _COARSE_TOO = ("wfc3/ir", "wfpc2/pc")
 class Recipe:
     """Parameters of one layer's drizzle.
 
-    `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad; `pixel_scale` is in arcsec.
+    `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad; `pixel_scale` is in arcsec. With
+    `errors` the product has an ERR plane.
     """
 
     scale: Scale
@@ -42,6 +43,7 @@ class Recipe:
     kernel: str = "square"
     pixfrac: float = 1.0
     algorithm: int = ALGORITHM
+    errors: bool = False
 
     def to_json(self) -> str:
         """The parameters as JSON text, sorted by name: what catalog, products and digests carry."""
@@ -55,18 +57,24 @@ class Recipe:
 
 @cache
 def _write(recipe: Recipe) -> str:
-    return json.dumps(asdict(recipe), sort_keys=True)
+    parameters = asdict(recipe)
+    if not recipe.errors:  # not named, so that products without errors are what they were before there were any
+        del parameters["errors"]
+    return json.dumps(parameters, sort_keys=True)
 
 
-def choose_recipe(instrument: str, detector: str, filter_name: str, scale: Scale, mean_exposures: float) -> Recipe:
+def choose_recipe(
+    instrument: str, detector: str, filter_name: str, scale: Scale, mean_exposures: float, errors: bool = False
+) -> Recipe:
     """The recipe of a layer whose exposed pixels hold `mean_exposures` exposures on average.
 
-    Means are rounded half to even: 1.5 is 2. One exposure takes every pixel as good and has no sky matching.
+    Means are rounded half to even: 1.5 is 2. One exposure takes every pixel as good and has no sky matching. `errors`
+    is the archive's policy.
     """
     key = f"{instrument}/{detector}"
     depth = max(1, round(mean_exposures))
     if depth == 1:
-        return Recipe(scale, PIXEL_SCALE[scale], sky_match=False, good_bits=ALL_BITS, sky_good_bits=0)
+        return Recipe(scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, errors=errors)
     shrunken = key == "acs/sbc" and filter_name in _SHRUNKEN and depth >= 6
     return Recipe(
         scale,
@@ -75,6 +83,7 @@ def choose_recipe(instrument: str, detector: str, filter_name: str, scale: Scale
         good_bits=_GOOD_BITS[key],
         sky_good_bits=_SKY_GOOD_BITS.get(key, 80),
         pixfrac=0.8 if shrunken else 1.0,
+        errors=errors,
     )
 
 

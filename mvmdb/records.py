@@ -105,7 +105,8 @@ class CellExposure:
 class Policy:
     """The part of an archive's configuration that decides what layers are made of.
 
-    `epochs` is empty, `yearly`, or dates (YYYY-MM-DD) joined with commas that ranges lie between.
+    `epochs` is empty, `yearly`, or dates (YYYY-MM-DD) joined with commas that ranges lie between. With `errors`
+    mosaics have an ERR plane.
     """
 
     rule: Rule = "overlap"
@@ -113,6 +114,7 @@ class Policy:
     only_cte: bool = False
     exptime_layers: ExptimeLayers = "all"
     epochs: str = ""
+    errors: bool = False
 
 
 @dataclass(frozen=True, slots=True)

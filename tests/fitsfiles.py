@@ -98,6 +98,7 @@ def write_exposure(
     wcsname: str | None = None,
     science: np.ndarray | Sequence[np.ndarray] | None = None,
     dq: np.ndarray | Sequence[np.ndarray] | None = None,
+    errors: np.ndarray | Sequence[np.ndarray] | bool = True,
     sip: bool = True,
     lookup_tables: bool = False,
     primary: Mapping[str, object] | None = None,
@@ -107,10 +108,11 @@ def write_exposure(
     """Write one exposure into `folder` (made if absent) and return its path.
 
     `ra`, `dec` (degrees) is the middle of the exposure, the gap between the chips if there are two; `orientat` the
-    position angle of the y axis in degrees east of north; `shape` is (rows, columns) of each chip; `filters` is as in
-    a poller (`CLEAR1L;F814W`). `science` and `dq` are one array a chip (a single array serves all chips). `primary`
-    and `sci` override header keywords (None removes one). `instrument` need not be given: it follows from `detector`.
-    `lookup_tables` adds NPOL and D2IM tables (`WCSDVARR`, `D2IMARR`) of a few hundredths of a pixel.
+    position angle of the y axis in degrees east of north; `shape` is (rows, columns) of each chip; `filters` is as
+    in a poller (`CLEAR1L;F814W`). `science`, `dq` and `errors` are one array a chip (a single array serves all
+    chips); ERR is 1 where none are given, and not there where `errors` is False. `primary` and `sci` override
+    header keywords (None removes one). `instrument` need not be given: it follows from `detector`. `lookup_tables`
+    adds NPOL and D2IM tables (`WCSDVARR`, `D2IMARR`) of a few hundredths of a pixel.
     """
     known = _DETECTORS[detector]
     root = rootname or known.root
@@ -132,7 +134,9 @@ def write_exposure(
             tables += _add_lookup_tables(header, pictures[chip].shape, chip, rng)
         _override(header, sci)
         hdus.append(fits.ImageHDU(pictures[chip].astype("f4"), header, name="SCI", ver=chip + 1))
-        hdus.append(fits.ImageHDU(np.ones(pictures[chip].shape, "f4"), name="ERR", ver=chip + 1))
+        if errors is not False:
+            sigma = np.ones(pictures[chip].shape) if errors is True else _per_chip(errors, chips)[chip]
+            hdus.append(fits.ImageHDU(sigma.astype("f4"), name="ERR", ver=chip + 1))
         hdus.append(fits.ImageHDU(flags[chip].astype("i2"), name="DQ", ver=chip + 1))
         if detector == "IR":
             hdus.append(fits.ImageHDU(np.full(pictures[chip].shape, 9, "i2"), name="SAMP", ver=chip + 1))

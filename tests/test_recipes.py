@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mvmdb.recipes import choose_recipe, layer_scales
+from mvmdb.names import Scale
+from mvmdb.recipes import Recipe, choose_recipe, layer_scales
 from mvmdb.records import Canvas
 
 
@@ -57,3 +58,19 @@ def test_coarse_canvas_covers_the_fine_one_with_the_fewest_pixels(x: int, width:
         assert 3 * last + 1 >= high or high == 1
         assert 3 * (first + 1) - 1 > low
         assert 3 * (last - 1) + 1 < max(high, 2)
+
+
+@given(st.booleans(), st.integers(1, 9), st.sampled_from(["fine", "coarse"]))
+def test_recipes_read_back_and_name_errors_only_where_they_have_them(errors: bool, mean: int, scale: Scale) -> None:
+    recipe = choose_recipe("wfc3", "ir", "f160w", scale, mean, errors)
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert ("errors" in recipe.to_json()) is errors
+    assert recipe.errors is errors
+
+
+def test_a_recipe_without_errors_is_written_as_it_always_was() -> None:
+    assert choose_recipe("acs", "wfc", "f814w", "fine", 1).to_json() == (
+        '{"algorithm": 1, "good_bits": 65535, "kernel": "square", "pixel_scale": 0.04, "pixfrac": 1.0, '
+        '"scale": "fine", "sky_clips": 5, "sky_good_bits": 0, "sky_lower": -100.0, "sky_match": false, '
+        '"sky_sigma": 4.0}'
+    )

@@ -54,6 +54,7 @@ def read_policy(connection: sa.Connection) -> Policy:
         only_cte=settings.get("only_cte", str(default.only_cte)) == "True",
         exptime_layers=_EXPTIME_LAYERS.get(settings.get("exptime_layers", ""), default.exptime_layers),
         epochs=settings.get("epochs", default.epochs),
+        errors=settings.get("errors", str(default.errors)) == "True",
     )
 
 
@@ -79,17 +80,23 @@ def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = o
     return wanted
 
 
-def divide_layers(connection: sa.Connection, exptime_layers: ExptimeLayers | None, epochs: str | None) -> None:
-    """Record how layers are divided by exposure time and by date (None: as before); where that is a change, expect
-    all layers anew."""
+def configure_layers(
+    connection: sa.Connection, exptime_layers: ExptimeLayers | None, epochs: str | None, errors: bool | None
+) -> None:
+    """Record how layers are divided by exposure time and by date, and whether mosaics have errors (None: as before).
+
+    Where that is a change, all layers are expected anew.
+    """
     recorded = read_policy(connection)
     wanted = replace(
         recorded,
         exptime_layers=recorded.exptime_layers if exptime_layers is None else exptime_layers,
         epochs=recorded.epochs if epochs is None else epochs,
+        errors=recorded.errors if errors is None else errors,
     )
     if wanted != recorded:
-        write_settings(connection, {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs})
+        settings = {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs, "errors": str(wanted.errors)}
+        write_settings(connection, settings)
         refresh_layers(connection, all_keys(connection), wanted)
 
 

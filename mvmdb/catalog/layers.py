@@ -72,6 +72,7 @@ class _Part:
     """Some keys, all of them that sky cells have: what is to be, what is recorded, and what is done already."""
 
     keys: Sequence[LayerKey]
+    errors: bool
     members: LayerMembers
     canvases: dict[int, Canvas]
     recorded: Recorded
@@ -100,7 +101,7 @@ def _prepare(connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy
         areas[many] = measure_areas(cells[members.key[many]], start, place, regions)
         return areas
 
-    return _Part(keys, members, canvases, recorded, regrouped, beside.submit(measure), done)
+    return _Part(keys, policy.errors, members, canvases, recorded, regrouped, beside.submit(measure), done)
 
 
 def _finish(connection: sa.Connection, part: _Part | None) -> int:
@@ -197,7 +198,7 @@ def _layer_rows(part: _Part) -> Iterator[list[tuple[Any, ...]]]:
             cell, skycell = key[0], format_cell_name(CellId.from_index(key[0]))
             canvas = str(part.canvases[cell])
         rows = []
-        for scale, recipe in recipe_texts(key[1:], max(1, round(mean))):
+        for scale, recipe in recipe_texts(key[1:], max(1, round(mean)), part.errors):
             name = layer_name(skycell, key[1:], scale, label)
             rows.append(
                 (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mvmdb.catalog.archive import divide_layers, open_catalog, read_policy, set_products_folder, write_settings
+from mvmdb.catalog.archive import configure_layers, open_catalog, read_policy, set_products_folder, write_settings
 from mvmdb.catalog.memberships import recompute_memberships
 from mvmdb.reconcile.sublayers import parse_epochs
 from mvmdb.records import ExptimeLayers, Rule
@@ -19,12 +19,13 @@ def initialise(
     products: Path | None = None,
     exptime_layers: ExptimeLayers | None = None,
     epochs: str | None = None,
+    errors: bool | None = None,
     upgrade: bool = False,
 ) -> None:
     """Make a catalog, or change the configuration of one that is there; `upgrade` brings its schema up to date.
 
-    A change of `rule` recomputes every membership in the same transaction, and a change of `exptime_layers` or
-    `epochs` (none, yearly, or dates joined with commas) every layer. Raises UsageError for other epochs.
+    A change of `rule` recomputes every membership in the same transaction, and a change of `exptime_layers`,
+    `epochs` (none, yearly, or dates joined with commas) or `errors` every layer. Raises UsageError for other epochs.
     """
     normal = None if epochs is None else parse_epochs(epochs)
     if upgrade:
@@ -38,4 +39,4 @@ def initialise(
         if rule is not None and rule != read_policy(connection).rule:
             write_settings(connection, {"rule": rule})
             recompute_memberships(connection, read_policy(connection))
-        divide_layers(connection, exptime_layers, normal)
+        configure_layers(connection, exptime_layers, normal, errors)

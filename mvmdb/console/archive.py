@@ -27,6 +27,7 @@ from mvmdb.records import ExptimeLayers, Rule
     help="One layer for all exposure times, or layers by classes (short < 15 s <= med < 120 s <= long) or clusters.",
 )
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
+@click.option("--errors/--no-errors", default=None, help="Mosaics with or without a plane of errors, ERR.")
 @click.option("--upgrade", is_flag=True, help="Bring an older catalog's schema up to date.")
 @click.pass_obj
 def init(
@@ -35,6 +36,7 @@ def init(
     products: Path | None,
     layers: ExptimeLayers | None,
     epochs: str | None,
+    errors: bool | None,
     upgrade: bool,
 ) -> None:
     """Create the catalog, or change its configuration.
@@ -44,12 +46,16 @@ def init(
 
     Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names,
     where others have `all`. After a change, mosaics that are expected no more are stale, and so are those to be made.
+    A change of --errors makes all mosaics stale.
 
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     from mvmdb.catalog.setup import initialise
 
-    initialise(session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, upgrade=upgrade)
+    initialise(
+        session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, errors=errors,
+        upgrade=upgrade,
+    )  # fmt: skip
 
 
 @click.command()

@@ -26,7 +26,7 @@ class ChipData:
 
     `science` is float32 in `bunit` (capitals, `ELECTRONS` or `ELECTRONS/S`), `dq` uint16 bits, `exptime` in seconds,
     `idcscale` the detector's nominal pixel size in arcsec (IDCSCALE, or where the header has none the square root of
-    the pixel's area), `wcs` has SIP, NPOL and D2IM.
+    the pixel's area), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not asked for.
     """
 
     extver: int
@@ -37,6 +37,7 @@ class ChipData:
     exptime: float
     bunit: str
     idcscale: float
+    error: np.ndarray[Any, np.dtype[np.float32]] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,28 +46,31 @@ class ChipData:
         return rows, columns
 
 
-def read_chips(path: str | os.PathLike[str]) -> Iterator[ChipData]:
-    """Read an exposure one chip at a time, in the order of EXTVER.
+def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[ChipData]:
+    """Read an exposure one chip at a time, in the order of EXTVER, with ERR or without.
 
     A file with no DQ extension at all has every pixel good; one that has DQ for some chips only is refused.
-    Raises ExposureError: as `scan_file`; `no-sci`; `contradictory` where DQ and SCI do not fit, EXPTIME is no number
-    or the WCS cannot be evaluated.
+    Raises ExposureError: as `scan_file`; `no-sci`; `contradictory` where DQ, ERR and SCI do not fit, EXPTIME is no
+    number or the WCS cannot be evaluated; `no-err` where errors are asked for and a chip has none.
     """
     file = scan_file(path)
     chips = require_sci(file)
     flags = {hdu.ver: hdu for hdu in file.images("DQ")}
+    sigmas = {hdu.ver: hdu for hdu in file.images("ERR")} if errors else None
     exptime = file.primary.get("EXPTIME")
     if isinstance(exptime, bool) or not isinstance(exptime, int | float):
         raise ExposureError("contradictory", f"{file.path}: EXPTIME is {exptime!r}; expected seconds")
     try:
         with open(file.path, "rb") as stream:
             for chip in chips:
-                yield _read_chip(file, stream, chip, flags, float(exptime))
+                yield _read_chip(file, stream, chip, flags, sigmas, float(exptime))
     except OSError as error:
         raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_chip(file: FitsFile, stream: BinaryIO, chip: Hdu, flags: dict[int, Hdu], exptime: float) -> ChipData:
+def _read_chip(
+    file: FitsFile, stream: BinaryIO, chip: Hdu, flags: dict[int, Hdu], sigmas: dict[int, Hdu] | None, exptime: float
+) -> ChipData:
     try:
         wcs = build_wcs(read_chip_wcs(file, chip, stream))
     except NoSolutionError as error:
@@ -82,7 +86,27 @@ def _read_chip(file: FitsFile, stream: BinaryIO, chip: Hdu, flags: dict[int, Hdu
         exptime=exptime,
         bunit=str(chip.header.get("BUNIT") or "").strip().upper(),
         idcscale=float(scale) if isinstance(scale, int | float) and scale > 0 else area,
+        error=None if sigmas is None else _read_errors(file, stream, chip, sigmas),
     )
+
+
+def _read_errors(
+    file: FitsFile, stream: BinaryIO, chip: Hdu, sigmas: dict[int, Hdu]
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    hdu = sigmas.get(chip.ver)
+    if hdu is None:
+        which = f"(ERR,{chip.ver})" if sigmas else "ERR"
+        raise ExposureError(
+            "no-err",
+            f"found no {which} extension in {file.path}; expected one a chip, as the archive's mosaics have errors; "
+            "calibrate the exposure again, or run: mvmdb init --no-errors",
+        )
+    if hdu.pixel_shape != chip.pixel_shape:
+        raise ExposureError(
+            "contradictory",
+            f"{file.path}: {hdu} is of shape {hdu.pixel_shape}; expected shape {chip.pixel_shape} as {chip}",
+        )
+    return _scaled(hdu, read_array(stream, hdu)).astype(np.float32)
 
 
 def _read_flags(

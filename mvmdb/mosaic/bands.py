@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.drizzling import DrizzledChip, DrizzledMember, drizzle_members
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.planes import Block, Planes, finished_blocks
+from mvmdb.mosaic.planes import Block, Planes, extensions_of, finished_blocks
 from mvmdb.mosaic.product import StoredProduct, load_planes
 from mvmdb.recipes import Recipe
 
 RESERVE_MB = 400
 """What a job takes beside its planes: the program, one chip of any Hubble detector, and the masks of its sky."""
+ERRORS_MB = 70
+"""What it takes more with errors: ERR of one chip, as it is stored and as it is used."""
 FEWEST_ROWS = 256
 """Squares of a chip that lie on two bands are drizzled twice: lower bands would cost more time than is worth it."""
 NEAR = 16
@@ -55,25 +57,26 @@ class BandedDrizzle:
             yield from finished_blocks(planes)
 
     def _drizzle(self, rows: range, members: Sequence[DrizzledMember]) -> tuple[Planes, list[DrizzledChip]]:
-        planes = Planes.empty(self.grid.shape, rows)
+        planes = Planes.empty(self.grid.shape, rows, self.recipe.errors)
         if self.present is not None:
             load_planes(self.present, self.grid, planes)
         return planes, drizzle_members(planes, members, self.grid, self.recipe)
 
 
-def split_rows(shape: tuple[int, int], memory_mb: int | None) -> list[range]:
+def split_rows(shape: tuple[int, int], memory_mb: int | None, errors: bool = False) -> list[range]:
     """The bands of a canvas of `shape` (rows, columns), all but the last of one height: one, where there is no limit.
 
-    Raises ProductError where the limit is too low.
+    With `errors` a pixel takes 12 bytes, else 8. Raises ProductError where the limit is too low.
     """
     if memory_mb is None:
         return [range(shape[0])]
-    row = 2 * 4 * shape[1]
-    height = int((memory_mb - RESERVE_MB) * 1e6) // row
+    row = len(extensions_of(errors)) * 4 * shape[1]
+    reserve = RESERVE_MB + (ERRORS_MB if errors else 0)
+    height = int((memory_mb - reserve) * 1e6) // row
     if height >= shape[0]:
         return [range(shape[0])]
     if height < FEWEST_ROWS:
-        least = RESERVE_MB + -(-FEWEST_ROWS * row // 1_000_000)
+        least = reserve + -(-FEWEST_ROWS * row // 1_000_000)
         raise ProductError(
             f"{memory_mb} MB are too few for a canvas of {shape[1]} columns; expected {least} at least; "
             "allow more memory (--memory)"

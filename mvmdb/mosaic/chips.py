@@ -14,20 +14,22 @@ RATE_UNITS = ("ELECTRONS/S", "ELECTRONS/SEC")
 COUNT_UNITS = ("ELECTRONS", "ELECTRON")
 
 
-def read_member_chips(path: str, ipppssoo: str) -> Iterator[ChipData]:
-    """Each chip of a member's file in turn.
+def read_member_chips(path: str, ipppssoo: str, errors: bool = False) -> Iterator[ChipData]:
+    """Each chip of a member's file in turn, with its ERR where `errors` are wanted.
 
     Raises MemberUnusableError: `empty` after the last chip when every SCI array is all zeros, `units` when BUNIT is not
     electrons or electrons/s, `exposure time` when EXPTIME is not above 0. Raises ProductError when the file cannot be
-    read.
+    read, or has no ERR where it must.
     """
     signal = False
     try:
-        for chip in read_chips(path):
+        for chip in read_chips(path, errors):
             _check(chip, ipppssoo)
             signal = signal or bool(np.any(chip.science))
             yield chip
     except ExposureError as error:
+        if error.kind == "no-err":  # reading it once more would not help
+            raise ProductError(f"member {ipppssoo} cannot be used: {error}") from error
         raise ProductError(f"member {ipppssoo} cannot be read: {error}; ingest the file again") from error
     if not signal:
         raise MemberUnusableError(ipppssoo, "empty", f"every SCI array of {path} is all zeros; withdraw the exposure")

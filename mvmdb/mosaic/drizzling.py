@@ -21,6 +21,7 @@ from mvmdb.mosaic.chips import brightness_per_unit, good_pixels, is_rate, read_m
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.pixmap import ChipMap, ExactMap, map_chip
 from mvmdb.mosaic.planes import Planes
+from mvmdb.mosaic.variance import pixel_variance
 from mvmdb.recipes import Recipe
 
 TILE = 256
@@ -57,17 +58,27 @@ class DrizzledChip:
     subtracted: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Square:
+    """Part of a chip as drizzle takes it, with a border of weight 0; `variance` in the square of science's units."""
+
+    science: Image
+    weight: Image
+    variance: Image | None
+
+
 def drizzle_members(
     planes: Planes, members: Iterable[DrizzledMember], grid: LayerGrid, recipe: Recipe
 ) -> list[DrizzledChip]:
     """Add members to the planes in place, in the given order, and say what was used of each chip.
 
+    The planes have variances exactly where the recipe has errors.
     Resuming gives the same bits as having drizzled all members in one go in the same order; so do planes of some of
     the rows, and other canvases of the same cell. Raises MemberUnusableError.
     """
     used = []
     for member in members:
-        for chip in read_member_chips(member.path, member.ipppssoo):
+        for chip in read_member_chips(member.path, member.ipppssoo, recipe.errors):
             subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
             used.append(DrizzledChip(member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted))
             _drizzle_chip(planes, chip, subtracted, grid, recipe)
@@ -81,8 +92,8 @@ def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: Layer
         positions = made.positions(slice(rows.start, rows.stop + 2 * BORDER))
         for columns in parts:
             pixmap = positions[:, columns.start : columns.stop + 2 * BORDER]
-            science, weight = _cut_out(chip, (rows, columns), subtracted, recipe.good_bits)
-            _drizzle_square(planes, grid, science, weight, pixmap, chip, recipe)
+            square = _cut_out(chip, (rows, columns), subtracted, recipe.good_bits)
+            _drizzle_square(planes, grid, square, pixmap, chip, recipe)
 
 
 def find_squares(
@@ -103,19 +114,23 @@ def find_squares(
             yield slice(int(y_edges[i]), int(y_edges[i + 1])), columns
 
 
-def _cut_out(chip: ChipData, part: Part, subtracted: float, good_bits: int) -> tuple[Image, Image]:
-    """A square's pixels without the sky, and their weights: both 0 where a pixel is bad, and in the border."""
+def _cut_out(chip: ChipData, part: Part, subtracted: float, good_bits: int) -> _Square:
+    """A square's pixels without the sky, their weights, and variances if any: 0 for bad pixels, and in the border."""
     good = good_pixels(chip, good_bits, part)
     shape = (good.shape[0] + 2 * BORDER, good.shape[1] + 2 * BORDER)
     science, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     inside = np.s_[BORDER:-BORDER, BORDER:-BORDER]
     np.subtract(chip.science[part], np.float32(subtracted), out=science[inside], where=good)
     np.multiply(good, np.float32(chip.exptime), out=weight[inside])
-    return science, weight
+    if chip.error is None:
+        return _Square(science, weight, None)
+    variance = np.zeros(shape, np.float32)
+    variance[inside] = pixel_variance(chip.error[part], good)
+    return _Square(science, weight, variance)
 
 
 def _drizzle_square(
-    planes: Planes, grid: LayerGrid, science: Image, weight: Image, positions: Float, chip: ChipData, recipe: Recipe
+    planes: Planes, grid: LayerGrid, square: _Square, positions: Float, chip: ChipData, recipe: Recipe
 ) -> None:
     # The outermost positions are those of the square's own edge, to the few hundredths of a pixel of the tables.
     edge = np.concatenate([positions[0], positions[-1], positions[:, 0], positions[:, -1]])
@@ -132,23 +147,28 @@ def _drizzle_square(
         on_canvas[0].start - bottom : on_canvas[0].stop - bottom, on_canvas[1].start - left : on_canvas[1].stop - left
     ]
     image, weights = (_lift(plane, on_canvas, here, (height, width)) for plane in (planes.science, planes.weight))
+    variances = None if planes.variance is None else [_lift(planes.variance, on_canvas, here, (height, width))]
     ratio = recipe.pixel_scale / chip.idcscale
     # No context plane: it would cost 4 bytes a pixel per 32 chips, and HDRTAB keeps the membership. The time that the
     # arrays hold already is for drizzle's own accounts; with 0 it would check by a sum that they are empty.
     engine = Drizzle(
-        kernel=recipe.kernel, fillval="INDEF", out_img=image, out_wht=weights, exptime=1.0, disable_ctx=True
-    )
+        kernel=recipe.kernel, fillval="INDEF", fillval2="INDEF", out_img=image, out_wht=weights, out_img2=variances,
+        exptime=1.0, disable_ctx=True,
+    )  # fmt: skip
     engine.add_image(
-        science,
+        square.science,
+        data2=None if square.variance is None else [square.variance],
         exptime=chip.exptime,
         pixmap=_shift(positions, low),
         iscale=ratio**2,
         pixel_scale_ratio=ratio,
-        weight_map=weight,
+        weight_map=square.weight,
         pixfrac=recipe.pixfrac,
         in_units="cps" if is_rate(chip) else "counts",
     )
     planes.science[on_canvas], planes.weight[on_canvas] = image[here], weights[here]
+    if planes.variance is not None and variances is not None:
+        planes.variance[on_canvas] = variances[0][here]
 
 
 def _lift(plane: Image, on_canvas: Part, here: Part, shape: tuple[int, int]) -> Image:

@@ -124,7 +124,7 @@ def _drizzle(
         [_source(i.member, outlines[i.member.ipppssoo], grid).reach for i in members],
         present,
     )
-    used, blocks = work.start(split_rows(grid.shape, job.memory_mb))
+    used, blocks = work.start(split_rows(grid.shape, job.memory_mb, job.recipe.errors))
     rows: list[ChipRow] = []
     for inspected in members:
         ipppssoo = inspected.member.ipppssoo
@@ -212,6 +212,7 @@ def _text(
         recipe_digest=job.recipe_digest,
         pixfrac=job.recipe.pixfrac,
         kernel=job.recipe.kernel,
+        errors=job.recipe.errors,
         rows=tuple(sorted(rows, key=lambda row: (row.ipppssoo, row.extver))),
         primary=primary,
         science=science,

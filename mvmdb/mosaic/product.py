@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
@@ -17,33 +17,37 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from mvmdb.errors import NameFormatError, ProductError
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.planes import Block, Plane, Planes
+from mvmdb.mosaic.planes import Block, Extension, Planes, extensions_of
 from mvmdb.mosaic.provenance import ChipRow, list_members, seal_provenance, unpack_rows
+from mvmdb.mosaic.variance import Plane, variance_of
 from mvmdb.names import parse_layer_name
 from mvmdb.records import Canvas, ProductRecord
 
 ROWS_AT_ONCE = 512
 REMEDY = "make the layer again (mvmdb reconcile)"
-_LAYOUT = ["PRIMARY", "SCI", "WHT", "HDRTAB"]
+_LAYOUTS = [["PRIMARY", *extensions_of(errors), "HDRTAB"] for errors in (False, True)]
+_FILL = {"SCI": np.nan, "WHT": 0.0, "ERR": np.nan}
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """A product file that was read: record, HDRTAB rows, headers, and where its two arrays lie in the file (bytes)."""
+    """A product file that was read: record, HDRTAB rows, headers, and where its arrays lie in the file (bytes).
+
+    `places` are in the order of the file.
+    """
 
     record: ProductRecord
     rows: tuple[ChipRow, ...]
     primary: fits.Header
     science: fits.Header
-    science_at: int
-    weight_at: int
+    places: Mapping[Extension, int]
     grid: LayerGrid
 
 
 def read_product(path: str | Path, deep: bool = False) -> ProductRecord:
     """What a mosaic says it was made of, from its headers and HDRTAB alone.
 
-    `deep` reads every byte of SCI and WHT too, and compares their digest with the one recorded. Raises ProductError
+    `deep` reads every byte of the arrays too, and compares their digest with the one recorded. Raises ProductError
     when the file is missing, not FITS, cut short, not made by mvmdb, or damaged.
     """
     stored = open_product(path)
@@ -67,37 +71,43 @@ def open_product(path: str | Path) -> StoredProduct:
 
 
 def check_data(stored: StoredProduct) -> None:
-    """Compare the digest of SCI and WHT with the recorded one. Raises ProductError when they differ."""
+    """Compare the digest of the arrays with the recorded one. Raises ProductError when they differ."""
     digest = new_digest()
     rows = stored.grid.shape[0]
     with Path(stored.record.path).open("rb") as file:
-        for place in (stored.science_at, stored.weight_at):
+        for place in stored.places.values():
             file.seek(place)
             for top in range(0, rows, ROWS_AT_ONCE):
                 digest.update(_read_rows(file, min(ROWS_AT_ONCE, rows - top), stored).data)
     found = digest_text(digest)
     if found != stored.record.data_digest:
         raise ProductError(
-            f"{stored.record.path} is damaged: SCI and WHT have digest {found}, not {stored.record.data_digest} "
-            f"as when it was made; {REMEDY}"
+            f"{stored.record.path} is damaged: {describe_arrays(stored.places)} have digest {found}, "
+            f"not {stored.record.data_digest} as when it was made; {REMEDY}"
         )
 
 
 def load_planes(stored: StoredProduct, grid: LayerGrid, planes: Planes) -> None:
     """Put a product into planes of another canvas of its sky cell, ready to be added to: without NaN.
 
-    Where the product has pixels with weight, values are carried over bit by bit.
+    Where the product has pixels with weight, SCI and WHT are carried over bit by bit, and ERR as `variance_of` it. The
+    planes have variances exactly where the product has ERR.
     """
-    for extension, row, block in recanvas_blocks(stored, grid, planes.rows):
-        plane = planes.science if extension == "SCI" else planes.weight
+    for extension, row, block in recanvas_blocks(stored, grid, planes.rows):  # WHT comes before ERR
         part = slice(row - planes.first, row - planes.first + block.shape[0])
-        plane[part] = block
-        if extension == "WHT":
+        if extension == "SCI":
+            planes.science[part] = block
+        elif extension == "WHT":
+            planes.weight[part] = block
             planes.science[part][planes.weight[part] == 0.0] = 0.0
+        elif planes.variance is not None:
+            planes.variance[part] = variance_of(block, planes.weight[part])
 
 
 def recanvas_blocks(stored: StoredProduct, grid: LayerGrid, rows: range | None = None) -> Iterator[Block]:
     """A product's arrays on another canvas of its sky cell: cropped, or padded with NaN and weight 0; all rows or some.
+
+    One array after the other, as in the file.
 
     Values are carried over bit by bit, big-endian as they lie in the file, and few rows are in memory at a time.
     """
@@ -106,17 +116,13 @@ def recanvas_blocks(stored: StoredProduct, grid: LayerGrid, rows: range | None =
     left, right = max(source.x_min, target.x_min), min(source.x_max, target.x_max)
     taken = slice(left - source.x_min, max(right - source.x_min + 1, 0))
     put = slice(left - target.x_min, max(right - target.x_min + 1, 0))
-    extensions: tuple[tuple[Literal["SCI", "WHT"], int, float], ...] = (
-        ("SCI", stored.science_at, np.nan),
-        ("WHT", stored.weight_at, 0.0),
-    )
     with Path(stored.record.path).open("rb") as file:
-        for extension, place, fill in extensions:
+        for extension, place in stored.places.items():
             for top in range(rows.start, rows.stop, ROWS_AT_ONCE):
                 bottom = min(top + ROWS_AT_ONCE, rows.stop)
                 first = max(top + target.y_min, source.y_min)
                 last = min(bottom - 1 + target.y_min, source.y_max)
-                block = np.full((bottom - top, grid.shape[1]), fill, ">f4")
+                block = np.full((bottom - top, grid.shape[1]), _FILL[extension], ">f4")
                 if first <= last and left <= right:
                     file.seek(place + (first - source.y_min) * stored.grid.shape[1] * 4)
                     there = slice(first - target.y_min - top, last - target.y_min - top + 1)
@@ -125,7 +131,7 @@ def recanvas_blocks(stored: StoredProduct, grid: LayerGrid, rows: range | None =
 
 
 def new_digest() -> hashlib._Hash:
-    """The hash that data digests are made with, by `digest_text`, over SCI then WHT as they lie in the file."""
+    """The hash that data digests are made with, by `digest_text`, over the arrays as they lie in the file."""
     return hashlib.sha256()
 
 
@@ -134,11 +140,18 @@ def digest_text(digest: hashlib._Hash) -> str:
     return digest.hexdigest()[:32]
 
 
+def describe_arrays(extensions: Iterable[Extension]) -> str:
+    """The arrays in words: `SCI and WHT`, or `SCI, WHT and ERR`."""
+    *names, last = extensions
+    return f"{', '.join(names)} and {last}"
+
+
 def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
     found = [hdu.name for hdu in hdus]
-    if found != _LAYOUT:
+    if found not in _LAYOUTS:
         raise ProductError(f"{path} holds {', '.join(found)}; expected {_layout()}; {REMEDY}")
-    _check_kinds(path, hdus)
+    extensions = extensions_of("ERR" in found)
+    _check_kinds(path, hdus, extensions)
     _check_size(path, hdus)
     table = hdus["HDRTAB"]
     rows = unpack_rows(table, path)
@@ -160,10 +173,10 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
         members=list_members(rows),
     )
     grid = LayerGrid.of_layer(layer, record.canvas)
-    _check_seal(record, rows, _digest_headers(path, hdus), str(table.header["MVMSEAL"]))
-    _check_images(path, hdus, grid)
-    science_at, weight_at = (int(hdus.fileinfo(name)["datLoc"]) for name in ("SCI", "WHT"))
-    return StoredProduct(record, rows, hdus["PRIMARY"].header, hdus["SCI"].header, science_at, weight_at, grid)
+    _check_seal(record, rows, _digest_headers(path, hdus, extensions), str(table.header["MVMSEAL"]))
+    _check_images(path, hdus, grid, extensions)
+    places = {name: int(hdus.fileinfo(name)["datLoc"]) for name in extensions}
+    return StoredProduct(record, rows, hdus["PRIMARY"].header, hdus["SCI"].header, places, grid)
 
 
 def _check_size(path: str, hdus: fits.HDUList) -> None:
@@ -173,11 +186,11 @@ def _check_size(path: str, hdus: fits.HDUList) -> None:
         raise ProductError(f"{path} is damaged: it has {found} bytes; its headers say {expected}; {REMEDY}")
 
 
-def _digest_headers(path: str, hdus: fits.HDUList) -> str:
-    """The digest of the headers of PRIMARY, SCI and WHT as they stand in the file."""
+def _digest_headers(path: str, hdus: fits.HDUList, extensions: Sequence[Extension]) -> str:
+    """The digest of the headers of PRIMARY and the arrays as they stand in the file."""
     digest = new_digest()
     with open(path, "rb") as file:
-        for name in ("PRIMARY", "SCI", "WHT"):
+        for name in ("PRIMARY", *extensions):
             place = hdus.fileinfo(name)
             file.seek(int(place["hdrLoc"]))
             digest.update(_read_exactly(file, int(place["datLoc"]) - int(place["hdrLoc"]), path))
@@ -192,17 +205,17 @@ def _check_seal(record: ProductRecord, rows: tuple[ChipRow, ...], headers: str, 
         raise ProductError(f"{record.path} is damaged: its headers have the seal {expected}, not {seal}; {REMEDY}")
 
 
-def _check_kinds(path: str, hdus: fits.HDUList) -> None:
-    kinds = (fits.PrimaryHDU, fits.ImageHDU, fits.ImageHDU, fits.BinTableHDU)
+def _check_kinds(path: str, hdus: fits.HDUList, extensions: Sequence[Extension]) -> None:
+    kinds = (fits.PrimaryHDU, *(fits.ImageHDU for _ in extensions), fits.BinTableHDU)
     for hdu, kind in zip(hdus, kinds, strict=True):
         if not isinstance(hdu, kind):
             raise ProductError(f"{path} is damaged: {hdu.name} is no {kind.__name__}; {REMEDY}")
 
 
-def _check_images(path: str, hdus: fits.HDUList, grid: LayerGrid) -> None:
+def _check_images(path: str, hdus: fits.HDUList, grid: LayerGrid, extensions: Sequence[Extension]) -> None:
     expected: dict[str, float | int | str] = {"BITPIX": -32, "NAXIS1": grid.shape[1], "NAXIS2": grid.shape[0]}
     expected.update(grid.wcs_cards())
-    for name in ("SCI", "WHT"):
+    for name in extensions:
         for keyword, value in expected.items():
             found = hdus[name].header.get(keyword)
             if not _agree(found, value):
@@ -230,4 +243,4 @@ def _read_exactly(file: BinaryIO, size: int, path: str) -> bytes:
 
 
 def _layout() -> str:
-    return ", ".join(_LAYOUT)
+    return " or ".join(", ".join(names) for names in _LAYOUTS)

@@ -115,7 +115,7 @@ def seal_provenance(
 ) -> str:
     """A digest over all that a product says of itself, by which damage to its headers is found: 32 hex digits.
 
-    `data` is the digest of SCI and WHT, `headers` that of the headers of PRIMARY, SCI and WHT.
+    `data` is the digest of the arrays (SCI, WHT, and ERR if any), `headers` that of the headers of PRIMARY and these.
     """
     text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, [astuple(row) for row in rows]])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

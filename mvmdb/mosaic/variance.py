@@ -1,4 +1,4 @@
-"""Errors of a mosaic from the errors of its members: planes and units; drizzling.py sums, writing.py stores.
+"""Errors of a mosaic from the errors of its members: planes and units; drizzling.py sums, planes.py finishes.
 
 Drizzle adds variances by squared weights: an output pixel that is the weighted mean of input pixels, sum(w v) / sum(w),
 has the variance sum(w^2 var) / sum(w)^2 (the arguments `out_img2` and `data2` of drizzle 3). Errors of neighbouring
@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.planes import Plane
+Plane = NDArray[np.float32]
+"""One array of a mosaic, or some rows of it: (rows, columns)."""
 
 
 def error_of(variance: Plane, weight: Plane) -> Plane:

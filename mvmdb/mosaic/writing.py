@@ -1,10 +1,10 @@
-"""The product file as it is written: headers, two arrays and HDRTAB, whole or not at all. product.py reads it."""
+"""The product file as it is written: headers, arrays and HDRTAB, whole or not at all. product.py reads it."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,8 @@ from mvmdb import __version__
 from mvmdb.atomic import replace_file
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.planes import Block, Plane
-from mvmdb.mosaic.product import digest_text, new_digest
+from mvmdb.mosaic.planes import Block, Extension, extensions_of
+from mvmdb.mosaic.product import describe_arrays, digest_text, new_digest
 from mvmdb.mosaic.provenance import ChipRow, list_members, pack_rows, seal_provenance
 from mvmdb.mosaic.summary import (
     Keywords,
@@ -28,6 +28,7 @@ from mvmdb.mosaic.summary import (
     outline_region,
     summarise_depth,
 )
+from mvmdb.mosaic.variance import Plane
 from mvmdb.names import parse_layer_name
 from mvmdb.records import ProductRecord
 
@@ -41,7 +42,8 @@ class ProductText:
     """All that a product's headers say and its pixels do not.
 
     `primary` and `science` hold the cards taken over from the first member (instrument, photometry); `weights` the
-    keywords of `WeightSummary`, or None where they have to be found from the pixels.
+    keywords of `WeightSummary`, or None where they have to be found from the pixels; with `errors` there is an ERR
+    plane.
     """
 
     layer: str
@@ -54,6 +56,7 @@ class ProductText:
     primary: fits.Header
     science: fits.Header
     weights: Keywords | None = None
+    errors: bool = False
 
 
 def write_product(target: Path, text: ProductText, blocks: Iterable[Block]) -> ProductRecord:
@@ -105,45 +108,62 @@ def sweep_temporaries(folder: str | Path) -> list[str]:
 
 
 def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterable[Block]) -> str:
-    """Write the four HDUs and return the data digest; rows go where they belong as they come."""
+    """Write all HDUs and return the data digest; rows go where they belong as they come."""
     footprints = member_footprints(text.rows, text.grid)
     depths = summarise_depth(measure_depths(footprints, text.grid), text.grid)
     weights = WeightSummary()
-    science, weight = _image_header("SCI", text), _image_header("WHT", text)
-    science["S_REGION"] = outline_region(footprints, text.grid)
+    images = {name: _image_header(name, text) for name in extensions_of(text.errors)}
+    images["SCI"]["S_REGION"] = outline_region(footprints, text.grid)
     # The weights' keywords are known last; a header with others in their place is as long.
     primary = _primary_header(filename, text, {**depths, **weights.keywords([])})
-    length = text.grid.shape[0] * text.grid.shape[1] * 4
-    padded = length + -length % BLOCK
-    science_at = len(primary.tostring()) + len(science.tostring())
-    layout = _Layout(science_at, science_at + padded + len(weight.tostring()), text.grid.shape)
+    layout = _Layout.after(len(primary.tostring()), {n: len(h.tostring()) for n, h in images.items()}, text.grid.shape)
     digest = _write_arrays(file, layout, blocks, None if text.weights else weights)
     numbers = text.weights or weights.keywords(layout.read(file.name, "WHT"))
     primary = _primary_header(filename, text, {**depths, **numbers})
-    headers = [header.tostring().encode("ascii") for header in (primary, science, weight)]
-    for place, data in zip((0, len(headers[0]), science_at + padded), headers, strict=True):
-        file.seek(place)
+    headers = [header.tostring().encode("ascii") for header in (primary, *images.values())]
+    ends = [len(headers[0]), *layout.places.values()]
+    for end, data in zip(ends, headers, strict=True):
+        file.seek(end - len(data))
         file.write(data)
     seal = new_digest()
     seal.update(b"".join(headers))
-    file.seek(layout.weight_at + length)
-    file.write(b"\0" * (padded - length) + _table_bytes(text, digest, digest_text(seal)))
+    file.seek(layout.end)
+    file.write(b"\0" * (-layout.length % BLOCK) + _table_bytes(text, digest, digest_text(seal)))
     return digest
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where the two arrays lie in a file (bytes), and their shape."""
+    """Where the arrays lie in a file (bytes), in their order, and their shape."""
 
-    science_at: int
-    weight_at: int
+    places: Mapping[Extension, int]
     shape: tuple[int, int]
 
-    def place(self, extension: str, row: int) -> int:
-        """Where a row of an array begins."""
-        return (self.science_at if extension == "SCI" else self.weight_at) + row * self.shape[1] * 4
+    @classmethod
+    def after(cls, start: int, headers: Mapping[Extension, int], shape: tuple[int, int]) -> _Layout:
+        """Arrays of one shape from the byte `start` on, each behind a header of so many bytes."""
+        padded = -(-shape[0] * shape[1] * 4 // BLOCK) * BLOCK
+        places: dict[Extension, int] = {}
+        for extension, size in headers.items():
+            places[extension] = start + size
+            start += size + padded
+        return cls(places, shape)
 
-    def read(self, path: str, extension: str, first: int = 0) -> Iterator[Plane]:
+    @property
+    def length(self) -> int:
+        """Bytes of one array, without what fills its last block."""
+        return self.shape[0] * self.shape[1] * 4
+
+    @property
+    def end(self) -> int:
+        """Where the last array ends."""
+        return max(self.places.values()) + self.length
+
+    def place(self, extension: Extension, row: int) -> int:
+        """Where a row of an array begins."""
+        return self.places[extension] + row * self.shape[1] * 4
+
+    def read(self, path: str, extension: Extension, first: int = 0) -> Iterator[Plane]:
         """The rows of an array from the first one on, big-endian, from the file as it is being written."""
         with open(path, "rb") as file:
             file.seek(self.place(extension, first))
@@ -153,22 +173,24 @@ class _Layout:
 
 
 def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weights: WeightSummary | None) -> str:
-    """Write all rows, count their weights, and return the digest of SCI and then WHT.
+    """Write all rows, count their weights, and return the digest of one array after the other.
 
     Rows that come in the digest's own order are hashed as they go by; the others are read again.
     """
-    digest, hashed = new_digest(), {"SCI": 0, "WHT": 0}
+    digest, hashed = new_digest(), dict.fromkeys(layout.places, 0)
+    order = list(layout.places)
     for extension, top, rows in blocks:
         data = np.ascontiguousarray(rows, ">f4")
         file.seek(layout.place(extension, top))
         file.write(data.data)
         if weights is not None and extension == "WHT":
             weights.add(rows)
-        if hashed[extension] == top and (extension == "SCI" or hashed["SCI"] == layout.shape[0]):
+        before = order[: order.index(extension)]
+        if hashed[extension] == top and all(hashed[other] == layout.shape[0] for other in before):
             digest.update(data.data)
             hashed[extension] += rows.shape[0]
     file.flush()
-    for extension in ("SCI", "WHT"):
+    for extension in order:
         for data in layout.read(file.name, extension, hashed[extension]):
             digest.update(data.data)
     return digest_text(digest)
@@ -184,7 +206,7 @@ def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits
         "ROOTNAME": (text.layer, ""),
         "FILETYPE": ("SCI", "type of data"),
         "PROD_VER": (f"mvmdb {__version__}", "software that made this file"),
-        "NEXTEND": (3, "number of extensions"),
+        "NEXTEND": (len(extensions_of(text.errors)) + 1, "number of extensions"),
         "HAPLEVEL": (4, "multi-visit mosaic"),
         "SCELLID": (parse_layer_name(text.layer).skycell.removeprefix("skycell-"), "sky cell"),
         "DRIZCORR": ("COMPLETE", "drizzle processing"),
@@ -205,7 +227,7 @@ def _times(rows: Sequence[ChipRow]) -> tuple[list[float], list[float]]:
     return [row.expstart for row in rows], [row.expend for row in rows]
 
 
-def _image_header(name: str, text: ProductText) -> fits.Header:
+def _image_header(name: Extension, text: ProductText) -> fits.Header:
     rows, columns = text.grid.shape
     header = fits.Header()
     header["XTENSION"] = ("IMAGE", "image extension")
@@ -213,6 +235,7 @@ def _image_header(name: str, text: ProductText) -> fits.Header:
     header.update({"EXTNAME": name, "EXTVER": 1})
     if name == "SCI":
         header.extend(text.science, update=True)
+    if name in ("SCI", "ERR"):
         header["BUNIT"] = ("ELECTRONS/S", "per pixel")
     header.update(text.grid.wcs_cards())
     return header
@@ -230,7 +253,7 @@ def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
             "MVMVERS": (__version__, "version of mvmdb"),
             "MVMRECIP": (text.recipe_digest, "recipe digest"),
             "MVMCANVS": (str(text.grid.canvas), "x and y of the canvas, fine pixels"),
-            "MVMDATA": (data_digest, "digest of SCI and WHT"),
+            "MVMDATA": (data_digest, f"digest of {describe_arrays(extensions_of(text.errors))}"),
             "MVMSEAL": (seal, "digest of provenance and headers"),
             "MVMRCPJS": text.recipe,
         }

@@ -117,7 +117,7 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
     if product.filename != format_product_name(layer.name, layer.kind):
         return Action.DRIZZLE, "the members' kind has changed"
     if ReasonCode.RECIPE_CHANGED in codes and layer.recipe.to_json() != product.recipe:
-        return Action.DRIZZLE, "the product was drizzled with other parameters, which depend on the mean exposures"
+        return Action.DRIZZLE, "the product was drizzled with other parameters: depth and configuration choose them"
     if not codes <= _GROWING:
         return Action.DRIZZLE, "what the product holds is no longer right"
     if ReasonCode.MEMBER_ADDED not in codes:

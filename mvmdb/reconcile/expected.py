@@ -107,27 +107,36 @@ def digest_recipe(members_digest: str, canvas: Canvas | str, recipe: str) -> str
     return _digest(f"{members_digest}|{canvas}|{recipe}")
 
 
-def layer_recipes(kind: LayerKind, mean_exposures: float) -> tuple[Recipe, ...]:
-    """The recipes of a cell's layers of one kind, one for each scale that they are made at."""
-    return _recipes_at_depth(*kind, max(1, round(mean_exposures)))
+def layer_recipes(kind: LayerKind, mean_exposures: float, errors: bool = False) -> tuple[Recipe, ...]:
+    """The recipes of a cell's layers of one kind, one for each scale that they are made at; `errors` as the policy."""
+    return _recipes_at_depth(*kind, max(1, round(mean_exposures)), errors)
 
 
 @cache
-def recipe_texts(kind: LayerKind, depth: int) -> tuple[tuple[Scale, str], ...]:
+def recipe_texts(kind: LayerKind, depth: int, errors: bool) -> tuple[tuple[Scale, str], ...]:
     """(scale, recipe as JSON) of `layer_recipes`, for a rounded mean of 1 or more."""
-    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*kind, depth))
+    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*kind, depth, errors))
 
 
 @cache
-def _recipes_at_depth(instrument: str, detector: str, filter_name: str, depth: int) -> tuple[Recipe, ...]:
+def _recipes_at_depth(instrument: str, detector: str, filter_name: str, depth: int, errors: bool) -> tuple[Recipe, ...]:
     scales = layer_scales(instrument, detector)
-    return tuple(choose_recipe(instrument, detector, filter_name, scale, depth) for scale in scales)
+    return tuple(choose_recipe(instrument, detector, filter_name, scale, depth, errors) for scale in scales)
 
 
 def expect_layers(
-    skycell: str, kind: LayerKind, members: Sequence[Member], canvas: Canvas, mean_exposures: float, file_kind: Kind
+    skycell: str,
+    kind: LayerKind,
+    members: Sequence[Member],
+    canvas: Canvas,
+    mean_exposures: float,
+    file_kind: Kind,
+    errors: bool = False,
 ) -> list[ExpectedLayer]:
-    """The expected layers of one instrument, detector and filter of a cell, one for each scale; `members` sorted."""
+    """The expected layers of one instrument, detector and filter of a cell, one for each scale; `members` sorted.
+
+    `errors` is the policy's: whether mosaics have an ERR plane.
+    """
     digests = (digest_member(m.ipppssoo, file_kind, m.pixels, m.wcs_digest) for m in members)
     members_digest = digest_members(digests)
     return [
@@ -140,7 +149,7 @@ def expect_layers(
             recipe=recipe,
             recipe_digest=digest_recipe(members_digest, canvas, recipe.to_json()),
         )
-        for recipe in layer_recipes(kind, mean_exposures)
+        for recipe in layer_recipes(kind, mean_exposures, errors)
     ]
 
 

@@ -134,7 +134,7 @@ def _jobs(
     parts = [Member(e.ipppssoo, e.pixels, e.wcs_digest, groups[e.ipppssoo]) for e in members]
     file_kind: Kind = members[0].kind
     jobs = []
-    for layer in expect_layers(rectangle.name, kind, parts, rectangle.canvas, mean, file_kind):
+    for layer in expect_layers(rectangle.name, kind, parts, rectangle.canvas, mean, file_kind, policy.errors):
         if wanted.scale not in (None, layer.recipe.scale):
             continue
         twin_name = layer.name.replace(rectangle.name, skycell)

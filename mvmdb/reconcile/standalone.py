@@ -199,7 +199,7 @@ def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, 
         mean = measure_mean(cell, regions, areas)
         groups_now = find_groups(cell.projection_cell, regions)
         parts = [Member(n, e.pixels, e.wcs_digest, groups_now[n]) for n, e in own.items()]
-        for layer in expect_layers(skycell, kind, parts, canvas, mean, group[0].kind):
+        for layer in expect_layers(skycell, kind, parts, canvas, mean, group[0].kind, policy.errors):
             inputs = tuple(
                 MemberInput(m.ipppssoo, own[m.ipppssoo].path, m.pixels, None, m.wcs_digest, m.sky_group)
                 for m in layer.members

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from archive import CELL, Archive
+from archive import CELL, COARSE, FINE, Archive
+from astropy.io import fits
 from fitsfiles import realign, write_exposure
 
 from mvmdb.catalog.archive import (
@@ -141,3 +142,68 @@ def test_cells_are_resolved_by_name_and_unknown_ones_refused(archive: Archive) -
         assert len(resolve_cells(connection, [CELL.upper(), CELL.removeprefix("skycell-")])) == 2
         with pytest.raises(UsageError, match="holds no exposure"):
             resolve_cells(connection, ["skycell-p0001x01y01"])
+
+
+def product_planes(archive: Archive) -> dict[str, dict[str, bytes]]:
+    """The arrays of every product, by file and extension."""
+    found: dict[str, dict[str, bytes]] = {}
+    for path in sorted(archive.products.glob("skycell-*/*_drz.fits")):
+        with fits.open(path) as hdus:
+            found[path.name] = {hdu.name: hdu.data.tobytes() for hdu in hdus if hdu.name in ("SCI", "WHT", "ERR")}
+    return found
+
+
+def test_errors_switched_on_make_layers_stale_and_then_have_a_plane_and_off_again(archive: Archive) -> None:
+    archive.expose()
+    archive.expose("ib6o04twq", east=2)
+    archive.night()
+    plain = product_planes(archive)
+    digests = archive.rows("SELECT name, recipe_digest FROM layer ORDER BY name")
+    assert {tuple(planes) for planes in plain.values()} == {("SCI", "WHT")}
+    initialise(archive.address, errors=True)
+    assert archive.reasons() == {FINE: [("recipe-changed", None)], COARSE: [("recipe-changed", None)]}
+    assert set(archive.actions().values()) == {"drizzle"}
+    initialise(archive.address, epochs="none")
+    assert len(archive.reasons()) == 2, "what is not said stays"
+    assert archive.reconcile().drizzled == 2
+    assert archive.reasons() == {}
+    full = product_planes(archive)
+    for name, planes in full.items():
+        assert tuple(planes) == ("SCI", "WHT", "ERR")
+        assert {key: planes[key] for key in ("SCI", "WHT")} == plain[name]
+    archive.expose("ib6o04txq", east=1, north=0.5)
+    assert archive.night().reconcile.added == 2
+    assert {tuple(planes) for planes in product_planes(archive).values()} == {("SCI", "WHT", "ERR")}
+    assert archive.reasons(deep=True) == {}
+    (archive.inbox / "ib6o04txq_flt.fits").unlink()
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        withdraw(connection, ["ib6o04tx"], "a test", read_policy(connection))
+    initialise(archive.address, errors=False)
+    assert archive.rows("SELECT name, recipe_digest FROM layer ORDER BY name") == digests
+    assert archive.reconcile().drizzled == 2
+    assert product_planes(archive) == plain
+
+
+def test_a_catalog_made_anew_finds_products_with_errors_fresh(archive: Archive) -> None:
+    archive.expose()
+    initialise(archive.address, errors=True)
+    archive.night()
+    archive.lose_catalog()
+    initialise(archive.address, errors=True)
+    archive.ingest()
+    assert archive.reasons() == {}
+
+
+def test_an_exposure_without_errors_fails_its_layers_alone(archive: Archive) -> None:
+    initialise(archive.address, errors=True)
+    archive.expose(errors=False)
+    archive.expose("ib6o04twq", filters="F160W")
+    report = archive.night().reconcile
+    assert (report.drizzled, report.failed) == (2, 2)
+    failures = archive.rows("SELECT DISTINCT filter, failure FROM layer WHERE failure IS NOT NULL")
+    assert [name for name, _ in failures] == ["f125w"]
+    assert "found no ERR extension" in failures[0][1]
+    assert "mvmdb init --no-errors" in failures[0][1]
+    initialise(archive.address, errors=False)
+    assert archive.reconcile().drizzled == 4
+    assert archive.reasons() == {}
