@@ -22,7 +22,6 @@ from mvmdb.mosaic.product import StoredProduct, check_data, open_product, recanv
 from mvmdb.mosaic.provenance import ChipRow
 from mvmdb.mosaic.skymatch import solve_skies
 from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
-from mvmdb.mosaic.summary import carried_weights
 from mvmdb.mosaic.writing import ProductText, sweep_temporaries, write_product
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
@@ -103,9 +102,7 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
 def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
     check_data(present)
     text = _text(job, grid, _carry_over(job, present), present.primary, present.science)
-    if grid.holds(present.grid):
-        text = replace(text, weights=carried_weights(present.primary))
-    return _Made(text, recanvas_blocks(present, grid))
+    return _Made(replace(text, before=(present.grid, present.primary)), recanvas_blocks(present, grid))
 
 
 def _drizzle(

@@ -14,7 +14,9 @@ Extension = Literal["SCI", "WHT", "ERR"]
 Block = tuple[Extension, int, Plane]
 """Finished rows of one array: its extension, the first row (0-based), and (rows, columns) of any byte order."""
 
-ROWS_AT_ONCE = 512
+BLOCK_BYTES = 1 << 20
+"""Bytes of an array that are handled at once: what is read, turned into other bytes, hashed and written stays in the
+processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def extensions_of(errors: bool) -> tuple[Extension, ...]:
 
 def finished_blocks(planes: Planes) -> Iterator[Block]:
     """The rows as a product has them, big-endian: science, NaN where weight is 0, then weight, and errors if any."""
-    parts = [slice(top, top + ROWS_AT_ONCE) for top in range(0, planes.science.shape[0], ROWS_AT_ONCE)]
+    parts = [
+        slice(part.start, part.stop) for part in split_blocks(range(planes.science.shape[0]), planes.science.shape[1])
+    ]
     for part in parts:
         block = planes.science[part].astype(">f4")
         block[planes.weight[part] == 0.0] = np.nan
@@ -63,3 +67,9 @@ def finished_blocks(planes: Planes) -> Iterator[Block]:
         for part in parts:
             error = error_of(planes.variance[part], planes.weight[part])
             yield "ERR", planes.first + part.start, error.astype(">f4")
+
+
+def split_blocks(rows: range, columns: int) -> list[range]:
+    """Some rows in groups of about `BLOCK_BYTES`."""
+    step = max(1, BLOCK_BYTES // (4 * columns))
+    return [range(top, min(top + step, rows.stop)) for top in range(rows.start, rows.stop, step)]

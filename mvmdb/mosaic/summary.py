@@ -19,6 +19,9 @@ VALUES_AT_ONCE = 1 << 18
 OUTLINE_TOLERANCE = 1.0
 """How far (output pixels) the outline in S_REGION may lie from the union of the members' footprints."""
 
+DEPTHS = ("NPIXFRAC", "MEANEXPT", "MEDEXPT", "MEANNEXP", "MEDNEXP")
+WEIGHTS = ("MEANWHT", "MEDWHT")
+
 Keywords = dict[str, tuple[float | int | str, str]]
 
 
@@ -79,10 +82,25 @@ class WeightSummary:
         }
 
 
-def carried_weights(primary: fits.Header) -> Keywords | None:
-    """The keywords of `WeightSummary` as a product has them that was only padded; None where one is missing."""
-    found = {key: (primary[key], primary.comments[key]) for key in ("MEANWHT", "MEDWHT") if key in primary}
-    return found if len(found) == 2 else None
+def carried_numbers(primary: fits.Header, before: LayerGrid, grid: LayerGrid) -> tuple[Keywords, Keywords]:
+    """(keywords of `summarise_depth`, keywords of `WeightSummary`) that a product keeps on another canvas.
+
+    Either is empty where it has to be found anew: weights where pixels are cut off; depths too where a footprint may
+    go on beyond the old canvas, which then was not the sky cell's whole.
+    """
+    if not grid.holds(before):
+        return {}, {}
+    found = {key: (primary[key], primary.comments[key]) for key in (*DEPTHS, *WEIGHTS) if key in primary}
+    depths, weights = ({key: found[key] for key in keys if key in found} for keys in (DEPTHS, WEIGHTS))
+    return depths if len(depths) == len(DEPTHS) else {}, weights if len(weights) == len(WEIGHTS) else {}
+
+
+def lie_within(footprints: Sequence[tuple[shapely.Geometry, float]], grid: LayerGrid, before: LayerGrid) -> bool:
+    """Whether all footprints, in 0-based pixels of one canvas, lie on another canvas of the same cell."""
+    bounds = shapely.total_bounds([shape for shape, _ in footprints])
+    left, bottom = grid.pixels.x_min - before.pixels.x_min, grid.pixels.y_min - before.pixels.y_min
+    low = bounds[0] + left >= -0.5 and bounds[1] + bottom >= -0.5
+    return bool(low and bounds[2] + left <= before.shape[1] - 0.5 and bounds[3] + bottom <= before.shape[0] - 0.5)
 
 
 def member_footprints(rows: Sequence[ChipRow], grid: LayerGrid) -> list[tuple[shapely.Geometry, float]]:

@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import shapely
 from astropy.io import fits
 
 from mvmdb import __version__
 from mvmdb.atomic import replace_file
 from mvmdb.errors import ProductError
+from mvmdb.mosaic.datadigest import DataDigest, digest_bytes
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.planes import Block, Extension, extensions_of
-from mvmdb.mosaic.product import describe_arrays, digest_text, new_digest
+from mvmdb.mosaic.planes import Block, Extension, extensions_of, split_blocks
+from mvmdb.mosaic.product import describe_arrays
 from mvmdb.mosaic.provenance import ChipRow, list_members, pack_rows, seal_provenance
 from mvmdb.mosaic.summary import (
     Keywords,
     WeightSummary,
+    carried_numbers,
+    lie_within,
     measure_depths,
     member_footprints,
     outline_region,
@@ -33,7 +37,6 @@ from mvmdb.names import parse_layer_name
 from mvmdb.records import ProductRecord
 
 BLOCK = 2880
-ROWS_AT_ONCE = 512
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
@@ -41,9 +44,9 @@ _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 class ProductText:
     """All that a product's headers say and its pixels do not.
 
-    `primary` and `science` hold the cards taken over from the first member (instrument, photometry); `weights` the
-    keywords of `WeightSummary`, or None where they have to be found from the pixels; with `errors` there is an ERR
-    plane.
+    `primary` and `science` hold the cards taken over from the first member (instrument, photometry); `before` the
+    canvas and the PRIMARY header of the product that has the same pixels on another canvas, if there is one; with
+    `errors` there is an ERR plane.
     """
 
     layer: str
@@ -55,7 +58,7 @@ class ProductText:
     rows: tuple[ChipRow, ...]
     primary: fits.Header
     science: fits.Header
-    weights: Keywords | None = None
+    before: tuple[LayerGrid, fits.Header] | None = None
     errors: bool = False
 
 
@@ -110,26 +113,34 @@ def sweep_temporaries(folder: str | Path) -> list[str]:
 def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterable[Block]) -> str:
     """Write all HDUs and return the data digest; rows go where they belong as they come."""
     footprints = member_footprints(text.rows, text.grid)
-    depths = summarise_depth(measure_depths(footprints, text.grid), text.grid)
+    depths, carried = _carry_numbers(text, footprints)
     weights = WeightSummary()
     images = {name: _image_header(name, text) for name in extensions_of(text.errors)}
     images["SCI"]["S_REGION"] = outline_region(footprints, text.grid)
     # The weights' keywords are known last; a header with others in their place is as long.
     primary = _primary_header(filename, text, {**depths, **weights.keywords([])})
     layout = _Layout.after(len(primary.tostring()), {n: len(h.tostring()) for n, h in images.items()}, text.grid.shape)
-    digest = _write_arrays(file, layout, blocks, None if text.weights else weights)
-    numbers = text.weights or weights.keywords(layout.read(file.name, "WHT"))
+    digest = _write_arrays(file, layout, blocks, None if carried else weights)
+    numbers = carried or weights.keywords(layout.read(file.name, "WHT"))
     primary = _primary_header(filename, text, {**depths, **numbers})
     headers = [header.tostring().encode("ascii") for header in (primary, *images.values())]
     ends = [len(headers[0]), *layout.places.values()]
     for end, data in zip(ends, headers, strict=True):
         file.seek(end - len(data))
         file.write(data)
-    seal = new_digest()
-    seal.update(b"".join(headers))
     file.seek(layout.end)
-    file.write(b"\0" * (-layout.length % BLOCK) + _table_bytes(text, digest, digest_text(seal)))
+    file.write(b"\0" * (-layout.length % BLOCK) + _table_bytes(text, digest, digest_bytes(b"".join(headers))))
     return digest
+
+
+def _carry_numbers(
+    text: ProductText, footprints: Sequence[tuple[shapely.Geometry, float]]
+) -> tuple[Keywords, Keywords]:
+    """The keywords of the depths, and those of the weights where they are known before the pixels."""
+    depths, weights = ({}, {}) if text.before is None else carried_numbers(text.before[1], text.before[0], text.grid)
+    if text.before is None or not depths or not lie_within(footprints, text.grid, text.before[0]):
+        depths = summarise_depth(measure_depths(footprints, text.grid), text.grid)
+    return depths, weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +178,8 @@ class _Layout:
         """The rows of an array from the first one on, big-endian, from the file as it is being written."""
         with open(path, "rb") as file:
             file.seek(self.place(extension, first))
-            for top in range(first, self.shape[0], ROWS_AT_ONCE):
-                count = min(ROWS_AT_ONCE, self.shape[0] - top)
-                yield np.frombuffer(file.read(count * self.shape[1] * 4), ">f4").reshape(count, -1)
+            for rows in split_blocks(range(first, self.shape[0]), self.shape[1]):
+                yield np.frombuffer(file.read(len(rows) * self.shape[1] * 4), ">f4").reshape(len(rows), -1)
 
 
 def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weights: WeightSummary | None) -> str:
@@ -177,7 +187,7 @@ def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weig
 
     Rows that come in the digest's own order are hashed as they go by; the others are read again.
     """
-    digest, hashed = new_digest(), dict.fromkeys(layout.places, 0)
+    digest, hashed = DataDigest(), dict.fromkeys(layout.places, 0)
     order = list(layout.places)
     for extension, top, rows in blocks:
         data = np.ascontiguousarray(rows, ">f4")
@@ -193,7 +203,7 @@ def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weig
     for extension in order:
         for data in layout.read(file.name, extension, hashed[extension]):
             digest.update(data.data)
-    return digest_text(digest)
+    return digest.text()
 
 
 def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits.Header:

@@ -298,6 +298,21 @@ def test_recanvas_keeps_every_bit_and_pads_with_nan(field: Field, scale: str) ->
     assert (again.data_digest, again.canvas) == (before.data_digest, old)
 
 
+@pytest.mark.parametrize("scale", ["fine", "coarse"])
+def test_a_recanvased_products_header_says_what_a_drizzled_ones_does(field: Field, scale: str) -> None:
+    job = field.job(dithered(field), scale=scale)
+    c = job.canvas
+    cut = Canvas(c.x_min + 60, c.x_max, c.y_min, c.y_max - 45)
+    for after in (replace(c, x_max=c.x_max + 33), cut):
+        make_product(job)
+        make_product(replace(job, canvas=after, action=Action.RECANVAS))
+        found = fits.getheader(job.target)
+        make_product(replace(job, canvas=after))
+        expected = fits.getheader(job.target)
+        for key in ("NPIXFRAC", "MEANEXPT", "MEDEXPT", "MEANNEXP", "MEDNEXP", "MEANWHT", "MEDWHT"):
+            assert found[key] == expected[key], key
+
+
 def test_the_same_job_gives_the_same_data_twice(field: Field) -> None:
     job = field.job(dithered(field))
     assert make_product(job).data_digest == make_product(job).data_digest
