@@ -14,8 +14,8 @@ from mvmdb.recipes import Recipe
 
 RESERVE_MB = 400
 """What a job takes beside its planes: the program, one chip of any Hubble detector, and the masks of its sky."""
-ERRORS_MB = 70
-"""What it takes more with errors: ERR of one chip, as it is stored and as it is used."""
+ERRORS_MB = 100
+"""What it takes more with errors, beside their plane: ERR of a chip as stored and as used, and rows being finished."""
 FEWEST_ROWS = 256
 """Squares of a chip that lie on two bands are drizzled twice: lower bands would cost more time than is worth it."""
 NEAR = 16

@@ -218,7 +218,7 @@ def test_errors_made_in_bands_are_the_same(field: Field, monkeypatch: pytest.Mon
 
 
 def test_with_errors_a_row_takes_half_as_much_again() -> None:
-    plain, errors = (split_rows((21954, 21954), 1200 + more, with_) for more, with_ in ((0, False), (70, True)))
+    plain, errors = (split_rows((21954, 21954), 1200 + more, with_) for more, with_ in ((0, False), (100, True)))
     assert len(plain[0]) == pytest.approx(1.5 * len(errors[0]), abs=1)
 
 

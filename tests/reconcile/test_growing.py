@@ -77,7 +77,7 @@ def test_a_mean_that_passes_from_1_to_2_is_drizzled_anew_and_the_plan_says_why(a
     archive.ingest()
     line = next(line for line in archive.look().plan.layers if line.name == FINE)
     assert str(line.action) == "drizzle"
-    assert "mean exposures" in line.drizzle_because
+    assert "depth and configuration choose them" in line.drizzle_because
     assert "recipe-changed" in {str(reason.code) for reason in line.reasons}
 
 
