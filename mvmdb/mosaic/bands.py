@@ -9,7 +9,7 @@ from mvmdb.errors import ProductError
 from mvmdb.mosaic.drizzling import DrizzledChip, DrizzledMember, drizzle_members
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.planes import Block, Planes, extensions_of, finished_blocks
-from mvmdb.mosaic.product import StoredProduct, load_planes
+from mvmdb.mosaic.product import StoredProduct, check_data, load_planes
 from mvmdb.recipes import Recipe
 
 RESERVE_MB = 400
@@ -39,8 +39,10 @@ class BandedDrizzle:
         """Drizzle the first band, and return what was used of each chip, and the finished rows of all bands.
 
         Every member is read in the first band, also where it does not touch it; the rest is drizzled as rows are asked
-        for. Raises MemberUnusableError.
+        for. Raises MemberUnusableError, and ProductError where the present product is damaged.
         """
+        if self.present is not None and len(bands) > 1:
+            check_data(self.present)
         planes, used = self._drizzle(bands[0], self.members)
         return used, self._go_on(planes, bands)
 

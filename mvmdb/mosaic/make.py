@@ -18,7 +18,7 @@ from mvmdb.mosaic.drizzling import DrizzledMember
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, describe_chips, inspect_member, product_cards
 from mvmdb.mosaic.planes import Block
-from mvmdb.mosaic.product import StoredProduct, check_data, open_product, recanvas_blocks
+from mvmdb.mosaic.product import StoredProduct, checked_blocks, open_product
 from mvmdb.mosaic.provenance import ChipRow
 from mvmdb.mosaic.skymatch import solve_skies
 from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
@@ -79,7 +79,6 @@ def _drizzle_all(job: LayerJob, grid: LayerGrid) -> _Made:
 
 
 def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
-    check_data(present)
     regions: dict[str, list[str]] = {}
     for row in present.rows:
         regions.setdefault(row.ipppssoo, []).append(row.s_region)
@@ -100,9 +99,8 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
 
 
 def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
-    check_data(present)
     text = _text(job, grid, _carry_over(job, present), present.primary, present.science)
-    return _Made(replace(text, before=(present.grid, present.primary)), recanvas_blocks(present, grid))
+    return _Made(replace(text, before=(present.grid, present.primary)), checked_blocks(present, grid))
 
 
 def _drizzle(

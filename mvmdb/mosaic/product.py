@@ -77,6 +77,10 @@ def check_data(stored: StoredProduct) -> None:
             file.seek(place)
             for rows in split_blocks(range(stored.grid.shape[0]), stored.grid.shape[1]):
                 digest.update(_read_rows(file, len(rows), stored).data)
+    _compare(stored, digest)
+
+
+def _compare(stored: StoredProduct, digest: DataDigest) -> None:
     found = digest.text()
     if found != stored.record.data_digest:
         raise ProductError(
@@ -89,9 +93,11 @@ def load_planes(stored: StoredProduct, grid: LayerGrid, planes: Planes) -> None:
     """Put a product into planes of another canvas of its sky cell, ready to be added to: without NaN.
 
     Where the product has pixels with weight, SCI and WHT are carried over bit by bit, and ERR as `variance_of` it. The
-    planes have variances exactly where the product has ERR.
+    planes have variances exactly where the product has ERR. All rows are checked as by `check_data`, some are not.
     """
-    for extension, row, block in recanvas_blocks(stored, grid, planes.rows):  # WHT comes before ERR
+    whole = planes.rows == range(grid.shape[0])
+    blocks = checked_blocks(stored, grid) if whole else recanvas_blocks(stored, grid, planes.rows)
+    for extension, row, block in blocks:  # WHT comes before ERR
         part = slice(row - planes.first, row - planes.first + block.shape[0])
         if extension == "SCI":
             planes.science[part] = block
@@ -102,12 +108,24 @@ def load_planes(stored: StoredProduct, grid: LayerGrid, planes: Planes) -> None:
             planes.variance[part] = variance_of(block, planes.weight[part])
 
 
-def recanvas_blocks(stored: StoredProduct, grid: LayerGrid, rows: range | None = None) -> Iterator[Block]:
+def checked_blocks(stored: StoredProduct, grid: LayerGrid) -> Iterator[Block]:
+    """As `recanvas_blocks`, all rows, with the check of `check_data`: on the way, where every byte is read anyway."""
+    if not grid.holds(stored.grid):
+        check_data(stored)
+        yield from recanvas_blocks(stored, grid)
+        return
+    digest = DataDigest()
+    yield from recanvas_blocks(stored, grid, digest=digest)
+    _compare(stored, digest)
+
+
+def recanvas_blocks(
+    stored: StoredProduct, grid: LayerGrid, rows: range | None = None, digest: DataDigest | None = None
+) -> Iterator[Block]:
     """A product's arrays on another canvas of its sky cell: cropped, or padded with NaN and weight 0; all rows or some.
 
-    One array after the other, as in the file.
-
-    Values are carried over bit by bit, big-endian as they lie in the file, and few rows are in memory at a time.
+    One array after the other, as in the file. Values are carried over bit by bit, big-endian as they lie in the file,
+    and few rows are in memory at a time. A digest is given the bytes that are read.
     """
     source, target = stored.grid.pixels, grid.pixels
     rows = range(grid.shape[0]) if rows is None else rows
@@ -127,7 +145,10 @@ def recanvas_blocks(stored: StoredProduct, grid: LayerGrid, rows: range | None =
                     block[:] = fill
                 else:
                     file.seek(place + (first - source.y_min) * stored.grid.shape[1] * 4)
-                    block[there, put] = _read_rows(file, last - first + 1, stored)[:, taken]
+                    found = _read_rows(file, last - first + 1, stored)
+                    if digest is not None:
+                        digest.update(found.data)
+                    block[there, put] = found[:, taken]
                     for empty in (
                         np.s_[: there.start],
                         np.s_[there.stop :],
