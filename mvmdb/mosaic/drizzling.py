@@ -182,7 +182,7 @@ def _lift(plane: Image, on_canvas: Part, here: Part, shape: tuple[int, int]) -> 
 
 
 def _shift(positions: Float, low: NDArray[np.int64]) -> Float:
-    """Positions less `low`, x and y in turn along each row: numpy is slow along an axis of length 2."""
+    """Positions less `low`, x and y as one complex number: numpy is slow along an axis of length 2."""
     rows, columns = positions.shape[:2]
-    flat: Float = np.ascontiguousarray(positions).reshape(rows, 2 * columns) - np.tile(low.astype(np.float64), columns)
-    return flat.reshape(rows, columns, 2)
+    flat = positions.view(np.complex128)[..., 0] - complex(*low)
+    return flat.view(np.float64).reshape(rows, columns, 2)

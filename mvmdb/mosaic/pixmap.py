@@ -159,16 +159,17 @@ def _interpolate(exact: ExactMap, smooth: ExactMap, nodes: int, x_knots: Float, 
     rows, columns = exact.shape
     x_nodes, y_nodes = _chebyshev(nodes, columns), _chebyshev(nodes, rows)
     values = smooth.project(*np.meshgrid(x_nodes, y_nodes))
-    by_column = _lagrange(x_nodes, columns)
+    by_row, by_column = (_lagrange(x, np.arange(n, dtype=np.float64)) for x, n in ((y_nodes, rows), (x_nodes, columns)))
     if _tables(exact.wcs):
         x, y = np.meshgrid(x_knots, y_knots)
-        added = exact.project(x, y) - smooth.project(x, y)
+        at_knots = _lagrange(y_nodes, y_knots), _lagrange(x_nodes, x_knots)
+        added = exact.project(x, y) - np.einsum("rk,kma,cm->rca", at_knots[0], values, at_knots[1], optimize=True)
     else:
         added = np.zeros((y_knots.size, x_knots.size, 2))
     starts = np.append(np.ceil(y_knots[:-1]), rows).astype(np.int64)
     return InterpolatedMap(
         exact.shape,
-        _lagrange(y_nodes, rows),
+        by_row,
         np.einsum("cm,kma->kca", by_column, values).reshape(nodes, 2 * columns),
         y_knots,
         _expand(added, x_knots, columns).reshape(y_knots.size, 2 * columns),
@@ -244,11 +245,11 @@ def _chebyshev(nodes: int, size: int) -> Float:
     return (size - 1) / 2 * (1 + np.cos(angles))
 
 
-def _lagrange(nodes: Float, size: int) -> Float:
-    """(size, nodes): what a value at each node counts at the pixels 0 to size - 1 (barycentric form of Lagrange's)."""
+def _lagrange(nodes: Float, places: Float) -> Float:
+    """(places, nodes): what a value at each node counts at some places (barycentric form of Lagrange's)."""
     order = np.arange(nodes.size)
     weights = (-1.0) ** order * np.sin((2 * order + 1) * np.pi / (2 * nodes.size))
-    difference = np.arange(size, dtype=np.float64)[:, None] - nodes
+    difference = places[:, None] - nodes
     hit = difference == 0.0
     terms = weights / np.where(hit, 1.0, difference)
     factors: Float = np.where(hit.any(axis=1, keepdims=True), hit, terms / terms.sum(axis=1, keepdims=True))
