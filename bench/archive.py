@@ -11,8 +11,10 @@ off. `list` is the real list of ../shared, where it is there.
 from __future__ import annotations
 
 import argparse
+import cProfile
 import json
 import os
+import pstats
 import resource
 import subprocess
 import sys
@@ -42,7 +44,20 @@ def timed(action: Callable[[], object]) -> float:
     return perf_counter() - started
 
 
-def measure(what: str, night: int, address: str, folder: Path) -> dict[str, float]:
+@contextmanager
+def profiled(wanted: bool) -> Iterator[None]:
+    """Print where the time of the block went, by function, on standard error."""
+    if not wanted:
+        yield
+        return
+    profile = cProfile.Profile()
+    profile.enable()
+    yield
+    profile.disable()
+    pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(15)
+
+
+def measure(what: str, night: int, address: str, folder: Path, profile: bool) -> dict[str, float]:
     """Every figure for an archive of `what` exposures, or of the real list: numbers, MB, and seconds."""
     table, siaf = folder / "table.csv", None
     if what == "list":
@@ -53,7 +68,8 @@ def measure(what: str, night: int, address: str, folder: Path) -> dict[str, floa
     figures: dict[str, float] = {}
     with open_catalog(address, create=True) as engine:
         batches = read_batches_beside(table, siaf=siaf, report=ignore, progress=ignore)
-        seconds = timed(lambda: register_batches(engine, batches))
+        with profiled(profile):
+            seconds = timed(lambda: register_batches(engine, batches))
         with engine.begin() as connection:
             for name, sql in COUNTS.items():
                 figures[name] = float(connection.scalar(sa.text(sql)) or 0)
@@ -154,17 +170,19 @@ def main() -> None:
     parser.add_argument("--exposures", default="10000,50000,list", help="numbers of exposures, or list, with commas")
     parser.add_argument("--night", type=int, default=500, help="new exposures of one night")
     parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own, instead of SQLite")
+    parser.add_argument("--profile", action="store_true", help="say where the time of the import goes")
     parser.add_argument("--one", nargs=2, metavar=("WHAT", "ADDRESS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         with tempfile.TemporaryDirectory(prefix="mvmdb-bench-") as folder:
-            print(json.dumps(measure(options.one[0], options.night, options.one[1], Path(folder))))
+            print(json.dumps(measure(options.one[0], options.night, options.one[1], Path(folder), options.profile)))
         return
     names = [name for name in options.exposures.split(",") if name != "list" or (SHARED / "data").is_dir()]
     columns = []
     with tempfile.TemporaryDirectory(prefix="mvmdb-bench-") as folder, databases(options.postgres, folder) as new:
         for name in names:
             words = [sys.executable, __file__, "--night", str(options.night), "--one", name, new(name)]
+            words += ["--profile"] if options.profile else []
             columns.append(json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout))
     print(f"{'PostgreSQL' if options.postgres else 'SQLite':28}" + "".join(f"{name:>14}" for name in names))
     for name in columns[0]:
