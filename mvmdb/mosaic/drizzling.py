@@ -67,6 +67,20 @@ class _Square:
     variance: Image | None
 
 
+class Scratch:
+    """Two arrays that are used again and again: memory is slow when it is new."""
+
+    def __init__(self) -> None:
+        self._room = np.empty((2, 0), np.float32)
+
+    def take(self, shape: tuple[int, int]) -> tuple[Image, Image]:
+        """Two arrays of a shape, with anything in them; those taken before are not to be used any more."""
+        size = shape[0] * shape[1]
+        if self._room.shape[1] < size:
+            self._room = np.empty((2, size + size // 4), np.float32)
+        return self._room[0, :size].reshape(shape), self._room[1, :size].reshape(shape)
+
+
 def drizzle_members(
     planes: Planes, members: Iterable[DrizzledMember], grid: LayerGrid, recipe: Recipe
 ) -> list[DrizzledChip]:
@@ -87,13 +101,14 @@ def drizzle_members(
 
 def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:
     made: ChipMap | None = None
+    scratch = Scratch()
     for rows, parts in find_squares(chip, grid, recipe.pixel_scale, planes.rows):
         made = made or map_chip(chip.wcs, chip.shape, grid, BORDER)
         positions = made.positions(slice(rows.start, rows.stop + 2 * BORDER))
         for columns in parts:
             pixmap = positions[:, columns.start : columns.stop + 2 * BORDER]
             square = _cut_out(chip, (rows, columns), subtracted, recipe.good_bits)
-            _drizzle_square(planes, grid, square, pixmap, chip, recipe)
+            _drizzle_square(planes, grid, square, pixmap, chip, recipe, scratch)
 
 
 def find_squares(
@@ -130,7 +145,13 @@ def _cut_out(chip: ChipData, part: Part, subtracted: float, good_bits: int) -> _
 
 
 def _drizzle_square(
-    planes: Planes, grid: LayerGrid, square: _Square, positions: Float, chip: ChipData, recipe: Recipe
+    planes: Planes,
+    grid: LayerGrid,
+    square: _Square,
+    positions: Float,
+    chip: ChipData,
+    recipe: Recipe,
+    scratch: Scratch,
 ) -> None:
     # The outermost positions are those of the square's own edge, to the few hundredths of a pixel of the tables.
     edge = np.concatenate([positions[0], positions[-1], positions[:, 0], positions[:, -1]])
@@ -146,8 +167,13 @@ def _drizzle_square(
     here = np.s_[
         on_canvas[0].start - bottom : on_canvas[0].stop - bottom, on_canvas[1].start - left : on_canvas[1].stop - left
     ]
-    image, weights = (_lift(plane, on_canvas, here, (height, width)) for plane in (planes.science, planes.weight))
-    variances = None if planes.variance is None else [_lift(planes.variance, on_canvas, here, (height, width))]
+    image, weights = scratch.take((height, width))
+    _lift(planes.science, on_canvas, here, image)
+    _lift(planes.weight, on_canvas, here, weights)
+    variances = None
+    if planes.variance is not None:
+        variances = [np.empty((height, width), np.float32)]
+        _lift(planes.variance, on_canvas, here, variances[0])
     ratio = recipe.pixel_scale / chip.idcscale
     # No context plane: it would cost 4 bytes a pixel per 32 chips, and HDRTAB keeps the membership. The time that the
     # arrays hold already is for drizzle's own accounts; with 0 it would check by a sum that they are empty.
@@ -171,14 +197,12 @@ def _drizzle_square(
         planes.variance[on_canvas] = variances[0][here]
 
 
-def _lift(plane: Image, on_canvas: Part, here: Part, shape: tuple[int, int]) -> Image:
-    """A copy of part of a plane, with zeros around it up to `shape`."""
+def _lift(plane: Image, on_canvas: Part, here: Part, lifted: Image) -> None:
+    """Copy part of a plane into `here` of an array, with zeros around it."""
     part = plane[on_canvas]
-    if part.shape == shape:
-        return part.copy()
-    lifted = np.zeros(shape, np.float32)
+    if part.shape != lifted.shape:
+        lifted[:] = 0.0
     lifted[here] = part
-    return lifted
 
 
 def _shift(positions: Float, low: NDArray[np.int64]) -> Float:

@@ -226,8 +226,9 @@ def _find_knots(exact: ExactMap, axis: int, step: float) -> Float:
     found = np.unique(np.concatenate(knots))
     found = found[(found >= 0.0) & (found <= last)]
     parts = np.ceil(np.diff(found) / step).astype(np.int64)
-    between = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(found[:-1], found[1:], parts, strict=True)]
-    return np.concatenate([*between, found[-1:]])
+    width = np.repeat(np.diff(found) / parts, parts)
+    number = np.arange(width.size) - np.repeat(np.cumsum(parts) - parts, parts)
+    return np.append(np.repeat(found[:-1], parts) + number * width, found[-1])
 
 
 def _expand(values: Float, knots: Float, size: int) -> Float:
