@@ -6,7 +6,9 @@ A row tells less than a file does: where an exposure's file was ingested, its ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -23,9 +25,12 @@ from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
+from mvmdb.schema.bare import bare, is_empty
 from mvmdb.schema.engine import among, bulk_insert, plain_time, reserve_keys
 from mvmdb.sky.membership import find_members
 
+WORTH_BARE_TABLES = 10_000
+"""Rows in the first batch from which an empty catalog has its indexes made after all rows are in."""
 _OWN = ("member_digest", "path", "registered_at", "changed_at")
 _NAME, _ELIGIBLE = COLUMNS.index("ipppssoo"), COLUMNS.index("eligible")
 _BAND = [COLUMNS.index(name) for name in ("instrument", "detector", "filter")]
@@ -75,12 +80,17 @@ def register_batches(
     """
     report, keys = BulkReport(), _Keys()
     old_keys: set[LayerKey] = set()
+    source = iter(batches)
+    begun = list(islice(source, 1))
     with no_collection(), engine.begin() as connection:
         policy = read_policy(connection)
-        for batch in batches:
-            old_keys |= _write_batch(connection, batch, policy, report, keys)
-            if progress is not None:
-                progress(batch.n)
+        with ExitStack() as stack:
+            if begun and begun[0].n >= WORTH_BARE_TABLES and is_empty(connection, t.exposure):
+                stack.enter_context(bare(connection, t.skycell, t.exposure, t.membership))
+            for batch in chain(begun, source):
+                old_keys |= _write_batch(connection, batch, policy, report, keys)
+                if progress is not None:
+                    progress(batch.n)
         report.layers = refresh_layers(connection, keys, policy)
         report.layers += refresh_layers(connection, old_keys, policy)
     return report

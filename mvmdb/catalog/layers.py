@@ -1,16 +1,18 @@
 """Keeping `layer`, `layer_member` and the cells' canvases equal to what the memberships imply.
 
-What a layer should hold is decided in reconcile.expected and measured in sky.layer; here sets of rows are read,
+What a layer should hold is decided in reconcile.expected and built in catalog.layerrows; here sets of rows are read,
 compared and written. The cost follows the layers that a change concerns, not the size of the catalog.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby, repeat
-from math import isnan
+from itertools import chain, groupby, islice
+from multiprocessing import get_context
 from operator import itemgetter
 from typing import Any
 
@@ -20,18 +22,20 @@ from numpy.typing import NDArray
 
 from mvmdb.catalog.canvases import settle_canvases
 from mvmdb.catalog.layermembers import FloatArray, LayerMembers, load_members
+from mvmdb.catalog.layerrows import LAYER_COLUMNS, LayerRows, LayersToBuild, build_rows
 from mvmdb.catalog.made import link_products
 from mvmdb.catalog.rows import chunks, load_regions
 from mvmdb.catalog.touched import LayerKey, stage_keys, touched
-from mvmdb.names import CellId, format_cell_name
-from mvmdb.reconcile.expected import digest_recipe, layer_name, recipe_texts
+from mvmdb.errors import WorkersError
+from mvmdb.reconcile.expected import digest_recipe
 from mvmdb.records import Canvas, Policy
 from mvmdb.schema import tables as t
+from mvmdb.schema.bare import bare, is_empty
 from mvmdb.schema.engine import bulk_insert, refresh_statistics, reserve_keys
 from mvmdb.sky.footprints import expand_ranges
-from mvmdb.sky.layer import measure_areas
 
 KEYS_AT_ONCE = 20_000
+"""More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
 
 Recorded = dict[int, dict[str, Any]]
 """The rows recorded for the layers of each key number, by name."""
@@ -41,18 +45,29 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
     """Expect the layers of these keys anew and write what differs; return how many layers were written or removed.
 
     The other layers of a sky cell are touched only where its canvas changes. Geometry is measured only for layers
-    whose members changed; it goes on beside the database's work on the parts before and after.
+    whose members changed; that, and building rows, goes on beside the database's work on the parts before and after.
+    Raises WorkersError where the process that does so is killed.
     """
-    done = 0
-    with ThreadPoolExecutor(1) as beside:
+    parts = _whole_cells(keys)
+    begun = list(islice(parts, 2))
+    many, done = len(begun) > 1, 0
+    first = is_empty(connection, t.layer)
+    with ExitStack() as stack:
+        if many and first:
+            stack.enter_context(bare(connection, t.layer, t.layer_member))
+        beside = stack.enter_context(_open_beside(many))
         before: _Part | None = None
-        for own in _whole_cells(keys):
-            part = _prepare(connection, own, policy, beside)
+        for own in chain(begun, parts):
+            part = _prepare(connection, own, policy, beside, first)
             done += _finish(connection, before)
             before = part
         done += _finish(connection, before)
     link_products(connection)
     return done
+
+
+def _open_beside(many: bool) -> Executor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn")) if many else ThreadPoolExecutor(1)
 
 
 def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
@@ -71,45 +86,66 @@ def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
 class _Part:
     """Some keys, all of them that sky cells have: what is to be, what is recorded, and what is done already."""
 
-    keys: Sequence[LayerKey]
-    errors: bool
     members: LayerMembers
-    canvases: dict[int, Canvas]
     recorded: Recorded
     regrouped: NDArray[np.bool_]
-    areas: Future[FloatArray]
+    rows: Future[LayerRows]
     done: int
 
 
-def _prepare(connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, beside: Executor) -> _Part:
-    """Read what these keys' layers should be and what is recorded, settle the canvases, and begin to measure areas."""
+def _prepare(
+    connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, beside: Executor, first: bool
+) -> _Part:
+    """Read what these keys' layers should be and what is recorded, settle the canvases, and begin to build rows.
+
+    With `first` no layer is recorded.
+    """
     stage_keys(connection, keys)
     refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
     members = load_members(connection, keys, policy)
-    recorded = _load_recorded(connection)
+    recorded = {} if first else _load_recorded(connection)
     cells = np.array([key[0] for key in keys], dtype=np.int64)
     canvases, moved = settle_canvases(connection, np.unique(cells), cells[members.key], members.box)
-    done = _redigest_others(connection, moved)
+    done = 0 if first else _redigest_others(connection, moved)
     areas, regrouped = _known_areas(members, recorded)
-    many = np.flatnonzero(regrouped & (members.counts > 1))
-    counts = members.counts[many]
-    distinct, place = np.unique(members.exposure[expand_ranges(members.start[many], counts)], return_inverse=True)
-    regions = load_regions(connection, distinct.tolist())
-
-    def measure() -> FloatArray:
-        start = np.concatenate([[0], np.cumsum(counts)])
-        areas[many] = measure_areas(cells[members.key[many]], start, place, regions)
-        return areas
-
-    return _Part(keys, policy.errors, members, canvases, recorded, regrouped, beside.submit(measure), done)
+    counts = members.counts
+    many = np.flatnonzero(regrouped & (counts > 1))
+    areas[many] = np.nan
+    measured = np.unique(members.exposure[expand_ranges(members.start[many], counts[many])])
+    layers = LayersToBuild(
+        errors=policy.errors,
+        cell=cells[members.key],
+        band=[keys[number][1:] for number in members.key.tolist()],
+        canvas={cell: str(canvas) for cell, canvas in canvases.items()},
+        label=members.label,
+        kind=members.kind,
+        digest=members.digest,
+        exptime=members.exptime,
+        expstart=members.expstart,
+        expend=members.expend,
+        box=members.box,
+        start=members.start,
+        exposure=members.exposure,
+        overlap=members.overlap,
+        area=areas,
+        region_of=measured,
+        regions=load_regions(connection, measured.tolist()),
+    )
+    return _Part(members, recorded, regrouped, beside.submit(build_rows, layers), done)
 
 
 def _finish(connection: sa.Connection, part: _Part | None) -> int:
     """Write what differs; return how many layers of the part were written or removed, in all."""
     if part is None:
         return 0
-    written = _write_layers(connection, part)
-    gone = [row.id for rows in part.recorded.values() for row in rows.values()]  # those that were met are taken out
+    try:
+        rows = part.rows.result()
+    except BrokenProcessPool as error:
+        raise WorkersError(
+            "the process that measures layers was stopped; expected it to live (out of memory?); try again"
+        ) from error
+    written = _write_layers(connection, part, rows)
+    gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
     for ids in chunks(gone):
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
     return part.done + written + len(gone)
@@ -117,7 +153,9 @@ def _finish(connection: sa.Connection, part: _Part | None) -> int:
 
 def _load_recorded(connection: sa.Connection) -> Recorded:
     layer = t.layer.c
-    own = sa.and_(*(layer[name] == touched.c[name] for name in ("skycell_id", "instrument", "detector", "filter")))
+    own = sa.and_(*(layer[name] == touched.c[name] for name in ("instrument", "detector", "filter")))
+    # From `touched` to layers: the sum keeps SQLite from looking up every layer of the catalog in `touched`.
+    own = sa.and_(layer.skycell_id == touched.c.skycell_id + 0, own)
     recorded: Recorded = {}
     for row in connection.execute(sa.select(touched.c.number, t.layer).join(touched, own)).all():
         recorded.setdefault(row.number, {})[row.name] = row
@@ -137,82 +175,68 @@ def _known_areas(members: LayerMembers, recorded: Recorded) -> tuple[FloatArray,
     return areas, regrouped
 
 
-_LAYER_COLUMNS = (
-    "name", "skycell_id", "instrument", "detector", "filter", "scale", "label", "kind", "n_exposures", "exptime",
-    "expstart", "expend", "area_arcmin2", "mean_exposures", "x_min", "x_max", "y_min", "y_max", "members_digest",
-    "recipe", "recipe_digest",
-)  # fmt: skip
-
-
-def _write_layers(connection: sa.Connection, part: _Part) -> int:
+def _write_layers(connection: sa.Connection, part: _Part, rows: LayerRows) -> int:
     """Insert layers that are new, update those that changed, and rewrite the members of layers with other members.
 
     The rows recorded for these layers are taken out of `part.recorded`.
     """
-    new: list[tuple[Any, ...]] = []
-    new_of: list[int] = []
-    changed: list[dict[str, Any]] = []
-    rewritten: list[tuple[int, int]] = []
-    numbers, regrouped = part.members.key.tolist(), part.regrouped.tolist()
-    for at, rows in enumerate(_layer_rows(part)):
-        before = part.recorded.get(numbers[at], {})
-        for row in rows:
-            known = before.pop(row[0], None)
-            if known is None:
-                new.append(row)
-                new_of.append(at)
-                continue
-            if regrouped[at]:
-                rewritten.append((known.id, at))
-            if tuple(known._mapping[name] for name in _LAYER_COLUMNS) != row:
-                clear = {"failure": known.failure if known.recipe_digest == row[-1] else None}
-                changed.append(dict(zip(_LAYER_COLUMNS, row, strict=True)) | clear | {"key": known.id})
-    ids = reserve_keys(connection, t.layer, len(new))
-    bulk_insert(connection, t.layer, ("id", *_LAYER_COLUMNS), ((id_, *row) for id_, row in zip(ids, new, strict=True)))
-    if changed:
-        names = [*_LAYER_COLUMNS, "failure"]
-        updates = [{f"new_{name}": row[name] for name in names} | {"key": row["key"]} for row in changed]
-        change = sa.update(t.layer).where(t.layer.c.id == sa.bindparam("key"))
-        connection.execute(change.values({name: sa.bindparam(f"new_{name}") for name in names}), updates)
+    known = _match_recorded(part, rows)
+    new = np.array([row is None for row in known], dtype=bool)
+    columns = rows.columns if new.all() else [[v for v, own in zip(c, new, strict=True) if own] for c in rows.columns]
+    ids = reserve_keys(connection, t.layer, int(np.count_nonzero(new)))
+    bulk_insert(connection, t.layer, ("id", *LAYER_COLUMNS), zip(ids, *columns, strict=True))
+    changed = _update_layers(connection, rows, known)
+    rewritten = [
+        (row.id, at)
+        for row, at in zip(known, rows.layer.tolist(), strict=True)
+        if row is not None and part.regrouped[at]
+    ]
     for own in chunks(id_ for id_, _ in rewritten):
         connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(own)))
-    _write_members(connection, part.members, [*rewritten, *zip(ids, new_of, strict=True)])
-    return len(new) + len(changed)
+    layers = np.array([*(id_ for id_, _ in rewritten), *ids], dtype=np.int64)
+    at = np.concatenate([np.array([at for _, at in rewritten], dtype=np.int64), rows.layer[new]])
+    _write_members(connection, part.members, layers, at)
+    return len(ids) + changed
 
 
-def _layer_rows(part: _Part) -> Iterator[list[tuple[Any, ...]]]:
-    """For each layer its rows, one for each scale, in the order of _LAYER_COLUMNS."""
-    members, areas = part.members, part.areas.result()
-    means = np.add.reduceat(members.overlap, members.start[:-1]) / areas if len(areas) else areas
-    dates = [[None if isnan(day) else day for day in days.tolist()] for days in (members.expstart, members.expend)]
-    columns = (
-        members.key, members.counts, members.exptime, areas, np.where(members.counts == 1, 1.0, means), members.box,
-    )  # fmt: skip
-    values = zip(
-        *(column.tolist() for column in columns), *dates, members.kind, members.digest, members.label, strict=True
-    )
-    cell, skycell, canvas = -1, "", ""
-    for number, count, exptime, area, mean, box, expstart, expend, kind, digest, label in values:
-        key = part.keys[number]
-        if key[0] != cell:
-            cell, skycell = key[0], format_cell_name(CellId.from_index(key[0]))
-            canvas = str(part.canvases[cell])
-        rows = []
-        for scale, recipe in recipe_texts(key[1:], max(1, round(mean)), part.errors):
-            name = layer_name(skycell, key[1:], scale, label)
-            rows.append(
-                (
-                    str(name), *key, scale, name.label, kind, count, exptime, expstart, expend, area, mean, *box,
-                    digest, recipe, digest_recipe(digest, canvas, recipe),
-                )
-            )  # fmt: skip
-        yield rows
+def _match_recorded(part: _Part, rows: LayerRows) -> list[Any]:
+    """For each row the recorded one of the same name, or None; those found are taken out of `part.recorded`."""
+    if not part.recorded:
+        return [None] * len(rows.layer)
+    numbers = part.members.key[rows.layer].tolist()
+    names: Sequence[str] = rows.columns[0]
+    nothing: dict[str, Any] = {}
+    return [part.recorded.get(number, nothing).pop(name, None) for number, name in zip(numbers, names, strict=True)]
 
 
-def _write_members(connection: sa.Connection, members: LayerMembers, layers: Sequence[tuple[int, int]]) -> None:
-    """Write the members of layers given as (key, place in `members`)."""
-    start, exposures = members.start.tolist(), members.exposure.tolist()
-    rows = (row for id_, at in layers for row in zip(repeat(id_), exposures[start[at] : start[at + 1]], strict=False))
+def _update_layers(connection: sa.Connection, rows: LayerRows, known: Sequence[Any]) -> int:
+    """Update the recorded layers that differ from their rows; return their number.
+
+    A failure is forgotten where what was to be made is no longer the same.
+    """
+    changed = []
+    for at in np.flatnonzero([before is not None for before in known]).tolist():
+        before, row = known[at], [column[at] for column in rows.columns]
+        if [before._mapping[name] for name in LAYER_COLUMNS] != row:
+            failure = before.failure if before.recipe_digest == row[-1] else None
+            values = zip(LAYER_COLUMNS, row, strict=True)
+            changed.append(
+                {f"new_{name}": value for name, value in values} | {"new_failure": failure, "key": before.id}
+            )
+    if changed:
+        change = sa.update(t.layer).where(t.layer.c.id == sa.bindparam("key"))
+        names = [*LAYER_COLUMNS, "failure"]
+        connection.execute(change.values({name: sa.bindparam(f"new_{name}") for name in names}), changed)
+    return len(changed)
+
+
+def _write_members(
+    connection: sa.Connection, members: LayerMembers, layers: NDArray[np.int64], at: NDArray[np.int64]
+) -> None:
+    """Write the members of layers given by key and, in parallel, by place in `members`."""
+    counts = members.counts[at]
+    exposures = members.exposure[expand_ranges(members.start[at], counts)]
+    rows = zip(np.repeat(layers, counts).tolist(), exposures.tolist(), strict=True)
     bulk_insert(connection, t.layer_member, ("layer_id", "exposure_id"), rows)
 
 
