@@ -6,7 +6,7 @@ A row tells less than a file does: where an exposure's file was ingested, its ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -21,11 +21,12 @@ from mvmdb.catalog.memberships import add_memberships
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.touched import LayerKey, keys_of_exposures
 from mvmdb.collection import no_collection
+from mvmdb.errors import CatalogError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
-from mvmdb.schema.bare import bare, is_empty
+from mvmdb.schema.bare import bare, begin_unchecked, is_empty
 from mvmdb.schema.engine import among, bulk_insert, plain_time, reserve_keys
 from mvmdb.sky.membership import find_members
 
@@ -82,11 +83,10 @@ def register_batches(
     old_keys: set[LayerKey] = set()
     source = iter(batches)
     begun = list(islice(source, 1))
-    with no_collection(), engine.begin() as connection:
+    first = bool(begun) and begun[0].n >= WORTH_BARE_TABLES and _has_nothing(engine)
+    with no_collection(), begin_unchecked(engine) if first else engine.begin() as connection:
         policy = read_policy(connection)
-        with ExitStack() as stack:
-            if begun and begun[0].n >= WORTH_BARE_TABLES and is_empty(connection, t.exposure):
-                stack.enter_context(bare(connection, t.skycell, t.exposure, t.membership))
+        with _bare_tables(connection) if first else nullcontext():
             for batch in chain(begun, source):
                 old_keys |= _write_batch(connection, batch, policy, report, keys)
                 if progress is not None:
@@ -94,6 +94,18 @@ def register_batches(
         report.layers = refresh_layers(connection, keys, policy)
         report.layers += refresh_layers(connection, old_keys, policy)
     return report
+
+
+def _has_nothing(engine: sa.Engine) -> bool:
+    with engine.begin() as connection:
+        return is_empty(connection, t.exposure) and is_empty(connection, t.layer)
+
+
+def _bare_tables(connection: sa.Connection) -> AbstractContextManager[None]:
+    """`bare` for what a first import fills before layers; raises CatalogError where another one came in between."""
+    if not is_empty(connection, t.exposure):
+        raise CatalogError("another import filled the catalog meanwhile; expected it to be empty still; import again")
+    return bare(connection, t.skycell, t.exposure, t.membership)
 
 
 def _write_batch(

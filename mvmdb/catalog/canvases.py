@@ -18,15 +18,17 @@ IntArray = NDArray[np.int64]
 
 
 def settle_canvases(
-    connection: sa.Connection, cells: IntArray, layer_cell: IntArray, boxes: IntArray
+    connection: sa.Connection, cells: IntArray, layer_cell: IntArray, boxes: IntArray, none_yet: bool
 ) -> tuple[dict[int, Canvas], dict[int, Canvas]]:
     """Record the canvases of sky cells (sorted keys); return all that there are, and those that changed.
 
     `boxes`, (n, 4) as in LayerMembers, are of the layers that are touched, in the cells `layer_cell`; those of the
-    other layers are recorded. A cell without layers has no canvas.
+    other layers are recorded; with `none_yet` there are none. A cell without layers has no canvas.
     """
-    other_cells, other_boxes = _load_others(connection)
-    cell, box = np.concatenate([layer_cell, other_cells]), np.concatenate([boxes, other_boxes])
+    cell, box = layer_cell, boxes
+    if not none_yet:
+        other_cells, other_boxes = _load_others(connection)
+        cell, box = np.concatenate([cell, other_cells]), np.concatenate([box, other_boxes])
     order = np.argsort(cell, kind="stable")
     cell, box = cell[order], box[order]
     first = np.flatnonzero(np.diff(cell, prepend=-1))

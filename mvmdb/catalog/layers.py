@@ -105,7 +105,7 @@ def _prepare(
     members = load_members(connection, keys, policy)
     recorded = {} if first else _load_recorded(connection)
     cells = np.array([key[0] for key in keys], dtype=np.int64)
-    canvases, moved = settle_canvases(connection, np.unique(cells), cells[members.key], members.box)
+    canvases, moved = settle_canvases(connection, np.unique(cells), cells[members.key], members.box, first)
     done = 0 if first else _redigest_others(connection, moved)
     areas, regrouped = _known_areas(members, recorded)
     counts = members.counts
@@ -147,6 +147,7 @@ def _finish(connection: sa.Connection, part: _Part | None) -> int:
     written = _write_layers(connection, part, rows)
     gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
     for ids in chunks(gone):
+        connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(ids)))
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
     return part.done + written + len(gone)
 

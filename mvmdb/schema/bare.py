@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.schema import AddConstraint, DropConstraint
@@ -27,6 +28,26 @@ def bare(connection: sa.Connection, *tables: sa.Table) -> Iterator[None]:
         index.create(connection)
     for reference in references:
         connection.execute(AddConstraint(reference))
+
+
+@contextmanager
+def begin_unchecked(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction in which SQLite looks up no foreign keys: for rows whose keys are known to be there.
+
+    Nothing cascades in it. PostgreSQL's transaction is as any other; see `bare`.
+    """
+    with engine.connect() as connection:
+        if connection.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA foreign_keys = OFF")  # before the transaction: within one it does nothing
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            driver.execute("PRAGMA foreign_keys = ON")
 
 
 def is_empty(connection: sa.Connection, table: sa.Table) -> bool:
