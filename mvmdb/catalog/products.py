@@ -58,10 +58,10 @@ def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, e
     unmade = sa.select(layer.name, t.skycell.c.name, sa.func.coalesce(layer.failure, "")).select_from(
         source.join(t.skycell)
     )
-    unmade = unmade.where(t.is_stale, product.id.is_(None))
+    unmade = unmade.where(t.layer.c.stale, product.id.is_(None))
     orphans = sa.select(product.id).where(product.layer_id.is_(None))
     if not everything:
-        query = query.where(t.is_stale)
+        query = query.where(t.layer.c.stale)
     if cells is not None:
         query, unmade = (q.where(layer.skycell_id.in_(cells)) for q in (query, unmade))
         orphans = orphans.where(product.skycell.in_(sa.select(t.skycell.c.name).where(t.skycell.c.id.in_(cells))))

@@ -29,7 +29,7 @@ def replace_lost_files(
     source = t.layer.join(t.layer_member).join(t.exposure).join(t.dataset)
     query = sa.select(e.ipppssoo, e.path, d.path).select_from(source).where(d.path != e.path).distinct()
     if not everything:
-        query = query.where(t.is_stale)
+        query = query.where(t.layer.c.stale)
     if cells is not None:
         query = query.where(t.layer.c.skycell_id.in_(cells))
     others: dict[str, list[str]] = {}

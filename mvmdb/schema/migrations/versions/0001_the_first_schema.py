@@ -216,6 +216,13 @@ def upgrade() -> None:
             comment="recipe_digest of its intact product; empty while there is none",
         ),
         sa.Column("failure", sa.Text(), nullable=True, comment="why the last attempt failed; empty after a success"),
+        sa.Column(
+            "stale",
+            sa.Boolean(),
+            sa.Computed("made_digest IS NULL OR made_digest <> recipe_digest OR failure IS NOT NULL", persisted=True),
+            nullable=True,
+            comment="whether it has no intact product as it should be, or failed; the index holds stale layers alone",
+        ),
         sa.ForeignKeyConstraint(["skycell_id"], ["skycell.id"], name=op.f("fk_layer_skycell_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_layer")),
         sa.UniqueConstraint("name", name=op.f("uq_layer_name")),
@@ -225,11 +232,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_layer_filter", ["filter"], unique=False)
         batch_op.create_index(batch_op.f("ix_layer_skycell_id"), ["skycell_id"], unique=False)
         batch_op.create_index(
-            "ix_layer_stale",
-            ["id"],
-            unique=False,
-            sqlite_where=sa.text("made_digest IS NULL OR made_digest != recipe_digest OR failure IS NOT NULL"),
-            postgresql_where=sa.text("made_digest IS NULL OR made_digest != recipe_digest OR failure IS NOT NULL"),
+            "ix_layer_stale", ["id"], unique=False, sqlite_where=sa.text("stale = 1"), postgresql_where=sa.text("stale")
         )
 
     op.create_table(
@@ -398,11 +401,7 @@ def downgrade() -> None:
 
     op.drop_table("membership")
     with op.batch_alter_table("layer", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_layer_stale",
-            sqlite_where=sa.text("made_digest IS NULL OR made_digest != recipe_digest OR failure IS NOT NULL"),
-            postgresql_where=sa.text("made_digest IS NULL OR made_digest != recipe_digest OR failure IS NOT NULL"),
-        )
+        batch_op.drop_index("ix_layer_stale", sqlite_where=sa.text("stale = 1"), postgresql_where=sa.text("stale"))
         batch_op.drop_index(batch_op.f("ix_layer_skycell_id"))
         batch_op.drop_index("ix_layer_filter")
 
