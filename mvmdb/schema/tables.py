@@ -187,7 +187,7 @@ layer = Table(
     ),
     comment="the layers that should exist, and what they should be made of",
 )
-Index("ix_layer_filter", layer.c.filter)
+Index("ix_layer_filter_skycell_id", layer.c.filter, layer.c.skycell_id)
 Index("ix_layer_stale", layer.c.id, sqlite_where=text("stale = 1"), postgresql_where=text("stale"))
 
 layer_member = Table(

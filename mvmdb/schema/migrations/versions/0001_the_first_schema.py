@@ -229,7 +229,7 @@ def upgrade() -> None:
         comment="the layers that should exist, and what they should be made of",
     )
     with op.batch_alter_table("layer", schema=None) as batch_op:
-        batch_op.create_index("ix_layer_filter", ["filter"], unique=False)
+        batch_op.create_index("ix_layer_filter_skycell_id", ["filter", "skycell_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_layer_skycell_id"), ["skycell_id"], unique=False)
         batch_op.create_index(
             "ix_layer_stale", ["id"], unique=False, sqlite_where=sa.text("stale = 1"), postgresql_where=sa.text("stale")
@@ -403,7 +403,7 @@ def downgrade() -> None:
     with op.batch_alter_table("layer", schema=None) as batch_op:
         batch_op.drop_index("ix_layer_stale", sqlite_where=sa.text("stale = 1"), postgresql_where=sa.text("stale"))
         batch_op.drop_index(batch_op.f("ix_layer_skycell_id"))
-        batch_op.drop_index("ix_layer_filter")
+        batch_op.drop_index("ix_layer_filter_skycell_id")
 
     op.drop_table("layer")
     with op.batch_alter_table("dataset", schema=None) as batch_op:
