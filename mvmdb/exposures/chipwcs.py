@@ -117,7 +117,8 @@ def digest_wcs(chips: tuple[ChipWcs, ...]) -> str:
         parts: list[object] = [chip.shape, chip.wcsname, chip.ctype, chip.crpix, chip.crval, chip.cd, chip.poles]
         for name, matrix in zip(("A", "B", "AP", "BP"), chip.sip, strict=True):
             if matrix is not None:  # a term that is written as 0 is one that is not there
-                parts.append((name, [(int(i), int(j), float(matrix[i, j])) for i, j in np.argwhere(matrix)]))
+                rows = enumerate(matrix.tolist())
+                parts.append((name, [(i, j, value) for i, row in rows for j, value in enumerate(row) if value]))
         digest.update(repr(parts).encode())
         for name, lookup in zip(("npol1", "npol2", "d2im1", "d2im2"), chip.npol + chip.d2im, strict=True):
             if lookup is not None:

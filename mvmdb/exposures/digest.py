@@ -37,7 +37,7 @@ _STATISTICS = (
 )  # fmt: skip
 _STORAGE = ("BSCALE", "BZERO", "PIXVALUE", "DATASUM")
 _MEANING = ("BUNIT", "IDCSCALE")  # with EXPTIME, what turns stored numbers into brightness
-_UNSET = (None, "", "N/A")  # tools that assign reference files write N/A where there was no keyword
+_UNSET = ("", "N/A")  # tools that assign reference files write N/A where there was no keyword
 
 
 def make_pixel_token(file: FitsFile, kind: str) -> str:
@@ -94,10 +94,10 @@ def _update(digest: hashlib._Hash, stream: BinaryIO, hdu: Hdu) -> None:
         left -= len(chunk)
 
 
-def _values(header: Cards, keywords: tuple[str, ...]) -> list[tuple[str, object]]:
-    found = ((keyword, header.get(keyword)) for keyword in keywords)
-    return [
-        (keyword, float(value) if isinstance(value, int | float) else value)
-        for keyword, value in found
-        if value not in _UNSET
-    ]
+def _values(header: Cards, keywords: tuple[str, ...]) -> list[tuple[str, str | float]]:
+    found = []
+    for keyword in keywords:
+        value = header.get(keyword)
+        if value is not None and value not in _UNSET:
+            found.append((keyword, value if isinstance(value, str) else float(value)))
+    return found

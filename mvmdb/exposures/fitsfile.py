@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.cards import CARD, Cards
+from mvmdb.exposures.cards import CARD, Cards, Value
 
 BLOCK = 2880
 _READ_AHEAD = 10 * BLOCK
@@ -156,21 +156,22 @@ def _check_start(raw: bytes, offset: int, path: str) -> None:
 
 def _describe(header: Cards, offset: int, path: str) -> Hdu:
     """The structure that a header states, by section 4.4.1 of the FITS standard."""
-    kind = str(header.find("XTENSION") or "PRIMARY")
-    name = str(header.find("EXTNAME") or kind).strip().upper()
-    bitpix, naxis = header.find("BITPIX"), header.find("NAXIS")
+    # Most values of a primary header will be asked for, so it is indexed at once; of others a few cards are enough.
+    find = header.get if header.raw.startswith(b"SIMPLE") else header.find
+    kind = str(find("XTENSION") or "PRIMARY")
+    name = str(find("EXTNAME") or kind).strip().upper()
+    bitpix, naxis = find("BITPIX"), find("NAXIS")
     if not (isinstance(bitpix, int) and bitpix in _DTYPES and isinstance(naxis, int) and 0 <= naxis <= 999):
         raise ExposureError("contradictory", f"{path}: {name} has BITPIX {bitpix!r} and NAXIS {naxis!r}")
-    sides = [header.find(f"NAXIS{axis}") for axis in range(naxis, 0, -1)]
+    sides = [find(f"NAXIS{axis}") for axis in range(naxis, 0, -1)]
     shape = tuple(side for side in sides if isinstance(side, int) and side >= 0)
     if len(shape) != naxis:
         raise ExposureError("contradictory", f"{path}: {name} has axes of {sides} pixels")
-    extra, groups = (_count(header, keyword, default) for keyword, default in (("PCOUNT", 0), ("GCOUNT", 1)))
+    extra, groups = _count(find("PCOUNT"), 0), _count(find("GCOUNT"), 1)
     size = abs(bitpix) // 8 * groups * (extra + prod(shape)) if shape else 0
-    ver = header.find("EXTVER")
+    ver = find("EXTVER")
     return Hdu(name, ver if isinstance(ver, int) else 1, kind, bitpix, shape, header, offset, size)
 
 
-def _count(header: Cards, keyword: str, default: int) -> int:
-    value = header.find(keyword)
+def _count(value: Value, default: int) -> int:
     return value if isinstance(value, int) and value >= 0 else default

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from astropy.wcs import WCS
@@ -35,13 +36,10 @@ def chip_outline(wcs: WCS, naxis1: int, naxis2: int, tolerance: float = TOLERANC
     xi, eta = project(tangent_frame(*centre), vector)  # great circles are straight here
     if not np.isfinite(xi).all():
         raise ExposureError("no-wcs", "found a chip whose edge spans half of the sky; expected a camera's field")
-    points = np.column_stack([xi, eta]) * _ARCSEC
-    keep = []
-    for edge in range(4):
-        first = edge * DENSE_SEGMENTS
-        picked = np.arange(first, first + DENSE_SEGMENTS + 1) % len(points)
-        keep.append(first + np.arange(0, DENSE_SEGMENTS, _widest_stride(points[picked], tolerance)))
-    vertices = np.concatenate(keep)
+    strides = _widest_strides(xi * _ARCSEC, eta * _ARCSEC, tolerance)
+    vertices = [
+        edge * DENSE_SEGMENTS + at for edge, stride in enumerate(strides) for at in range(0, DENSE_SEGMENTS, stride)
+    ]
     try:
         return normalize_polygon(np.column_stack([ra[vertices], dec[vertices]]))
     except InputError as error:
@@ -55,8 +53,9 @@ def footprint_center(polygons: Sequence[FloatArray]) -> tuple[float, float]:
     return float(ra), float(dec)
 
 
+@lru_cache(maxsize=16)
 def _edge_pixels(naxis1: int, naxis2: int) -> tuple[FloatArray, FloatArray]:
-    """Points all around the chip, DENSE_SEGMENTS an edge, each corner once."""
+    """Points all around the chip, DENSE_SEGMENTS an edge, each corner once; not to be written to."""
     step = np.arange(DENSE_SEGMENTS) / DENSE_SEGMENTS
     x = np.concatenate([step, np.ones_like(step), 1.0 - step, np.zeros_like(step)])
     y = np.concatenate([np.zeros_like(step), step, np.ones_like(step), 1.0 - step])
@@ -80,19 +79,34 @@ def _evaluate(wcs: WCS, x: FloatArray, y: FloatArray) -> tuple[FloatArray, Float
     return np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
 
 
-def _widest_stride(edge: FloatArray, tolerance: float) -> int:
-    """The largest power of two such that chords over so many points (n, 2) stay within `tolerance` of all points."""
+def _widest_strides(x: FloatArray, y: FloatArray, tolerance: float) -> list[int]:
+    """For each edge the largest power of two such that chords over so many points stay within `tolerance` of them all.
+
+    `x` and `y` go all around the chip, in the order of `_edge_pixels`.
+    """
+    along = np.arange(4)[:, None] * DENSE_SEGMENTS + np.arange(DENSE_SEGMENTS + 1)
+    along[3, -1] = 0  # the last edge ends where the first begins
+    edges_x, edges_y = x[along], y[along]
+    strides = [1] * 4
     stride = DENSE_SEGMENTS
-    while stride > 1 and _greatest_deviation(edge, stride) >= tolerance:
+    while stride > 1 and 1 in strides:
+        near = _greatest_deviations(edges_x, edges_y, stride) < tolerance
+        strides = [stride if own == 1 and fits else own for own, fits in zip(strides, near.tolist(), strict=True)]
         stride //= 2
-    return stride
+    return strides
 
 
-def _greatest_deviation(edge: FloatArray, stride: int) -> float:
-    start, end = edge[:-1:stride], edge[stride::stride]
-    chord = end - start
-    length = np.hypot(chord[:, 0], chord[:, 1])
-    offset = edge[:-1].reshape(-1, stride, 2) - start[:, None]
-    across = np.abs(offset[..., 0] * chord[:, None, 1] - offset[..., 1] * chord[:, None, 0])
-    distance = np.where(length[:, None] > 0, across / np.where(length > 0, length, 1.0)[:, None], np.hypot(*offset.T).T)
-    return float(distance.max())
+def _greatest_deviations(x: FloatArray, y: FloatArray, stride: int) -> FloatArray:
+    """For each of n edges, shape (n, k), the greatest distance of its points from the chords over `stride` of them."""
+    start_x, start_y = x[:, :-1:stride, None], y[:, :-1:stride, None]
+    chord_x, chord_y = x[:, stride::stride, None] - start_x, y[:, stride::stride, None] - start_y
+    length = np.hypot(chord_x, chord_y)
+    shape = (*start_x.shape[:2], stride)
+    offset_x, offset_y = x[:, :-1].reshape(shape) - start_x, y[:, :-1].reshape(shape) - start_y
+    across = np.abs(offset_x * chord_y - offset_y * chord_x)
+    if length.all():
+        distance = across / length
+    else:
+        distance = np.where(length > 0, across / np.where(length > 0, length, 1.0), np.hypot(offset_x, offset_y))
+    greatest: FloatArray = distance.reshape(len(x), -1).max(axis=1)
+    return greatest

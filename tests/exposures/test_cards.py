@@ -35,6 +35,12 @@ def test_values_are_those_that_astropy_reads(value: object) -> None:
         ("=                 1E5 / x", 1e5),
         ("= 'it''s / no comment' / one", "it's / no comment"),
         ("= 'unclosed", "unclosed"),
+        ("= 'unclosed / text", "unclosed / text"),
+        ("= 'ends in a quote''", "ends in a quote"),
+        ("= ''''", "'"),
+        ("= ''", ""),
+        ("=   +12 / x", 12),
+        ("= 12 13 / x", "12 13"),
         ("=                      / undefined", None),
         ("= garbage / words", "garbage"),
         ("= (1.0, 2.0)", "(1.0, 2.0)"),
@@ -65,6 +71,17 @@ def test_first_of_two_equal_keywords_counts_and_commentary_is_no_value() -> None
     assert cards.find("HISTORY") is None
     assert cards.get("B") is None
     assert "A" in list(cards)
+
+
+def test_an_undefined_value_is_there_and_is_none() -> None:
+    cards = Cards("A       =           / nothing".ljust(80).encode() + b"B       words".ljust(80))
+    assert "A" in cards
+    assert cards["A"] is None
+    assert cards.get("A", 3) is None
+    assert "B" not in cards
+    assert cards.get("B", 3) == 3
+    with pytest.raises(KeyError):
+        cards["B"]
 
 
 def test_a_keyword_inside_a_value_is_not_found() -> None:
