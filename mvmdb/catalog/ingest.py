@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.archive import now, read_policy
-from mvmdb.catalog.reading import Task, digest_files, read_datasets
-from mvmdb.catalog.register import ReadDataset, Readers, digests_needed, register
+from mvmdb.catalog.reading import Progress, digest_files, reading_beside
+from mvmdb.catalog.register import Readers, digests_needed, register
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.digest import digest_pixels
+from mvmdb.exposures.lots import ReadDataset, Task
 from mvmdb.exposures.read import read_exposure
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
@@ -53,9 +54,6 @@ class IngestReport:
     passive: dict[str, str] = field(default_factory=dict)
 
 
-Progress = Callable[[int], None]
-
-
 def ingest_files(
     engine: sa.Engine,
     paths: Sequence[str],
@@ -78,9 +76,8 @@ def ingest_files(
         progress(report.unchanged)
     with staffed(crew, jobs) as own:
         readers = SerialCrew() if isinstance(own, ProcessCrew) and len(tasks) < _WORTH_A_POOL else own
-        for start in range(0, len(tasks), BATCH):
-            batch = tasks[start : start + BATCH]
-            _write_batch(engine, batch, read_datasets(batch, readers, progress), report, readers)
+        batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
+        _register_batches(engine, batches, readers, report, progress)
     _forget_gone(engine)
     report.quarantined = len(report.problems)
     report.seconds = round(monotonic() - started, 3)
@@ -127,17 +124,31 @@ def _is_text(path: str) -> bool:
     return True
 
 
+def _register_batches(
+    engine: sa.Engine, batches: Sequence[list[Task]], crew: Crew, report: IngestReport, progress: Progress | None
+) -> None:
+    """Read and write one batch after the other: while one is written, the crew reads the next."""
+    if not batches:
+        return
+    with reading_beside(crew, progress) as begin:
+        pending = begin(batches[0])
+        for batch, following in zip(batches, [*batches[1:], []], strict=True):
+            read = dict(zip((task.path for task in batch), pending(), strict=True))
+            good = {path: result for path, result in read.items() if isinstance(result, ReadDataset)}
+            bad = {path: result for path, result in read.items() if isinstance(result, ExposureError)}
+            _compare_pixels(engine, good, bad, crew)
+            pending = begin(following)
+            _write_batch(engine, batch, good, bad, report)
+
+
 def _write_batch(
     engine: sa.Engine,
     batch: Sequence[Task],
-    results: Sequence[ReadDataset | ExposureError],
+    good: dict[str, ReadDataset],
+    bad: dict[str, ExposureError],
     report: IngestReport,
-    crew: Crew,
 ) -> None:
     """Write one batch, and the quarantine of what could not be read, in one transaction."""
-    good = {task.path: result for task, result in zip(batch, results, strict=True) if isinstance(result, ReadDataset)}
-    bad = {task.path: result for task, result in zip(batch, results, strict=True) if isinstance(result, ExposureError)}
-    _compare_pixels(engine, good, bad, crew)
     readers = Readers(read_exposure, digest_pixels)
     with engine.begin() as connection:
         done = register(connection, list(good.values()), read_policy(connection), readers)

@@ -20,20 +20,13 @@ from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.touched import keys_of_exposures
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.exposures.lots import ReadDataset
 from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Dataset, Exposure, Policy
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadDataset:
-    """A file's headers as read, and the digest of its pixels where they had to be compared (a known file changed)."""
-
-    dataset: Dataset
-    pixel_digest: str | None = None
 
 
 @dataclass(slots=True)

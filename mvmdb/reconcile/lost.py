@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.register import ReadDataset, Readers, register
+from mvmdb.catalog.register import Readers, register
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.digest import digest_pixels
+from mvmdb.exposures.lots import ReadDataset
 from mvmdb.exposures.read import read_exposure
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t

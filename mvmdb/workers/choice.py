@@ -45,10 +45,12 @@ def hire(choice: Choice) -> Iterator[Crew]:
 
         with connect(choice.address) as cluster:
             yield cluster
-    elif choice.kind == "serial":
+        return
+    n = 1 if choice.kind == "serial" else choice.n or os.cpu_count() or 1
+    if n == 1:
         yield SerialCrew()
     else:
-        processes = ProcessCrew(choice.n or os.cpu_count() or 1)
+        processes = ProcessCrew(n)
         try:
             yield processes
         finally:

@@ -40,7 +40,7 @@ def test_an_unchanged_file_is_not_opened_again(archive: Archive, monkeypatch: py
     def refuse(task: object) -> None:
         raise AssertionError("a file was read")
 
-    monkeypatch.setattr(reading_module, "_read_one", refuse)
+    monkeypatch.setattr(reading_module, "read_task", refuse)
     report = archive.ingest()
     assert (report.new, report.changed, report.unchanged) == (0, 0, 1)
 
@@ -260,18 +260,6 @@ def test_a_batch_that_fails_leaves_nothing_and_the_next_run_completes(
     assert archive.rows("SELECT count(*) FROM layer") == [(0,)]
     monkeypatch.undo()
     assert archive.ingest().new == 2
-
-
-def test_worker_processes_read_the_same_as_one(archive: Archive, tmp_path: Path) -> None:
-    for number in range(30):
-        archive.expose(f"ib6o04{number:02d}q", east=number)
-    archive.ingest()
-    other = tmp_path / "parallel.db"
-    with open_catalog(str(other), create=True) as engine:
-        report = ingest_files(engine, find_exposures([archive.inbox]).paths, jobs=2)
-    assert report.new == 30
-    sql = "SELECT ipppssoo, pixels, wcs_digest, s_region FROM exposure ORDER BY ipppssoo"
-    assert Archive(tmp_path, str(other)).rows(sql) == archive.rows(sql)
 
 
 def test_progress_counts_every_file(archive: Archive) -> None:

@@ -15,7 +15,7 @@ from archive import Archive
 from databases import Databases
 from postgres import Server
 
-from mvmdb.catalog import ingest, layers, register
+from mvmdb.catalog import ingest, layers, reading, register
 from mvmdb.catalog.archive import open_catalog
 from mvmdb.catalog.setup import initialise
 from mvmdb.cli import main
@@ -141,7 +141,7 @@ def test_the_run_after_a_killed_one_completes_it(begun: Archive, module: str, na
 def test_two_ingests_at_once_take_turns_and_count_once(begun: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     met = Barrier(2, timeout=60)
     monkeypatch.setattr(
-        ingest, "read_datasets", after(ingest.read_datasets, met.wait)
+        reading, "read_datasets", after(reading.read_datasets, met.wait)
     )  # both have seen the files as new
     with ThreadPoolExecutor(2) as pool:
         reports = [future.result() for future in [pool.submit(begun.ingest) for _ in range(2)]]
