@@ -305,7 +305,8 @@ class LayerJob:
     """All that a worker needs to make one product; picklable, and complete without a catalog.
 
     `pairs` are those of its members that were measured before, as the recipe measures, with `first` < `second`.
-    `memory_mb` bounds the memory of the worker's process, None by nothing; the product does not depend on it.
+    `memory_mb` bounds the memory of the worker's process, None by nothing; `helpers` is how many processes the worker
+    may start beside its own, each on a processor that is idle. The product does not depend on either.
     """
 
     layer: str
@@ -318,6 +319,7 @@ class LayerJob:
     target: str
     pairs: tuple[SkyPair, ...] = ()
     memory_mb: int | None = None
+    helpers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

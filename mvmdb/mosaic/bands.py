@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import numpy as np
+import shapely
 
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.drizzling import DrizzledChip, DrizzledMember, drizzle_members
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.planes import Block, Planes, extensions_of, finished_blocks
 from mvmdb.mosaic.product import StoredProduct, check_data, load_planes
+from mvmdb.mosaic.raster import polygon_rings, scan_rings
 from mvmdb.recipes import Recipe
 
 RESERVE_MB = 400
@@ -84,3 +89,26 @@ def split_rows(shape: tuple[int, int], memory_mb: int | None, errors: bool = Fal
             "allow more memory (--memory)"
         )
     return [range(top, min(top + height, shape[0])) for top in range(0, shape[0], height)]
+
+
+def share_rows(outlines: Sequence[shapely.Geometry], shape: tuple[int, int], parts: int) -> list[range]:
+    """The rows of a canvas of `shape` (rows, columns) in bands, `parts` at most, of about the same work.
+
+    Work is the area of the chips' outlines, in 0-based canvas pixels.
+    """
+    width = np.ones(shape[0])  # so that a canvas that nothing falls on has work too
+    for outline in outlines:
+        spans = scan_rings(polygon_rings(outline), shape)
+        width += np.bincount(spans.row, weights=spans.stop - spans.start, minlength=shape[0])
+    done = np.cumsum(width)
+    cuts = np.searchsorted(done, done[-1] * np.arange(1, parts) / parts)
+    return [range(top, bottom) for top, bottom in pairwise([0, *cuts.tolist(), shape[0]]) if bottom > top]
+
+
+def in_file_order(bands: Sequence[Iterator[Block]]) -> Iterator[Block]:
+    """The finished rows of several bands, array by array, as they lie in the file: so they are hashed as they go by."""
+    first, *others = (groupby(band, key=lambda block: block[0]) for band in bands)
+    for _, blocks in first:
+        yield from blocks
+        for other in others:
+            yield from next(other)[1]

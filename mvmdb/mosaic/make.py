@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
-from mvmdb.mosaic.bands import BandedDrizzle, split_rows
+from mvmdb.mosaic.bands import BandedDrizzle, in_file_order, share_rows, split_rows
 from mvmdb.mosaic.drizzling import DrizzledMember
 from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.helping import Helper, hire_helpers, share_out
 from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, describe_chips, inspect_member, product_cards
 from mvmdb.mosaic.planes import Block
 from mvmdb.mosaic.product import StoredProduct, checked_blocks, open_product
@@ -48,15 +50,16 @@ def make_product(job: LayerJob) -> ProductRecord:
     target = _check_target(job)
     layer = parse_layer_name(job.layer)
     grid = LayerGrid.of_layer(layer, job.canvas)
-    if job.action is Action.DRIZZLE:
-        made = _drizzle_all(job, grid)
-    elif job.action is Action.ADD:
-        made = _add_new(job, grid, _open_present(job, target))
-    elif job.action is Action.RECANVAS:
-        made = _recanvas(job, grid, _open_present(job, target))
-    else:
-        raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add or recanvas")
-    record = replace(write_product(target, made.text, made.blocks), pairs=made.pairs)
+    with hire_helpers(job) as helpers:
+        if job.action is Action.DRIZZLE:
+            made = _drizzle_all(job, grid, helpers)
+        elif job.action is Action.ADD:
+            made = _add_new(job, grid, _open_present(job, target))
+        elif job.action is Action.RECANVAS:
+            made = _recanvas(job, grid, _open_present(job, target))
+        else:
+            raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add or recanvas")
+        record = replace(write_product(target, made.text, made.blocks), pairs=made.pairs)
     log.info("%s: %s of %d members on %s", job.layer, job.action, len(record.members), job.canvas)
     return record
 
@@ -68,12 +71,13 @@ class _Made:
     pairs: tuple[SkyPair, ...] = ()
 
 
-def _drizzle_all(job: LayerJob, grid: LayerGrid) -> _Made:
-    inspected = {member.ipppssoo: inspect_member(member) for member in job.members}
+def _drizzle_all(job: LayerJob, grid: LayerGrid, helpers: Sequence[Helper]) -> _Made:
+    with ThreadPoolExecutor(1 + len(helpers)) as pool:
+        inspected = {found.member.ipppssoo: found for found in pool.map(inspect_member, job.members)}
     kept = {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
     outlines: dict[str, Outlines] = {i.member.ipppssoo: i.outlines for i in inspected.values()}
-    skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
-    rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid)
+    skies, pairs = _match_skies(job, outlines, kept, inspected, grid, 1 + len(helpers))
+    rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, helpers=helpers)
     primary, science = product_cards(inspected[job.members[0].ipppssoo])
     return _Made(_text(job, grid, rows, primary, science), blocks, pairs)
 
@@ -110,16 +114,25 @@ def _drizzle(
     outlines: Mapping[str, Outlines],
     grid: LayerGrid,
     present: StoredProduct | None = None,
+    helpers: Sequence[Helper] = (),
 ) -> tuple[list[ChipRow], Iterator[Block]]:
     """The HDRTAB rows of members that are drizzled, and the finished rows of all bands."""
+    sources = [_source(i.member, outlines[i.member.ipppssoo], grid) for i in members]
     work = BandedDrizzle(
         grid,
         job.recipe,
         [DrizzledMember(i.member.ipppssoo, i.member.path, skies[i.member.ipppssoo]) for i in members],
-        [_source(i.member, outlines[i.member.ipppssoo], grid).reach for i in members],
+        [source.reach for source in sources],
         present,
     )
-    used, blocks = work.start(split_rows(grid.shape, job.memory_mb, job.recipe.errors))
+    if helpers:
+        chips = [outline for source in sources for outline in source.outlines]
+        own, *others = share_rows(chips, grid.shape, 1 + len(helpers))
+        shared = share_out(work, others, helpers)
+        used, blocks = work.start([own])
+        blocks = in_file_order([blocks, *shared])
+    else:
+        used, blocks = work.start(split_rows(grid.shape, job.memory_mb, job.recipe.errors))
     rows: list[ChipRow] = []
     for inspected in members:
         ipppssoo = inspected.member.ipppssoo
@@ -139,6 +152,7 @@ def _match_skies(
     kept: Mapping[str, float],
     inspected: dict[str, InspectedMember],
     grid: LayerGrid,
+    threads: int = 1,
 ) -> tuple[Mapping[str, float | None], tuple[SkyPair, ...]]:
     """The sky of every member, None where the recipe matches none, and the pairs that had to be measured for it.
 
@@ -158,7 +172,7 @@ def _match_skies(
             neighbours[index] = left
     read = [sources[index].ipppssoo for index in neighbours]
     also_read = [inspect_member(members[ipppssoo]) for ipppssoo in read if ipppssoo not in inspected]
-    measured = tuple(measure_pairs(sources, neighbours, grid, job.recipe))
+    measured = tuple(measure_pairs(sources, neighbours, grid, job.recipe, threads))
     check_unchanged(also_read)
     pairs = sorted([*job.pairs, *measured], key=lambda pair: (pair.first, pair.second))
     return solve_skies(members, pairs, kept), measured

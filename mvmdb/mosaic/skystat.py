@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,16 +72,21 @@ def find_neighbours(sources: Sequence[SkySource], unknown: Collection[str]) -> d
 
 
 def measure_pairs(
-    sources: Sequence[SkySource], neighbours: Mapping[int, Sequence[int]], grid: LayerGrid, recipe: Recipe
+    sources: Sequence[SkySource],
+    neighbours: Mapping[int, Sequence[int]],
+    grid: LayerGrid,
+    recipe: Recipe,
+    threads: int = 1,
 ) -> list[SkyPair]:
     """The sky of both exposures of each pair in their overlap; `neighbours` are those of `find_neighbours`.
 
-    Each exposure's pixels are read once, and one exposure is in memory at a time. A pair has 0 pixels where none are
-    good.
+    Each exposure's pixels are read once, and a chip of as many as there are threads is in memory at a time. A pair has
+    0 pixels where none are good.
     """
     measured: dict[tuple[int, int], tuple[float, int]] = {}
-    for index, others in neighbours.items():
-        measured.update(_measure_exposure(index, others, sources, grid, recipe))
+    with ThreadPoolExecutor(threads) as pool:
+        for found in pool.map(lambda i: _measure_exposure(i, neighbours[i], sources, grid, recipe), neighbours):
+            measured.update(found)
     return [
         SkyPair(sources[i].ipppssoo, sources[j].ipppssoo, *_interleave(measured[i, j], measured[j, i]))
         for (i, j) in sorted(measured)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
 
 from mvmdb.errors import MvmdbError, ProductError, WorkersError
 from mvmdb.records import LayerJob, ProductRecord
 from mvmdb.workers.crew import Crew
+from mvmdb.workers.local import spare_processors
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +31,14 @@ class Outcome:
 def carry_out(jobs: Iterable[LayerJob], make: Maker, crew: Crew, *, expected: int) -> Iterator[Outcome]:
     """Do every job and yield each outcome as it comes.
 
-    Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole. A worker that dies
+    Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole. Where they are fewer
+    than the crew's processors, each may have helpers. A worker that dies
     (out of memory, say) fails the layer that it was making and no other. Raises WorkersError when there are no
     workers to be had.
     """
-    here = socket.gethostname()
-    for done in crew.each(partial(_attempt, make, here), jobs, expected=expected):
+    here, spare = socket.gethostname(), spare_processors(crew, expected)
+    shared = (replace(job, helpers=spare) for job in jobs)
+    for done in crew.each(partial(_attempt, make, here), shared, expected=expected):
         yield Outcome(done.item, done.result, 0.0) if isinstance(done.result, WorkersError) else done.result
 
 

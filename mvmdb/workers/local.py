@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from mvmdb.errors import WorkersError
-from mvmdb.workers.crew import Done, R, T, feed
+from mvmdb.workers.crew import Crew, Done, R, T, feed
 
 
 class SerialCrew:
@@ -30,6 +30,11 @@ class ProcessCrew:
     def __init__(self, n: int) -> None:
         self._n = n
         self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def size(self) -> int:
+        """The most processes that are at work at a time."""
+        return self._n
 
     def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
         """As `Crew.each`. One process, or one item, needs no other process."""
@@ -73,6 +78,11 @@ class ProcessCrew:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(self._n, mp_context=get_context("spawn"))
         return self._pool
+
+
+def spare_processors(crew: Crew, expected: int) -> int:
+    """How many processors each of `expected` items may use beside its own: what is left of a crew on this machine."""
+    return max(0, crew.size // max(expected, 1) - 1) if isinstance(crew, ProcessCrew) else 0
 
 
 def _do_alone(function: Callable[[T], R], item: T) -> R | WorkersError:

@@ -9,6 +9,7 @@ import pytest
 
 from mvmdb.errors import WorkersError
 from mvmdb.workers.choice import Choice, hire
+from mvmdb.workers.local import ProcessCrew, SerialCrew, spare_processors
 
 
 def test_processes_are_kept_from_one_call_to_the_next() -> None:
@@ -36,3 +37,10 @@ def test_a_death_costs_its_own_item_and_the_crew_works_on() -> None:
 def test_what_the_function_raises_is_raised(choice: Choice) -> None:
     with hire(choice) as crew, pytest.raises(ZeroDivisionError, match="no 1"):
         list(crew.each(errands.refuse, [1, 1], expected=2))
+
+
+def test_processors_without_an_item_are_shared_out_evenly() -> None:
+    crew = ProcessCrew(8)
+    assert [spare_processors(crew, expected) for expected in (0, 1, 2, 3, 4, 5, 8, 100)] == [7, 7, 3, 1, 1, 0, 0, 0]
+    assert spare_processors(ProcessCrew(1), 1) == 0
+    assert spare_processors(SerialCrew(), 1) == 0
