@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -119,10 +120,16 @@ class LayerGrid:
         inside = mine.x_min <= theirs.x_min and theirs.x_max <= mine.x_max
         return inside and mine.y_min <= theirs.y_min and theirs.y_max <= mine.y_max
 
-    def outline_on_canvas(self, outline: Float) -> shapely.Geometry:
-        """A sky polygon (n, 2) in degrees as a valid polygon in 0-based pixel coordinates."""
-        x, y = self.sky_to_pixel(outline[:, 0], outline[:, 1])
-        return shapely.make_valid(shapely.Polygon(np.column_stack([x, y])))
+    def outlines_on_canvas(self, outlines: Sequence[Float]) -> list[shapely.Geometry]:
+        """Sky polygons, each (n, 2) in degrees, as valid polygons in 0-based pixel coordinates."""
+        if not outlines:
+            return []
+        place = np.concatenate(outlines)
+        x, y = self.sky_to_pixel(place[:, 0], place[:, 1])
+        number = np.repeat(np.arange(len(outlines)), [len(outline) for outline in outlines])
+        rings = shapely.linearrings(np.column_stack([x, y]), indices=number)
+        valid: list[shapely.Geometry] = shapely.make_valid(shapely.polygons(rings)).tolist()
+        return valid
 
     def _origin(self) -> tuple[int, int]:
         return (self.cell.x - 1) * STEP, (self.cell.y - 1) * STEP

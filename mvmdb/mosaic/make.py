@@ -6,10 +6,10 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import shapely
 from astropy.io import fits
 from numpy.typing import NDArray
 
@@ -21,13 +21,12 @@ from mvmdb.mosaic.helping import Helper, hire_helpers, share_out
 from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, describe_chips, inspect_member, product_cards
 from mvmdb.mosaic.planes import Block
 from mvmdb.mosaic.product import StoredProduct, checked_blocks, open_product
-from mvmdb.mosaic.provenance import ChipRow
+from mvmdb.mosaic.provenance import ChipRow, read_outlines
 from mvmdb.mosaic.skymatch import solve_skies
 from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
 from mvmdb.mosaic.writing import ProductText, sweep_temporaries, write_product
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
-from mvmdb.sky.region import parse_region
 
 __all__ = ["make_product", "sweep_temporaries"]
 
@@ -83,17 +82,14 @@ def _drizzle_all(job: LayerJob, grid: LayerGrid, helpers: Sequence[Helper]) -> _
 
 
 def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
-    regions: dict[str, list[str]] = {}
-    for row in present.rows:
-        regions.setdefault(row.ipppssoo, []).append(row.s_region)
     inspected = {member.ipppssoo: inspect_member(member) for member in job.members if not member.drizzled}
     new = list(inspected.values())
     # What the present product subtracted is what is kept, whatever the job believes.
     kept = {row.ipppssoo: row.sky for row in present.rows}
-    outlines: dict[str, Outlines] = {
-        m.ipppssoo: parse_region(" ".join(regions[m.ipppssoo])) if m.drizzled else inspected[m.ipppssoo].outlines
-        for m in job.members
-    }
+    outlines: dict[str, list[NDArray[np.float64]]] = {}
+    for row, own in zip(present.rows, read_outlines(present.rows), strict=True):
+        outlines.setdefault(row.ipppssoo, []).extend(own)
+    outlines |= {ipppssoo: list(found.outlines) for ipppssoo, found in inspected.items()}
     skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
     rows, blocks = _drizzle(job, new, skies, outlines, grid, present)
     primary, science = present.primary, present.science
@@ -117,7 +113,7 @@ def _drizzle(
     helpers: Sequence[Helper] = (),
 ) -> tuple[list[ChipRow], Iterator[Block]]:
     """The HDRTAB rows of members that are drizzled, and the finished rows of all bands."""
-    sources = [_source(i.member, outlines[i.member.ipppssoo], grid) for i in members]
+    sources = _sources([i.member for i in members], outlines, grid)
     work = BandedDrizzle(
         grid,
         job.recipe,
@@ -162,7 +158,7 @@ def _match_skies(
     if not job.recipe.sky_match:
         return dict.fromkeys(members), ()
     grid = grid.at_fine_scale
-    sources = [_source(member, outlines[ipppssoo], grid) for ipppssoo, member in members.items()]
+    sources = _sources(job.members, outlines, grid)
     known = {(pair.first, pair.second) for pair in job.pairs}
     unknown = members.keys() - kept.keys()
     neighbours = {}
@@ -178,9 +174,9 @@ def _match_skies(
     return solve_skies(members, pairs, kept), measured
 
 
-def _source(member: MemberInput, outlines: Outlines, grid: LayerGrid) -> SkySource:
-    shapes: tuple[shapely.Geometry, ...] = tuple(grid.outline_on_canvas(outline) for outline in outlines)
-    return SkySource(member.ipppssoo, member.path, shapes)
+def _sources(members: Sequence[MemberInput], outlines: Mapping[str, Outlines], grid: LayerGrid) -> list[SkySource]:
+    shapes = iter(grid.outlines_on_canvas([outline for m in members for outline in outlines[m.ipppssoo]]))
+    return [SkySource(m.ipppssoo, m.path, tuple(islice(shapes, len(outlines[m.ipppssoo])))) for m in members]
 
 
 def _open_present(job: LayerJob, target: Path) -> StoredProduct:

@@ -10,10 +10,12 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 from astropy.io import fits
+from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
 from mvmdb.names import Kind
 from mvmdb.records import Canvas, ProductMember
+from mvmdb.sky.region import parse_region
 
 COLUMNS = {
     "ROOTNAME": "rootname", "FILENAME": "filename", "EXTNAME": "extname", "EXTVER": "extver", "EXPTIME": "exptime",
@@ -55,6 +57,22 @@ class ChipRow:
     sky: float
     s_region: str
     extname: str = "SCI"
+
+
+def read_outlines(rows: Sequence[ChipRow]) -> list[list[NDArray[np.float64]]]:
+    """The polygons of each row's S_REGION, (n, 2) in degrees: one a chip, as this program writes it.
+
+    Such text is in normal form, and what `parse_region` does for a stranger's would take a tenth of a second for some
+    hundred members.
+    """
+    found = []
+    for row in rows:
+        words = row.s_region.split(" ")
+        if words[:2] == ["POLYGON", "ICRS"] and len(words) % 2 == 0 and words.count("POLYGON") == 1:
+            found.append([np.array([float(word) for word in words[2:]]).reshape(-1, 2)])
+        else:
+            found.append(parse_region(row.s_region))
+    return found
 
 
 def list_members(rows: Sequence[ChipRow]) -> tuple[ProductMember, ...]:

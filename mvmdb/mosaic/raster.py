@@ -9,8 +9,6 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-ROWS_AT_ONCE = 256
-
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
@@ -27,25 +25,6 @@ class Spans:
     def size(self) -> int:
         """How many pixels the runs hold."""
         return int((self.stop - self.start).sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Depths:
-    """Values over the exposed pixels as a histogram: `exposures` and `exptime` (seconds) held by `pixels` pixels."""
-
-    exposures: Int
-    exptime: Float
-    pixels: Int
-
-    def mean_and_median(self, values: NDArray[np.number]) -> tuple[float, float]:
-        """Mean and median over pixels of a per-bin value (`self.exposures` or `self.exptime`); zeros if none."""
-        total = int(self.pixels.sum())
-        if total == 0:
-            return 0.0, 0.0
-        order = np.argsort(values, kind="stable")
-        reached = np.cumsum(self.pixels[order])
-        middle = np.searchsorted(reached, [(total - 1) // 2, total // 2], side="right")
-        return float(values @ self.pixels) / total, float(values[order][middle].mean())
 
 
 def polygon_rings(shape: shapely.Geometry) -> list[Float]:
@@ -91,48 +70,6 @@ def fill_mask(spans: Spans, shape: tuple[int, int]) -> NDArray[np.bool_]:
     for row, start, stop in zip(spans.row.tolist(), spans.start.tolist(), spans.stop.tolist(), strict=True):
         mask[row, start:stop] = True
     return mask
-
-
-def count_depths(exposures: Sequence[tuple[Spans, float]], n_columns: int) -> Depths:
-    """How many pixels hold how many exposures and seconds, from each exposure's spans and exposure time.
-
-    No plane of the canvas' size is made: along a row the depth changes only where a span begins or ends. Seconds are
-    summed as whole microseconds, so that the sum does not depend on the order.
-    """
-    bottom = max((int(spans.row[-1]) + 1 for spans, _ in exposures if spans.row.size), default=0)
-    parts = [
-        _count_rows(exposures, range(top, top + ROWS_AT_ONCE), n_columns) for top in range(0, bottom, ROWS_AT_ONCE)
-    ]
-    if not parts:
-        return Depths(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
-    depth, micros, pixels = _merge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return Depths(depth, micros / 1e6, pixels)
-
-
-def _count_rows(exposures: Sequence[tuple[Spans, float]], rows: range, n_columns: int) -> tuple[Int, Int, Int]:
-    """Depth, microseconds and pixels that have both, over some rows."""
-    places, sizes = [np.zeros(0, np.int64)], []
-    for spans, _ in exposures:
-        first, last = np.searchsorted(spans.row, [rows.start, rows.stop])
-        line = spans.row[first:last] * (n_columns + 1)  # one column more than there are: a stop stays on its row
-        places += [line + spans.start[first:last], line + spans.stop[first:last]]
-        sizes.append(line.size)
-    place = np.concatenate(places)
-    signs = np.concatenate([np.repeat(np.array([1, -1]), n) for n in sizes])
-    micros = np.repeat(np.array([round(t * 1e6) for _, t in exposures], np.int64), 2 * np.array(sizes))
-    order = np.argsort(place)
-    depth, time = np.cumsum(signs[order])[:-1], np.cumsum((signs * micros)[order])[:-1]
-    length = np.diff(place[order])
-    inside = (length > 0) & (depth > 0)
-    return _merge(depth[inside], time[inside], length[inside])
-
-
-def _merge(depth: Int, micros: Int, pixels: Int) -> tuple[Int, Int, Int]:
-    """The same with each depth and time once."""
-    order = np.lexsort((micros, depth))
-    depth, micros, pixels = depth[order], micros[order], pixels[order]
-    first = np.flatnonzero(np.concatenate([[True], (np.diff(depth) != 0) | (np.diff(micros) != 0)])[: depth.size])
-    return depth[first], micros[first], np.add.reduceat(pixels, first) if first.size else pixels
 
 
 def _no_spans() -> Spans:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 import shapely
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from mvmdb.mosaic.depths import Depths, count_depths
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.provenance import ChipRow
-from mvmdb.mosaic.raster import Depths, count_depths, polygon_rings, scan_rings
-from mvmdb.sky.region import format_region, normalize_polygon, parse_region
+from mvmdb.mosaic.provenance import ChipRow, read_outlines
+from mvmdb.mosaic.raster import polygon_rings
+from mvmdb.sky.region import format_region, normalize_polygon
 
 VALUES_AT_ONCE = 1 << 18
 OUTLINE_TOLERANCE = 1.0
@@ -30,9 +32,9 @@ def summarise_depth(depths: Depths, grid: LayerGrid) -> Keywords:
 
     They come from the members' footprints, not from their masks, so that adding and padding need no old exposure.
     """
-    mean_n, median_n = depths.mean_and_median(depths.exposures)
-    mean_t, median_t = depths.mean_and_median(depths.exptime)
-    fraction = int(depths.pixels.sum()) / grid.pixels_in_cell
+    mean_n, median_n = depths.exposures.mean_and_median()
+    mean_t, median_t = depths.seconds.mean_and_median()
+    fraction = depths.pixels / grid.pixels_in_cell
     return {
         "NPIXFRAC": (fraction, "fraction of the sky cell's pixels exposed"),
         "MEANEXPT": (mean_t, "[s] mean exposure time of exposed pixels"),
@@ -105,18 +107,22 @@ def lie_within(footprints: Sequence[tuple[shapely.Geometry, float]], grid: Layer
 
 def member_footprints(rows: Sequence[ChipRow], grid: LayerGrid) -> list[tuple[shapely.Geometry, float]]:
     """(footprint in 0-based canvas pixels, exposure time in seconds) of each member, its chips united."""
+    outlines = read_outlines(rows)
+    shapes = iter(grid.outlines_on_canvas([outline for own in outlines for outline in own]))
     chips: dict[str, list[shapely.Geometry]] = {}
-    for row in rows:
-        outlines = [grid.outline_on_canvas(polygon) for polygon in parse_region(row.s_region)]
-        chips.setdefault(row.ipppssoo, []).extend(outlines)
+    for row, own in zip(rows, outlines, strict=True):
+        chips.setdefault(row.ipppssoo, []).extend(islice(shapes, len(own)))
     exptimes = {row.ipppssoo: row.exptime for row in rows}
-    return [(shapely.union_all(outlines), exptimes[ipppssoo]) for ipppssoo, outlines in chips.items()]
+    return [
+        (own[0] if len(own) == 1 else shapely.union_all(own), exptimes[ipppssoo]) for ipppssoo, own in chips.items()
+    ]
 
 
 def measure_depths(footprints: Sequence[tuple[shapely.Geometry, float]], grid: LayerGrid) -> Depths:
     """How many canvas pixels hold how many exposures and seconds, from the members' footprints."""
-    scanned = [(scan_rings(polygon_rings(shape), grid.shape), exptime) for shape, exptime in footprints]
-    return count_depths(scanned, grid.shape[1])
+    shapes = shapely.normalize([shape for shape, _ in footprints])
+    rings = [polygon_rings(shape) for shape in shapes]
+    return count_depths([(own, exptime) for own, (_, exptime) in zip(rings, footprints, strict=True)], grid.shape)
 
 
 def outline_region(footprints: Sequence[tuple[shapely.Geometry, float]], grid: LayerGrid) -> str:

@@ -1,4 +1,4 @@
-"""Scan conversion and depth histograms, against shapely and against plain arrays."""
+"""Scan conversion, against shapely."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mvmdb.mosaic.raster import Depths, count_depths, fill_mask, polygon_rings, scan_rings
+from mvmdb.mosaic.raster import fill_mask, polygon_rings, scan_rings
 
 SHAPE = (31, 37)
 
@@ -46,27 +46,3 @@ def test_polygons_that_share_a_border_share_no_pixel_and_leave_none_out() -> Non
 @pytest.mark.parametrize("shape", [shapely.Point(1, 1), shapely.Polygon(), shapely.box(50, 50, 60, 60)])
 def test_nothing_on_the_array_gives_no_spans(shape: shapely.Geometry) -> None:
     assert scan_rings(polygon_rings(shape), SHAPE).size == 0
-
-
-def test_depths_are_those_of_stacked_planes() -> None:
-    shapes = [star(seed, seed % 2 == 0) for seed in range(7)]
-    exptimes = [100.1, 0.3, 802.934753, 100.1, 12.0, 350.7, 1.5]
-    planes = [covered_by_shapely(shape) for shape in shapes]
-    count = sum(plane.astype(int) for plane in planes)
-    time = sum(plane * exptime for plane, exptime in zip(planes, exptimes, strict=True))
-    exposed = count > 0
-    spans = [scan_rings(polygon_rings(shape), SHAPE) for shape in shapes]
-    depths = count_depths(list(zip(spans, exptimes, strict=True)), SHAPE[1])
-    assert depths.pixels.sum() == exposed.sum()
-    assert depths.mean_and_median(depths.exposures) == pytest.approx((count[exposed].mean(), np.median(count[exposed])))
-    assert depths.mean_and_median(depths.exptime) == pytest.approx((time[exposed].mean(), np.median(time[exposed])))
-
-
-def test_no_exposures_have_no_depth() -> None:
-    depths = count_depths([], 10)
-    assert depths.mean_and_median(depths.exposures) == (0.0, 0.0)
-
-
-def test_median_of_an_even_number_of_pixels_is_between_the_two_in_the_middle() -> None:
-    depths = Depths(np.array([1, 4]), np.array([1.0, 4.0]), np.array([3, 3]))
-    assert depths.mean_and_median(depths.exposures) == (2.5, 2.5)

@@ -18,7 +18,7 @@ def sources_of(field: Field, paths: list, grid: LayerGrid) -> list[SkySource]:
         SkySource(
             dataset.exposure.ipppssoo,
             str(path),
-            tuple(grid.outline_on_canvas(outline) for outline in parse_region(dataset.exposure.s_region)),
+            tuple(grid.outlines_on_canvas(parse_region(dataset.exposure.s_region))),
         )
         for path, dataset in ((path, read_exposure(path)) for path in paths)
     ]
