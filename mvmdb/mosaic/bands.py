@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -31,7 +32,8 @@ NEAR = 16
 class BandedDrizzle:
     """Some members to be drizzled, onto what a present product holds or onto nothing, band by band.
 
-    `reach` has the first and last row (0-based, on the canvas) that each member's footprint touches.
+    `reach` has the first and last row (0-based, on the canvas) that each member's footprint touches. `loading` is the
+    first band as `load_band` makes it, where that was begun before.
     """
 
     grid: LayerGrid
@@ -39,6 +41,7 @@ class BandedDrizzle:
     members: Sequence[DrizzledMember]
     reach: Sequence[tuple[float, float]]
     present: StoredProduct | None
+    loading: Future[Planes] | None = None
 
     def start(self, bands: Sequence[range]) -> tuple[list[DrizzledChip], Iterator[Block]]:
         """Drizzle the first band, and return what was used of each chip, and the finished rows of all bands.
@@ -48,7 +51,7 @@ class BandedDrizzle:
         """
         if self.present is not None and len(bands) > 1:
             check_data(self.present)
-        planes, used = self._drizzle(bands[0], self.members)
+        planes, used = self._drizzle(bands[0], self.members, self.loading)
         return used, self._go_on(planes, bands)
 
     def _go_on(self, planes: Planes, bands: Sequence[range]) -> Iterator[Block]:
@@ -63,11 +66,19 @@ class BandedDrizzle:
             planes, _ = self._drizzle(rows, near)
             yield from finished_blocks(planes)
 
-    def _drizzle(self, rows: range, members: Sequence[DrizzledMember]) -> tuple[Planes, list[DrizzledChip]]:
-        planes = Planes.empty(self.grid.shape, rows, self.recipe.errors)
-        if self.present is not None:
-            load_planes(self.present, self.grid, planes)
+    def _drizzle(
+        self, rows: range, members: Sequence[DrizzledMember], loading: Future[Planes] | None = None
+    ) -> tuple[Planes, list[DrizzledChip]]:
+        planes = load_band(self.present, self.grid, rows, self.recipe.errors) if loading is None else loading.result()
         return planes, drizzle_members(planes, members, self.grid, self.recipe)
+
+
+def load_band(present: StoredProduct | None, grid: LayerGrid, rows: range, errors: bool) -> Planes:
+    """Planes of some rows with what a present product holds. Raises ProductError where that is damaged."""
+    planes = Planes.empty(grid.shape, rows, errors)
+    if present is not None:
+        load_planes(present, grid, planes)
+    return planes
 
 
 def split_rows(shape: tuple[int, int], memory_mb: int | None, errors: bool = False) -> list[range]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+
+from mvmdb.mosaic.behind import Behind
 
 DIGITS = 32
-MOST_WAITING = 8
-"""Pieces of data that may wait for the hash: it is as fast as a disk, and memory is for other things."""
 
 
 class DataDigest:
@@ -19,20 +17,15 @@ class DataDigest:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._worker = ThreadPoolExecutor(1)
-        self._waiting: deque[Future[None]] = deque()
+        self._behind = Behind()
 
     def update(self, data: bytes | memoryview) -> None:
         """Go on with the next piece."""
-        if len(self._waiting) == MOST_WAITING:
-            self._waiting.popleft().result()
-        self._waiting.append(self._worker.submit(self._digest.update, data))
+        self._behind.do(self._digest.update, data)
 
     def text(self) -> str:
         """The digest of all pieces; the last call."""
-        for each in self._waiting:
-            each.result()
-        self._worker.shutdown()
+        self._behind.finish()
         return self._digest.hexdigest()[:DIGITS]
 
 

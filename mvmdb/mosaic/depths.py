@@ -133,7 +133,7 @@ def _add_up(place: Int, step: Float, micros: Float, bins: int) -> tuple[Int, Flo
     if place.size * SORTING < bins:
         order = np.argsort(place)
         return place[order], step[order], micros[order]
-    steps, times = np.bincount(place, step, bins), np.bincount(place, micros, bins)
+    steps, times = (np.asarray(np.bincount(place, each, bins), np.float64) for each in (step, micros))
     found = np.flatnonzero((steps != 0) | (times != 0))
     return found, steps[found], times[found]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,12 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
-from mvmdb.mosaic.bands import BandedDrizzle, in_file_order, share_rows, split_rows
+from mvmdb.mosaic.bands import BandedDrizzle, in_file_order, load_band, share_rows, split_rows
 from mvmdb.mosaic.drizzling import DrizzledMember
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.helping import Helper, hire_helpers, share_out
 from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, describe_chips, inspect_member, product_cards
-from mvmdb.mosaic.planes import Block
+from mvmdb.mosaic.planes import Block, Planes
 from mvmdb.mosaic.product import StoredProduct, checked_blocks, open_product
 from mvmdb.mosaic.provenance import ChipRow, read_outlines
 from mvmdb.mosaic.skymatch import solve_skies
@@ -31,6 +31,9 @@ from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
 __all__ = ["make_product", "sweep_temporaries"]
 
 log = logging.getLogger(__name__)
+
+MOST_THREADS = 4
+"""More than so many would wait for one another: for Python's lock."""
 
 Outlines = Sequence[NDArray[np.float64]]
 """The outline of each chip on the sky, (n, 2) degrees."""
@@ -71,27 +74,29 @@ class _Made:
 
 
 def _drizzle_all(job: LayerJob, grid: LayerGrid, helpers: Sequence[Helper]) -> _Made:
-    with ThreadPoolExecutor(1 + len(helpers)) as pool:
-        inspected = {found.member.ipppssoo: found for found in pool.map(inspect_member, job.members)}
+    inspected = _inspect(job, job.members)
     kept = {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
     outlines: dict[str, Outlines] = {i.member.ipppssoo: i.outlines for i in inspected.values()}
-    skies, pairs = _match_skies(job, outlines, kept, inspected, grid, 1 + len(helpers))
+    skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
     rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, helpers=helpers)
     primary, science = product_cards(inspected[job.members[0].ipppssoo])
     return _Made(_text(job, grid, rows, primary, science), blocks, pairs)
 
 
 def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
-    inspected = {member.ipppssoo: inspect_member(member) for member in job.members if not member.drizzled}
-    new = list(inspected.values())
-    # What the present product subtracted is what is kept, whatever the job believes.
-    kept = {row.ipppssoo: row.sky for row in present.rows}
-    outlines: dict[str, list[NDArray[np.float64]]] = {}
-    for row, own in zip(present.rows, read_outlines(present.rows), strict=True):
-        outlines.setdefault(row.ipppssoo, []).extend(own)
-    outlines |= {ipppssoo: list(found.outlines) for ipppssoo, found in inspected.items()}
-    skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
-    rows, blocks = _drizzle(job, new, skies, outlines, grid, present)
+    with ThreadPoolExecutor(1) as pool:
+        ahead = None
+        if job.memory_mb is None:  # else planes have to wait until the skies' masks are gone
+            ahead = pool.submit(load_band, present, grid, range(grid.shape[0]), job.recipe.errors)
+        inspected = _inspect(job, [member for member in job.members if not member.drizzled])
+        # What the present product subtracted is what is kept, whatever the job believes.
+        kept = {row.ipppssoo: row.sky for row in present.rows}
+        outlines: dict[str, list[NDArray[np.float64]]] = {}
+        for row, own in zip(present.rows, read_outlines(present.rows), strict=True):
+            outlines.setdefault(row.ipppssoo, []).extend(own)
+        outlines |= {ipppssoo: list(found.outlines) for ipppssoo, found in inspected.items()}
+        skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
+        rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, present, ahead)
     primary, science = present.primary, present.science
     if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # the cards are the first member's
         primary, science = product_cards(inspected[job.members[0].ipppssoo])
@@ -110,6 +115,7 @@ def _drizzle(
     outlines: Mapping[str, Outlines],
     grid: LayerGrid,
     present: StoredProduct | None = None,
+    ahead: Future[Planes] | None = None,
     helpers: Sequence[Helper] = (),
 ) -> tuple[list[ChipRow], Iterator[Block]]:
     """The HDRTAB rows of members that are drizzled, and the finished rows of all bands."""
@@ -120,6 +126,7 @@ def _drizzle(
         [DrizzledMember(i.member.ipppssoo, i.member.path, skies[i.member.ipppssoo]) for i in members],
         [source.reach for source in sources],
         present,
+        ahead,
     )
     if helpers:
         chips = [outline for source in sources for outline in source.outlines]
@@ -148,7 +155,6 @@ def _match_skies(
     kept: Mapping[str, float],
     inspected: dict[str, InspectedMember],
     grid: LayerGrid,
-    threads: int = 1,
 ) -> tuple[Mapping[str, float | None], tuple[SkyPair, ...]]:
     """The sky of every member, None where the recipe matches none, and the pairs that had to be measured for it.
 
@@ -167,11 +173,21 @@ def _match_skies(
         if left := [other for other, (first, second) in names.items() if (first, second) not in known]:
             neighbours[index] = left
     read = [sources[index].ipppssoo for index in neighbours]
-    also_read = [inspect_member(members[ipppssoo]) for ipppssoo in read if ipppssoo not in inspected]
-    measured = tuple(measure_pairs(sources, neighbours, grid, job.recipe, threads))
-    check_unchanged(also_read)
+    also_read = _inspect(job, [members[ipppssoo] for ipppssoo in read if ipppssoo not in inspected])
+    measured = tuple(measure_pairs(sources, neighbours, grid, job.recipe, _threads(job)))
+    check_unchanged(also_read.values())
     pairs = sorted([*job.pairs, *measured], key=lambda pair: (pair.first, pair.second))
     return solve_skies(members, pairs, kept), measured
+
+
+def _inspect(job: LayerJob, members: Iterable[MemberInput]) -> dict[str, InspectedMember]:
+    with ThreadPoolExecutor(_threads(job)) as pool:
+        return {found.member.ipppssoo: found for found in pool.map(inspect_member, members)}
+
+
+def _threads(job: LayerJob) -> int:
+    """How many members are looked at at once: each takes a processor, and memory for a chip and its masks."""
+    return 1 if job.memory_mb is not None else min(1 + job.helpers, MOST_THREADS)
 
 
 def _sources(members: Sequence[MemberInput], outlines: Mapping[str, Outlines], grid: LayerGrid) -> list[SkySource]:
@@ -230,11 +246,19 @@ def _check_target(job: LayerJob) -> Path:
     expected = format_product_name(job.layer, job.kind)
     if target.name != expected:
         raise ProductError(f"target of {job.layer} is {target.name}; expected {expected}")
-    if any(target.resolve() == Path(member.path).resolve() for member in job.members):
+    if any(_is_same(target, member.path) for member in job.members):
         raise ProductError(f"{target} is a member of {job.layer}; expected a file that may be replaced")
     if not job.members:
         raise ProductError(f"{job.layer} has no members; expected at least one; remove the product instead")
     return target
+
+
+def _is_same(target: Path, path: str) -> bool:
+    """Whether two names are of one file, by whatever links; what is not there is no file."""
+    try:
+        return target.samefile(path)
+    except OSError:
+        return False
 
 
 def _listed(members: Mapping[str, object]) -> str:

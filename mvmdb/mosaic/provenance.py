@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 import numpy as np
 from astropy.io import fits
@@ -57,6 +58,9 @@ class ChipRow:
     sky: float
     s_region: str
     extname: str = "SCI"
+
+
+_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow)))
 
 
 def read_outlines(rows: Sequence[ChipRow]) -> list[list[NDArray[np.float64]]]:
@@ -135,5 +139,6 @@ def seal_provenance(
 
     `data` is the digest of the arrays (SCI, WHT, and ERR if any), `headers` that of the headers of PRIMARY and these.
     """
-    text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, [astuple(row) for row in rows]])
+    values = [_ROW_FIELDS(row) for row in rows]
+    text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, values])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from astropy.io import fits
 from mvmdb import __version__
 from mvmdb.atomic import replace_file
 from mvmdb.errors import ProductError
+from mvmdb.mosaic.behind import Behind
 from mvmdb.mosaic.datadigest import DataDigest, digest_bytes
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.planes import Block, Extension, extensions_of, split_blocks
@@ -188,22 +190,34 @@ def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weig
     Rows that come in the digest's own order are hashed as they go by; the others are read again.
     """
     digest, hashed = DataDigest(), dict.fromkeys(layout.places, 0)
-    order = list(layout.places)
+    order, beside = list(layout.places), Behind()
     for extension, top, rows in blocks:
         data = np.ascontiguousarray(rows, ">f4")
-        file.seek(layout.place(extension, top))
+        place = layout.place(extension, top)
+        file.seek(place)
         file.write(data.data)
+        beside.do(_begin_to_store, file.fileno(), place, data.nbytes)
         if weights is not None and extension == "WHT":
-            weights.add(rows)
+            beside.do(weights.add, rows)
         before = order[: order.index(extension)]
         if hashed[extension] == top and all(hashed[other] == layout.shape[0] for other in before):
             digest.update(data.data)
             hashed[extension] += rows.shape[0]
     file.flush()
+    beside.finish()
     for extension in order:
         for data in layout.read(file.name, extension, hashed[extension]):
             digest.update(data.data)
     return digest.text()
+
+
+def _begin_to_store(file: int, place: int, size: int) -> None:
+    """Have the system store what was just written while more is made; else all waits for the sync at the end.
+
+    To say that it is not needed in memory does so on Linux. It stays there until it is stored, and is read from there.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file, place, size, os.POSIX_FADV_DONTNEED)
 
 
 def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits.Header:
