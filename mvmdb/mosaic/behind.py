@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 MOST_WAITING = 8
 """Pieces that may wait: hashing is as fast as a disk, and memory is for other things."""
@@ -28,3 +32,12 @@ class Behind:
         for each in self._waiting:
             each.result()
         self._worker.shutdown()
+
+
+def each(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """What work makes of each item, in their order; where one thread is enough, it is the asker's own."""
+    if threads == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(work, items)

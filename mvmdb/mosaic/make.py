@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.bands import BandedDrizzle, in_file_order, load_band, share_rows, split_rows
+from mvmdb.mosaic.behind import each
 from mvmdb.mosaic.drizzling import DrizzledMember
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.helping import Helper, hire_helpers, share_out
@@ -181,8 +182,7 @@ def _match_skies(
 
 
 def _inspect(job: LayerJob, members: Iterable[MemberInput]) -> dict[str, InspectedMember]:
-    with ThreadPoolExecutor(_threads(job)) as pool:
-        return {found.member.ipppssoo: found for found in pool.map(inspect_member, members)}
+    return {found.member.ipppssoo: found for found in each(inspect_member, members, _threads(job))}
 
 
 def _threads(job: LayerJob) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from mvmdb.exposures.pixels import ChipData
+from mvmdb.mosaic.behind import each
 from mvmdb.mosaic.chips import brightness_per_unit, good_pixels, read_member_chips
 from mvmdb.mosaic.clipping import clipped_median
 from mvmdb.mosaic.grid import LayerGrid
@@ -84,9 +84,8 @@ def measure_pairs(
     0 pixels where none are good.
     """
     measured: dict[tuple[int, int], tuple[float, int]] = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for found in pool.map(lambda i: _measure_exposure(i, neighbours[i], sources, grid, recipe), neighbours):
-            measured.update(found)
+    for found in each(lambda i: _measure_exposure(i, neighbours[i], sources, grid, recipe), neighbours, threads):
+        measured.update(found)
     return [
         SkyPair(sources[i].ipppssoo, sources[j].ipppssoo, *_interleave(measured[i, j], measured[j, i]))
         for (i, j) in sorted(measured)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mvmdb.mosaic.behind import MOST_WAITING, Behind
+from mvmdb.mosaic.behind import MOST_WAITING, Behind, each
 
 
 def test_all_is_done_in_order_by_another_thread() -> None:
@@ -45,3 +45,10 @@ def test_an_error_is_raised_where_the_work_was_asked_for() -> None:
     behind.do(lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         behind.finish()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_items_keep_their_order_and_one_thread_is_the_askers_own(threads: int) -> None:
+    found = list(each(lambda number: (number, threading.get_ident()), range(20), threads))
+    assert [number for number, _ in found] == list(range(20))
+    assert ({thread for _, thread in found} == {threading.get_ident()}) == (threads == 1)
