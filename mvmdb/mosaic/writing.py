@@ -39,6 +39,8 @@ from mvmdb.names import parse_layer_name
 from mvmdb.records import ProductRecord
 
 BLOCK = 2880
+STORE_BYTES = 1 << 24
+"""Bytes that are written before the system is asked to store them: it is asked now and then, not for every row."""
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
@@ -190,13 +192,16 @@ def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weig
     Rows that come in the digest's own order are hashed as they go by; the others are read again.
     """
     digest, hashed = DataDigest(), dict.fromkeys(layout.places, 0)
-    order, beside = list(layout.places), Behind()
+    order, beside, run = list(layout.places), Behind(), range(0)
     for extension, top, rows in blocks:
         data = np.ascontiguousarray(rows, ">f4")
         place = layout.place(extension, top)
         file.seek(place)
         file.write(data.data)
-        beside.do(_begin_to_store, file.fileno(), place, data.nbytes)
+        run = range(run.start if place == run.stop else place, place + data.nbytes)
+        if len(run) >= STORE_BYTES:
+            beside.do(_begin_to_store, file.fileno(), run)
+            run = run[len(run) :]
         if weights is not None and extension == "WHT":
             beside.do(weights.add, rows)
         before = order[: order.index(extension)]
@@ -211,13 +216,13 @@ def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weig
     return digest.text()
 
 
-def _begin_to_store(file: int, place: int, size: int) -> None:
+def _begin_to_store(file: int, places: range) -> None:
     """Have the system store what was just written while more is made; else all waits for the sync at the end.
 
-    To say that it is not needed in memory does so on Linux. It stays there until it is stored, and is read from there.
+    To say that these bytes are not needed in memory does so on Linux. They stay there until they are stored.
     """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file, place, size, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(file, places.start, len(places), os.POSIX_FADV_DONTNEED)
 
 
 def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits.Header:
