@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from mvmdb.catalog.archive import now, read_policy
+from mvmdb.catalog.layermembers import LayerKey
 from mvmdb.catalog.layers import refresh_layers
 from mvmdb.catalog.memberships import add_memberships
 from mvmdb.catalog.rows import chunks
-from mvmdb.catalog.touched import LayerKey, keys_of_exposures
+from mvmdb.catalog.touched import keys_of_exposures
 from mvmdb.collection import no_collection
 from mvmdb.errors import CatalogError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch

@@ -1,4 +1,4 @@
-"""The members of many layers as columns: which exposures each one has, read from the catalog in one query."""
+"""The members of many layers as columns: which exposures each one has, and what the layer is made of; no database."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from mvmdb.catalog.touched import LayerKey, touched
 from mvmdb.names import Kind
 from mvmdb.reconcile.expected import digest_members, left_out, stays
 from mvmdb.reconcile.sublayers import CLASSES, cluster_members, join_label, label_members
 from mvmdb.records import Policy
-from mvmdb.schema import tables as t
 
+LayerKey = tuple[int, str, str, str]
+"""(sky cell, instrument, detector, filter)."""
+Columns = Sequence[Sequence[Any]]
+"""What may be a member, sorted by key and identity: key number, exposure, kind, digest, x_min, x_max, y_min, y_max,
+exptime, expstart, expend and overlap."""
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
@@ -49,9 +51,8 @@ class LayerMembers:
         return np.diff(self.start)
 
 
-def load_members(connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy) -> LayerMembers:
-    """The members of the layers of these keys, which are staged in `touched` in this order; others have none."""
-    columns = _load_columns(connection)
+def gather_members(columns: Columns, keys: Sequence[LayerKey], policy: Policy) -> LayerMembers:
+    """The members of the layers of these keys, by whose places `columns` number them; others have none."""
     kept, layer, labels = _divide(columns, keys, policy)
     first = np.flatnonzero(np.diff(layer, prepend=-1))
     digests = [columns[3][row] for row in kept.tolist()]
@@ -78,9 +79,7 @@ def load_members(connection: sa.Connection, keys: Sequence[LayerKey], policy: Po
     )
 
 
-def _divide(
-    columns: Sequence[Sequence[Any]], keys: Sequence[LayerKey], policy: Policy
-) -> tuple[IntArray, IntArray, list[str]]:
+def _divide(columns: Columns, keys: Sequence[LayerKey], policy: Policy) -> tuple[IntArray, IntArray, list[str]]:
     """The rows that are in a layer, sorted by layer and identity; each one's layer, and the labels.
 
     A layer's number is its key's times the number of labels, plus its label's place. What the policy
@@ -108,29 +107,6 @@ def _allowed(keys: Sequence[LayerKey], policy: Policy) -> NDArray[np.bool_]:
     cameras = {key[1:3] for key in keys}
     out = [{camera for camera in cameras if left_out(*camera, kind, policy)} for kind in kinds]
     return np.array([[key[1:3] not in own for key in keys] for own in out], dtype=bool).reshape(2, -1)
-
-
-def _load_columns(connection: sa.Connection) -> list[Sequence[Any]]:
-    """Key number, exposure, kind, digest, box, exptime, expstart, expend and overlap of everything that may be in."""
-    e, m = t.exposure.c, t.membership.c
-    cells = sa.select(touched.c.skycell_id).distinct().subquery()
-    # From cells by way of memberships: from keys, each membership of a cell would be looked at once for each filter.
-    own = sa.and_(*(touched.c[name] == e[name] for name in ("instrument", "detector", "filter")))
-    query = (
-        sa.select(
-            touched.c.number, e.id, e.kind, e.member_digest, m.x_min, m.x_max, m.y_min, m.y_max,
-            e.exptime, e.expstart, e.expend, m.area_arcmin2,
-        )
-        .select_from(
-            cells.join(t.membership, m.skycell_id == cells.c.skycell_id)
-            .join(t.exposure, e.id == m.exposure_id)
-            .join(touched, sa.and_(touched.c.skycell_id == m.skycell_id, own))
-        )
-        .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
-        .order_by(touched.c.number, e.ipppssoo)
-    )  # fmt: skip
-    rows = connection.execute(query).all()
-    return list(zip(*rows, strict=True)) if rows else [()] * 12
 
 
 def _reduce(operation: np.ufunc, values: FloatArray, first: IntArray) -> FloatArray:

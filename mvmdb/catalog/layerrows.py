@@ -5,15 +5,15 @@ It is the work of a layer that is not the database's, so that it can go on besid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mvmdb.names import CellId, Kind, Scale, format_cell_name
+from mvmdb.catalog.layermembers import FloatArray, IntArray, LayerMembers
+from mvmdb.names import CellId, Scale, format_cell_name
 from mvmdb.reconcile.expected import LayerKind, digest_recipe, layer_name, recipe_texts
 from mvmdb.sky.footprints import expand_ranges
 from mvmdb.sky.layer import measure_areas
@@ -24,34 +24,21 @@ LAYER_COLUMNS = (
     "recipe", "recipe_digest",
 )  # fmt: skip
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class LayersToBuild:
-    """m layers with n members in all; layer i, whose member i's are `start[i]` to `start[i + 1]`.
+    """The layers that `members` tells of, m of them, and what else their rows depend on.
 
-    `cell`: (m,) `CellId.index`. `band`: instrument, detector and filter. `canvas`: the text of each cell's canvas.
-    `exposure`, `overlap`: (n,) exposure keys, and square arcmin inside the cell. `area`: (m,) square arcmin, NaN where
-    it has to be measured, from `regions`: the `s_region` of the exposures `region_of` (sorted keys).
-    The others are as in LayerMembers.
+    `errors`: the policy's. `cell`: (m,) `CellId.index`. `band`: instrument, detector and filter. `canvas`: the text of
+    each cell's canvas. `area`: (m,) square arcmin, NaN where it has to be measured, from `regions`: the `s_region` of
+    the exposures `region_of` (sorted keys).
     """
 
     errors: bool
+    members: LayerMembers
     cell: IntArray
     band: Sequence[LayerKind]
-    canvas: dict[int, str]
-    label: Sequence[str]
-    kind: Sequence[Kind]
-    digest: Sequence[str]
-    exptime: FloatArray
-    expstart: FloatArray
-    expend: FloatArray
-    box: IntArray
-    start: IntArray
-    exposure: IntArray
-    overlap: FloatArray
+    canvas: Mapping[int, str]
     area: FloatArray
     region_of: IntArray
     regions: Sequence[str]
@@ -76,7 +63,7 @@ def build_rows(layers: LayersToBuild) -> LayerRows:
     texts: list[tuple[str, Scale, str, str, str]] = []
     values = zip(
         layers.cell.tolist(), layers.band, np.maximum(1, np.rint(mean)).astype(np.int64).tolist(),
-        layers.digest, layers.label, strict=True,
+        layers.members.digest, layers.members.label, strict=True,
     )  # fmt: skip
     before, skycell, canvas = -1, "", ""
     for number, (cell, band, depth, digest, label) in enumerate(values):
@@ -97,6 +84,7 @@ def _arrange(
     texts: Sequence[tuple[str, Scale, str, str, str]],
 ) -> LayerRows:
     """The columns of rows of the layers `at`, of which `texts` holds name, scale, label, recipe and its digest."""
+    members = layers.members
     name, scale, label, recipe, recipe_digest = zip(*texts, strict=True) if texts else ((),) * 5
     numbers = at.tolist()
 
@@ -110,19 +98,19 @@ def _arrange(
     return LayerRows(
         at,
         (
-            name, layers.cell[at].tolist(), instrument, detector, filter_name, scale, label, pick(layers.kind),
-            np.diff(layers.start)[at].tolist(), layers.exptime[at].tolist(), days(layers.expstart),
-            days(layers.expend), area[at].tolist(), mean[at].tolist(), *layers.box[at].T.tolist(),
-            pick(layers.digest), recipe, recipe_digest,
+            name, layers.cell[at].tolist(), instrument, detector, filter_name, scale, label, pick(members.kind),
+            members.counts[at].tolist(), members.exptime[at].tolist(), days(members.expstart),
+            days(members.expend), area[at].tolist(), mean[at].tolist(), *members.box[at].T.tolist(),
+            pick(members.digest), recipe, recipe_digest,
         ),
     )  # fmt: skip
 
 
 def _measure(layers: LayersToBuild) -> FloatArray:
-    area = layers.area.copy()
+    members, area = layers.members, layers.area.copy()
     wanted = np.flatnonzero(np.isnan(area))
-    counts = np.diff(layers.start)[wanted]
-    place = np.searchsorted(layers.region_of, layers.exposure[expand_ranges(layers.start[wanted], counts)])
+    counts = members.counts[wanted]
+    place = np.searchsorted(layers.region_of, members.exposure[expand_ranges(members.start[wanted], counts)])
     start = np.concatenate([[0], np.cumsum(counts)])
     area[wanted] = measure_areas(layers.cell[wanted], start, place, layers.regions)
     return area
@@ -132,5 +120,5 @@ def _mean_exposures(layers: LayersToBuild, area: FloatArray) -> FloatArray:
     """(m,) mean number of exposures over the area that at least one covers; exactly 1 where there is one exposure."""
     if not len(area):
         return area
-    mean = np.add.reduceat(layers.overlap, layers.start[:-1]) / area
-    return np.where(np.diff(layers.start) == 1, 1.0, mean)
+    mean = np.add.reduceat(layers.members.overlap, layers.members.start[:-1]) / area
+    return np.where(layers.members.counts == 1, 1.0, mean)

@@ -14,18 +14,19 @@ from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from multiprocessing import get_context
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from mvmdb.catalog.canvases import settle_canvases
-from mvmdb.catalog.layermembers import FloatArray, LayerMembers, load_members
+from mvmdb.catalog.layermembers import FloatArray, LayerKey, LayerMembers, gather_members
 from mvmdb.catalog.layerrows import LAYER_COLUMNS, LayerRows, LayersToBuild, build_rows
 from mvmdb.catalog.made import link_products
 from mvmdb.catalog.rows import chunks, load_regions
-from mvmdb.catalog.touched import LayerKey, stage_keys, touched
+from mvmdb.catalog.staged import Recorded, Staged, load_staged
+from mvmdb.catalog.touched import stage_keys
 from mvmdb.errors import WorkersError
 from mvmdb.reconcile.expected import digest_recipe
 from mvmdb.records import Canvas, Policy
@@ -37,31 +38,31 @@ from mvmdb.sky.footprints import expand_ranges
 KEYS_AT_ONCE = 20_000
 """More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
 
-Recorded = dict[int, dict[str, Any]]
-"""The rows recorded for the layers of each key number, by name."""
+T = TypeVar("T")
 
 
 def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: Policy) -> int:
     """Expect the layers of these keys anew and write what differs; return how many layers were written or removed.
 
     The other layers of a sky cell are touched only where its canvas changes. Geometry is measured only for layers
-    whose members changed; that, and building rows, goes on beside the database's work on the parts before and after.
-    Raises WorkersError where the process that does so is killed.
+    whose members changed; that, gathering members and building rows go on beside the database's work on the parts
+    before and after. Raises WorkersError where the process that does so is killed.
     """
     parts = _whole_cells(keys)
     begun = list(islice(parts, 2))
     many, done = len(begun) > 1, 0
-    first = is_empty(connection, t.layer)
+    none_yet = is_empty(connection, t.layer)
+    staged: _Staged | None = None
+    part: _Part | None = None
     with ExitStack() as stack:
-        if many and first:
+        if many and none_yet:
             stack.enter_context(bare(connection, t.layer, t.layer_member))
         beside = stack.enter_context(_open_beside(many))
-        before: _Part | None = None
-        for own in chain(begun, parts):
-            part = _prepare(connection, own, policy, beside, first)
-            done += _finish(connection, before)
-            before = part
-        done += _finish(connection, before)
+        for own in chain(begun, parts, (None, None)):  # each part is loaded, then prepared, then finished
+            loaded = _load(connection, own, policy, beside, none_yet) if own is not None else None
+            prepared = _prepare(connection, staged, policy, beside) if staged is not None else None
+            done += _finish(connection, part) if part is not None else 0
+            staged, part = loaded, prepared
     link_products(connection)
     return done
 
@@ -73,7 +74,7 @@ def _open_beside(many: bool) -> Executor:
 def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
     """The keys, sorted, in parts that never divide a cell."""
     part: list[LayerKey] = []
-    for _, own in groupby(sorted(set(keys)), key=itemgetter(0)):
+    for _, own in groupby(sorted(dict.fromkeys(keys)), key=itemgetter(0)):
         part += own
         if len(part) >= KEYS_AT_ONCE:
             yield part
@@ -82,9 +83,18 @@ def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
         yield part
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """Some keys, all of them that sky cells have, what is recorded of them, and their layers' members to be."""
+
+    keys: Sequence[LayerKey]
+    found: Staged
+    members: Future[LayerMembers]
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
-    """Some keys, all of them that sky cells have: what is to be, what is recorded, and what is done already."""
+    """What the layers of some keys are to be, what is recorded, and how many others were written already."""
 
     members: LayerMembers
     recorded: Recorded
@@ -93,58 +103,48 @@ class _Part:
     done: int
 
 
-def _prepare(
-    connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, beside: Executor, first: bool
-) -> _Part:
-    """Read what these keys' layers should be and what is recorded, settle the canvases, and begin to build rows.
-
-    With `first` no layer is recorded.
-    """
+def _load(
+    connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, beside: Executor, none_yet: bool
+) -> _Staged:
+    """Read what these keys' layers could be made of and what is recorded, and begin to gather members."""
     stage_keys(connection, keys)
     refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
-    members = load_members(connection, keys, policy)
-    recorded = {} if first else _load_recorded(connection)
-    cells = np.array([key[0] for key in keys], dtype=np.int64)
-    canvases, moved = settle_canvases(connection, np.unique(cells), cells[members.key], members.box, first)
-    done = 0 if first else _redigest_others(connection, moved)
-    areas, regrouped = _known_areas(members, recorded)
+    found = load_staged(connection, none_yet=none_yet)
+    return _Staged(keys, found, beside.submit(gather_members, found.columns, keys, policy))
+
+
+def _prepare(connection: sa.Connection, staged: _Staged, policy: Policy, beside: Executor) -> _Part:
+    """Settle the canvases, and begin to build rows."""
+    members, found = _result(staged.members), staged.found
+    cell = np.array([key[0] for key in staged.keys], dtype=np.int64)[members.key]
+    canvases, moved = settle_canvases(
+        connection,
+        found.bounds,
+        np.concatenate([cell, found.other_cells]),
+        np.concatenate([members.box, found.other_boxes]),
+    )
+    done = _redigest_others(connection, staged.keys, moved) if found.other_cells.size else 0
+    area, regrouped = _known_areas(members, found.recorded)
     counts = members.counts
     many = np.flatnonzero(regrouped & (counts > 1))
-    areas[many] = np.nan
+    area[many] = np.nan
     measured = np.unique(members.exposure[expand_ranges(members.start[many], counts[many])])
     layers = LayersToBuild(
         errors=policy.errors,
-        cell=cells[members.key],
-        band=[keys[number][1:] for number in members.key.tolist()],
-        canvas={cell: str(canvas) for cell, canvas in canvases.items()},
-        label=members.label,
-        kind=members.kind,
-        digest=members.digest,
-        exptime=members.exptime,
-        expstart=members.expstart,
-        expend=members.expend,
-        box=members.box,
-        start=members.start,
-        exposure=members.exposure,
-        overlap=members.overlap,
-        area=areas,
+        members=members,
+        cell=cell,
+        band=[staged.keys[number][1:] for number in members.key.tolist()],
+        canvas={id_: str(canvas) for id_, canvas in canvases.items()},
+        area=area,
         region_of=measured,
         regions=load_regions(connection, measured.tolist()),
     )
-    return _Part(members, recorded, regrouped, beside.submit(build_rows, layers), done)
+    return _Part(members, found.recorded, regrouped, beside.submit(build_rows, layers), done)
 
 
-def _finish(connection: sa.Connection, part: _Part | None) -> int:
+def _finish(connection: sa.Connection, part: _Part) -> int:
     """Write what differs; return how many layers of the part were written or removed, in all."""
-    if part is None:
-        return 0
-    try:
-        rows = part.rows.result()
-    except BrokenProcessPool as error:
-        raise WorkersError(
-            "the process that measures layers was stopped; expected it to live (out of memory?); try again"
-        ) from error
-    written = _write_layers(connection, part, rows)
+    written = _write_layers(connection, part, _result(part.rows))
     gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
     for ids in chunks(gone):
         connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(ids)))
@@ -152,15 +152,13 @@ def _finish(connection: sa.Connection, part: _Part | None) -> int:
     return part.done + written + len(gone)
 
 
-def _load_recorded(connection: sa.Connection) -> Recorded:
-    layer = t.layer.c
-    own = sa.and_(*(layer[name] == touched.c[name] for name in ("instrument", "detector", "filter")))
-    # From `touched` to layers: the sum keeps SQLite from looking up every layer of the catalog in `touched`.
-    own = sa.and_(layer.skycell_id == touched.c.skycell_id + 0, own)
-    recorded: Recorded = {}
-    for row in connection.execute(sa.select(touched.c.number, t.layer).join(touched, own)).all():
-        recorded.setdefault(row.number, {})[row.name] = row
-    return recorded
+def _result(future: Future[T]) -> T:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        raise WorkersError(
+            "the process that measures layers was stopped; expected it to live (out of memory?); try again"
+        ) from error
 
 
 def _known_areas(members: LayerMembers, recorded: Recorded) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -241,16 +239,17 @@ def _write_members(
     bulk_insert(connection, t.layer_member, ("layer_id", "exposure_id"), rows)
 
 
-def _redigest_others(connection: sa.Connection, moved: dict[int, Canvas]) -> int:
-    """Give the layers that were not touched, in cells whose canvas changed, their new recipe digest."""
-    layer = t.layer.c
-    own = sa.and_(*(layer[name] == touched.c[name] for name in ("skycell_id", "instrument", "detector", "filter")))
-    rows = []
+def _redigest_others(connection: sa.Connection, keys: Iterable[LayerKey], moved: dict[int, Canvas]) -> int:
+    """Give the layers of other keys, in cells whose canvas changed, their new recipe digest; return their number."""
+    layer, own, rows = t.layer.c, set(keys), []
+    columns = (
+        layer[name] for name in ("skycell_id", "instrument", "detector", "filter", "id", "members_digest", "recipe")
+    )
+    query = sa.select(*columns)
     for part in chunks(moved):
-        query = sa.select(layer.id, layer.skycell_id, layer.members_digest, layer.recipe)
-        query = query.where(layer.skycell_id.in_(part), ~sa.select(touched.c.skycell_id).where(own).exists())
-        for id_, cell, members, recipe in connection.execute(query):
-            rows.append({"key": id_, "new": digest_recipe(members, moved[cell], recipe)})
+        for *key, id_, members, recipe in connection.execute(query.where(layer.skycell_id.in_(part))):
+            if tuple(key) not in own:
+                rows.append({"key": id_, "new": digest_recipe(members, moved[key[0]], recipe)})
     if rows:
         change = sa.update(t.layer).where(layer.id == sa.bindparam("key"))
         connection.execute(change.values(recipe_digest=sa.bindparam("new"), failure=None), rows)

@@ -7,13 +7,11 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
+from mvmdb.catalog.layermembers import LayerKey
 from mvmdb.catalog.rows import chunks
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import replace_rows
 from mvmdb.schema.types import CaselessText
-
-LayerKey = tuple[int, str, str, str]
-"""(sky cell, instrument, detector, filter)."""
 
 touched = sa.Table(
     "touched",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mvmdb.records import PlannedLayer, Reason
@@ -69,7 +70,8 @@ def plan_line(line: PlannedLayer) -> str:
     return f"{line.name}: {line.action}: {reasons_words(line.reasons)}"
 
 
-def reasons_words(reasons: Iterable[Reason]) -> str:
+@lru_cache(maxsize=1024)  # a plan of a whole archive says the same of a million layers
+def reasons_words(reasons: tuple[Reason, ...]) -> str:
     """Reasons by code: the exposures concerned, up to three by name, or the detail."""
     by_code: dict[str, list[Reason]] = {}
     for reason in reasons:
