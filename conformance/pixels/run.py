@@ -40,10 +40,13 @@ def main() -> int:
     """Run what is asked for, print the table and return how many comparisons are off target."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", type=Path, required=True, help="the interpreter of drizzlepac's environment")
-    parser.add_argument("sets", nargs="*", choices=list(SETS), default=list(SETS))
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}; all where none is given")
     parser.add_argument("--work", type=Path, help="where to work, and to leave all files; else a folder that goes")
     parser.add_argument("--reuse", action="store_true", help="keep what --work already holds of drizzlepac's products")
     arguments = parser.parse_args()
+    unknown = [name for name in arguments.sets if name not in SETS]
+    if unknown:
+        parser.error(f"found {', '.join(unknown)}; expected sets of {', '.join(SETS)}")
     shared = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
     peer = arguments.peer.absolute()  # not resolved: a virtual environment's interpreter is a link
     print_versions(sys.executable, "mvmdb", "drizzle", "astropy", "numpy")
@@ -51,7 +54,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         work = (arguments.work or Path(scratch)).resolve()
         off_target = [
-            fault for name in arguments.sets for fault in compare_set(name, work / name, shared, peer, arguments.reuse)
+            fault
+            for name in arguments.sets or SETS
+            for fault in compare_set(name, work / name, shared, peer, arguments.reuse)
         ]
     print("\n".join(["", *off_target]) if off_target else "\nall on target")
     return len(off_target)
