@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import sqlalchemy as sa
 from synthetic import make_batches, write_table
@@ -82,8 +83,7 @@ def measure(what: str, night: int, address: str, folder: Path, profile: bool) ->
             policy = read_policy(connection)
             for sql in AS_IF_MADE:
                 connection.exec_driver_sql(sql)
-            if connection.dialect.name == "postgresql":  # as its autovacuum would
-                connection.exec_driver_sql("ANALYZE")
+        settle(engine)
         new = list(make_batches(night, seed=2, start=int(figures["rows"])))
         figures[f"night of {night}: register"] = timed(lambda: register_batches(engine, new))
         figures[f"night of {night}: plan"] = timed(lambda: look_ahead(engine.begin, None, policy))
@@ -120,6 +120,18 @@ AS_IF_MADE = (
     "UPDATE layer SET made_digest = recipe_digest",
 )
 """Rows as if every mosaic had been made; files are another matter, and not looked at here."""
+
+
+def settle(engine: sa.Engine) -> None:
+    """What PostgreSQL's autovacuum does after so many changes, now; SQLite does nothing of the kind."""
+    if engine.dialect.name != "postgresql":
+        return
+    connection = engine.raw_connection()
+    driver: Any = connection.driver_connection
+    driver.autocommit = True
+    driver.execute("VACUUM ANALYZE")
+    driver.autocommit = False
+    connection.close()
 
 
 def ask(engine: sa.Engine, sql: str) -> float:
