@@ -32,9 +32,8 @@ def carry_out(jobs: Iterable[LayerJob], make: Maker, crew: Crew, *, expected: in
     """Do every job and yield each outcome as it comes.
 
     Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole. Where they are fewer
-    than the crew's processors, each may have helpers. A worker that dies
-    (out of memory, say) fails the layer that it was making and no other. Raises WorkersError when there are no
-    workers to be had.
+    than the crew's processors, each may have helpers. A worker that dies (out of memory, say) fails the layer that it
+    was making and no other. Raises WorkersError when there are no workers to be had.
     """
     here, spare = socket.gethostname(), spare_processors(crew, expected)
     shared = (replace(job, helpers=spare) for job in jobs)
