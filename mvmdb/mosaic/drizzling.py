@@ -25,7 +25,8 @@ from mvmdb.mosaic.variance import pixel_variance
 from mvmdb.recipes import Recipe
 
 TILE = 256
-"""Side of the squares of detector pixels that are drizzled at once: their output stays in the processor's cache."""
+"""Longest side of the squares of detector pixels that are drizzled at once: their output stays in the processor's
+cache."""
 BORDER = 1
 """Pixels of weight 0 around a square: drizzle finds the corners of pixels between their centres, and theirs."""
 RIM = 4
@@ -118,7 +119,7 @@ def find_squares(
 
     A square is judged by its middle: its pixels are at most half a diagonal away.
     """
-    y_edges, x_edges = (np.append(np.arange(0, size, TILE), size) for size in chip.shape)
+    y_edges, x_edges = (_cut_evenly(size) for size in chip.shape)
     middles = np.meshgrid((x_edges[:-1] + x_edges[1:] - 1) / 2, (y_edges[:-1] + y_edges[1:] - 1) / 2)
     canvas = ExactMap(chip.wcs, chip.shape, grid).project(*middles) - grid.offset
     margin = np.sqrt(0.5) * TILE * STRETCH * chip.idcscale / pixel_scale + RIM
@@ -127,6 +128,11 @@ def find_squares(
         if row.any():
             columns = [slice(int(x_edges[j]), int(x_edges[j + 1])) for j in np.flatnonzero(row)]
             yield slice(int(y_edges[i]), int(y_edges[i + 1])), columns
+
+
+def _cut_evenly(size: int) -> NDArray[np.int64]:
+    """Where a side of so many pixels is cut: drizzle loses rows of narrow pieces, so that none must be left over."""
+    return np.linspace(0, size, -(-size // TILE) + 1).round().astype(np.int64)
 
 
 def _cut_out(chip: ChipData, part: Part, subtracted: float, good_bits: int) -> _Square:

@@ -242,12 +242,12 @@ def test_a_sky_step_under_noise_leaves_no_seam_beyond_the_noise(field: Field) ->
     assert levels == pytest.approx([1.0, 1.0], abs=0.003)
 
 
-def well_inside(job: LayerJob, path: Path) -> np.ndarray:
-    """The canvas pixels whose centres lie inside an exposure by 4 pixels or more."""
+def well_inside(job: LayerJob, path: Path, by: float = 4) -> np.ndarray:
+    """The canvas pixels whose centres lie inside an exposure by 4 pixels or more, or by as many as are asked for."""
     (outline,) = parse_region(read_exposure(path).exposure.s_region)
     polygon = shapely.Polygon(cell_wcs(CELL, "fine", job.canvas).wcs_world2pix(outline, 0))
     y, x = np.indices(job.canvas.shape)
-    inside: np.ndarray = shapely.contains_xy(polygon.buffer(-4), x, y)
+    inside: np.ndarray = shapely.contains_xy(polygon.buffer(-by), x, y)
     return inside
 
 
@@ -320,3 +320,29 @@ def halves(canvas: Canvas) -> list[Canvas]:
         Canvas(canvas.x_min, canvas.x_max, canvas.y_min, y),
         Canvas(canvas.x_min, canvas.x_max, y, canvas.y_max),
     ]
+
+
+SKEWED = {
+    "CD1_1": -1.08e-5,
+    "CD1_2": 1.7353e-6,
+    "CD2_1": 2.4212e-6,
+    "CD2_2": 1.0929e-5,
+}  # WFC3/UVIS, ORIENTAT 9 degrees
+
+
+@pytest.mark.parametrize("shape", [(259, 1024), (1024, 259), (257, 1024)])
+@pytest.mark.parametrize("turn", [0, 30, 100, 215, 300])
+def test_no_part_of_a_chip_is_lost_whatever_its_size(field: Field, shape: tuple[int, int], turn: float) -> None:
+    # A chip is drizzled in pieces; 259 = 256 + 3 as 2051 = 8 * 256 + 3, the rows of WFC3/UVIS.
+    cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    matrix = np.array([[cosine, sine], [-sine, cosine]]) @ np.reshape(list(SKEWED.values()), (2, 2))
+    cards = dict(zip(SKEWED, matrix.ravel().tolist(), strict=True))
+    path = expose(field, "aa", [], 1.0, detector="UVIS", kind="flc", shape=shape, sci=cards)
+    job = field.job([path], mean=1)
+    _, weight, _ = product_planes(job)
+    inside = well_inside(job, path, by=1.5)
+    assert inside.sum() > 200_000
+    y, x = np.nonzero(inside)
+    surface = np.stack([np.ones(len(x)), x, y, x**2, x * y, y**2], axis=1)  # distortion makes it change slowly
+    smooth = surface @ np.linalg.lstsq(surface, weight[inside], rcond=None)[0]
+    assert np.abs(weight[inside] / smooth - 1).max() < 0.02
