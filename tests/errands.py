@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 
@@ -29,6 +30,12 @@ def die_once(path: str) -> str:
         os.kill(os.getpid(), signal.SIGKILL)
     Path(path).write_text("whole")
     return path
+
+
+def interrupt_itself(seconds: int) -> None:
+    """The process is interrupted at its work, as by Ctrl-C, and would go on for a minute."""
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
 
 
 def say_process(number: int) -> int:

@@ -34,6 +34,7 @@ from mvmdb.schema import tables as t
 from mvmdb.schema.bare import bare, is_empty
 from mvmdb.schema.engine import bulk_insert, refresh_statistics, reserve_keys
 from mvmdb.sky.footprints import expand_ranges
+from mvmdb.workers.local import leave_interrupts
 
 KEYS_AT_ONCE = 20_000
 """More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
@@ -68,7 +69,9 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
 
 
 def _open_beside(many: bool) -> Executor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn")) if many else ThreadPoolExecutor(1)
+    if not many:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=leave_interrupts)
 
 
 def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:

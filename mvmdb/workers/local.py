@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -60,7 +61,7 @@ class ProcessCrew:
         pool = self._open()
 
         def submit(item: T) -> Future[R]:
-            return pool.submit(function, item)
+            return pool.submit(_do_interruptibly, function, item)
 
         for item, result in feed(submit, source, room=lambda: 0 if suspects else n, deaths=(BrokenProcessPool,)):
             if isinstance(result, BaseException):
@@ -76,8 +77,25 @@ class ProcessCrew:
 
     def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._n, mp_context=get_context("spawn"))
+            self._pool = ProcessPoolExecutor(self._n, mp_context=get_context("spawn"), initializer=leave_interrupts)
         return self._pool
+
+
+def leave_interrupts() -> None:
+    """Let a process of a pool take no notice of Ctrl-C, which is for the one that asked.
+
+    A process that met it while handing over a result would keep the pool's lock, and the one that asked would wait.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _do_interruptibly(function: Callable[[T], R], item: T) -> R:
+    """In a worker: Ctrl-C ends what it is at, which may take minutes, but meets nothing else."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return function(item)
+    finally:
+        leave_interrupts()
 
 
 def spare_processors(crew: Crew, expected: int) -> int:
@@ -86,8 +104,8 @@ def spare_processors(crew: Crew, expected: int) -> int:
 
 
 def _do_alone(function: Callable[[T], R], item: T) -> R | WorkersError:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=leave_interrupts) as executor:
         try:
-            return executor.submit(function, item).result()
+            return executor.submit(_do_interruptibly, function, item).result()
         except BrokenProcessPool:
             return WorkersError("the worker process died (out of memory?); try again with fewer --jobs")

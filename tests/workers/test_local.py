@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 
 import errands
 import pytest
@@ -31,6 +33,24 @@ def test_a_death_costs_its_own_item_and_the_crew_works_on() -> None:
         assert isinstance(found.pop(13), WorkersError)
         assert found == {n: n for n in range(10, 20) if n != 13}
         assert {done.result for done in crew.each(errands.double, [1, 2, 3], expected=3)} == {2, 4, 6}
+
+
+def test_an_interrupt_ends_what_a_worker_is_at() -> None:
+    started = time.monotonic()
+    with hire(Choice(n=2)) as crew, pytest.raises(KeyboardInterrupt):
+        list(crew.each(errands.interrupt_itself, [1, 1], expected=2))
+    assert time.monotonic() - started < 30  # the errand would take a minute
+
+
+def test_an_interrupt_leaves_a_worker_alone_that_has_no_work() -> None:
+    with hire(Choice(n=2)) as crew:
+        before = {done.result for done in crew.each(errands.say_process, range(8), expected=8)}
+        for process in before:
+            os.kill(process, signal.SIGINT)
+        time.sleep(0.2)
+        assert {done.result for done in crew.each(errands.say_process, range(8), expected=8)} & before
+        for process in before:
+            os.kill(process, 0)  # both are alive
 
 
 @pytest.mark.parametrize("choice", [Choice("serial"), Choice(n=2)], ids=lambda choice: choice.kind)
