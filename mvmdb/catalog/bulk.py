@@ -6,7 +6,7 @@ A row tells less than a file does: where an exposure's file was ingested, its ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
@@ -27,12 +27,13 @@ from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
-from mvmdb.schema.bare import bare, begin_unchecked, is_empty
+from mvmdb.schema.bare import bare, begin_unchecked, is_empty, may_be_bare
 from mvmdb.schema.engine import among, bulk_insert, plain_time, reserve_keys
 from mvmdb.sky.membership import find_members
 
 WORTH_BARE_TABLES = 10_000
 """Rows in the first batch from which an empty catalog has its indexes made after all rows are in."""
+_FILLED_FIRST = (t.skycell, t.exposure, t.membership)
 _OWN = ("member_digest", "path", "registered_at", "changed_at")
 _NAME, _ELIGIBLE = COLUMNS.index("ipppssoo"), COLUMNS.index("eligible")
 _BAND = [COLUMNS.index(name) for name in ("instrument", "detector", "filter")]
@@ -87,7 +88,8 @@ def register_batches(
     first = bool(begun) and begun[0].n >= WORTH_BARE_TABLES and _has_nothing(engine)
     with no_collection(), begin_unchecked(engine) if first else engine.begin() as connection:
         policy = read_policy(connection)
-        with _bare_tables(connection) if first else nullcontext():
+        bare_now = first and _may_be_bare(connection)
+        with bare(connection, *_FILLED_FIRST) if bare_now else nullcontext():
             for batch in chain(begun, source):
                 old_keys |= _write_batch(connection, batch, policy, report, keys)
                 if progress is not None:
@@ -102,11 +104,11 @@ def _has_nothing(engine: sa.Engine) -> bool:
         return is_empty(connection, t.exposure) and is_empty(connection, t.layer)
 
 
-def _bare_tables(connection: sa.Connection) -> AbstractContextManager[None]:
-    """`bare` for what a first import fills before layers; raises CatalogError where another one came in between."""
+def _may_be_bare(connection: sa.Connection) -> bool:
+    """Whether a first import may go without indexes; raises CatalogError where another one came in between."""
     if not is_empty(connection, t.exposure):
         raise CatalogError("another import filled the catalog meanwhile; expected it to be empty still; import again")
-    return bare(connection, t.skycell, t.exposure, t.membership)
+    return may_be_bare(connection, *_FILLED_FIRST, t.layer, t.layer_member)
 
 
 def _write_batch(

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from multiprocessing import get_context
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -31,15 +31,13 @@ from mvmdb.errors import WorkersError
 from mvmdb.reconcile.expected import digest_recipe
 from mvmdb.records import Canvas, Policy
 from mvmdb.schema import tables as t
-from mvmdb.schema.bare import bare, is_empty
+from mvmdb.schema.bare import bare, is_empty, may_be_bare
 from mvmdb.schema.engine import bulk_insert, refresh_statistics, reserve_keys
 from mvmdb.sky.footprints import expand_ranges
 from mvmdb.workers.local import leave_interrupts
 
 KEYS_AT_ONCE = 20_000
 """More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
-
-T = TypeVar("T")
 
 
 def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: Policy) -> int:
@@ -56,8 +54,9 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
     staged: _Staged | None = None
     part: _Part | None = None
     with ExitStack() as stack:
-        if many and none_yet:
+        if many and none_yet and may_be_bare(connection, t.layer, t.layer_member):
             stack.enter_context(bare(connection, t.layer, t.layer_member))
+        stack.enter_context(_clear_deaths())
         beside = stack.enter_context(_open_beside(many))
         for own in chain(begun, parts, (None, None)):  # each part is loaded, then prepared, then finished
             loaded = _load(connection, own, policy, beside, none_yet) if own is not None else None
@@ -66,6 +65,17 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
             staged, part = loaded, prepared
     link_products(connection)
     return done
+
+
+@contextmanager
+def _clear_deaths() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise WorkersError(
+            "the process that measures layers was stopped; expected it to live (out of memory? a script that calls "
+            "mvmdb without `if __name__ == '__main__'`?); try again"
+        ) from error
 
 
 def _open_beside(many: bool) -> Executor:
@@ -118,7 +128,7 @@ def _load(
 
 def _prepare(connection: sa.Connection, staged: _Staged, policy: Policy, beside: Executor) -> _Part:
     """Settle the canvases, and begin to build rows."""
-    members, found = _result(staged.members), staged.found
+    members, found = staged.members.result(), staged.found
     cell = np.array([key[0] for key in staged.keys], dtype=np.int64)[members.key]
     canvases, moved = settle_canvases(
         connection,
@@ -147,21 +157,12 @@ def _prepare(connection: sa.Connection, staged: _Staged, policy: Policy, beside:
 
 def _finish(connection: sa.Connection, part: _Part) -> int:
     """Write what differs; return how many layers of the part were written or removed, in all."""
-    written = _write_layers(connection, part, _result(part.rows))
+    written = _write_layers(connection, part, part.rows.result())
     gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
     for ids in chunks(gone):
         connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(ids)))
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
     return part.done + written + len(gone)
-
-
-def _result(future: Future[T]) -> T:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise WorkersError(
-            "the process that measures layers was stopped; expected it to live (out of memory?); try again"
-        ) from error
 
 
 def _known_areas(members: LayerMembers, recorded: Recorded) -> tuple[FloatArray, NDArray[np.bool_]]:

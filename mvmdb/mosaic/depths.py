@@ -12,6 +12,8 @@ BINS_AT_ONCE = 1 << 18
 """Pixels of the rows that are looked at at once: what is counted in them stays in the processor's cache."""
 CROSSINGS = 1 << 18
 """How often edges may cross rows before one row stands for several: some dozens of exposures cross them as often."""
+ROWS = 2000
+"""Of a canvas that has so many rows, this many at least are looked at."""
 SORTING = 10
 """What it takes to sort one place where a depth changes, in units of what it takes to look at a pixel."""
 
@@ -69,12 +71,13 @@ def count_depths(footprints: Sequence[tuple[Sequence[Float], float]], shape: tup
     `scan_rings` finds. Along a row the depth changes only where an edge crosses it, and grows where the edge goes up.
     Seconds are summed as whole microseconds: the sum does not depend on the order.
 
-    Where edges cross rows more than `CROSSINGS` times, one row stands for so many that they do not: areas of footprints
-    are thousands of rows high, and known to a ten-thousandth still, so the cost hardly grows with their number.
+    Where edges cross rows more than `CROSSINGS` times, one row stands for several, but `ROWS` or all are looked at: so
+    the cost hardly grows with the number of footprints.
     """
     edges = _list_edges(footprints, shape[0])
     # Odd, so that a row in the middle stands for those around it.
-    every = int((edges.last - edges.first).sum()) // CROSSINGS * 2 + 1
+    most = max(1, shape[0] // ROWS)
+    every = min(int((edges.last - edges.first).sum()) // CROSSINGS * 2 + 1, most - 1 + most % 2)
     if every > 1:
         edges = _list_edges(footprints, shape[0], every)
     step = max(1, BINS_AT_ONCE // (shape[1] + 1))
@@ -83,13 +86,20 @@ def count_depths(footprints: Sequence[tuple[Sequence[Float], float]], shape: tup
     bottom = int(edges.last.max(initial=0))
     for top in range(int(edges.first.min(initial=bottom)), bottom, step):
         depth, micros, length = _count_rows(edges, range(top, min(top + step, bottom)), shape[1])
-        by_depth += np.bincount(depth, weights=length * every, minlength=by_depth.size).astype(np.int64)
-        parts.append(_merge(micros, length * every))
+        by_depth += np.bincount(depth, weights=length, minlength=by_depth.size).astype(np.int64)
+        parts.append(_merge(micros, length))
+    each = shape[0] / _sampled_rows(shape[0], every)  # how many rows one stands for
+    by_depth = np.rint(by_depth * each).astype(np.int64)
     held = np.flatnonzero(by_depth)
     values, pixels = _merge(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else _nothing()
+    pixels = np.rint(pixels * each).astype(np.int64)
     return Depths(
         int(by_depth.sum()), Histogram(held.astype(np.float64), by_depth[held]), Histogram(values / 1e6, pixels)
     )
+
+
+def _sampled_rows(rows: int, every: int) -> int:
+    return -(-(rows - every // 2) // every)
 
 
 def _list_edges(footprints: Sequence[tuple[Sequence[Float], float]], rows: int, every: int = 1) -> _Edges:
@@ -101,7 +111,7 @@ def _list_edges(footprints: Sequence[tuple[Sequence[Float], float]], rows: int, 
     end = np.concatenate([ring[1:] for ring, _ in rings])
     for ends in (start, end):
         ends[:, 1] = (ends[:, 1] - every // 2) / every
-    rows = -(-(rows - every // 2) // every)
+    rows = _sampled_rows(rows, every)
     exptime = np.repeat([float(round(seconds * 1e6)) for _, seconds in rings], [len(ring) - 1 for ring, _ in rings])
     low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
     first, last = (np.clip(np.ceil(y), 0, rows).astype(np.int64) for y in (low, high))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from mvmdb.records import Action, LayerJob
 HELP_BYTES = 250_000_000
 """Bytes of members' files for which one more process pays: drizzling them takes 5 s, the start of a process 1."""
 _SERVE = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "  # the asker is told, and dismisses
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
     "from mvmdb.mosaic.helping import serve; serve(sys.stdin.buffer)"
 )
@@ -91,11 +91,11 @@ def hire_helpers(job: LayerJob) -> Iterator[list[Helper]]:
         wanted = min(job.helpers, sum(_size(member.path) for member in job.members) // HELP_BYTES)
     helpers: list[Helper] = []
     try:
-        for _ in range(wanted):
-            helpers.append(Helper())
-    except OSError as error:
-        log.warning("%s: no process more to be had (%s); %d do the work", job.layer, error, 1 + len(helpers))
-    try:
+        try:
+            for _ in range(wanted):
+                helpers.append(Helper())
+        except OSError as error:
+            log.warning("%s: no process more to be had (%s); %d do the work", job.layer, error, 1 + len(helpers))
         yield helpers
     finally:
         for helper in helpers:
@@ -111,7 +111,6 @@ def share_out(work: BandedDrizzle, shares: Sequence[range], helpers: Sequence[He
 
 def serve(asked: BinaryIO) -> None:
     """The helper's side: drizzle the rows that are asked for, and send them, then None; or the error that stops it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asker is told, and dismisses
     with os.fdopen(os.dup(1), "wb") as reply:
         os.dup2(2, 1)  # whatever is printed must not get among the pixels
         try:
@@ -126,6 +125,9 @@ def serve(asked: BinaryIO) -> None:
             pickle.dump(None, reply)
         except MvmdbError as error:
             pickle.dump(error, reply)
+        except Exception as error:  # the asker tells of it as of its own surprises
+            log.exception("rows %d to %d", rows.start, rows.stop)
+            pickle.dump(ProductError(f"{type(error).__name__}: {error}"), reply)
 
 
 def _end_with_asker() -> None:

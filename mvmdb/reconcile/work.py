@@ -31,9 +31,9 @@ class Outcome:
 def carry_out(jobs: Iterable[LayerJob], make: Maker, crew: Crew, *, expected: int) -> Iterator[Outcome]:
     """Do every job and yield each outcome as it comes.
 
-    Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole. Where they are fewer
-    than the crew's processors, each may have helpers. A worker that dies (out of memory, say) fails the layer that it
-    was making and no other. Raises WorkersError when there are no workers to be had.
+    Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole. Where they are at
+    most half as many as the crew's processors, each may have helpers. A worker that dies (out of memory, say) fails
+    the layer that it was making and no other. Raises WorkersError when there are no workers to be had.
     """
     here, spare = socket.gethostname(), spare_processors(crew, expected)
     shared = (replace(job, helpers=spare) for job in jobs)

@@ -14,8 +14,8 @@ from sqlalchemy.schema import AddConstraint, DropConstraint
 def bare(connection: sa.Connection, *tables: sa.Table) -> Iterator[None]:
     """Empty tables without their secondary indexes, and on PostgreSQL without foreign keys, until the block ends well.
 
-    Primary keys and unique columns stay. When the block fails, the transaction has to be rolled back, which brings
-    back what was dropped. On PostgreSQL others who read these tables wait until the transaction ends.
+    Ask `may_be_bare` first. Primary keys and unique columns stay. When the block fails, the transaction has to be
+    rolled back, which brings back what was dropped.
     """
     indexes = [index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))]
     references = [] if connection.dialect.name == "sqlite" else [key for table in tables for key in _references(table)]
@@ -50,7 +50,28 @@ def begin_unchecked(engine: sa.Engine) -> Iterator[sa.Connection]:
             with connection.begin():
                 yield connection
         finally:
-            driver.execute("PRAGMA foreign_keys = ON")
+            if not connection.invalidated:  # an interrupted statement closes it
+                driver.execute("PRAGMA foreign_keys = ON")
+
+
+def may_be_bare(connection: sa.Connection, *tables: sa.Table) -> bool:
+    """Whether the tables are this user's to alter and nobody reads them now; from then on others wait.
+
+    On PostgreSQL they are locked until the transaction ends: a reader that came later could hold one and wait for
+    another, and the server would end one of the two.
+    """
+    if connection.dialect.name == "sqlite":
+        return True
+    names = [table.name for table in tables]
+    owned = "SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY(%s::regclass[])"
+    if not connection.exec_driver_sql(owned, (names,)).scalar():
+        return False
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE NOWAIT")
+    except sa.exc.OperationalError:
+        return False
+    return True
 
 
 def is_empty(connection: sa.Connection, table: sa.Table) -> bool:

@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from databases import Databases
 from errands import die_of_layers
+from postgres import Server
 
 from mvmdb.catalog import bulk, layers
 from mvmdb.catalog.archive import open_catalog
@@ -134,6 +135,28 @@ def test_nothing_is_left_when_the_process_beside_is_killed(
         with pytest.raises(WorkersError, match="was stopped"):
             register_batches(engine, batches())
         assert dump(engine) == {name: [] for name in TABLES}
+
+
+def test_a_reader_on_postgresql_makes_a_first_import_slow_and_ends_neither(postgres: Server, large: None) -> None:
+    address = postgres.address(postgres.make_catalog())
+    with open_catalog(address, create=True) as engine, open_catalog(address) as other, other.connect() as reader:
+        driver: Any = reader.connection.driver_connection
+        driver.execute("SELECT count(*) FROM layer")  # and holds it until its transaction ends
+        report = register_batches(engine, batches())
+        assert driver.execute("SELECT count(*) FROM exposure").fetchone() == (90,)
+        assert report.new == 90
+        with engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_an_interrupt_in_an_unchecked_transaction_is_told_as_one(databases: Databases) -> None:
+    def interrupted(engine: sa.Engine) -> None:
+        with begin_unchecked(engine) as connection:
+            connection.invalidate()  # as SQLAlchemy does with the connection of an interrupted statement
+            raise KeyboardInterrupt
+
+    with open_catalog(databases.catalog(), create=True) as engine, pytest.raises(KeyboardInterrupt):
+        interrupted(engine)
 
 
 def test_references_are_looked_up_again_after_an_unchecked_transaction(databases: Databases) -> None:

@@ -75,6 +75,7 @@ def test_some_rows_stand_for_all_where_footprints_are_many(monkeypatch: pytest.M
 
     monkeypatch.setattr(module, "_count_rows", counted)
     monkeypatch.setattr(module, "CROSSINGS", 10000)
+    monkeypatch.setattr(module, "ROWS", 100)
     some = count(shapes, exptimes, size)
     assert 0 < sum(looked_at) < 700 / 5
     assert some.pixels == pytest.approx(whole.pixels, rel=1e-3)
@@ -93,3 +94,13 @@ def test_nothing_on_the_array_has_no_depth(shapes: list[shapely.Geometry]) -> No
 
 def test_median_of_an_even_number_of_pixels_is_between_the_two_in_the_middle() -> None:
     assert Histogram(np.array([1.0, 4.0]), np.array([3, 3])).mean_and_median() == (2.5, 2.5)
+
+
+def test_no_more_pixels_are_exposed_than_there_are_where_some_rows_stand_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CROSSINGS", 10)
+    monkeypatch.setattr(module, "ROWS", 100)
+    found = count([shapely.box(-1, -1, 800, 800)] * 5, [100.0] * 5, (703, 600))
+    assert found.pixels == 703 * 600
+    assert found.exposures.mean_and_median() == (5.0, 5.0)
