@@ -66,6 +66,7 @@ def measure(what: str, night: int, address: str, folder: Path, profile: bool) ->
         table, siaf = place / "hst_search.txt.gz", str(place / "hst_siaf.dat.gz")
     else:
         write_table(table, int(what))
+        os.sync()  # else the disk would be at it while the import is timed
     figures: dict[str, float] = {}
     with open_catalog(address, create=True) as engine:
         batches = read_batches_beside(table, siaf=siaf, report=ignore, progress=ignore)
