@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mvmdb.sky.footprints import Footprints
-from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, measure_areas, project_exposures
+from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, _put_outside, measure_areas, project_exposures
 from mvmdb.sky.tessellation import CELL_SIZE, STEP, plane_to_sky
-from mvmdb.sky.unions import are_convex, union_areas_or_nan
+from mvmdb.sky.unions import MOST, are_convex, union_areas_or_nan
 
 SIZE = 100.0
 BOX = shapely.box(0, 0, SIZE, SIZE)
@@ -103,3 +103,29 @@ def test_layers_of_all_sorts_have_the_areas_that_geos_gives():
     box = shapely.box(*low, *(low + CELL_SIZE))
     expected = [shapely.union_all(shapes[own]).intersection(box).area * ARCMIN2_PER_PIXEL for own in members]
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_layers_have_their_areas_however_many_have_the_same_number_of_members():
+    rng = np.random.default_rng(11)
+    p, x, y = 726, 3, 17
+    low = np.array([x - 1, y - 1]) * STEP + 0.5
+    corners = [quad(*rng.uniform(-2000, CELL_SIZE + 2000, 2), rng.uniform(0, 7), 4000, 2000, False) for _ in range(80)]
+    sky = [np.column_stack(plane_to_sky(p, *(own + low).T)) for own in corners]
+    regions = ["POLYGON ICRS " + " ".join(f"{value:.9f}" for value in own.ravel()) for own in sky]
+    sizes = [*range(1, MOST + 3, 3), *[4] * 50, *[9] * 40]  # some of which there are few layers of, and many
+    members = [rng.choice(80, size, replace=False).tolist() for size in sizes]
+    cell = np.full(len(members), (p * 21 + y - 1) * 21 + x - 1)
+    found = measure_areas(cell, np.cumsum([0, *sizes]), np.concatenate(members), regions)
+    shapes = project_exposures(p, Footprints.from_regions(regions))
+    box = shapely.box(*low, *(low + CELL_SIZE))
+    expected = [shapely.union_all(shapes[own]).intersection(box).area * ARCMIN2_PER_PIXEL for own in members]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_squares_put_outside_add_nothing():
+    place = np.arange(MOST)
+    x, y = _put_outside(place)
+    one = quad(50, 50, 0.3, 20, 20, False)
+    for p in (1, 2, MOST - 1):
+        added = np.stack(np.broadcast_arrays(x[:p], y[:p]), axis=2)
+        np.testing.assert_allclose(areas_of([[one, *added]])[0], areas_of([[one]])[0], rtol=1e-12)
