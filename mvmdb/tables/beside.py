@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 from mvmdb.errors import InputError, MvmdbError
 from mvmdb.exposures.batch import ExposureBatch
-from mvmdb.tables.problems import RowProblem
 from mvmdb.tables.read import Progress, Report, read_batches
 from mvmdb.tables.source import Format
 
 WORTH_A_PROCESS = 8_000_000
 """Bytes of a table from which a second process is worth its start of about a second."""
+_AHEAD = 2  # what was read and not taken yet: a batch, and how far the table is read
 
 
 def read_batches_beside(
@@ -26,7 +28,7 @@ def read_batches_beside(
     report: Report,
     progress: Progress,
 ) -> Iterator[ExposureBatch]:
-    """As `read_batches`, from another process where the table is large; one batch more is in memory then.
+    """As `read_batches`, from another process where the table is large; two batches more are in memory then.
 
     Raises InputError also where that process is killed.
     """
@@ -72,19 +74,28 @@ def _listen(ours: Connection, path: str, report: Report, progress: Progress) -> 
 
 
 def _read(theirs: Connection, path: str, options: dict[str, object]) -> None:
-    """Send all that reading gives; what the reader says of the table is said in order."""
+    """Send all that reading gives, in order.
 
-    def report(problem: RowProblem) -> None:
-        theirs.send(("problem", problem))
+    A thread sends, as that waits until the other side is ready to take the batch: the next one is read meanwhile.
+    """
+    unsent: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as sender:
 
-    def progress(done: int, length: int, rows: int) -> None:
-        theirs.send(("progress", (done, length, rows)))
+        def send(what: str, value: object) -> None:
+            unsent.append(sender.submit(theirs.send, (what, value)))
+            while len(unsent) > _AHEAD:
+                unsent.popleft().result()
 
-    try:
-        for batch in read_batches(path, report=report, progress=progress, **options):  # type: ignore[arg-type]
-            theirs.send(("batch", batch))
-        theirs.send(("end", None))
-    except MvmdbError as error:
-        theirs.send(("error", error))
-    except BrokenPipeError:
-        return  # nobody wants the rest
+        try:
+            for batch in read_batches(
+                path,
+                report=lambda problem: send("problem", problem),
+                progress=lambda *counts: send("progress", counts),
+                **options,  # type: ignore[arg-type]
+            ):
+                send("batch", batch)
+            send("end", None)
+        except MvmdbError as error:
+            send("error", error)
+        except BrokenPipeError:
+            return  # nobody wants the rest

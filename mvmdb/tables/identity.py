@@ -34,7 +34,7 @@ def read_name(text: str) -> tuple[str, str]:
     Understood are `ib6o04tuq`, `IB6O04TU`, `ib6o04tuq_flt.fits`, `hst_11359_04_wfc3_ir_f125w_ib6o04tu`, and IVOA or
     MAST identifiers that end in one of these.
     """
-    name = _PATH.split(text)[-1].lower()
+    name = (text if text.isalnum() else _PATH.split(text)[-1]).lower()
     match = _HAP.fullmatch(name) if name.startswith("hst_") else _PIPELINE.fullmatch(name)
     if match is None or match[1][0] not in "iju":
         raise ValueError(
@@ -91,7 +91,7 @@ def read_kind(stated: str, filename: str, instrument: str, detector: str) -> Kin
         if kind not in ("flt", "flc"):
             raise ValueError(f"found kind {stated!r}; expected flt or flc")
         return "flc" if kind == "flc" else "flt"
-    parsed = parse_exposure_name(filename) if filename else None
+    parsed = parse_exposure_name(filename) if "_" in filename else None
     if parsed is not None:
         return parsed[1]
     return "flc" if (instrument, detector) in _CORRECTED else "flt"

@@ -102,6 +102,9 @@ class _Identities:
     filename: list[str]
 
 
+_NOBODY = ("",) * 8
+
+
 def _ignore(problem: RowProblem) -> None:
     """Nobody wants to know."""
 
@@ -137,31 +140,36 @@ def _read_chunk(chunk: Chunk, cells: Mapping[str, list[object]], siaf: str | Non
 
 
 def _read_identities(fields: _Fields, names: Sequence[str]) -> _Identities:
-    """Each row's identity; the fields of a faulty row stay empty from its first fault on."""
-    n = fields.n
-    result = _Identities(*([""] * n for _ in range(8)))
+    """Each row's identity; a faulty row has none."""
     cells = zip(
         names, fields.texts("collection"), fields.texts("instrument"), fields.texts("detector"),
         fields.texts("aperture"), fields.texts("filters"), fields.texts("kind"), fields.texts("filename"), strict=True,
     )  # fmt: skip
-    for at, (name, collection, camera, chip, aperture, wheels, kind, filename) in enumerate(cells):
+    read = []
+    for at, row in enumerate(cells):
         try:
-            if collection.upper() not in _COLLECTIONS:
-                raise ValueError(f"found obs_collection {collection!r}; expected HST")
-            result.instrument[at], result.detector[at] = read_instrument(camera, chip, aperture)
-            result.ipppssoo[at], result.rootname[at] = read_name(name)
-            letter = INSTRUMENTS[result.instrument[at]]
-            if not result.rootname[at].startswith(letter):
-                raise ValueError(
-                    f"found the name {name!r} with instrument {camera!r}; expected {letter!r} at its start"
-                )
-            result.filters[at], result.filter[at] = read_filters(wheels)
-            result.filename[at] = filename.rpartition("/")[2]
-            file = result.filename[at] or name
-            result.kind[at] = read_kind(kind, file, result.instrument[at], result.detector[at])
+            read.append(_identify(*row))
         except ValueError as error:
+            read.append(_NOBODY)
             fields.fault(at, str(error))
-    return result
+    return _Identities(*(map(list, zip(*read, strict=True)) if read else ([] for _ in _NOBODY)))
+
+
+def _identify(
+    name: str, collection: str, camera: str, chip: str, aperture: str, wheels: str, kind: str, filename: str
+) -> tuple[str, ...]:
+    """The fields of _Identities for one row; raises ValueError."""
+    if collection.upper() not in _COLLECTIONS:
+        raise ValueError(f"found obs_collection {collection!r}; expected HST")
+    instrument, detector = read_instrument(camera, chip, aperture)
+    ipppssoo, rootname = read_name(name)
+    letter = INSTRUMENTS[instrument]
+    if not rootname.startswith(letter):
+        raise ValueError(f"found the name {name!r} with instrument {camera!r}; expected {letter!r} at its start")
+    filters, layer_filter = read_filters(wheels)
+    filename = filename.rpartition("/")[2]
+    found = read_kind(kind, filename or name, instrument, detector)
+    return ipppssoo, rootname, instrument, detector, filters, layer_filter, found, filename
 
 
 def _check_numbers(numbers: Mapping[str, list[float | None]], fault: Callable[[int, str], None]) -> None:
@@ -181,8 +189,8 @@ def _build_batch(
     given: list[str],
     polygons: Polygons,
 ) -> ExposureBatch:
-    def pick(values: Sequence[object]) -> list[object]:
-        return [values[at] for at in kept]
+    def pick(values: Sequence[object]) -> Sequence[object]:
+        return values if len(kept) == fields.n else [values[at] for at in kept]
 
     regions = format_rows(polygons, fields.n)
     chips = Counter(polygons.owner.tolist())

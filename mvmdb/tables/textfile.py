@@ -54,9 +54,10 @@ class TextTable(ByteSource):
                 del rows[0]
             numbers: Sequence[int] = range(number + 1, number + len(rows) + 1)
             number += len(rows)
-            if any(len(row) != len(self.names) for row in rows):
+            if set(map(len, rows)) - {len(self.names)}:
                 numbers, rows = self._drop_ragged(numbers, rows, reject)
-            yield Chunk(numbers, [[row[at] for row in rows] for at in wanted], number)
+            columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in self.names]
+            yield Chunk(numbers, [columns[at] for at in wanted], number)
 
     def _read_names(self) -> tuple[tuple[str, ...], Iterator[list[str]]]:
         delimiter = " " if self.format == "ecsv" else None  # ECSV's default
@@ -72,7 +73,7 @@ class TextTable(ByteSource):
             delimiter = max(_DELIMITERS, key=line.count)
         names = next(csv.reader([line], delimiter=delimiter))
         rows = csv.reader(self._text, delimiter=delimiter)
-        return tuple(name.strip() for name in names), (row for row in rows if row)
+        return tuple(name.strip() for name in names), filter(None, rows)
 
     def _next_line(self) -> str:
         try:

@@ -19,7 +19,10 @@ Fault = Callable[[int, str], None]
 
 def read_texts(values: Sequence[object]) -> list[str]:
     """Texts without blanks around them; what is missing is empty."""
-    return [value.strip() if isinstance(value, str) else _as_text(value) for value in values]
+    try:
+        return list(map(str.strip, values))  # type: ignore[arg-type]
+    except TypeError:  # not all are texts
+        return [value.strip() if isinstance(value, str) else _as_text(value) for value in values]
 
 
 def read_numbers(values: Sequence[object], label: str, fault: Fault) -> list[float | None]:
