@@ -9,17 +9,15 @@ several runs counts. The time includes starting the worker processes, and what i
 from __future__ import annotations
 
 import argparse
-import cProfile
 import json
 import os
-import pstats
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+
+from profiling import profiled
 
 # Nothing of mvmdb is imported here: worker processes import this file too, and those of a command import little.
 
@@ -83,19 +81,6 @@ def run_once(folder: Path, what: str, jobs: int, profile: bool) -> dict[str, flo
     main = after.user + after.system - before.user - before.system
     workers = after.children_user + after.children_system - before.children_user - before.children_system
     return {"files": len(paths), "seconds": seconds, "main": main, "workers": workers}
-
-
-@contextmanager
-def profiled(wanted: bool) -> Iterator[None]:
-    """Print where the time of the block went, by function, on standard error."""
-    if not wanted:
-        yield
-        return
-    profile = cProfile.Profile()
-    profile.enable()
-    yield
-    profile.disable()
-    pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(25)
 
 
 def report_runs(folder: Path, what: str, jobs: int, repeat: int, profile: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from archive import Archive
 
-from mvmdb.catalog import ingest
+from mvmdb.catalog import ingest, reading
 from mvmdb.catalog.archive import open_catalog
 from mvmdb.catalog.ingest import IngestReport, ingest_files
 from mvmdb.exposures.find import find_exposures
@@ -36,6 +36,7 @@ class Beside:
     def __init__(self) -> None:
         self.read: list[str] = []
         self.second_batch = Event()
+        self.stopped: Event | None = None
         self.calls = 0
         self.at_once = 0
 
@@ -46,6 +47,8 @@ class Beside:
             self.read += [task.path for _, task in item if isinstance(task, Task)]
             if len(self.read) > BATCH:
                 self.second_batch.set()
+                if self.stopped is not None:
+                    self.stopped.wait(timeout=60)
             yield Done(item, function(item))
         self.calls -= 1
 
@@ -99,6 +102,9 @@ def test_the_next_batch_is_read_while_one_is_written(stocked: Archive, monkeypat
 
 def test_an_error_in_writing_ends_the_reading(stocked: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     crew = Beside()
+    crew.stopped = stopped = Event()
+    monkeypatch.setattr(reading, "_TOGETHER", 1)
+    monkeypatch.setattr(reading, "Event", lambda: stopped)  # set where the reading is stopped
 
     def fail(*given: Any) -> None:
         crew.second_batch.wait(timeout=60)
@@ -107,7 +113,7 @@ def test_an_error_in_writing_ends_the_reading(stocked: Archive, monkeypatch: pyt
     monkeypatch.setattr(ingest, "_write_batch", fail)
     with pytest.raises(ZeroDivisionError):
         take_in(stocked, crew)
-    assert len(crew.read) == 2 * BATCH
+    assert len(crew.read) == BATCH + 1
     monkeypatch.undo()
     assert take_in(stocked).new == 7
 

@@ -7,6 +7,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polygons import covered, star
 
 from mvmdb.mosaic import depths as module
 from mvmdb.mosaic.depths import Depths, Histogram, count_depths
@@ -14,21 +15,6 @@ from mvmdb.mosaic.raster import polygon_rings
 
 SHAPE = (31, 37)
 EXPTIMES = [100.1, 0.3, 802.934753, 100.1, 12.0, 350.7, 1.5]
-
-
-def covered(shape: shapely.Geometry, size: tuple[int, int] = SHAPE) -> np.ndarray:
-    y, x = np.mgrid[: size[0], : size[1]]
-    return shapely.contains_xy(shape, x.ravel(), y.ravel()).reshape(size)
-
-
-def star(seed: int, holes: bool) -> shapely.Geometry:
-    """A star-shaped polygon of irrational vertices, partly off the array, which may have a hole or be in parts."""
-    rng = np.random.default_rng(seed)
-    angle = np.sort(rng.uniform(0, 2 * np.pi, 12))
-    radius = rng.uniform(5, 25, 12)
-    x, y = rng.uniform(0, 35, 2)
-    polygon = shapely.Polygon(np.column_stack([x + radius * np.cos(angle), y + radius * np.sin(angle)]))
-    return shapely.difference(shapely.make_valid(polygon), shapely.Point(x, y).buffer(3.0137 * holes))
 
 
 def count(shapes: list[shapely.Geometry], exptimes: list[float], size: tuple[int, int] = SHAPE) -> Depths:
@@ -40,7 +26,7 @@ def count(shapes: list[shapely.Geometry], exptimes: list[float], size: tuple[int
 @given(st.integers(0, 10**6), st.sampled_from([1, 40, 1 << 18]), st.sampled_from([0, 10, 10**6]))
 def test_depths_are_those_of_stacked_planes(seed: int, bins: int, sorting: int) -> None:
     shapes = [star(seed + number, number % 2 == 0) for number in range(7)]
-    planes = [covered(shape) for shape in shapes]
+    planes = [covered(shape, SHAPE) for shape in shapes]
     held = sum(plane.astype(int) for plane in planes)
     seconds = sum(plane * exptime for plane, exptime in zip(planes, EXPTIMES, strict=True))
     exposed = held > 0

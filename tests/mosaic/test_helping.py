@@ -104,6 +104,21 @@ def test_helper_tells_what_stopped_it(field: Field) -> None:
         helper.dismiss()
 
 
+def test_what_is_printed_does_not_get_among_the_pixels() -> None:
+    class Loud:
+        def __reduce__(self) -> tuple[object, ...]:
+            return eval, (
+                "__import__('types').SimpleNamespace(start=lambda _: (print('noise', flush=True), iter([])))",
+            )
+
+    helper = Helper()
+    try:
+        helper.begin(Loud(), range(1))  # type: ignore[arg-type]
+        assert list(helper.blocks()) == []
+    finally:
+        helper.dismiss()
+
+
 def test_empty_member_is_refused_as_without_helpers(field: Field) -> None:
     paths = [*expose(field), field.expose("zz", sky=0.0, chips=2, detector="UVIS")]
     with pytest.raises(MemberUnusableError) as refused:

@@ -5,27 +5,11 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polygons import covered, star
 
 from mvmdb.mosaic.raster import fill_mask, polygon_rings, scan_rings
 
 SHAPE = (31, 37)
-
-
-def covered_by_shapely(shape: shapely.Geometry) -> np.ndarray:
-    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    return shapely.contains_xy(shape, x.ravel(), y.ravel()).reshape(SHAPE)
-
-
-def star(seed: int, holes: bool) -> shapely.Geometry:
-    """A star-shaped polygon with irrational vertices, partly off the array."""
-    rng = np.random.default_rng(seed)
-    angle = np.sort(rng.uniform(0, 2 * np.pi, 12))
-    radius = rng.uniform(5, 25, 12)
-    x, y = rng.uniform(0, 35, 2)
-    polygon = shapely.make_valid(
-        shapely.Polygon(np.column_stack([x + radius * np.cos(angle), y + radius * np.sin(angle)]))
-    )
-    return shapely.difference(polygon, shapely.Point(x, y).buffer(3.0137)) if holes else polygon
 
 
 @settings(max_examples=60, deadline=None)
@@ -33,8 +17,8 @@ def star(seed: int, holes: bool) -> shapely.Geometry:
 def test_spans_hold_the_pixels_whose_centres_lie_inside(seed: int, holes: bool) -> None:
     shape = star(seed, holes)
     spans = scan_rings(polygon_rings(shape), SHAPE)
-    assert np.array_equal(fill_mask(spans, SHAPE), covered_by_shapely(shape))
-    assert spans.size == covered_by_shapely(shape).sum()
+    assert np.array_equal(fill_mask(spans, SHAPE), covered(shape, SHAPE))
+    assert spans.size == covered(shape, SHAPE).sum()
 
 
 def test_polygons_that_share_a_border_share_no_pixel_and_leave_none_out() -> None:
