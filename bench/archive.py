@@ -11,10 +11,8 @@ off. `list` is the real list of ../shared, where it is there.
 from __future__ import annotations
 
 import argparse
-import cProfile
 import json
 import os
-import pstats
 import resource
 import subprocess
 import sys
@@ -26,6 +24,7 @@ from time import perf_counter
 from typing import Any
 
 import sqlalchemy as sa
+from profiling import profiled
 from synthetic import make_batches, write_table
 
 from mvmdb.catalog.archive import open_catalog, read_policy
@@ -43,19 +42,6 @@ def timed(action: Callable[[], object]) -> float:
     started = perf_counter()
     action()
     return perf_counter() - started
-
-
-@contextmanager
-def profiled(wanted: bool) -> Iterator[None]:
-    """Print where the time of the block went, by function, on standard error."""
-    if not wanted:
-        yield
-        return
-    profile = cProfile.Profile()
-    profile.enable()
-    yield
-    profile.disable()
-    pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(15)
 
 
 def measure(what: str, night: int, address: str, folder: Path, profile: bool) -> dict[str, float]:
@@ -113,8 +99,8 @@ CONE = (
 AS_IF_MADE = (
     "INSERT INTO product (layer, layer_id, skycell, filename, size, mtime_ns, data_digest, x_min, x_max, y_min, y_max, "
     "n_members, recipe, recipe_digest, state, made_at) SELECT l.name, l.id, c.name, '', 0, 0, '', c.x_min, c.x_max, "
-    "c.y_min, c.y_max, l.n_exposures, l.recipe, l.recipe_digest, 'intact', '2026-01-01 00:00:00' "
-    "FROM layer l JOIN skycell c ON c.id = l.skycell_id",
+    "c.y_min, c.y_max, l.n_exposures, r.parameters, l.recipe_digest, 'intact', '2026-01-01 00:00:00' "
+    "FROM layer l JOIN skycell c ON c.id = l.skycell_id JOIN recipe r ON r.id = l.recipe_id",
     "INSERT INTO product_member (product_id, ipppssoo, rootname, pixels, pixel_digest, wcs_digest, wcsname, sky_group, "
     "exptime, sky) SELECT p.id, e.ipppssoo, e.rootname, e.pixels, '', e.wcs_digest, '', '', e.exptime, 0.0 "
     "FROM product p JOIN layer_member m ON m.layer_id = p.layer_id JOIN exposure e ON e.id = m.exposure_id",

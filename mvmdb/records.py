@@ -243,8 +243,7 @@ class Reason:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedLayer:
+class PlannedLayer(NamedTuple):
     """One line of a plan: what to do for a layer, and why. `drizzle_because` says why a full drizzle was chosen."""
 
     name: str

@@ -68,10 +68,9 @@ def _as_layer(text: str) -> LayerName | None:
 
 def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
     columns = [column for column in t.layer.c if column.name not in _BOX]  # the canvas is the cell's
-    query = sa.select(*columns, *(t.skycell.c[name] for name in _BOX))
-    row = connection.execute(
-        query.select_from(t.layer.join(t.skycell)).where(t.layer.c.name == str(name))
-    ).one_or_none()
+    query = sa.select(*columns, t.recipe.c.parameters, *(t.skycell.c[name] for name in _BOX))
+    query = query.select_from(t.layer.join(t.skycell).join(t.recipe))
+    row = connection.execute(query.where(t.layer.c.name == str(name))).one_or_none()
     product = connection.execute(sa.select(t.product).where(t.product.c.layer == str(name))).one_or_none()
     if row is None and product is None:
         raise UsageError(f"no exposure of this catalog is in a layer {name}; see `mvmdb status` for names")
@@ -87,7 +86,7 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
             f"from {_day(row.expstart)} to {_day(row.expend)}: {', '.join(members)}.",
             f"They cover {row.area_arcmin2:.2f} square arcmin of the cell, {row.mean_exposures:.2f} deep on average.",
             f"Its canvas is [{_canvas(row)}] in fine pixels, that of every layer of {name.skycell}.",
-            f"Its recipe: {_recipe(row.recipe)}.",
+            f"Its recipe: {_recipe(row.parameters)}.",
         ]
     lines += _product_lines(product)
     return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))

@@ -21,8 +21,9 @@ from mvmdb.sky.layer import measure_areas
 LAYER_COLUMNS = (
     "name", "skycell_id", "instrument", "detector", "filter", "scale", "label", "kind", "n_exposures", "exptime",
     "expstart", "expend", "area_arcmin2", "mean_exposures", "x_min", "x_max", "y_min", "y_max", "members_digest",
-    "recipe", "recipe_digest",
+    "recipe_id", "recipe_digest",
 )  # fmt: skip
+RECIPE = LAYER_COLUMNS.index("recipe_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class LayersToBuild:
 class LayerRows:
     """Rows of `layer` as columns, in the order of LAYER_COLUMNS; `layer` is the number of each one's layer.
 
-    A layer has a row for each scale that it is made at.
+    A layer has a row for each scale that it is made at. Column RECIPE holds JSON, since keys are the database's.
     """
 
     layer: IntArray

@@ -6,11 +6,12 @@ compared and written. The cost follows the layers that a change concerns, not th
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 from multiprocessing import get_context
 from operator import itemgetter
@@ -22,10 +23,10 @@ from numpy.typing import NDArray
 
 from mvmdb.catalog.canvases import settle_canvases
 from mvmdb.catalog.layermembers import FloatArray, LayerKey, LayerMembers, gather_members
-from mvmdb.catalog.layerrows import LAYER_COLUMNS, LayerRows, LayersToBuild, build_rows
+from mvmdb.catalog.layerrows import LAYER_COLUMNS, RECIPE, LayerRows, LayersToBuild, build_rows
 from mvmdb.catalog.made import link_products
-from mvmdb.catalog.rows import chunks, load_regions
-from mvmdb.catalog.staged import Recorded, Staged, load_staged
+from mvmdb.catalog.rows import chunks, keys_of_recipes, load_regions
+from mvmdb.catalog.staged import Recorded, load_staged
 from mvmdb.catalog.touched import stage_keys
 from mvmdb.errors import WorkersError
 from mvmdb.reconcile.expected import digest_recipe
@@ -38,31 +39,31 @@ from mvmdb.workers.local import leave_interrupts
 
 KEYS_AT_ONCE = 20_000
 """More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
+_AHEAD = 2  # parts whose rows are being built while the next one is read: their sizes differ
 
 
 def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: Policy) -> int:
     """Expect the layers of these keys anew and write what differs; return how many layers were written or removed.
 
     The other layers of a sky cell are touched only where its canvas changes. Geometry is measured only for layers
-    whose members changed; that, gathering members and building rows go on beside the database's work on the parts
-    before and after. Raises WorkersError where the process that does so is killed.
+    whose members changed; that and building rows go on beside the database's work on the parts before and after.
+    Raises WorkersError where the process that does so is killed.
     """
     parts = _whole_cells(keys)
     begun = list(islice(parts, 2))
     many, done = len(begun) > 1, 0
     none_yet = is_empty(connection, t.layer)
-    staged: _Staged | None = None
-    part: _Part | None = None
+    waiting: deque[_Part] = deque()
     with ExitStack() as stack:
         if many and none_yet and may_be_bare(connection, t.layer, t.layer_member):
             stack.enter_context(bare(connection, t.layer, t.layer_member))
         stack.enter_context(_clear_deaths())
         beside = stack.enter_context(_open_beside(many))
-        for own in chain(begun, parts, (None, None)):  # each part is loaded, then prepared, then finished
-            loaded = _load(connection, own, policy, beside, none_yet) if own is not None else None
-            prepared = _prepare(connection, staged, policy, beside) if staged is not None else None
-            done += _finish(connection, part) if part is not None else 0
-            staged, part = loaded, prepared
+        for own in chain(begun, parts):
+            waiting.append(_prepare(connection, own, policy, beside, none_yet))
+            if len(waiting) > _AHEAD:
+                done += _finish(connection, waiting.popleft())
+        done += sum(_finish(connection, part) for part in waiting)
     link_products(connection)
     return done
 
@@ -97,15 +98,6 @@ def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Staged:
-    """Some keys, all of them that sky cells have, what is recorded of them, and their layers' members to be."""
-
-    keys: Sequence[LayerKey]
-    found: Staged
-    members: Future[LayerMembers]
-
-
-@dataclass(frozen=True, slots=True)
 class _Part:
     """What the layers of some keys are to be, what is recorded, and how many others were written already."""
 
@@ -116,27 +108,22 @@ class _Part:
     done: int
 
 
-def _load(
+def _prepare(
     connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, beside: Executor, none_yet: bool
-) -> _Staged:
-    """Read what these keys' layers could be made of and what is recorded, and begin to gather members."""
+) -> _Part:
+    """Read what these keys' layers could be made of and what is recorded, settle the canvases, begin to build rows."""
     stage_keys(connection, keys)
     refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
     found = load_staged(connection, none_yet=none_yet)
-    return _Staged(keys, found, beside.submit(gather_members, found.columns, keys, policy))
-
-
-def _prepare(connection: sa.Connection, staged: _Staged, policy: Policy, beside: Executor) -> _Part:
-    """Settle the canvases, and begin to build rows."""
-    members, found = staged.members.result(), staged.found
-    cell = np.array([key[0] for key in staged.keys], dtype=np.int64)[members.key]
+    members = gather_members(found.columns, keys, policy)
+    cell = np.array([key[0] for key in keys], dtype=np.int64)[members.key]
     canvases, moved = settle_canvases(
         connection,
         found.bounds,
         np.concatenate([cell, found.other_cells]),
         np.concatenate([members.box, found.other_boxes]),
     )
-    done = _redigest_others(connection, staged.keys, moved) if found.other_cells.size else 0
+    done = _redigest_others(connection, keys, moved) if found.other_cells.size else 0
     area, regrouped = _known_areas(members, found.recorded)
     counts = members.counts
     many = np.flatnonzero(regrouped & (counts > 1))
@@ -146,7 +133,7 @@ def _prepare(connection: sa.Connection, staged: _Staged, policy: Policy, beside:
         errors=policy.errors,
         members=members,
         cell=cell,
-        band=[staged.keys[number][1:] for number in members.key.tolist()],
+        band=[keys[number][1:] for number in members.key.tolist()],
         canvas={id_: str(canvas) for id_, canvas in canvases.items()},
         area=area,
         region_of=measured,
@@ -157,10 +144,9 @@ def _prepare(connection: sa.Connection, staged: _Staged, policy: Policy, beside:
 
 def _finish(connection: sa.Connection, part: _Part) -> int:
     """Write what differs; return how many layers of the part were written or removed, in all."""
-    written = _write_layers(connection, part, part.rows.result())
+    written = _write_layers(connection, part, _with_recipe_keys(connection, part.rows.result()))
     gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
     for ids in chunks(gone):
-        connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(ids)))
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
     return part.done + written + len(gone)
 
@@ -176,6 +162,13 @@ def _known_areas(members: LayerMembers, recorded: Recorded) -> tuple[FloatArray,
                 areas[at], regrouped[at] = row.area_arcmin2, False
                 break
     return areas, regrouped
+
+
+def _with_recipe_keys(connection: sa.Connection, rows: LayerRows) -> LayerRows:
+    columns = list(rows.columns)
+    keys = keys_of_recipes(connection, columns[RECIPE])
+    columns[RECIPE] = [keys[text] for text in columns[RECIPE]]
+    return replace(rows, columns=columns)
 
 
 def _write_layers(connection: sa.Connection, part: _Part, rows: LayerRows) -> int:
@@ -246,10 +239,8 @@ def _write_members(
 def _redigest_others(connection: sa.Connection, keys: Iterable[LayerKey], moved: dict[int, Canvas]) -> int:
     """Give the layers of other keys, in cells whose canvas changed, their new recipe digest; return their number."""
     layer, own, rows = t.layer.c, set(keys), []
-    columns = (
-        layer[name] for name in ("skycell_id", "instrument", "detector", "filter", "id", "members_digest", "recipe")
-    )
-    query = sa.select(*columns)
+    columns = (layer[name] for name in ("skycell_id", "instrument", "detector", "filter", "id", "members_digest"))
+    query = sa.select(*columns, t.recipe.c.parameters).select_from(t.layer.join(t.recipe))
     for part in chunks(moved):
         for *key, id_, members, recipe in connection.execute(query.where(layer.skycell_id.in_(part))):
             if tuple(key) not in own:

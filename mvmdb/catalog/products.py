@@ -27,7 +27,7 @@ from mvmdb.records import (
     UnmadeLayer,
 )
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import upsert
+from mvmdb.schema.engine import bulk_select, upsert
 from mvmdb.sky.layer import find_groups
 
 
@@ -71,7 +71,7 @@ def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, e
     return Candidates(
         _load_expected(connection, made, set(made)),
         _load_observed(connection, products),
-        [UnmadeLayer._make(row) for row in connection.execute(unmade).all()],
+        [UnmadeLayer._make(row) for row in bulk_select(connection, unmade)],
     )
 
 
@@ -108,11 +108,12 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
             members[id_].append(Member(*values))
         rows = connection.execute(
             sa.select(
-                *(layer[name] for name in ("id", "name", "kind", "recipe", "recipe_digest", "failure")),
+                *(layer[name] for name in ("id", "name", "kind", "recipe_digest", "failure")),
+                t.recipe.c.parameters.label("recipe"),
                 cell.name.label("skycell"),
                 *(cell[name] for name in ("x_min", "x_max", "y_min", "y_max")),
             )
-            .select_from(t.layer.join(t.skycell))
+            .select_from(t.layer.join(t.skycell).join(t.recipe))
             .where(t.layer.c.id.in_(part))
             .order_by(t.layer.c.name)
         )

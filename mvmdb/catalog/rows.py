@@ -8,7 +8,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import among
+from mvmdb.schema.engine import among, bulk_select, upsert
 
 CHUNK = 5000  # bound parameters in one IN (...), below every database's limit
 
@@ -22,8 +22,23 @@ def chunks(values: Iterable[Key]) -> Iterable[list[Key]]:
         yield distinct[start : start + CHUNK]
 
 
+def keys_of_recipes(connection: sa.Connection, texts: Iterable[str]) -> dict[str, int]:
+    """Maps recipes, as JSON, to their keys; those that were not there are written."""
+    recipe, wanted = t.recipe.c, set(texts)
+    query = sa.select(recipe.parameters, recipe.id).where(recipe.parameters.in_(wanted))
+
+    def look() -> dict[str, int]:
+        return {text: id_ for text, id_ in connection.execute(query)}
+
+    known = look()
+    if wanted - known.keys():
+        upsert(connection, t.recipe, ("parameters",), [{"parameters": text} for text in sorted(wanted - known.keys())])
+        known = look()
+    return known
+
+
 def load_regions(connection: sa.Connection, exposures: Sequence[int]) -> list[str]:
     """The `s_region` of exposures given by key, in their order."""
     query = sa.select(t.exposure.c.id, t.exposure.c.s_region).where(among(connection, t.exposure.c.id, exposures))
-    regions: dict[int, str] = {id_: region for id_, region in connection.execute(query).all()}
+    regions: dict[int, str] = {id_: region for id_, region in bulk_select(connection, query)}
     return [regions[id_] for id_ in exposures]

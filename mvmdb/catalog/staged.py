@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from mvmdb.catalog.canvases import BOX, Bounds, IntArray
 from mvmdb.catalog.layermembers import Columns
 from mvmdb.catalog.touched import touched
 from mvmdb.schema import tables as t
+from mvmdb.schema.engine import bulk_select
 
 Recorded = dict[int, dict[str, Any]]
 """The rows recorded for the layers of each key number, by name."""
@@ -63,7 +63,7 @@ def _load_columns(connection: sa.Connection) -> Columns:
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
         .order_by(touched.c.number, e.ipppssoo)
     )  # fmt: skip
-    rows: Sequence[Any] = connection.execute(query).all()
+    rows = bulk_select(connection, query)
     return list(zip(*rows, strict=True)) if rows else [()] * 12
 
 

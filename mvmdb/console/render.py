@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mvmdb.records import PlannedLayer, Reason
+from mvmdb.records import Action, PlannedLayer, Reason
 
 if TYPE_CHECKING:
     from mvmdb.catalog.ingest import IngestReport
@@ -58,7 +57,13 @@ def plan_json(outlook: Outlook) -> dict[str, Any]:
 
 def plan_words(outlook: Outlook) -> list[str]:
     """One line a stale layer: what will be done, and why; then the sum."""
-    lines = [plan_line(line) for line in outlook.plan.layers]
+    words: dict[tuple[Action, int], str] = {}  # by the reasons' id: a whole archive's million layers share theirs
+    lines = []
+    for line in outlook.plan.layers:
+        key = (line.action, id(line.reasons))
+        if key not in words:
+            words[key] = _action_words(line)
+        lines.append(f"{line.name}: {words[key]}")
     lines.append(
         f"{outlook.layers} layers: {outlook.plan.fresh} fresh, {outlook.stale} stale, {outlook.orphaned} orphaned"
     )
@@ -67,10 +72,13 @@ def plan_words(outlook: Outlook) -> list[str]:
 
 def plan_line(line: PlannedLayer) -> str:
     """One layer of a plan in one line: `<layer>: <action>: <reasons>`."""
-    return f"{line.name}: {line.action}: {reasons_words(line.reasons)}"
+    return f"{line.name}: {_action_words(line)}"
 
 
-@lru_cache(maxsize=1024)  # a plan of a whole archive says the same of a million layers
+def _action_words(line: PlannedLayer) -> str:
+    return f"{line.action}: {reasons_words(line.reasons)}"
+
+
 def reasons_words(reasons: tuple[Reason, ...]) -> str:
     """Reasons by code: the exposures concerned, up to three by name, or the detail."""
     by_code: dict[str, list[Reason]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mvmdb.catalog.products import count_layers, load_candidates
@@ -17,19 +17,16 @@ from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedL
 class Outlook:
     """A plan with what it was made from: the number of layers in scope, and both sides of each layer with a product.
 
-    `seen_in` names the sky cells whose files were not as recorded.
+    `orphaned` is how many products no layer expects any more. `seen_in` names the sky cells whose files were not as
+    recorded.
     """
 
     plan: Plan
     layers: int
+    orphaned: int
     expected: dict[str, ExpectedLayer]
     observed: dict[str, ObservedProduct]
     seen_in: set[str] = field(default_factory=set)
-
-    @property
-    def orphaned(self) -> int:
-        """How many products no layer expects any more."""
-        return sum(line.action is Action.REMOVE for line in self.plan.layers)
 
     @property
     def stale(self) -> int:
@@ -59,10 +56,11 @@ def look_ahead(
         plan = diff_layers(found.expected, found.observed, found.unmade, policy)
     if full:
         plan = _plan_everything(plan, found.expected)
-    stale = sum(line.action is not Action.REMOVE for line in plan.layers)
+    orphaned = sum(line.action is Action.REMOVE for line in plan.layers)
     return Outlook(
-        Plan(plan.layers, total - stale),
+        Plan(plan.layers, total - (len(plan.layers) - orphaned)),
         total,
+        orphaned,
         {layer.name: layer for layer in found.expected},
         {product.name: product for product in found.observed},
         seen,
@@ -74,7 +72,7 @@ def _plan_everything(plan: Plan, expected: Sequence[ExpectedLayer]) -> Plan:
     planned = {line.name: line for line in plan.layers}
     for layer in expected:
         line = planned.get(layer.name, PlannedLayer(layer.name, layer.skycell, Action.DRIZZLE, ()))
-        planned[layer.name] = replace(line, action=Action.DRIZZLE, drizzle_because=line.drizzle_because or because)
+        planned[layer.name] = line._replace(action=Action.DRIZZLE, drizzle_because=line.drizzle_because or because)
     return Plan(tuple(planned[name] for name in sorted(planned)), 0)
 
 

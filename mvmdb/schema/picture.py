@@ -13,7 +13,7 @@ from sqlalchemy import Column, MetaData, Table
 _PLACES = (
     ("dataset", "quarantine", "archive"),
     ("exposure",),
-    ("membership", "layer_member"),
+    ("membership", "layer_member", "recipe"),
     ("skycell", "layer"),
     ("product", "product_member"),
 )

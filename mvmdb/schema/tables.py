@@ -153,6 +153,14 @@ membership = Table(
     comment="which exposures overlap which sky cells",
 )
 
+recipe = Table(
+    "recipe",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="key"),
+    _must("parameters", Text, "drizzle parameters, JSON", unique=True),
+    comment="the few sets of drizzle parameters that layers are to be made with",
+)
+
 layer = Table(
     "layer",
     metadata,
@@ -173,7 +181,7 @@ layer = Table(
     _must("mean_exposures", Float, "mean number of exposures over that area"),
     *_canvas("bounding box of its members within the cell", nullable=False),
     _must("members_digest", String(40), "digest of the sorted members"),
-    _must("recipe", Text, "drizzle parameters, JSON"),
+    Column("recipe_id", ForeignKey("recipe.id"), nullable=False, comment="its drizzle parameters"),
     _must("recipe_digest", String(40), "digest of members, canvas and parameters"),
     _may("made_digest", String(40), "recipe_digest of its intact product; empty while there is none"),
     _may("failure", Text, "why the last attempt failed; empty after a success"),

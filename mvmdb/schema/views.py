@@ -107,7 +107,7 @@ def _stale_reason() -> Any:
         _reason("member-recalibrated", exposure.c.ipppssoo, held.c.pixels != exposure.c.pixels, kept),
         _reason("member-realigned", exposure.c.ipppssoo, held.c.wcs_digest != exposure.c.wcs_digest, kept),
         _reason("canvas-changed", nobody, moved, made),
-        _reason("recipe-changed", nobody, layer.c.recipe != product.c.recipe, made),
+        _reason("recipe-changed", nobody, t.recipe.c.parameters != product.c.recipe, made.join(t.recipe)),
         sa.select(product.c.layer, product.c.skycell, sa.literal_column("'orphaned'"), sa.null())
         .select_from(product.outerjoin(layer, product.c.layer == layer.c.name))
         .where(layer.c.id.is_(None)),

@@ -96,6 +96,14 @@ def upgrade() -> None:
         comment="files that could not be catalogued",
     )
     op.create_table(
+        "recipe",
+        sa.Column("id", sa.Integer(), nullable=False, comment="key"),
+        sa.Column("parameters", sa.Text(), nullable=False, comment="drizzle parameters, JSON"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recipe")),
+        sa.UniqueConstraint("parameters", name=op.f("uq_recipe_parameters")),
+        comment="the few sets of drizzle parameters that layers are to be made with",
+    )
+    op.create_table(
         "skycell",
         sa.Column(
             "id",
@@ -205,7 +213,7 @@ def upgrade() -> None:
             comment="bounding box of its members within the cell: y_max, fine pixels",
         ),
         sa.Column("members_digest", sa.String(length=40), nullable=False, comment="digest of the sorted members"),
-        sa.Column("recipe", sa.Text(), nullable=False, comment="drizzle parameters, JSON"),
+        sa.Column("recipe_id", sa.Integer(), nullable=False, comment="its drizzle parameters"),
         sa.Column(
             "recipe_digest", sa.String(length=40), nullable=False, comment="digest of members, canvas and parameters"
         ),
@@ -223,6 +231,7 @@ def upgrade() -> None:
             nullable=True,
             comment="whether it has no intact product as it should be, or failed; the index holds stale layers alone",
         ),
+        sa.ForeignKeyConstraint(["recipe_id"], ["recipe.id"], name=op.f("fk_layer_recipe_id")),
         sa.ForeignKeyConstraint(["skycell_id"], ["skycell.id"], name=op.f("fk_layer_skycell_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_layer")),
         sa.UniqueConstraint("name", name=op.f("uq_layer_name")),
@@ -414,6 +423,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_skycell_dec_ra")
 
     op.drop_table("skycell")
+    op.drop_table("recipe")
     op.drop_table("quarantine")
     with op.batch_alter_table("exposure", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_exposure_proposal_id"))
