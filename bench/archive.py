@@ -150,6 +150,13 @@ def size_of(address: str) -> float:
         return float(connection.scalar(sa.text("SELECT pg_database_size(current_database())")) or 0) / 1e6
 
 
+SERVER = {
+    "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "wal_level": "replica", "autovacuum": "on",
+    "shared_buffers": "2GB", "maintenance_work_mem": "512MB", "max_wal_size": "8GB",
+}  # fmt: skip
+"""As safe as PostgreSQL is by itself, with the memory and the room for its log that a centre would give it."""
+
+
 @contextmanager
 def databases(postgres: bool, folder: str) -> Iterator[Callable[[str], str]]:
     """Gives the address of a new database for each column."""
@@ -160,7 +167,7 @@ def databases(postgres: bool, folder: str) -> Iterator[Callable[[str], str]]:
     from postgres import run_server
 
     os.chmod(folder, 0o755)  # the server's own user works below it
-    with run_server(folder) as server:
+    with run_server(folder, SERVER) as server:
         yield lambda what: server.address(server.make_database())
 
 

@@ -12,7 +12,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -81,8 +81,11 @@ class Server:
 
 
 @contextmanager
-def run_server(base: str | None = None) -> Iterator[Server]:
-    """A server until the end of the block, in a folder made in `base`. Raises NoServerError when none can be had."""
+def run_server(base: str | None = None, changes: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server until the end of the block, in a folder made in `base`. Raises NoServerError when none can be had.
+
+    `changes` are settings that differ from those of tests, which trade safety and memory for a quick start.
+    """
     folder = Path(tempfile.mkdtemp(prefix="mvmdb-pg-", dir=base or _roomy_memory()))
     try:
         as_user = _other_user(folder)
@@ -91,7 +94,7 @@ def run_server(base: str | None = None) -> Iterator[Server]:
         command = [programs / "initdb", "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         _run(command, as_user)
         (data / "pg_hba.conf").write_text(f"local all {GUARDED} scram-sha-256\nlocal all all trust\n")
-        settings = _SETTINGS | {"unix_socket_directories": str(folder)}
+        settings = _SETTINGS | {"unix_socket_directories": str(folder)} | dict(changes or {})
         with (data / "postgresql.conf").open("a") as config:
             config.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
         control = [programs / "pg_ctl", "-D", data, "-w", "-s"]

@@ -141,8 +141,14 @@ def reserve_keys(connection: sa.Connection, table: sa.Table, n: int) -> Sequence
     if connection.dialect.name == "sqlite":  # the transaction holds the only right to write
         last = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
         return range(last + 1, last + 1 + n)
-    sequence = f"nextval(pg_get_serial_sequence('{table.name}', 'id'))"
-    return list(connection.execute(sa.text(f"SELECT {sequence} FROM generate_series(1, :n)"), {"n": n}).scalars())
+    if n == 0:
+        return range(0)
+    keys = f"SELECT nextval(pg_get_serial_sequence('{table.name}', 'id')) AS key FROM generate_series(1, :n)"
+    ends = connection.execute(sa.text(f"SELECT min(key), max(key) FROM ({keys}) AS keys"), {"n": n}).one()
+    if ends[1] - ends[0] == n - 1:
+        return range(ends[0], ends[1] + 1)
+    # Others were given some in between; those that were had here stay unused.
+    return list(connection.execute(sa.text(keys), {"n": n}).scalars())
 
 
 def plain_time(connection: sa.Connection, time: dt.datetime) -> Any:

@@ -1,0 +1,68 @@
+"""Statements that the two databases want said differently, and rows that many of them give."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from databases import Databases
+from postgres import Server
+
+from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.rows import keys_of_recipes
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import bulk_insert, bulk_select, reserve_keys
+
+
+def write_recipes(connection: sa.Connection, n: int) -> None:
+    bulk_insert(connection, t.recipe, ("id", "parameters"), ((key, f"p{key}") for key in range(1, n + 1)))
+
+
+def test_reserved_keys_are_those_that_follow(databases: Databases) -> None:
+    with open_catalog(databases.catalog(), create=True) as engine, engine.begin() as connection:
+        assert list(reserve_keys(connection, t.exposure, 0)) == []
+        keys = [list(reserve_keys(connection, t.recipe, 3))]
+        bulk_insert(connection, t.recipe, ("id", "parameters"), ((key, f"p{key}") for key in keys[0]))
+        keys.append(list(reserve_keys(connection, t.recipe, 2)))
+        assert keys == [[1, 2, 3], [4, 5]]
+
+
+def test_reserved_keys_are_nobody_elses_where_others_are_given_some_too(postgres: Server) -> None:
+    with open_catalog(postgres.address(postgres.make_catalog()), create=True) as engine:
+        with engine.begin() as connection:  # as it looks where another transaction is given every second key
+            connection.exec_driver_sql("ALTER SEQUENCE recipe_id_seq INCREMENT BY 2")
+        with engine.begin() as connection:
+            one, two = (list(reserve_keys(connection, t.recipe, 4)) for _ in range(2))
+        assert len(set(one) | set(two)) == 8
+        assert {key % 2 for key in one + two} == {1}
+
+
+def test_plain_rows_are_those_of_the_query(databases: Databases) -> None:
+    with open_catalog(databases.catalog(), create=True) as engine, engine.begin() as connection:
+        write_recipes(connection, 2000)
+        query = sa.select(t.recipe.c.id, t.recipe.c.parameters).where(t.recipe.c.id > 3).order_by(t.recipe.c.id)
+        rows = bulk_select(connection, query)
+        assert rows == [(key, f"p{key}") for key in range(4, 2001)]
+        assert {type(row) for row in rows} == {tuple}
+        assert bulk_select(connection, query.where(sa.false())) == []
+
+
+def test_an_error_among_plain_rows_is_the_databases(databases: Databases) -> None:
+    with open_catalog(databases.catalog(), create=True) as engine, engine.begin() as connection:
+        write_recipes(connection, 3)
+        kind = t.recipe.c.parameters + sa.func.no_such_function(t.recipe.c.id)
+        with pytest.raises(sa.exc.DBAPIError, match="no_such_function"):
+            bulk_select(connection, sa.select(kind))
+
+
+def test_recipes_are_written_once_and_keep_their_keys(databases: Databases) -> None:
+    with open_catalog(databases.catalog(), create=True) as engine:
+        with engine.begin() as connection:
+            assert keys_of_recipes(connection, []) == {}
+            first = keys_of_recipes(connection, ["a", "b", "a"])
+        with engine.begin() as connection:
+            second = keys_of_recipes(connection, ["b", "c"])
+            found = {text: key for key, text in connection.execute(sa.select(t.recipe.c.id, t.recipe.c.parameters))}
+    assert set(first) == {"a", "b"}
+    assert set(second) == {"b", "c"}
+    assert first | second == found
+    assert first["b"] == second["b"]
