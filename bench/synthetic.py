@@ -109,7 +109,7 @@ def _point(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
     n_visits = visit.max() + 1
     field_ra = rng.uniform(0, 360, len(per_field))
     field_dec = np.rad2deg(np.arcsin(rng.uniform(-1, 1, len(per_field))))
-    spread = 0.01 + 0.02 * np.sqrt(per_field / 8)  # degrees: fields seen often are wider
+    spread = 0.01 + 0.05 * np.sqrt(per_field / 8)  # degrees: fields seen often are wider
     camera = rng.choice(len(CAMERAS), n_visits, p=[c[3] for c in CAMERAS])[visit]
     n_filters = np.array([len(c[6]) for c in CAMERAS])[camera]
     filters = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,14 @@ def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What may be stale: expected layers and observed products, and layers that have no product."""
+    """What may be stale: expected layers and observed products, and layers that have no product.
+
+    A million of these may be: they are read as they are asked for, in the transaction that they come from.
+    """
 
     expected: list[ExpectedLayer]
     observed: list[ObservedProduct]
-    unmade: list[UnmadeLayer]
+    unmade: Iterator[UnmadeLayer]
 
 
 def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, everything: bool = False) -> Candidates:
@@ -71,7 +74,7 @@ def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, e
     return Candidates(
         _load_expected(connection, made, set(made)),
         _load_observed(connection, products),
-        [UnmadeLayer._make(row) for row in bulk_select(connection, unmade)],
+        map(UnmadeLayer._make, bulk_select(connection, unmade)),
     )
 
 

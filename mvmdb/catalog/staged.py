@@ -63,7 +63,7 @@ def _load_columns(connection: sa.Connection) -> Columns:
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
         .order_by(touched.c.number, e.ipppssoo)
     )  # fmt: skip
-    rows = bulk_select(connection, query)
+    rows = list(bulk_select(connection, query))
     return list(zip(*rows, strict=True)) if rows else [()] * 12
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mvmdb.collection import no_collection
 from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.records import Mark
@@ -47,7 +48,7 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """
-    with looked(session, cells, deep=deep) as (outlook, _):
+    with no_collection(), looked(session, cells, deep=deep) as (outlook, _):
         show_outlook(outlook, as_json)
     options.finish(bool(outlook.plan.layers))
 
@@ -59,7 +60,7 @@ def show_outlook(outlook: Outlook, as_json: bool) -> None:
     if as_json:
         options.emit_json(plan_json(outlook))
     else:
-        click.echo("\n".join(plan_words(outlook)))
+        options.emit_lines(plan_words(outlook))
 
 
 @click.command()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ATTENTION = 1
 """Exit code of a command that did its work and found something that wants attention."""
+_LINES_AT_ONCE = 5000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,6 +73,13 @@ mark = click.option(
 def emit_json(value: object) -> None:
     """Print one JSON value on standard output."""
     click.echo(json.dumps(value, indent=1))
+
+
+def emit_lines(lines: Iterable[str]) -> None:
+    """Print lines on standard output, thousands at a time: there may be a million."""
+    source = iter(lines)
+    while part := list(islice(source, _LINES_AT_ONCE)):
+        click.echo("\n".join(part))
 
 
 def finish(attention: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -55,19 +55,15 @@ def plan_json(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def plan_words(outlook: Outlook) -> list[str]:
+def plan_words(outlook: Outlook) -> Iterator[str]:
     """One line a stale layer: what will be done, and why; then the sum."""
     words: dict[tuple[Action, int], str] = {}  # by the reasons' id: a whole archive's million layers share theirs
-    lines = []
     for line in outlook.plan.layers:
         key = (line.action, id(line.reasons))
         if key not in words:
             words[key] = _action_words(line)
-        lines.append(f"{line.name}: {words[key]}")
-    lines.append(
-        f"{outlook.layers} layers: {outlook.plan.fresh} fresh, {outlook.stale} stale, {outlook.orphaned} orphaned"
-    )
-    return lines
+        yield f"{line.name}: {words[key]}"
+    yield f"{outlook.layers} layers: {outlook.plan.fresh} fresh, {outlook.stale} stale, {outlook.orphaned} orphaned"
 
 
 def plan_line(line: PlannedLayer) -> str:

@@ -49,10 +49,9 @@ def look_ahead(
     layer, fresh ones too. `begin` begins a transaction; what the look shows of the files is recorded in such.
     """
     seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
-    with no_collection():
-        with begin() as connection:
-            found = load_candidates(connection, cells, everything=full)
-            total = count_layers(connection, cells)
+    with no_collection(), begin() as connection:
+        found = load_candidates(connection, cells, everything=full)
+        total = count_layers(connection, cells)
         plan = diff_layers(found.expected, found.observed, found.unmade, policy)
     if full:
         plan = _plan_everything(plan, found.expected)

@@ -38,12 +38,12 @@ def test_reserved_keys_are_nobody_elses_where_others_are_given_some_too(postgres
 
 def test_plain_rows_are_those_of_the_query(databases: Databases) -> None:
     with open_catalog(databases.catalog(), create=True) as engine, engine.begin() as connection:
-        write_recipes(connection, 2000)
+        write_recipes(connection, 12_000)
         query = sa.select(t.recipe.c.id, t.recipe.c.parameters).where(t.recipe.c.id > 3).order_by(t.recipe.c.id)
-        rows = bulk_select(connection, query)
-        assert rows == [(key, f"p{key}") for key in range(4, 2001)]
+        rows = list(bulk_select(connection, query))
+        assert rows == [(key, f"p{key}") for key in range(4, 12_001)]
         assert {type(row) for row in rows} == {tuple}
-        assert bulk_select(connection, query.where(sa.false())) == []
+        assert list(bulk_select(connection, query.where(sa.false()))) == []
 
 
 def test_an_error_among_plain_rows_is_the_databases(databases: Databases) -> None:
@@ -51,7 +51,7 @@ def test_an_error_among_plain_rows_is_the_databases(databases: Databases) -> Non
         write_recipes(connection, 3)
         kind = t.recipe.c.parameters + sa.func.no_such_function(t.recipe.c.id)
         with pytest.raises(sa.exc.DBAPIError, match="no_such_function"):
-            bulk_select(connection, sa.select(kind))
+            list(bulk_select(connection, sa.select(kind)))
 
 
 def test_recipes_are_written_once_and_keep_their_keys(databases: Databases) -> None:
