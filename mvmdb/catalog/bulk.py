@@ -5,7 +5,7 @@ A row tells less than a file does: where an exposure's file was ingested, its ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -33,6 +33,7 @@ from mvmdb.sky.membership import find_members
 
 WORTH_BARE_TABLES = 10_000
 """Rows in the first batch from which an empty catalog has its indexes made after all rows are in."""
+_KEYS_AT_ONCE = 10_000
 _FILLED_FIRST = (t.skycell, t.exposure, t.membership)
 _OWN = ("member_digest", "path", "registered_at", "changed_at")
 _NAME, _ELIGIBLE = COLUMNS.index("ipppssoo"), COLUMNS.index("eligible")
@@ -54,22 +55,24 @@ class BulkReport:
 
 
 class _Keys:
-    """The layer keys that an import touches: 8 bytes a key, where a set of tuples would take 200."""
+    """The layer keys that an import touches, in order: 8 bytes a key, where a set of tuples would take 200."""
 
     def __init__(self) -> None:
-        self._bands: dict[tuple[Any, ...], int] = {}
+        self._bands: dict[tuple[str, str, str], int] = {}
         self._parts: list[NDArray[np.int64]] = []
 
-    def add(self, cells: NDArray[np.int64], bands: Iterable[tuple[Any, ...]]) -> None:
+    def add(self, cells: NDArray[np.int64], bands: Iterable[tuple[str, str, str]]) -> None:
         """Add keys given as sky cells and, in parallel, (instrument, detector, filter)."""
         numbers = np.fromiter((self._bands.setdefault(band, len(self._bands)) for band in bands), np.int64, len(cells))
         self._parts.append(np.unique(cells * 65536 + numbers))
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[LayerKey]:
         bands = list(self._bands)
         every = np.unique(np.concatenate(self._parts)) if self._parts else np.empty(0, dtype=np.int64)
-        for cell, band in zip((every // 65536).tolist(), (every % 65536).tolist(), strict=True):
-            yield cell, *bands[band]
+        for first in range(0, len(every), _KEYS_AT_ONCE):
+            part = every[first : first + _KEYS_AT_ONCE]
+            for cell, band in zip((part // 65536).tolist(), (part % 65536).tolist(), strict=True):
+                yield cell, *bands[band]
 
 
 def register_batches(
@@ -189,6 +192,6 @@ def _write_memberships(
     """Memberships of the rows that were written, those with a key in `ids`."""
     found = find_members(batch.footprints, policy.rule)
     written = found.select(ids[found.exposure] > 0)
-    bands = [tuple(row[at] for at in _BAND) for row in rows]
+    bands: list[Any] = [tuple(row[at] for at in _BAND) for row in rows]
     keys.add(written.cell_index, (bands[at] for at in written.exposure.tolist()))
     return add_memberships(connection, ids, written)

@@ -7,7 +7,7 @@ compared and written. The cost follows the layers that a change concerns, not th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -45,9 +45,10 @@ _AHEAD = 2  # parts whose rows are being built while the next one is read: their
 def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: Policy) -> int:
     """Expect the layers of these keys anew and write what differs; return how many layers were written or removed.
 
-    The other layers of a sky cell are touched only where its canvas changes. Geometry is measured only for layers
-    whose members changed; that and building rows go on beside the database's work on the parts before and after.
-    Raises WorkersError where the process that does so is killed.
+    `keys` are a set, or come once each in the order of their cells: then they are never all in memory. The other layers
+    of a sky cell are touched only where its canvas changes. Geometry is measured only for layers whose members changed;
+    that and building rows go on beside the database's work on the parts before and after. Raises WorkersError where the
+    process that does so is killed.
     """
     parts = _whole_cells(keys)
     begun = list(islice(parts, 2))
@@ -88,8 +89,8 @@ def _open_beside(many: bool) -> Executor:
 def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
     """The keys, sorted, in parts that never divide a cell."""
     part: list[LayerKey] = []
-    for _, own in groupby(sorted(dict.fromkeys(keys)), key=itemgetter(0)):
-        part += own
+    for _, own in groupby(sorted(keys) if isinstance(keys, Set) else keys, key=itemgetter(0)):
+        part += sorted(own)
         if len(part) >= KEYS_AT_ONCE:
             yield part
             part = []
