@@ -4,7 +4,8 @@
 
 Synthetic exposures (see synthetic.py) are written as a CSV table, untimed, and imported from it as `mvmdb import` does.
 Each column is a process of its own; peak memory is that of the largest one of its processes, those that it starts
-among them. `--postgres` starts a server of its own on the disk of the temporary folder (see SERVER). `list` is the real list of ../shared, where it is there.
+among them. `--postgres` starts a server of its own on the disk of the temporary folder (see SERVER). `list` is the real
+list of ../shared, where it is there.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def bulk_insert(
 
 
 def bulk_select(connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> Rows:
-    """The rows of a query that gives many, as the driver makes them: a third less time than SQLAlchemy's own rows.
+    """The rows of a query that gives many, as the driver makes them: a quarter less time than SQLAlchemy's own rows.
 
     They are read as they are asked for. Types are not converted on the way.
     """
