@@ -82,7 +82,7 @@ def register_batches(
 
     A row whose exposure is there with the same values is unchanged; one that differs replaces it, unless a file of the
     exposure was ingested. `progress` is called with the number of rows done since. Memory does not grow with the rows,
-    but for 8 bytes a layer.
+    but for 8 bytes a layer and batch that it is in.
     """
     report, keys = BulkReport(), _Keys()
     old_keys: set[LayerKey] = set()

@@ -41,7 +41,7 @@ def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) 
 class Candidates:
     """What may be stale: expected layers and observed products, and layers that have no product.
 
-    A million of these may be: they are read as they are asked for, in the transaction that they come from.
+    A million of these may be: they are made as they are asked for, in the transaction that they come from.
     """
 
     expected: list[ExpectedLayer]

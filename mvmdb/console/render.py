@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mvmdb.records import Action, PlannedLayer, Reason
+from mvmdb.records import PlannedLayer, Reason
 
 if TYPE_CHECKING:
     from mvmdb.catalog.ingest import IngestReport
@@ -57,12 +57,11 @@ def plan_json(outlook: Outlook) -> dict[str, Any]:
 
 def plan_words(outlook: Outlook) -> Iterator[str]:
     """One line a stale layer: what will be done, and why; then the sum."""
-    words: dict[tuple[Action, int], str] = {}  # by the reasons' id: a whole archive's million layers share theirs
+    before, words = None, ""
     for line in outlook.plan.layers:
-        key = (line.action, id(line.reasons))
-        if key not in words:
-            words[key] = _action_words(line)
-        yield f"{line.name}: {words[key]}"
+        if before is None or line.reasons is not before.reasons or line.action is not before.action:
+            before, words = line, _action_words(line)  # layers that were never made, perhaps a million, share theirs
+        yield f"{line.name}: {words}"
     yield f"{outlook.layers} layers: {outlook.plan.fresh} fresh, {outlook.stale} stale, {outlook.orphaned} orphaned"
 
 

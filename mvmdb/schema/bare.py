@@ -57,12 +57,13 @@ def begin_unchecked(engine: sa.Engine) -> Iterator[sa.Connection]:
 def may_be_bare(connection: sa.Connection, *tables: sa.Table) -> bool:
     """Whether the tables are this user's to alter and nobody reads them now; from then on others wait.
 
-    On PostgreSQL they are locked until the transaction ends: a reader that came later could hold one and wait for
-    another, and the server would end one of the two.
+    On PostgreSQL they are locked until the transaction ends, and so are those that they refer to, which a foreign key
+    is dropped from as well: a reader that came later could hold one and wait for another, and the server would end one
+    of the two.
     """
     if connection.dialect.name == "sqlite":
         return True
-    names = [table.name for table in tables]
+    names = sorted({t.name for table in tables for t in (table, *(key.referred_table for key in _references(table)))})
     owned = "SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY(%s::regclass[])"
     if not connection.exec_driver_sql(owned, (names,)).scalar():
         return False

@@ -76,15 +76,19 @@ def _listen(ours: Connection, path: str, report: Report, progress: Progress) -> 
 def _read(theirs: Connection, path: str, options: dict[str, object]) -> None:
     """Send all that reading gives, in order.
 
-    A thread sends, as that waits until the other side is ready to take the batch: the next one is read meanwhile.
+    A thread sends, as that waits until the other side is ready to take the batch: the next one is read meanwhile. The
+    end is told once all was sent; what fails in sending ends this process without it.
     """
     unsent: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1) as sender:
 
+        def wait(most: int) -> None:
+            while len(unsent) > most:
+                unsent.popleft().result()
+
         def send(what: str, value: object) -> None:
             unsent.append(sender.submit(theirs.send, (what, value)))
-            while len(unsent) > _AHEAD:
-                unsent.popleft().result()
+            wait(_AHEAD)
 
         try:
             for batch in read_batches(
@@ -94,8 +98,10 @@ def _read(theirs: Connection, path: str, options: dict[str, object]) -> None:
                 **options,  # type: ignore[arg-type]
             ):
                 send("batch", batch)
-            send("end", None)
+            wait(0)
+            theirs.send(("end", None))
         except MvmdbError as error:
-            send("error", error)
+            wait(0)
+            theirs.send(("error", error))
         except BrokenPipeError:
             return  # nobody wants the rest

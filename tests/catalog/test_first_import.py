@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from mvmdb.catalog.archive import open_catalog
 from mvmdb.catalog.bulk import register_batches
 from mvmdb.errors import WorkersError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
-from mvmdb.schema import metadata
+from mvmdb.schema import metadata, open_engine
 from mvmdb.schema.bare import begin_unchecked
 from mvmdb.sky.footprints import Footprints
 
@@ -147,6 +149,32 @@ def test_a_reader_on_postgresql_makes_a_first_import_slow_and_ends_neither(postg
         assert report.new == 90
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+@pytest.mark.parametrize("table", ["recipe", "skycell", "layer_member"])
+def test_a_reader_that_comes_during_a_first_import_waits(postgres: Server, large: None, table: str) -> None:
+    address = postgres.address(postgres.make_catalog())
+    asked: list[Future[Any]] = []
+
+    def read() -> Any:
+        reader = open_engine(address, read_only=True)
+        with reader.connect() as connection:  # one transaction, which keeps what it has read
+            connection.exec_driver_sql(f"SELECT count(*) FROM {table}").all()
+            found = connection.exec_driver_sql("SELECT count(*) FROM layer").scalar()
+        reader.dispose()
+        return found
+
+    def waited_for() -> Iterator[ExposureBatch]:
+        for number, batch in enumerate(batches()):
+            if number == 1:  # the tables are locked since the first
+                asked.append(other.submit(read))
+                sleep(1.0)
+            yield batch
+
+    with ThreadPoolExecutor(1) as other, open_catalog(address, create=True) as engine:
+        report = register_batches(engine, waited_for())
+        assert report.new == 90
+        assert asked[0].result(timeout=60) == 0  # as it was when the reader began
 
 
 def test_an_interrupt_in_an_unchecked_transaction_is_told_as_one(databases: Databases) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 from databases import Databases
 from postgres import Server
+from sqlalchemy.dialects.postgresql import JSON
 
 from mvmdb.catalog.archive import open_catalog
 from mvmdb.catalog.rows import keys_of_recipes
+from mvmdb.errors import CatalogError
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_insert, bulk_select, reserve_keys
 
@@ -46,12 +50,23 @@ def test_plain_rows_are_those_of_the_query(databases: Databases) -> None:
         assert list(bulk_select(connection, query.where(sa.false()))) == []
 
 
-def test_an_error_among_plain_rows_is_the_databases(databases: Databases) -> None:
+def test_an_error_in_a_late_row_is_the_databases(databases: Databases) -> None:
+    n = 30_000  # rows come in parts
     with open_catalog(databases.catalog(), create=True) as engine, engine.begin() as connection:
-        write_recipes(connection, 3)
-        kind = t.recipe.c.parameters + sa.func.no_such_function(t.recipe.c.id)
-        with pytest.raises(sa.exc.DBAPIError, match="no_such_function"):
-            list(bulk_select(connection, sa.select(kind)))
+        write_recipes(connection, n)
+        text = sa.case((t.recipe.c.id < n, "[]"), else_="[")
+        read = sa.func.json(text) if databases.kind == "sqlite" else sa.cast(text, JSON)
+        with pytest.raises(sa.exc.DBAPIError, match=r"(?i)json"):
+            list(bulk_select(connection, sa.select(t.recipe.c.id, read)))
+
+
+def test_an_error_in_a_row_ends_a_command_in_one_line(tmp_path: Path) -> None:
+    address = str(tmp_path / "mvm.db")
+    with open_catalog(address, create=True) as engine, engine.begin() as connection:
+        write_recipes(connection, 2)
+    late = sa.select(sa.func.json(sa.case((t.recipe.c.id < 2, "[]"), else_="[")))
+    with pytest.raises(CatalogError, match="malformed JSON"), open_catalog(address) as engine, engine.begin() as one:
+        list(bulk_select(one, late))
 
 
 def test_recipes_are_written_once_and_keep_their_keys(databases: Databases) -> None:

@@ -69,3 +69,32 @@ def test_no_process_is_left_when_the_caller_stops(rows: Rows, write_csv: Any) ->
     next(batches)
     batches.close()
     assert multiprocessing.active_children() == []
+
+
+class Lossy:
+    """A connection that cannot send one of the batches."""
+
+    def __init__(self, lost: int) -> None:
+        self.said: list[str] = []
+        self.lost = lost
+
+    def send(self, message: tuple[str, object]) -> None:
+        if message[0] == "batch" and self.said.count("batch") == self.lost:
+            raise MemoryError
+        self.said.append(message[0])
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_the_end_is_not_told_where_a_batch_could_not_be_sent(lost: int, rows: Rows, write_csv: Any) -> None:
+    theirs = Lossy(lost)
+    with pytest.raises(MemoryError):
+        beside._read(theirs, str(write_csv(many(rows, 45_000))), {})  # type: ignore[arg-type]
+    assert theirs.said.count("batch") == lost
+    assert "end" not in theirs.said
+
+
+def test_the_end_is_told_last(rows: Rows, write_csv: Any) -> None:
+    theirs = Lossy(lost=99)
+    beside._read(theirs, str(write_csv(many(rows, 45_000))), {})  # type: ignore[arg-type]
+    assert theirs.said[-1] == "end"
+    assert theirs.said.count("batch") == 3
