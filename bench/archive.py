@@ -27,10 +27,11 @@ import sqlalchemy as sa
 from profiling import profiled
 from synthetic import make_batches, write_table
 
-from mvmdb.catalog.archive import open_catalog, read_policy
-from mvmdb.catalog.bulk import register_batches
+from mvmdb.catalog.exposures.bulk_load import register_batches
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import read_policy
 from mvmdb.reconcile.planning import look_ahead
-from mvmdb.tables.beside import read_batches_beside
+from mvmdb.tables.background import read_batches_beside
 
 HERE = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("MVMDB_SHARED") or HERE.parents[1] / "shared")

@@ -15,17 +15,18 @@ from typing import Any
 
 from synthetic import make_batches
 
-from mvmdb.catalog.archive import open_catalog, read_policy
-from mvmdb.catalog.bulk import register_batches
-from mvmdb.catalog.ingest import ingest_files
+from mvmdb.catalog.exposures.bulk_load import register_batches
+from mvmdb.catalog.exposures.ingest import ingest_files
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import read_policy
 from mvmdb.demo.simulate import simulate_night
+from mvmdb.jobs.carry_out import Outcome
 from mvmdb.mosaic.make import make_product
-from mvmdb.reconcile.jobs import build_jobs
+from mvmdb.reconcile.layer_jobs import build_jobs
 from mvmdb.reconcile.planning import look_ahead
 from mvmdb.reconcile.run import Options, reconcile
-from mvmdb.reconcile.work import Outcome
 from mvmdb.records import Action, Canvas, LayerJob, ProductMember, ProductRecord
-from mvmdb.workers.crew import Done
+from mvmdb.workers.executor import Done
 
 ROUNDS = 3
 IR_MPIX, ACS_MPIX = 1014 * 1014 / 1e6, 2 * 1024 * 2048 / 1e6  # of the demo's exposures

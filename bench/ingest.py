@@ -60,9 +60,9 @@ def write_hollow_copy(source: Path, number: int, folder: Path) -> Path:
 
 def run_once(folder: Path, what: str, jobs: int, profile: bool) -> dict[str, float]:
     """Register the files of `folder`, which must all be `what` (new or known); seconds, and seconds of processors."""
-    from mvmdb.catalog.archive import open_catalog
-    from mvmdb.catalog.ingest import ingest_files
-    from mvmdb.exposures.fitsfile import scan_file
+    from mvmdb.catalog.exposures.ingest import ingest_files
+    from mvmdb.catalog.open import open_catalog
+    from mvmdb.exposures.fits.file import scan_file
 
     paths = sorted(str(path) for path in (folder / "inbox").iterdir())
     for path in paths:

@@ -36,14 +36,14 @@ from bench import shares
 from conformance.pixels import exposures
 from conformance.pixels.exposures import SKYCELL, write_acs, write_ers, write_set_poller
 from mvmdb.exposures.read import read_exposure
-from mvmdb.mosaic import bands
-from mvmdb.mosaic.drizzling import DrizzledMember, drizzle_members
+from mvmdb.layers.recipes import choose_recipe
+from mvmdb.mosaic.drizzle import bands
+from mvmdb.mosaic.drizzle.members import DrizzledMember, drizzle_members
+from mvmdb.mosaic.drizzle.planes import Planes
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.make import make_product
-from mvmdb.mosaic.planes import Planes
-from mvmdb.mosaic.product import read_product
+from mvmdb.mosaic.product.read import read_product
 from mvmdb.names import format_product_name, parse_cell_name
-from mvmdb.recipes import choose_recipe
 from mvmdb.records import Action, Canvas, LayerJob, MemberInput
 from mvmdb.sky.region import parse_region
 

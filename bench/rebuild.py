@@ -15,7 +15,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from mvmdb.catalog.archive import open_catalog, read_policy
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import read_policy
 from mvmdb.exposures.find import find_exposures
 from mvmdb.nightly import NightReport, run_night
 from mvmdb.reconcile.run import Options

@@ -41,9 +41,9 @@ def kind_of(name: str) -> str:
 def profile_poller(poller: Path, folder: Path) -> dict[str, float]:
     """Seconds of each kind of work for the mosaics of a poller, in this process."""
     started = perf_counter()
-    from mvmdb.reconcile.standalone import process_poller
+    from mvmdb.process import process_poller
     from mvmdb.records import Policy
-    from mvmdb.workers.local import SerialCrew
+    from mvmdb.workers.processes import SerialCrew
 
     seconds = dict.fromkeys((C_CODE, FILES, HASHES, BESIDE, REST, START), 0.0)
     seconds[START] = perf_counter() - started

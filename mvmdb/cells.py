@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.find import find_exposures
 from mvmdb.exposures.read import read_exposure

@@ -9,7 +9,20 @@ import sys
 import click
 
 from mvmdb import __version__
-from mvmdb.console import archive, looks, mosaics, rectangle, tables
+from mvmdb.console.commands.cells import cells
+from mvmdb.console.commands.demo import demo
+from mvmdb.console.commands.explain import explain
+from mvmdb.console.commands.import_table import import_table
+from mvmdb.console.commands.ingest import ingest
+from mvmdb.console.commands.init import init
+from mvmdb.console.commands.mosaic import mosaic
+from mvmdb.console.commands.nightly import nightly
+from mvmdb.console.commands.poller import poller
+from mvmdb.console.commands.process import process
+from mvmdb.console.commands.query import query
+from mvmdb.console.commands.reconcile import reconcile
+from mvmdb.console.commands.status import status
+from mvmdb.console.commands.withdraw import withdraw
 from mvmdb.console.options import Session
 from mvmdb.errors import MvmdbError
 
@@ -36,24 +49,9 @@ def commands(context: click.Context, db: str, verbose: bool) -> None:
     context.obj = Session(db)
 
 
-@commands.command()
-@click.argument("folder", metavar="[DIR]", default="mvmdb-demo", type=click.Path(file_okay=False))
-def demo(folder: str) -> None:
-    """Simulate a small archive in DIR (default: mvmdb-demo) and run two nights on it.
-
-    Example: mvmdb demo /tmp/mvmdb-demo
-    """
-    from pathlib import Path
-
-    from mvmdb.demo.run import run_demo
-
-    sys.exit(run_demo(Path(folder), click.echo))
-
-
 for command in (
-    archive.init, archive.ingest, tables.import_table, archive.withdraw, archive.cells, archive.query,
-    looks.status, looks.explain, looks.poller, mosaics.reconcile, mosaics.nightly, mosaics.process,
-    rectangle.mosaic,
+    init, ingest, import_table, withdraw, cells, query, status, explain, poller, reconcile, nightly, process, mosaic,
+    demo,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from mvmdb.errors import ExposureError, MvmdbError, NothingViableError, UsageError
 from mvmdb.exposures.eligibility import apply_switches
 from mvmdb.exposures.read import read_exposure
+from mvmdb.jobs.report import failures
 from mvmdb.names import CellId, format_cell_name, parse_cell_name
-from mvmdb.poller import PollerRow, read_poller, write_poller
-from mvmdb.reconcile.run import failures
-from mvmdb.reconcile.standalone import process_poller
+from mvmdb.pollers.files import PollerRow, read_poller, write_poller
+from mvmdb.process import process_poller
 from mvmdb.records import Dataset, Policy
 from mvmdb.sky.membership import match_regions
 from mvmdb.sky.tessellation import cell_corners, cell_wcs

@@ -8,18 +8,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.ingest import IngestReport, ingest_files
-from mvmdb.catalog.pollers import poller_rows
-from mvmdb.errors import InputError
-from mvmdb.names import CellId, format_cell_name, parse_cell_name
-from mvmdb.poller import format_poller_name, write_basic_poller, write_poller
-from mvmdb.reconcile.lock import claim_folder
-from mvmdb.reconcile.observe import Begin
-from mvmdb.reconcile.planning import Outlook, missing_members
-from mvmdb.reconcile.run import Options, Progress, ReconcileReport, make_fresh
-from mvmdb.records import Action, Mark, Policy
+from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
+from mvmdb.jobs.lock import claim_folder
+from mvmdb.jobs.report import Progress, ReconcileReport
+from mvmdb.pollers.write import write_pollers
+from mvmdb.reconcile.planning import Outlook
+from mvmdb.reconcile.run import Options, make_fresh
+from mvmdb.records import Mark, Policy
 from mvmdb.workers.choice import staffed
-from mvmdb.workers.crew import Crew
+from mvmdb.workers.executor import Crew
 
 
 @dataclass(slots=True)
@@ -68,51 +65,3 @@ def run_night(
             engine, products, policy, options, crew=own, announce=before_making, progress=making
         )
     return report
-
-
-@dataclass(slots=True)
-class WrittenPollers:
-    """The paths of poller files, and why others could not be written."""
-
-    paths: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
-def write_pollers(
-    begin: Begin,
-    outlook: Outlook,
-    folder: Path,
-    mark: Mark,
-    *,
-    cells: Sequence[int] | None = None,
-    basic: bool = False,
-) -> WrittenPollers:
-    """Write `<folder>/<skycell>/<skycell>_input.out` for the sky cells given, or for every cell with a stale layer.
-
-    `basic` writes just the paths of the exposures, one a line. A file whose bytes would be the same is left
-    alone; the file of a cell that has no layers any more is removed. What no poller can hold (a comma in a path) is its
-    own cell's problem only.
-    """
-    stale = [line for line in outlook.plan.layers if line.action is not Action.REMOVE]
-    if cells is None:
-        cells = sorted({parse_cell_name(line.skycell).index for line in outlook.plan.layers})
-    new = {line.name: None if mark == "layer" else missing_members(line) for line in stale}
-    with begin() as connection:
-        rows = poller_rows(connection, cells, new)
-    written = WrittenPollers()
-    for skycell in {format_cell_name(CellId.from_index(cell)) for cell in cells} - rows.keys():
-        (folder / skycell / format_poller_name(skycell)).unlink(missing_ok=True)
-    for skycell, own in sorted(rows.items()):
-        path = folder / skycell / format_poller_name(skycell)
-        try:
-            if basic:
-                write_basic_poller(
-                    path, [row.pathname for row in own if row.flag == "NEW"] or [r.pathname for r in own]
-                )
-            else:
-                write_poller(path, own)
-        except InputError as error:
-            written.problems.append(f"{skycell}: {error}")
-        else:
-            written.paths.append(str(path))
-    return written

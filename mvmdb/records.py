@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from mvmdb.names import Kind, Scale
-from mvmdb.recipes import Recipe
+from mvmdb.recipe import Recipe
 
 Rule = Literal["overlap", "nearest"]
 Mark = Literal["layer", "exposure"]

@@ -9,12 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 from fitsfiles import write_exposure
 
-from mvmdb.catalog.archive import follow_environment, open_catalog, products_folder
-from mvmdb.catalog.ingest import IngestReport, ingest_files
+from mvmdb.catalog.configure import follow_environment
+from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import products_folder
 from mvmdb.exposures.find import find_exposures
+from mvmdb.jobs.report import ReconcileReport
 from mvmdb.nightly import NightReport, run_night
 from mvmdb.reconcile.planning import Outlook, look_ahead
-from mvmdb.reconcile.run import Options, ReconcileReport, reconcile
+from mvmdb.reconcile.run import Options, reconcile
 from mvmdb.schema import tables as t
 
 CENTER = (52.68, -26.0)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mvmdb.workers import cluster
+from mvmdb.workers import dask as cluster
 
 cluster.__version__ = "0.0.9"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from mvmdb.mosaic import writing
+from mvmdb.mosaic.product import write as writing
 
 real = writing.replace_file
 

@@ -13,8 +13,9 @@ from astropy.wcs import WCS
 from fitsfiles import write_exposure
 
 from mvmdb.exposures.read import read_exposure
+from mvmdb.layers.recipes import choose_recipe
 from mvmdb.names import CellId, format_cell_name, format_product_name
-from mvmdb.recipes import Recipe, choose_recipe
+from mvmdb.recipe import Recipe
 from mvmdb.records import Action, Canvas, LayerJob, MemberInput
 from mvmdb.sky.region import parse_region
 from mvmdb.sky.tessellation import STEP, projection_cell_centers, sky_to_plane

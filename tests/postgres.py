@@ -64,7 +64,7 @@ class Server:
     def make_catalog(self) -> str:
         """The name of a new database that is an empty catalog, copied from one that the migrations made."""
         if self._template is None:
-            from mvmdb.catalog.setup import initialise
+            from mvmdb.catalog.configure import initialise
 
             name = self.make_database()
             initialise(self.address(name), rule=None, products=None)

@@ -16,10 +16,10 @@ from archive import CELL, Archive
 from click.testing import CliRunner
 from pages import twelve_questions
 
-from mvmdb.catalog.archive import open_catalog
-from mvmdb.catalog.query import run_query
+from mvmdb.catalog.ask.query import run_query
+from mvmdb.catalog.open import open_catalog
+from mvmdb.console.commands.import_table import import_table
 from mvmdb.console.options import Session
-from mvmdb.console.tables import import_table
 from mvmdb.schema import tables as t
 
 EAST, WEST, FAR = "skycell-p0647x10y11", "skycell-p0647x11y11", CELL

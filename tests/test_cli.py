@@ -358,7 +358,7 @@ def test_query_tables_keep_every_digit(archive: Archive) -> None:
 
 
 def test_a_fault_of_ours_is_one_line_and_exit_code_2(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mvmdb.catalog import ingest as ingest_module
+    from mvmdb.catalog.exposures import ingest as ingest_module
 
     def fail(*args: object, **options: object) -> None:
         raise ZeroDivisionError("surprise")

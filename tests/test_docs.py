@@ -16,7 +16,7 @@ from click import Command
 from demonstration import Demo
 from pages import REPOSITORY, examples, twelve_questions
 
-from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.open import open_catalog
 from mvmdb.cli import commands
 from mvmdb.schema import metadata
 from mvmdb.schema.document import PAGE, PICTURE, VIEWS, fill_page

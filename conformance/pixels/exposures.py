@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from conformance.pixels.simulate import Camera, Shot, make_acs, make_uvis, simulate
 from mvmdb.names import parse_cell_name
-from mvmdb.poller import PollerRow, format_poller_name, write_poller
+from mvmdb.pollers.files import PollerRow, format_poller_name, write_poller
 from mvmdb.sky.tessellation import cell_wcs
 
 SKYCELL = "skycell-p0726x10y04"

@@ -20,8 +20,8 @@ from mvmdb.exposures.find import Found
 from mvmdb.records import Policy
 
 if TYPE_CHECKING:
-    from mvmdb.reconcile.observe import Begin
-    from mvmdb.workers.crew import Crew
+    from mvmdb.catalog.open import Begin
+    from mvmdb.workers.executor import Crew
 
 ATTENTION = 1
 """Exit code of a command that did its work and found something that wants attention."""
@@ -91,7 +91,8 @@ def finish(attention: bool) -> None:
 @contextmanager
 def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[sa.Engine, Policy]]:
     """The catalog for a command that acts: its policy follows the environment, and is recorded."""
-    from mvmdb.catalog.archive import follow_environment, open_catalog
+    from mvmdb.catalog.configure import follow_environment
+    from mvmdb.catalog.open import open_catalog
 
     with open_catalog(session.address, create=create) as engine:
         with engine.begin() as connection:
@@ -106,7 +107,9 @@ def looking(session: Session, *, keep: bool = True) -> Iterator[tuple[Begin, Pol
     Where the environment asks for another policy, or `keep` is off, all is answered in a transaction that is rolled
     back: looking from another shell changes nothing.
     """
-    from mvmdb.catalog.archive import follow_environment, open_catalog, policy_in, trial
+    from mvmdb.catalog.configure import follow_environment
+    from mvmdb.catalog.open import open_catalog, trial
+    from mvmdb.catalog.settings import policy_in
 
     with open_catalog(session.address) as engine:
         policy, recorded = policy_in(engine)
@@ -121,7 +124,7 @@ def looking(session: Session, *, keep: bool = True) -> Iterator[tuple[Begin, Pol
 
 def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
     """The keys of the sky cells named, None when none is."""
-    from mvmdb.catalog.archive import resolve_cells
+    from mvmdb.catalog.ask.cells import resolve_cells
 
     if not names:
         return None
@@ -131,7 +134,7 @@ def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
 
 def chosen_products(engine: sa.Engine, given: Path | None) -> Path:
     """The folder of products: the one given, or the recorded one."""
-    from mvmdb.catalog.archive import products_folder
+    from mvmdb.catalog.settings import products_folder
 
     with engine.begin() as connection:
         return products_folder(connection, given)
@@ -140,7 +143,7 @@ def chosen_products(engine: sa.Engine, given: Path | None) -> Path:
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """The lock of a folder that is about to be written to."""
-    from mvmdb.reconcile.lock import claim_folder
+    from mvmdb.jobs.lock import claim_folder
 
     with claim_folder(folder):
         yield

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 if TYPE_CHECKING:
-    from mvmdb.reconcile.run import LayerOutcome
+    from mvmdb.jobs.report import LayerOutcome
 
 Form = Literal["bar", "json", "none"]
 

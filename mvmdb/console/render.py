@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from mvmdb.records import PlannedLayer, Reason
 
 if TYPE_CHECKING:
-    from mvmdb.catalog.ingest import IngestReport
+    from mvmdb.catalog.exposures.ingest import IngestReport
+    from mvmdb.jobs.report import ReconcileReport
     from mvmdb.reconcile.planning import Outlook
-    from mvmdb.reconcile.run import ReconcileReport
 
 _COUNTS = ("found", "new", "changed", "unchanged", "ineligible", "quarantined", "memberships", "seconds")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.archive import open_catalog, read_policy
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import read_policy
 from mvmdb.demo.measure import measure_stars
 from mvmdb.demo.simulate import NIGHTS, Shot, simulate_night, stars
 from mvmdb.errors import UsageError

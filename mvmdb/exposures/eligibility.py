@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mvmdb.errors import UsageError
-from mvmdb.exposures.cards import Value
+from mvmdb.exposures.fits.cards import Value
 from mvmdb.records import Policy, Refusal
 
 EMPTY = "empty"

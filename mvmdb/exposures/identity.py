@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 
 from mvmdb.errors import ExposureError, NameFormatError
-from mvmdb.exposures.cards import Cards
-from mvmdb.exposures.fitsfile import FitsFile
+from mvmdb.exposures.fits.cards import Cards
+from mvmdb.exposures.fits.file import FitsFile
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name, parse_rootname
 
 _INSTRUMENTS = {"i": "wfc3", "j": "acs", "u": "wfpc2"}

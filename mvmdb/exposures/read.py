@@ -10,12 +10,12 @@ import os
 from dataclasses import dataclass
 
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.chipwcs import NoSolutionError, build_wcs, digest_wcs
-from mvmdb.exposures.digest import make_pixel_token
 from mvmdb.exposures.eligibility import judge, warn
-from mvmdb.exposures.fitsfile import FitsFile, Hdu, scan_file
+from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, digest_wcs
+from mvmdb.exposures.fits.digest import make_pixel_token
+from mvmdb.exposures.fits.file import FitsFile, Hdu, scan_file
+from mvmdb.exposures.fits.layout import read_chip_wcs, require_sci
 from mvmdb.exposures.identity import identify, read_number, require_number
-from mvmdb.exposures.layout import read_chip_wcs, require_sci
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
 from mvmdb.names import format_layer_filter
 from mvmdb.records import Dataset, Exposure

@@ -12,10 +12,10 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureError, ProductError
-from mvmdb.exposures.digest import digest_pixels
+from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
-from mvmdb.mosaic.drizzling import DrizzledChip
-from mvmdb.mosaic.provenance import ChipRow
+from mvmdb.mosaic.drizzle.members import DrizzledChip
+from mvmdb.mosaic.product.provenance import ChipRow
 from mvmdb.records import Dataset, MemberInput
 from mvmdb.sky.region import format_region, parse_region
 

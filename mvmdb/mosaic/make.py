@@ -14,20 +14,20 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
-from mvmdb.mosaic.bands import BandedDrizzle, in_file_order, load_band, share_rows, split_rows
-from mvmdb.mosaic.behind import each
-from mvmdb.mosaic.drizzling import DrizzledMember
+from mvmdb.mosaic.drizzle.bands import BandedDrizzle, in_file_order, load_band, share_rows, split_rows
+from mvmdb.mosaic.drizzle.helpers import Helper, hire_helpers, share_out
+from mvmdb.mosaic.drizzle.members import DrizzledMember
+from mvmdb.mosaic.drizzle.planes import Block, Planes
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.helping import Helper, hire_helpers, share_out
 from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, describe_chips, inspect_member, product_cards
-from mvmdb.mosaic.planes import Block, Planes
-from mvmdb.mosaic.product import StoredProduct, checked_blocks, open_product
-from mvmdb.mosaic.provenance import ChipRow, read_outlines
-from mvmdb.mosaic.skymatch import solve_skies
-from mvmdb.mosaic.skystat import SkySource, find_neighbours, measure_pairs
-from mvmdb.mosaic.writing import ProductText, sweep_temporaries, write_product
+from mvmdb.mosaic.product.provenance import ChipRow, read_outlines
+from mvmdb.mosaic.product.read import StoredProduct, checked_blocks, open_product
+from mvmdb.mosaic.product.write import ProductText, sweep_temporaries, write_product
+from mvmdb.mosaic.skies.measure import SkySource, find_neighbours, measure_pairs
+from mvmdb.mosaic.skies.solve import solve_skies
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
+from mvmdb.workers.background import each
 
 __all__ = ["make_product", "sweep_temporaries"]
 

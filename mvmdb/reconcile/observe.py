@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.layers import refresh_layers
-from mvmdb.catalog.products import note_state, record_product, touch_product
+from mvmdb.catalog.layers.changed_keys import keys_of_exposures
+from mvmdb.catalog.layers.refresh import refresh_layers
+from mvmdb.catalog.open import Begin
+from mvmdb.catalog.products.record import note_state, record_product, touch_product
 from mvmdb.catalog.rows import chunks
-from mvmdb.catalog.touched import keys_of_exposures
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
+from mvmdb.layers.digests import digest_member
 from mvmdb.names import parse_cell_name, parse_product_name
-from mvmdb.reconcile.expected import digest_member
 from mvmdb.records import Policy, ProductMember, ProductRecord, ProductState
 from mvmdb.schema import tables as t
 
 log = logging.getLogger(__name__)
-
-Begin = Callable[[], AbstractContextManager[sa.Connection]]
-"""Begins a transaction: an engine's `begin`, or a trial's, which keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def _look_at(products: Path, row: Any, deep: bool) -> _Sighting | None:
 
 
 def _read(path: Path) -> ProductRecord:
-    from mvmdb.mosaic.product import read_product  # half a second of import, which a look that finds nothing saves
+    from mvmdb.mosaic.product.read import read_product  # half a second of import, which a look that finds nothing saves
 
     return read_product(path, deep=True)
 
@@ -173,7 +170,7 @@ def _same_bytes(row: Any, member: ProductMember, digests: dict[str, str | None])
     """Whether an exposure goes by another identity than the product's member, and yet has the same pixels."""
     if row.pixels == member.pixels:
         return False
-    from mvmdb.exposures.digest import digest_pixels
+    from mvmdb.exposures.fits.digest import digest_pixels
 
     if row.ipppssoo not in digests:
         try:

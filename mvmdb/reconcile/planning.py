@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mvmdb.catalog.products import count_layers, load_candidates
-from mvmdb.collection import no_collection
-from mvmdb.reconcile.diff import diff_layers
-from mvmdb.reconcile.observe import Begin, observe_products
-from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedLayer, Policy, ReasonCode
+from mvmdb.catalog.open import Begin
+from mvmdb.catalog.products.load import count_layers, load_candidates
+from mvmdb.garbage import no_collection
+from mvmdb.layers.diff import diff_layers
+from mvmdb.reconcile.observe import observe_products
+from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedLayer, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +74,3 @@ def _plan_everything(plan: Plan, expected: Sequence[ExpectedLayer]) -> Plan:
         line = planned.get(layer.name, PlannedLayer(layer.name, layer.skycell, Action.DRIZZLE, ()))
         planned[layer.name] = line._replace(action=Action.DRIZZLE, drizzle_because=line.drizzle_because or because)
     return Plan(tuple(planned[name] for name in sorted(planned)), 0)
-
-
-def missing_members(line: PlannedLayer) -> set[str] | None:
-    """The members that a stale layer's product does not hold as they are now, which `--mark exposure` marks NEW.
-
-    None stands for all of them: there is no product, or no sound one.
-    """
-    codes = {ReasonCode.MEMBER_ADDED, ReasonCode.MEMBER_RECALIBRATED, ReasonCode.MEMBER_REALIGNED}
-    whole = {ReasonCode.PRODUCT_MISSING, ReasonCode.PRODUCT_DAMAGED}
-    if any(reason.code in whole for reason in line.reasons):
-        return None
-    return {reason.exposure for reason in line.reasons if reason.code in codes and reason.exposure}

@@ -3,70 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.archive import set_products_folder
-from mvmdb.catalog.products import forget_product, load_digests, load_layer, record_failure, record_product
-from mvmdb.catalog.register import refuse_exposure
-from mvmdb.catalog.skypairs import save_pairs
+from mvmdb.catalog.exposures.standing import refuse_exposure
+from mvmdb.catalog.products.load import load_digests, load_layer
+from mvmdb.catalog.products.record import forget_product, record_failure, record_product
+from mvmdb.catalog.products.sky_pairs import save_pairs
+from mvmdb.catalog.settings import set_products_folder
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
-from mvmdb.mosaic.manifest import write_manifest
-from mvmdb.mosaic.once import make_once
-from mvmdb.mosaic.product import read_product
-from mvmdb.mosaic.writing import sweep_temporaries
+from mvmdb.jobs.carry_out import Outcome, carry_out
+from mvmdb.jobs.lock import claim_folder
+from mvmdb.jobs.report import LayerOutcome, Progress, ReconcileReport
+from mvmdb.mosaic.make_once import make_once
+from mvmdb.mosaic.product.manifest import write_manifest
+from mvmdb.mosaic.product.read import read_product
+from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import Kind, format_product_name
-from mvmdb.reconcile.jobs import build_jobs
-from mvmdb.reconcile.lock import claim_folder
-from mvmdb.reconcile.lost import replace_lost_files
+from mvmdb.reconcile.layer_jobs import build_jobs
+from mvmdb.reconcile.missing_files import replace_lost_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
-from mvmdb.reconcile.work import Outcome, carry_out
 from mvmdb.records import Action, ExpectedLayer, PlannedLayer, Policy
 from mvmdb.workers.choice import staffed
-from mvmdb.workers.crew import Crew
+from mvmdb.workers.executor import Crew
 
 log = logging.getLogger(__name__)
-
-_COUNTERS = {Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "recanvased", Action.REMOVE: "removed"}
-
-
-@dataclass(frozen=True, slots=True)
-class LayerOutcome:
-    """What was done for one layer; `error` is empty when it is fresh now."""
-
-    layer: str
-    action: Action
-    product: str
-    seconds: float
-    error: str = ""
-
-
-@dataclass(slots=True)
-class ReconcileReport:
-    """What a reconcile did.
-
-    `refused` maps exposures that proved unusable to what was found; `problems` are those of no single layer.
-    """
-
-    drizzled: int = 0
-    added: int = 0
-    recanvased: int = 0
-    removed: int = 0
-    failed: int = 0
-    seconds: float = 0.0
-    layers: list[LayerOutcome] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-    def note(self, outcome: LayerOutcome) -> None:
-        """Count one layer's outcome."""
-        self.layers.append(outcome)
-        counter = "failed" if outcome.error else _COUNTERS[outcome.action]
-        setattr(self, counter, getattr(self, counter) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +47,6 @@ class Options:
 
 
 Announce = Callable[[Outlook], None]
-Progress = Callable[[LayerOutcome], None]
 
 
 def reconcile(
@@ -285,8 +249,3 @@ def _holds(target: Path, layer: ExpectedLayer) -> bool:
     except ProductError:
         return False
     return (record.layer, record.recipe_digest) == (layer.name, layer.recipe_digest)
-
-
-def failures(outcomes: Iterable[LayerOutcome]) -> list[str]:
-    """`<layer>: <error>` of each outcome that failed."""
-    return [f"{outcome.layer}: {outcome.error}" for outcome in outcomes if outcome.error]

@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from mvmdb.names import CELLS_PER_PROJECTION_CELL, CELLS_PER_SIDE
-from mvmdb.recipes import PIXEL_SCALE
+from mvmdb.recipe import PIXEL_SCALE
 from mvmdb.sky.depth import areas_within, groups_of, join_chips
 from mvmdb.sky.footprints import Footprints, IntArray, expand_ranges
 from mvmdb.sky.sphere import FloatArray

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mvmdb.errors import UsageError
 from mvmdb.names import CELLS_PER_SIDE, N_PROJECTION_CELLS, CellId, Scale
-from mvmdb.recipes import PIXEL_SCALE
+from mvmdb.recipe import PIXEL_SCALE
 from mvmdb.records import Canvas
 from mvmdb.sky.sphere import FloatArray, Frame, deproject, project, sky_to_vector, tangent_frame, vector_to_sky
 

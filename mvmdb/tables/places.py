@@ -9,9 +9,9 @@ import numpy as np
 
 from mvmdb.errors import InputError
 from mvmdb.sky.sphere import vector_to_sky
-from mvmdb.tables.apertures import Pointing, find_pointing
 from mvmdb.tables.regions import Group, Polygons, gather, orient, read_regions
-from mvmdb.tables.siaf import Aperture, load_apertures
+from mvmdb.tables.siaf.apertures_file import Aperture, load_apertures
+from mvmdb.tables.siaf.footprints import Pointing, find_pointing
 from mvmdb.tables.values import Fault
 
 Number = float | None

@@ -14,15 +14,15 @@ from hashlib import blake2b
 
 import numpy as np
 
-from mvmdb.collection import no_collection
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
+from mvmdb.garbage import no_collection
 from mvmdb.tables.columns import find_columns
+from mvmdb.tables.formats.source import Chunk, Format, open_table
 from mvmdb.tables.identity import INSTRUMENTS, is_association, read_filters, read_instrument, read_kind, read_name
 from mvmdb.tables.places import Rows, find_centers, find_places
 from mvmdb.tables.problems import RowProblem
 from mvmdb.tables.regions import Polygons, format_rows
 from mvmdb.tables.rules import judge_row
-from mvmdb.tables.source import Chunk, Format, open_table
 from mvmdb.tables.values import read_dates, read_numbers, read_texts
 
 BATCH_SIZE = 20_000

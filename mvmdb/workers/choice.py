@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mvmdb.errors import UsageError
-from mvmdb.workers.crew import Crew
-from mvmdb.workers.local import ProcessCrew, SerialCrew
+from mvmdb.workers.executor import Crew
+from mvmdb.workers.processes import ProcessCrew, SerialCrew
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def parse_executor(text: str) -> Choice:
 def hire(choice: Choice) -> Iterator[Crew]:
     """The crew of a choice, dismissed at the end. Raises WorkersError when it cannot be had."""
     if choice.kind == "dask":
-        from mvmdb.workers.cluster import connect
+        from mvmdb.workers.dask import connect
 
         with connect(choice.address) as cluster:
             yield cluster

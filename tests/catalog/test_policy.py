@@ -9,16 +9,11 @@ from archive import CELL, COARSE, FINE, Archive
 from astropy.io import fits
 from fitsfiles import realign, write_exposure
 
-from mvmdb.catalog.archive import (
-    follow_environment,
-    open_catalog,
-    products_folder,
-    read_policy,
-    resolve_cells,
-    set_products_folder,
-)
-from mvmdb.catalog.register import withdraw
-from mvmdb.catalog.setup import initialise
+from mvmdb.catalog.ask.cells import resolve_cells
+from mvmdb.catalog.configure import follow_environment, initialise
+from mvmdb.catalog.exposures.standing import withdraw
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import products_folder, read_policy, set_products_folder
 from mvmdb.errors import UsageError
 from mvmdb.sky.tessellation import load_rings
 

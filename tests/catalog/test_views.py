@@ -11,8 +11,9 @@ from archive import CELL, FINE, Archive
 from astropy.io import fits
 from fitsfiles import realign, set_pixels
 
-from mvmdb.catalog.archive import open_catalog, read_policy
-from mvmdb.catalog.register import withdraw
+from mvmdb.catalog.exposures.standing import withdraw
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import read_policy
 
 
 def test_coverage_has_one_row_a_layer_with_its_sums(archive: Archive) -> None:

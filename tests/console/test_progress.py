@@ -14,7 +14,7 @@ import pytest
 from archive import COARSE, FINE, Archive
 
 from mvmdb.console.progress import Progress
-from mvmdb.reconcile.run import LayerOutcome
+from mvmdb.jobs.report import LayerOutcome
 from mvmdb.records import Action
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from astropy.io import fits
 from demonstration import Demo
 
-from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.open import open_catalog
 from mvmdb.demo.measure import measure_stars
 from mvmdb.demo.run import run_demo
 from mvmdb.demo.simulate import stars

@@ -13,9 +13,9 @@ from astropy.io import fits
 from mosaic_field import CELL, Field
 
 from mvmdb.errors import ProductError
-from mvmdb.mosaic.bands import split_rows
+from mvmdb.mosaic.drizzle.bands import split_rows
 from mvmdb.mosaic.make import make_product
-from mvmdb.mosaic.product import read_product
+from mvmdb.mosaic.product.read import read_product
 from mvmdb.records import Action, Canvas, LayerJob
 from mvmdb.sky.tessellation import cell_wcs
 
@@ -202,7 +202,7 @@ def test_a_product_without_errors_is_no_start_for_one_with_them(field: Field) ->
 @pytest.mark.parametrize("action", [Action.DRIZZLE, Action.ADD])
 def test_errors_made_in_bands_are_the_same(field: Field, monkeypatch: pytest.MonkeyPatch, action: Action) -> None:
     for name, value in (("RESERVE_MB", 0), ("ERRORS_MB", 0), ("FEWEST_ROWS", 1)):
-        monkeypatch.setattr(f"mvmdb.mosaic.bands.{name}", value)
+        monkeypatch.setattr(f"mvmdb.mosaic.drizzle.bands.{name}", value)
     paths = [*dithered(field), field.expose("dd", north=-25.0)]
     whole = with_errors(field.job(paths))
     drizzled = ["ib6o04aa", "ib6o04bb"] if action is Action.ADD else []

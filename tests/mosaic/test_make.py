@@ -17,11 +17,11 @@ from fitsfiles import realign, set_keywords, set_pixels
 from mosaic_field import CELL, DEC, RA, Field, Star, measure_star, plane_stretch, with_members
 
 from mvmdb.errors import MemberUnusableError, ProductError
-from mvmdb.exposures.digest import digest_pixels
-from mvmdb.mosaic import drizzling
+from mvmdb.exposures.fits.digest import digest_pixels
+from mvmdb.layers.recipes import choose_recipe
+from mvmdb.mosaic.drizzle import members as drizzling
 from mvmdb.mosaic.make import make_product
-from mvmdb.mosaic.product import read_product
-from mvmdb.recipes import choose_recipe
+from mvmdb.mosaic.product.read import read_product
 from mvmdb.records import Action, Canvas, LayerJob
 from mvmdb.sky.tessellation import cell_wcs
 
@@ -365,9 +365,9 @@ def test_a_product_made_in_bands_is_the_same_file(
     field: Field, monkeypatch: pytest.MonkeyPatch, action: Action, scale: str
 ) -> None:
     paths = [*dithered(field, shape=(90, 120), orientat=30.0), field.expose("dd", north=-25.0)]
-    monkeypatch.setattr("mvmdb.mosaic.bands.RESERVE_MB", 0)
-    monkeypatch.setattr("mvmdb.mosaic.bands.FEWEST_ROWS", 1)
-    monkeypatch.setattr("mvmdb.mosaic.writing.datetime", Clock)
+    monkeypatch.setattr("mvmdb.mosaic.drizzle.bands.RESERVE_MB", 0)
+    monkeypatch.setattr("mvmdb.mosaic.drizzle.bands.FEWEST_ROWS", 1)
+    monkeypatch.setattr("mvmdb.mosaic.product.write.datetime", Clock)
     whole = field.job(paths, scale=scale)
     files = []
     for memory_mb in (None, 1, 2):

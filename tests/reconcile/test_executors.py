@@ -14,11 +14,13 @@ import pytest
 from archive import CELL, COARSE, FINE, Archive
 from cluster import PATIENCE, Cluster, run_cluster
 
-from mvmdb.catalog.archive import follow_environment, open_catalog
-from mvmdb.catalog.ingest import IngestReport, ingest_files
+from mvmdb.catalog.configure import follow_environment
+from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
+from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures.find import find_exposures
-from mvmdb.mosaic.product import read_product
-from mvmdb.reconcile.run import Options, ReconcileReport, failures, reconcile
+from mvmdb.jobs.report import ReconcileReport, failures
+from mvmdb.mosaic.product.read import read_product
+from mvmdb.reconcile.run import Options, reconcile
 from mvmdb.workers.choice import hire, parse_executor
 
 

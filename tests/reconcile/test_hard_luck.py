@@ -12,15 +12,15 @@ from archive import CELL, COARSE, FINE, Archive
 from astropy.io import fits
 from fitsfiles import realign, set_keywords, write_exposure
 
-from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import InputError
-from mvmdb.mosaic.product import read_product
+from mvmdb.mosaic.product.read import read_product
 from mvmdb.nightly import run_night
-from mvmdb.poller import read_poller
+from mvmdb.pollers.files import read_poller
+from mvmdb.process import process_poller
 from mvmdb.reconcile import run as run_module
 from mvmdb.reconcile.planning import Outlook
 from mvmdb.reconcile.run import Options, reconcile
-from mvmdb.reconcile.standalone import process_poller
 from mvmdb.records import Policy
 
 

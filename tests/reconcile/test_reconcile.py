@@ -12,11 +12,12 @@ from archive import CELL, COARSE, FINE, Archive
 from astropy.io import fits
 from fitsfiles import realign, set_pixels
 
-from mvmdb.catalog.archive import open_catalog, read_policy
-from mvmdb.catalog.register import withdraw
-from mvmdb.mosaic.product import read_product
+from mvmdb.catalog.exposures.standing import withdraw
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import read_policy
+from mvmdb.jobs.lock import claim_folder
+from mvmdb.mosaic.product.read import read_product
 from mvmdb.reconcile import run as run_module
-from mvmdb.reconcile.lock import claim_folder
 
 
 @pytest.fixture
@@ -308,7 +309,7 @@ def test_only_the_sky_cells_asked_for_are_touched(archive: Archive) -> None:
     archive.expose("ib6o04twq", ra=139.088, dec=-13.997)
     archive.ingest()
     with open_catalog(archive.address) as engine, engine.begin() as connection:
-        from mvmdb.catalog.archive import resolve_cells
+        from mvmdb.catalog.ask.cells import resolve_cells
 
         cells = resolve_cells(connection, ["p1000x11y11"])
     assert archive.reconcile(cells=cells).drizzled == 2

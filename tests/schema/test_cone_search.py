@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from astropy.coordinates import SkyCoord
 from databases import Databases
 
-from mvmdb.catalog.query import run_query
-from mvmdb.catalog.setup import initialise
+from mvmdb.catalog.ask.query import run_query
+from mvmdb.catalog.configure import initialise
 from mvmdb.schema import open_engine
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_insert, refresh_statistics

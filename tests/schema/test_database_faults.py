@@ -9,8 +9,8 @@ import pytest
 from databases import Databases
 from postgres import GUARDED, PASSWORD, Server
 
-from mvmdb.catalog.archive import open_catalog
-from mvmdb.catalog.setup import initialise
+from mvmdb.catalog.configure import initialise
+from mvmdb.catalog.open import open_catalog
 from mvmdb.cli import main
 from mvmdb.errors import CatalogError
 from mvmdb.schema import engine as engine_module

@@ -13,8 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from databases import Databases
 
-from mvmdb.catalog.archive import open_catalog
-from mvmdb.catalog.setup import initialise
+from mvmdb.catalog.configure import initialise
+from mvmdb.catalog.open import open_catalog
 from mvmdb.schema import REVISION, metadata, open_engine, versions
 from mvmdb.schema.functions import drop_functions
 from mvmdb.schema.postgres import prepare_database

@@ -10,8 +10,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from databases import Databases
 
-from mvmdb.catalog.archive import open_catalog
-from mvmdb.catalog.setup import initialise
+from mvmdb.catalog.configure import initialise
+from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import CatalogError
 from mvmdb.schema import metadata, open_engine
 from mvmdb.schema.views import VIEWS

@@ -10,8 +10,8 @@ from databases import Databases
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mvmdb.catalog.query import run_query
-from mvmdb.catalog.setup import initialise
+from mvmdb.catalog.ask.query import run_query
+from mvmdb.catalog.configure import initialise
 from mvmdb.names import CellId, format_cell_name, parse_cell_name
 from mvmdb.schema import open_engine
 from mvmdb.schema.functions import in_cone, sky_separation, skycell_name

@@ -10,7 +10,7 @@ from databases import Databases
 from postgres import Server
 from sqlalchemy.dialects.postgresql import JSON
 
-from mvmdb.catalog.archive import open_catalog
+from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.rows import keys_of_recipes
 from mvmdb.errors import CatalogError
 from mvmdb.schema import tables as t

@@ -10,8 +10,8 @@ import pytest
 from archive import CENTER, Archive
 from click.testing import CliRunner, Result
 
+from mvmdb.console.commands.import_table import import_table
 from mvmdb.console.options import Session
-from mvmdb.console.tables import import_table
 from mvmdb.errors import InputError, UsageError
 from mvmdb.exposures.read import read_exposure
 

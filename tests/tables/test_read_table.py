@@ -19,10 +19,10 @@ from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.sky.footprint import footprint_center
 from mvmdb.sky.footprints import Footprints
 from mvmdb.sky.region import format_region, parse_region
-from mvmdb.tables import siaf as siaf_module
 from mvmdb.tables.problems import SHOWN, ProblemList, RowProblem
 from mvmdb.tables.read import read_batches
-from mvmdb.tables.siaf import load_apertures
+from mvmdb.tables.siaf import apertures_file as siaf_module
+from mvmdb.tables.siaf.apertures_file import load_apertures
 
 Rows = list[dict[str, str]]
 POINTED = {"s_region": "", "ra": "10", "dec": "20", "pa_v3": "30", "aperture": "IR"}

@@ -10,7 +10,7 @@ import pytest
 
 from mvmdb.errors import UsageError, WorkersError
 from mvmdb.workers.choice import Choice, hire, parse_executor, staffed
-from mvmdb.workers.local import SerialCrew
+from mvmdb.workers.processes import SerialCrew
 
 
 @pytest.mark.parametrize(

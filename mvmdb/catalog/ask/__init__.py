@@ -1,0 +1,1 @@
+"""Questions to the catalog: SQL of users, and everything known about one thing."""

@@ -1,0 +1,219 @@
+"""Everything that the catalog knows about one layer, sky cell or exposure, as a title and lines of words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from mvmdb.errors import NameFormatError, UsageError
+from mvmdb.layers.admission import left_out
+from mvmdb.layers.divisions import label_members
+from mvmdb.names import LayerName, parse_cell_name, parse_exposure_name, parse_layer_name, parse_product_name
+from mvmdb.records import Policy
+from mvmdb.schema import tables as t
+from mvmdb.sky.area import measure_area
+
+_BOX = ("x_min", "x_max", "y_min", "y_max")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A thing's `kind` (layer, sky cell or exposure), its name, and what is known, a sentence a line.
+
+    `layers` names the layers that it concerns, so that the caller can say which of them are stale.
+    """
+
+    kind: str
+    name: str
+    lines: tuple[str, ...]
+    layers: tuple[str, ...]
+    skycells: tuple[str, ...]
+
+
+def describe(connection: sa.Connection, text: str, policy: Policy) -> Description:
+    """Describe the layer, product, sky cell or exposure of this name. Raises UsageError for a name not known."""
+    layer = _as_layer(text)
+    if layer is not None:
+        return _describe_layer(connection, layer)
+    try:
+        cell = parse_cell_name(text)
+    except NameFormatError:
+        return _describe_exposure(connection, find_exposure(connection, text), policy)
+    return _describe_cell(connection, str(cell))
+
+
+def find_exposure(connection: sa.Connection, text: str) -> str:
+    """The ipppssoo of a catalogued exposure given by ipppssoo, ROOTNAME or file name. Raises UsageError."""
+    name = text.rsplit("/", 1)[-1]
+    parsed = parse_exposure_name(name)
+    ipppssoo = parsed[0] if parsed else name.lower()[:8]
+    query = sa.select(t.exposure.c.ipppssoo).where(t.exposure.c.ipppssoo == ipppssoo)
+    if (parsed is None and len(name) not in (8, 9)) or connection.scalar(query) is None:
+        raise UsageError(f"{text!r} is no layer, sky cell or exposure of this catalog; see `mvmdb status` for names")
+    return ipppssoo
+
+
+def _as_layer(text: str) -> LayerName | None:
+    name = text.rsplit("/", 1)[-1]
+    try:
+        return parse_product_name(name)[0] if name.endswith(".fits") else parse_layer_name(name)
+    except NameFormatError:
+        return None
+
+
+def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
+    columns = [column for column in t.layer.c if column.name not in _BOX]  # the canvas is the cell's
+    query = sa.select(*columns, t.recipe.c.parameters, *(t.skycell.c[name] for name in _BOX))
+    query = query.select_from(t.layer.join(t.skycell).join(t.recipe))
+    row = connection.execute(query.where(t.layer.c.name == str(name))).one_or_none()
+    product = connection.execute(sa.select(t.product).where(t.product.c.layer == str(name))).one_or_none()
+    if row is None and product is None:
+        raise UsageError(f"no exposure of this catalog is in a layer {name}; see `mvmdb status` for names")
+    lines = []
+    if row is None:
+        lines.append("No exposure is expected in it any more.")
+    else:
+        e = t.exposure.c
+        query = sa.select(e.ipppssoo).select_from(t.layer_member.join(t.exposure)).order_by(e.ipppssoo)
+        members = connection.scalars(query.where(t.layer_member.c.layer_id == row.id)).all()
+        lines += [
+            f"It should hold {row.n_exposures} {row.kind.upper()} exposures, {row.exptime:.1f} s in all, "
+            f"from {_day(row.expstart)} to {_day(row.expend)}: {', '.join(members)}.",
+            f"They cover {row.area_arcmin2:.2f} square arcmin of the cell, {row.mean_exposures:.2f} deep on average.",
+            f"Its canvas is [{_canvas(row)}] in fine pixels, that of every layer of {name.skycell}.",
+            f"Its recipe: {_recipe(row.parameters)}.",
+        ]
+    lines += _product_lines(product)
+    return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))
+
+
+def _product_lines(product: Any) -> list[str]:
+    if product is None:
+        return ["It has no product yet."]
+    lines = [
+        f"Its product {product.filename} holds {product.n_members} exposures on the canvas [{_canvas(product)}], "
+        f"{product.size} bytes, {product.state} when last seen."
+    ]
+    reasons = [(code, exposure or detail) for code, exposure, detail in json.loads(product.last_reasons or "[]")]
+    because = "; ".join(f"{code} ({about})" if about else code for code, about in reasons) or "it was asked for"
+    if product.last_action is None:
+        lines.append(f"The file was found and recorded on {product.made_at} UTC.")
+    else:
+        lines.append(
+            f"Last done: {product.last_action} on {product.made_at} UTC in {product.seconds:.1f} s, because: {because}."
+        )
+    return lines
+
+
+def _describe_cell(connection: sa.Connection, name: str) -> Description:
+    row = connection.execute(sa.select(t.skycell).where(t.skycell.c.name == name)).one_or_none()
+    if row is None:
+        raise UsageError(f"no exposure of this catalog overlaps {name}; see `mvmdb cells` for cells by position")
+    counts = connection.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.count(sa.case((t.exposure.c.eligible & t.exposure.c.withdrawn_at.is_(None), 1))),
+        )
+        .select_from(t.membership.join(t.exposure))
+        .where(t.membership.c.skycell_id == row.id)
+    ).one()
+    layers = connection.execute(
+        sa.select(t.layer.c.name, t.layer.c.n_exposures, t.layer.c.exptime)
+        .where(t.layer.c.skycell_id == row.id)
+        .order_by(t.layer.c.name)
+    ).all()
+    canvas = f"Its layers share the canvas [{_canvas(row)}] in fine pixels." if layers else "It has no layers."
+    lines = [
+        f"Projection cell {row.projection_cell}, column {row.x}, row {row.y}; "
+        f"centre RA {row.ra:.6f}, Dec {row.dec:.6f} degrees.",
+        f"{counts[0]} exposures overlap it, {counts[1]} of them eligible and not withdrawn.",
+        canvas,
+        *(f"Layer {layer.name}: {layer.n_exposures} exposures, {layer.exptime:.1f} s." for layer in layers),
+    ]
+    return Description("sky cell", name, tuple(lines), tuple(layer.name for layer in layers), (name,))
+
+
+def _describe_exposure(connection: sa.Connection, ipppssoo: str, policy: Policy) -> Description:
+    row = connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo)).one()
+    cells = connection.scalars(
+        sa.select(t.skycell.c.name)
+        .select_from(t.membership.join(t.skycell))
+        .where(t.membership.c.exposure_id == row.id)
+        .order_by(t.skycell.c.name)
+    ).all()
+    layers = connection.scalars(
+        sa.select(t.layer.c.name)
+        .select_from(t.layer_member.join(t.layer))
+        .where(t.layer_member.c.exposure_id == row.id)
+        .order_by(t.layer.c.name)
+    ).all()
+    lines = [
+        f"{row.instrument.upper()}/{row.detector.upper()} {row.filters}, {row.exptime:.1f} s on {_day(row.expstart)}, "
+        f"target {row.target}, program {row.proposal_id} visit {row.visit}.",
+        f"Footprint: {row.n_chips} chips, {measure_area(row.s_region):.2f} square arcmin at RA {row.ra}, Dec {row.dec}."
+        if row.s_region
+        else "No footprint.",
+        f"WCS solution: {row.wcsname or 'none'}" + (f", catalog {row.astrometric_catalog}" if row.fit else "") + ".",
+        *_dataset_lines(connection, row),
+        *_standing_lines(row),
+        f"Sky cells: {', '.join(cells) or 'none'}.",
+        f"Layers: {', '.join(layers) or 'none'}{_why_out(row, cells, layers, policy)}.",
+    ]
+    return Description("exposure", ipppssoo, tuple(lines), tuple(layers), tuple(cells))
+
+
+def _why_out(row: Any, cells: Sequence[str], layers: Sequence[str], policy: Policy) -> str:
+    """Why an exposure that its own headers let in is in no layer."""
+    if layers or not row.eligible:
+        return ""
+    if row.withdrawn_at is not None:
+        return ", as it is withdrawn"
+    if not cells:
+        return ", as it overlaps no sky cell"
+    why = left_out(row.instrument, row.detector, row.kind, policy)
+    if label_members(policy, np.array([row.exptime]), np.array([row.expstart], dtype=float))[1][0] < 0:
+        why = f"its date is in none of the archive's epochs ({policy.epochs})"
+    return f", as {why}" if why else ", as an FLC of the same layer evicts every FLT"
+
+
+def _dataset_lines(connection: sa.Connection, row: Any) -> list[str]:
+    query = sa.select(t.dataset.c.path, t.dataset.c.active).where(t.dataset.c.exposure_id == row.id)
+    files = connection.execute(query.order_by(t.dataset.c.active.desc(), t.dataset.c.path))
+    return [f"{'Active file' if active else 'Other file'}: {path}." for path, active in files]
+
+
+def _standing_lines(row: Any) -> list[str]:
+    lines = []
+    if row.withdrawn_at is not None:
+        lines.append(f"Withdrawn on {row.withdrawn_at} UTC: {row.withdrawn_why or 'no reason was given'}.")
+    if row.eligible:
+        lines.append("Eligible for layers.")
+    else:
+        lines.append(f"Ineligible ({row.ineligible_rule}): {row.ineligible_reason}.")
+    if row.warnings:
+        lines.append(f"Warning: {row.warnings}.")
+    known = "known" if row.pixel_digest else "not read yet"
+    lines.append(f"Pixels {row.pixels} (digest {known}), WCS {row.wcs_digest or 'none'}.")
+    return lines
+
+
+def _canvas(row: Any) -> str:
+    return f"{row.x_min}:{row.x_max},{row.y_min}:{row.y_max}"
+
+
+def _recipe(text: str) -> str:
+    return ", ".join(f"{name} {value}" for name, value in json.loads(text).items())
+
+
+def _day(mjd: float | None) -> str:
+    """An MJD as a date; MJD 0 is 1858-11-17."""
+    import datetime as dt
+
+    if mjd is None or not 0 <= mjd < 2_000_000:
+        return "an unknown date"
+    return str((dt.datetime(1858, 11, 17) + dt.timedelta(days=mjd)).date())

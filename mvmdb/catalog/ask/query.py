@@ -1,0 +1,44 @@
+"""Read-only SQL for users: the database itself refuses to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+from mvmdb.catalog.open import open_catalog
+from mvmdb.errors import UsageError
+from mvmdb.schema.engine import Rows, stream_rows
+from mvmdb.schema.faults import plain_words
+
+
+@contextmanager
+def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Rows]]:
+    """The column names and the rows, as they come, of one SQL statement on a read-only connection.
+
+    Raises UsageError with the database's own words for SQL that it does not accept, writing among it; where it only
+    finds that while it gives rows, then.
+    """
+    with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
+        with _refusals():
+            names, rows = stream_rows(connection, sql)
+        if not names:
+            raise UsageError("this SQL returns no rows; expected a SELECT")
+        with closing(_guarded(rows)) as guarded:  # or the server is left in the middle of its answer
+            yield names, guarded
+
+
+def _guarded(rows: Rows) -> Rows:
+    with _refusals():
+        yield from rows
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        raise UsageError(f"the database refuses this SQL: {plain_words(error.orig)}") from error

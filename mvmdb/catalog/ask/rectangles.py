@@ -1,0 +1,62 @@
+"""What the catalog knows for the mosaic of a rectangle: its exposures, and the skies of a layer of the same members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.errors import UsageError
+from mvmdb.records import CellExposure
+from mvmdb.rectangles.geometry import Rectangle
+from mvmdb.schema import tables as t
+
+
+def load_exposures(
+    connection: sa.Connection, rectangle: Rectangle, filter_name: str, detector: str | None = None
+) -> list[CellExposure]:
+    """The eligible exposures with a filter (and a detector) in the sky cells that share pixels with a rectangle.
+
+    Raises UsageError where there are none, or where files of some were never ingested.
+    """
+    e, m = t.exposure.c, t.membership.c
+    cells = [cell.index for cell in rectangle.cells]
+    names = ("ipppssoo", "path", "kind", "instrument", "detector", "filter", "pixels", "pixel_digest", "wcs_digest")
+    query = (
+        sa.select(*(e[name] for name in names), e.s_region)
+        .select_from(t.exposure.join(t.membership))
+        .where(m.skycell_id.in_(cells), e.filter == filter_name)
+        .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
+        .distinct()
+        .order_by(e.ipppssoo)
+    )
+    if detector is not None:
+        query = query.where(e.detector == detector)
+    rows: Sequence[Any] = connection.execute(query).all()
+    found = [CellExposure(*row) for row in rows]
+    what = f"{filter_name}{f' of {detector}' if detector else ''} in {len(cells)} sky cells of {rectangle.name}"
+    if not found:
+        raise UsageError(f"found no exposure with {what}; ask `mvmdb cells --at`, or choose another filter")
+    lost = [exposure.ipppssoo for exposure in found if not exposure.path]
+    if lost:
+        raise UsageError(
+            f"{len(lost)} of {len(found)} exposures with {what} are known from a table alone ({lost[0]} is one); "
+            "expected their files: ingest them"
+        )
+    return found
+
+
+def load_skies(connection: sa.Connection, layer: str, members: Sequence[str]) -> dict[str, float]:
+    """The skies recorded with a layer's product; none unless it holds these very members as the catalog has them."""
+    e, m, p = t.exposure.c, t.product_member.c, t.product.c
+    query = (
+        sa.select(m.ipppssoo, m.sky)
+        .select_from(t.product_member.join(t.product).join(t.exposure, e.ipppssoo == m.ipppssoo))
+        .where(p.layer == layer, m.pixels == e.pixels, m.wcs_digest == e.wcs_digest, m.sky.is_not(None))
+    )
+    skies = {name: float(sky) for name, sky in connection.execute(query)}
+    held = set(
+        connection.scalars(sa.select(m.ipppssoo).select_from(t.product_member.join(t.product)).where(p.layer == layer))
+    )
+    return skies if held == set(members) == set(skies) else {}

@@ -1,0 +1,10 @@
+"""The time that the catalog records."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+
+def now() -> dt.datetime:
+    """The time for `..._at` columns: UTC, without a zone, to the second."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)

@@ -1,0 +1,85 @@
+"""Making a catalog and changing its configuration: what `mvmdb init` does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.exposures.memberships import recompute_memberships
+from mvmdb.catalog.layers.changed_keys import all_keys
+from mvmdb.catalog.layers.refresh import refresh_layers
+from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.settings import read_policy, set_products_folder, write_settings
+from mvmdb.exposures.eligibility import apply_switches
+from mvmdb.layers.divisions import parse_epochs
+from mvmdb.records import ExptimeLayers, Policy, Rule
+from mvmdb.schema import open_engine, upgrade_schema
+from mvmdb.schema.engine import clear_errors
+
+
+def initialise(
+    address: str,
+    *,
+    rule: Rule | None = None,
+    products: Path | None = None,
+    exptime_layers: ExptimeLayers | None = None,
+    epochs: str | None = None,
+    errors: bool | None = None,
+    upgrade: bool = False,
+) -> None:
+    """Make a catalog, or change the configuration of one that is there; `upgrade` brings its schema up to date.
+
+    A change of `rule` recomputes every membership in the same transaction, and a change of `exptime_layers`,
+    `epochs` (none, yearly, or dates joined with commas) or `errors` every layer. Raises UsageError for other epochs.
+    """
+    normal = None if epochs is None else parse_epochs(epochs)
+    if upgrade:
+        engine = open_engine(address)
+        with clear_errors(address), engine.begin() as connection:
+            upgrade_schema(connection)
+        engine.dispose()
+    with open_catalog(address, create=True) as engine, engine.begin() as connection:
+        if products is not None:
+            set_products_folder(connection, products)
+        if rule is not None and rule != read_policy(connection).rule:
+            write_settings(connection, {"rule": rule})
+            recompute_memberships(connection, read_policy(connection))
+        configure_layers(connection, exptime_layers, normal, errors)
+
+
+def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = os.environ) -> Policy:
+    """Record what MVM_INCLUDE_SMALL and MVM_ONLY_CTE say, and expect layers anew where that is a change.
+
+    A variable that is not set leaves the recorded value, so that a look from another shell changes nothing. Raises
+    UsageError for a value that is not on/off/true/false/yes/no.
+    """
+    recorded = read_policy(connection)
+    wanted = apply_switches(recorded, environ)
+    if wanted != recorded:
+        write_settings(connection, {"include_small": str(wanted.include_small), "only_cte": str(wanted.only_cte)})
+        refresh_layers(connection, all_keys(connection), wanted)
+    return wanted
+
+
+def configure_layers(
+    connection: sa.Connection, exptime_layers: ExptimeLayers | None, epochs: str | None, errors: bool | None
+) -> None:
+    """Record how layers are divided by exposure time and by date, and whether mosaics have errors (None: as before).
+
+    Where that is a change, all layers are expected anew.
+    """
+    recorded = read_policy(connection)
+    wanted = replace(
+        recorded,
+        exptime_layers=recorded.exptime_layers if exptime_layers is None else exptime_layers,
+        epochs=recorded.epochs if epochs is None else epochs,
+        errors=recorded.errors if errors is None else errors,
+    )
+    if wanted != recorded:
+        settings = {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs, "errors": str(wanted.errors)}
+        write_settings(connection, settings)
+        refresh_layers(connection, all_keys(connection), wanted)

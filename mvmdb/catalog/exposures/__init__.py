@@ -1,0 +1,1 @@
+"""The exposures' rows: ingest, import, memberships, withdrawal."""

@@ -1,0 +1,191 @@
+"""Registering exposure files: skip what has not changed, read the rest in parallel, write in transactions."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.clock import now
+from mvmdb.catalog.exposures.read_files import Progress, digest_files, reading_beside
+from mvmdb.catalog.exposures.register import Readers, digests_needed, register
+from mvmdb.catalog.rows import chunks
+from mvmdb.catalog.settings import read_policy
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.fits.digest import digest_pixels
+from mvmdb.exposures.read import read_exposure
+from mvmdb.exposures.read_tasks import ReadDataset, Task
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import upsert
+from mvmdb.workers.choice import staffed
+from mvmdb.workers.executor import Crew
+from mvmdb.workers.processes import ProcessCrew, SerialCrew
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+_WORTH_A_POOL = 500  # files; below, starting processes costs more than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One file that could not be catalogued."""
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingest found and did; the counts are files, but for `memberships` (exposure and sky cell)."""
+
+    found: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    ineligible: int = 0
+    quarantined: int = 0
+    memberships: int = 0
+    seconds: float = 0.0
+    problems: list[Problem] = field(default_factory=list)
+    passive: dict[str, str] = field(default_factory=dict)
+
+
+def ingest_files(
+    engine: sa.Engine,
+    paths: Sequence[str],
+    *,
+    jobs: int | None = None,
+    crew: Crew | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Register exposure files (absolute paths), each batch of 1000 in one transaction.
+
+    The files are read by the crew, or where none is given by `jobs` processes (None: one a core). A file whose size and
+    time are as recorded is not opened. One that cannot be read is quarantined with its reason and tried again by the
+    next ingest; the others go on. `progress` is called with the number of files done since.
+    """
+    started = monotonic()
+    report = IngestReport(found=len(paths))
+    with engine.begin() as connection:
+        tasks = _select_changed(connection, paths, report)
+    if progress is not None:
+        progress(report.unchanged)
+    with staffed(crew, jobs) as own:
+        readers = SerialCrew() if isinstance(own, ProcessCrew) and len(tasks) < _WORTH_A_POOL else own
+        batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
+        _register_batches(engine, batches, readers, report, progress)
+    _forget_gone(engine)
+    report.quarantined = len(report.problems)
+    report.seconds = round(monotonic() - started, 3)
+    return report
+
+
+def _select_changed(connection: sa.Connection, paths: Sequence[str], report: IngestReport) -> list[Task]:
+    d = t.dataset.c
+    recorded: dict[str, tuple[int, int]] = {}
+    for part in chunks(path for path in paths if _is_text(path)):
+        query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(part))
+        recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
+    tasks = []
+    for path in paths:
+        if not _is_text(path):
+            reason = "its name is not UTF-8, and no catalog can hold it; rename the file or its folder"
+            report.problems.append(Problem(path.encode("utf-8", "backslashreplace").decode(), reason))
+            continue
+        try:
+            status = os.stat(path)
+        except OSError:
+            tasks.append(Task(path, path in recorded))  # the reader says what is wrong with it
+            continue
+        if recorded.get(path) == (status.st_size, status.st_mtime_ns):
+            report.unchanged += 1
+        else:
+            tasks.append(Task(path, path in recorded))
+    return tasks
+
+
+def _forget_gone(engine: sa.Engine) -> None:
+    """Drop quarantined files that are no longer there."""
+    with engine.begin() as connection:
+        gone = [path for path in connection.scalars(sa.select(t.quarantine.c.path)) if not os.path.lexists(path)]
+        for part in chunks(gone):
+            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(part)))
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _register_batches(
+    engine: sa.Engine, batches: Sequence[list[Task]], crew: Crew, report: IngestReport, progress: Progress | None
+) -> None:
+    """Read and write one batch after the other: while one is written, the crew reads the next."""
+    if not batches:
+        return
+    with reading_beside(crew, progress) as begin:
+        pending = begin(batches[0])
+        for batch, following in zip(batches, [*batches[1:], []], strict=True):
+            read = dict(zip((task.path for task in batch), pending(), strict=True))
+            good = {path: result for path, result in read.items() if isinstance(result, ReadDataset)}
+            bad = {path: result for path, result in read.items() if isinstance(result, ExposureError)}
+            _compare_pixels(engine, good, bad, crew)
+            pending = begin(following)
+            _write_batch(engine, batch, good, bad, report)
+
+
+def _write_batch(
+    engine: sa.Engine,
+    batch: Sequence[Task],
+    good: dict[str, ReadDataset],
+    bad: dict[str, ExposureError],
+    report: IngestReport,
+) -> None:
+    """Write one batch, and the quarantine of what could not be read, in one transaction."""
+    readers = Readers(read_exposure, digest_pixels)
+    with engine.begin() as connection:
+        done = register(connection, list(good.values()), read_policy(connection), readers)
+        for part in chunks(good):
+            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(part)))
+        _write_quarantine(connection, bad)
+    known = {task.path for task in batch if task.known}
+    report.new += len(good.keys() - known)
+    report.changed += len(good.keys() & known)
+    report.ineligible += done.ineligible
+    report.memberships += done.memberships
+    report.passive.update({path: active for path, active in done.passive.items() if path in good})
+    for path, error in sorted(bad.items()):
+        report.problems.append(Problem(path, str(error)))
+        log.info("quarantined %s: %s", path, error)
+
+
+def _compare_pixels(engine: sa.Engine, good: dict[str, ReadDataset], bad: dict[str, ExposureError], crew: Crew) -> None:
+    """Read the pixels of new files of exposures whose pixels are known, before any transaction begins."""
+    with engine.begin() as connection:
+        paths = digests_needed(connection, list(good.values()))
+    for path, digest in zip(paths, digest_files(paths, crew), strict=True):
+        if isinstance(digest, ExposureError):
+            del good[path]
+            bad[path] = digest
+        else:
+            good[path] = ReadDataset(good[path].dataset, digest)
+
+
+def _write_quarantine(connection: sa.Connection, bad: dict[str, ExposureError]) -> None:
+    seen: dict[str, object] = {}
+    for part in chunks(bad):
+        query = sa.select(t.quarantine.c.path, t.quarantine.c.first_seen).where(t.quarantine.c.path.in_(part))
+        seen.update({path: first for path, first in connection.execute(query)})
+    rows = [
+        {"path": path, "kind": error.kind, "reason": str(error), "first_seen": seen.get(path, now())}
+        for path, error in bad.items()
+    ]
+    upsert(connection, t.quarantine, ("path",), rows)

@@ -1,0 +1,73 @@
+"""Which sky cells exposures overlap, as rows: footprints go to sky.membership in one array, memberships come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from mvmdb.catalog.layers.changed_keys import all_keys
+from mvmdb.catalog.layers.refresh import refresh_layers
+from mvmdb.catalog.rows import chunks
+from mvmdb.names import CellId
+from mvmdb.records import Policy, Rule
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import among, bulk_insert
+from mvmdb.sky.layer import ARCMIN2_PER_PIXEL
+from mvmdb.sky.membership import Memberships, match_regions
+from mvmdb.sky.tessellation import cell_centers
+
+
+def replace_memberships(connection: sa.Connection, regions: Mapping[int, str], rule: Rule) -> int:
+    """Write the memberships of exposures whose footprints are new or moved; return their number.
+
+    `regions` maps exposure keys to `s_region`.
+    """
+    for part in chunks(regions):
+        connection.execute(sa.delete(t.membership).where(t.membership.c.exposure_id.in_(part)))
+    ids = np.fromiter(regions, dtype=np.int64, count=len(regions))
+    return add_memberships(connection, ids, match_regions(list(regions.values()), rule))
+
+
+def add_memberships(connection: sa.Connection, ids: NDArray[np.int64], found: Memberships) -> int:
+    """Write memberships that were found for exposures with these keys; return their number."""
+    cells = found.cell_index
+    _add_cells(connection, np.unique(cells).tolist())
+    columns = (
+        ids[found.exposure], cells, found.x_min, found.x_max, found.y_min, found.y_max, found.area * ARCMIN2_PER_PIXEL,
+    )  # fmt: skip
+    names = ("exposure_id", "skycell_id", "x_min", "x_max", "y_min", "y_max", "area_arcmin2")
+    bulk_insert(connection, t.membership, names, zip(*(column.tolist() for column in columns), strict=True))
+    return len(cells)
+
+
+def recompute_memberships(connection: sa.Connection, policy: Policy) -> int:
+    """Compute every membership anew from the recorded footprints, after a change of rule; return their number."""
+    touched = all_keys(connection)
+    total = 0
+    last = 0
+    while True:
+        query = sa.select(t.exposure.c.id, t.exposure.c.s_region).where(t.exposure.c.id > last)
+        rows = connection.execute(query.order_by(t.exposure.c.id).limit(20_000)).all()
+        if not rows:
+            break
+        total += replace_memberships(connection, dict(rows), policy.rule)
+        last = rows[-1][0]
+    refresh_layers(connection, touched | all_keys(connection), policy)
+    return total
+
+
+def _add_cells(connection: sa.Connection, ids: list[int]) -> None:
+    known = set(connection.scalars(sa.select(t.skycell.c.id).where(among(connection, t.skycell.c.id, ids))))
+    cells = [CellId.from_index(id_) for id_ in ids if id_ not in known]
+    if not cells:
+        return
+    ra, dec = cell_centers(cells)
+    names = ("id", "name", "projection_cell", "x", "y", "ra", "dec")
+    rows = (
+        (cell.index, str(cell), cell.projection_cell, cell.x, cell.y, ra_, dec_)
+        for cell, ra_, dec_ in zip(cells, ra.tolist(), dec.tolist(), strict=True)
+    )
+    bulk_insert(connection, t.skycell, names, rows)

@@ -1,0 +1,227 @@
+"""Writing exposures that were read from files into the catalog: one active dataset an exposure, and what follows.
+
+Which dataset is active is decided in exposures.choose; which sky cells it overlaps in sky.membership.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.clock import now
+from mvmdb.catalog.exposures.memberships import replace_memberships
+from mvmdb.catalog.layers.changed_keys import keys_of_exposures
+from mvmdb.catalog.layers.refresh import refresh_layers
+from mvmdb.catalog.rows import chunks
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.exposures.read_tasks import ReadDataset
+from mvmdb.layers.digests import digest_member
+from mvmdb.records import Dataset, Exposure, Policy
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import upsert
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Registered:
+    """What a registration did. `passive` maps paths that are not active to the path preferred to them."""
+
+    memberships: int = 0
+    ineligible: int = 0
+    layers: int = 0
+    passive: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """How files are read when an exposure's active dataset is one that is not at hand."""
+
+    headers: Callable[[str], Dataset]
+    pixels: Callable[[str], str]
+
+
+def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Policy, readers: Readers) -> Registered:
+    """Write these files, choose each exposure's active dataset, and expect the layers of every sky cell concerned.
+
+    All in the caller's transaction.
+    """
+    done = Registered()
+    incoming = {item.dataset.path: item for item in files}
+    names = {item.dataset.exposure.ipppssoo for item in files} | _displaced(connection, incoming)
+    known = load_exposures_by_name(connection, names)
+    candidates = _load_candidates(connection, names)
+    for own in candidates.values():
+        for path in own.keys() & incoming.keys():
+            del own[path]
+    for item in files:
+        candidates.setdefault(item.dataset.exposure.ipppssoo, {})[item.dataset.path] = Candidate.of(item.dataset)
+    rows = []
+    for name in sorted(names):
+        before = known.get(name)
+        chosen = _choose(name, candidates[name], incoming, before, readers)
+        if chosen is None:
+            continue
+        done.passive.update({path: chosen.dataset.path for path in candidates[name] if path != chosen.dataset.path})
+        if chosen.dataset.path in incoming or before is None or before.path != chosen.dataset.path:
+            rows.append(_exposure_row(chosen, before))
+    touched = keys_of_exposures(connection, [row.id for row in known.values()])
+    upsert(connection, t.exposure, ("ipppssoo",), rows)
+    ids = {name: row.id for name, row in load_exposures_by_name(connection, names).items()}
+    _write_datasets(connection, files, ids, candidates)
+    regions = {
+        ids[row["ipppssoo"]]: row["s_region"]
+        for row in rows
+        if row["ipppssoo"] not in known or known[row["ipppssoo"]].s_region != row["s_region"]
+    }
+    done.memberships = replace_memberships(connection, regions, policy.rule)
+    done.ineligible = sum(not row["eligible"] for row in rows)
+    touched |= keys_of_exposures(connection, ids.values())
+    done.layers = refresh_layers(connection, touched, policy)
+    return done
+
+
+def digests_needed(connection: sa.Connection, files: Sequence[ReadDataset]) -> list[str]:
+    """The paths among these files whose pixels must be compared with what is known of their exposures' pixels."""
+    known = load_exposures_by_name(
+        connection, {item.dataset.exposure.ipppssoo for item in files if item.pixel_digest is None}
+    )
+    return [
+        item.dataset.path
+        for item in files
+        if item.pixel_digest is None
+        and (before := known.get(item.dataset.exposure.ipppssoo)) is not None
+        and before.pixel_digest is not None
+    ]
+
+
+def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -> set[str]:
+    """Exposures whose file now holds another exposure."""
+    displaced = set()
+    for part in chunks(incoming):
+        query = sa.select(t.dataset.c.path, t.exposure.c.ipppssoo).select_from(t.dataset.join(t.exposure))
+        for path, name in connection.execute(query.where(t.dataset.c.path.in_(part))):
+            if incoming[path].dataset.exposure.ipppssoo != name:
+                displaced.add(name)
+    return displaced
+
+
+def _choose(
+    name: str, own: dict[str, Candidate], incoming: Mapping[str, ReadDataset], before: Any, readers: Readers
+) -> ReadDataset | None:
+    """The active dataset of an exposure, or None when no file of it is left. Files that cannot be read drop out."""
+    while own:
+        path = choose_active(list(own.values())).path
+        if path in incoming:
+            return incoming[path]
+        try:
+            dataset = readers.headers(path)
+            return ReadDataset(dataset, None if before.pixel_digest is None else readers.pixels(path))
+        except ExposureError as error:
+            log.warning("%s: passed over %s: %s", name, path, error)
+            del own[path]
+    log.warning("%s: no file of it is left; it keeps the values it had, from %s", name, before.path)
+    return None
+
+
+def load_exposures_by_name(connection: sa.Connection, names: Iterable[str]) -> dict[str, Any]:
+    found = {}
+    for part in chunks(names):
+        for row in connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(part))):
+            found[row.ipppssoo] = row
+    return found
+
+
+def _load_candidates(connection: sa.Connection, names: Iterable[str]) -> dict[str, dict[str, Candidate]]:
+    d = t.dataset.c
+    found: dict[str, dict[str, Candidate]] = {}
+    for part in chunks(names):
+        query = sa.select(t.exposure.c.ipppssoo, d.kind, d.wcs_rank, d.processed, d.mtime_ns, d.path)
+        query = query.select_from(t.dataset.join(t.exposure)).where(t.exposure.c.ipppssoo.in_(part))
+        for name, *values in connection.execute(query):
+            candidate = Candidate(*values)
+            found.setdefault(name, {})[candidate.path] = candidate
+    return found
+
+
+def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
+    dataset, exposure = item.dataset, item.dataset.exposure
+    pixels, digest = _settle_pixels(item, before)
+    time = now()
+    same = before is not None and (before.pixels, before.wcs_digest) == (pixels, exposure.wcs_digest)
+    return _values(exposure) | {
+        "pixels": pixels,
+        "member_digest": digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or ""),
+        "pixel_digest": digest,
+        "filename": Path(dataset.path).name,
+        "path": dataset.path,
+        "withdrawn_at": before.withdrawn_at if same else None,
+        "withdrawn_why": before.withdrawn_why if same else None,
+        "registered_at": time if before is None else before.registered_at,
+        "changed_at": time,
+    }
+
+
+def _settle_pixels(item: ReadDataset, before: Any) -> tuple[str, str | None]:
+    """(identity, digest or None) of the pixels: the identity stays as it is while the SCI and DQ bytes do.
+
+    Where the digest of the pixels that went before is known, the caller has read the file's to compare; where it is
+    not, nothing was made of them, and the token of the headers does.
+    """
+    token = item.dataset.exposure.pixels
+    digest = item.pixel_digest
+    if before is None or before.pixel_digest is None or digest is None:
+        return token, digest
+    if digest == before.pixel_digest:
+        return (before.pixels if item.dataset.exposure.kind == before.kind else token), digest
+    return digest, digest
+
+
+def _values(exposure: Exposure) -> dict[str, Any]:
+    same = (
+        "ipppssoo", "rootname", "kind", "instrument", "detector", "filters", "filter", "proposal_id", "program",
+        "visit", "target", "exptime", "expstart", "expend", "ra", "dec", "s_region", "n_chips", "wcsname",
+        "distortion", "fit", "astrometric_catalog", "wcs_digest", "eligible",
+    )  # fmt: skip
+    return {name: getattr(exposure, name) for name in same} | {
+        "ineligible_rule": "; ".join(refusal.rule for refusal in exposure.refusals),
+        "ineligible_reason": "; ".join(refusal.found for refusal in exposure.refusals),
+        "warnings": "; ".join(exposure.warnings),
+    }
+
+
+def _write_datasets(
+    connection: sa.Connection,
+    files: Sequence[ReadDataset],
+    ids: Mapping[str, int],
+    candidates: Mapping[str, Mapping[str, Candidate]],
+) -> None:
+    rows = [
+        {
+            "exposure_id": ids[item.dataset.exposure.ipppssoo],
+            "path": item.dataset.path,
+            "filename": Path(item.dataset.path).name,
+            "kind": item.dataset.exposure.kind,
+            "wcs_rank": item.dataset.exposure.wcs_rank,
+            "processed": item.dataset.exposure.processed,
+            "size": item.dataset.size,
+            "mtime_ns": item.dataset.mtime_ns,
+            "active": False,
+        }
+        for item in files
+    ]
+    upsert(connection, t.dataset, ("path",), rows)
+    for part in chunks(ids.values()):
+        own = t.dataset.c.exposure_id.in_(part)
+        active = sa.select(t.exposure.c.path).where(t.exposure.c.id == t.dataset.c.exposure_id).scalar_subquery()
+        connection.execute(sa.update(t.dataset).where(own).values(active=t.dataset.c.path == active))
+        recorded = connection.scalars(sa.select(t.dataset.c.path).where(own)).all()
+        kept = {path for own_ in candidates.values() for path in own_}
+        for lost in chunks(set(recorded) - kept):
+            connection.execute(sa.delete(t.dataset).where(t.dataset.c.path.in_(lost)))

@@ -1,0 +1,252 @@
+"""Keeping `layer`, `layer_member` and the cells' canvases equal to what the memberships imply.
+
+What a layer should hold is decided in reconcile.expected and built in catalog.layerrows; here sets of rows are read,
+compared and written. The cost follows the layers that a change concerns, not the size of the catalog.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence, Set
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain, groupby, islice
+from multiprocessing import get_context
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from mvmdb.catalog.layers.canvases import settle_canvases
+from mvmdb.catalog.layers.changed_keys import stage_keys
+from mvmdb.catalog.layers.recorded import Recorded, load_staged
+from mvmdb.catalog.products.made_digest import link_products
+from mvmdb.catalog.rows import chunks, keys_of_recipes, load_regions
+from mvmdb.errors import WorkersError
+from mvmdb.layers.build import LAYER_COLUMNS, RECIPE, LayerRows, LayersToBuild, build_rows
+from mvmdb.layers.digests import digest_recipe
+from mvmdb.layers.members import FloatArray, LayerKey, LayerMembers, gather_members
+from mvmdb.records import Canvas, Policy
+from mvmdb.schema import tables as t
+from mvmdb.schema.bulk_load import bare, is_empty, may_be_bare
+from mvmdb.schema.engine import bulk_insert, refresh_statistics, reserve_keys
+from mvmdb.sky.footprints import expand_ranges
+from mvmdb.workers.processes import leave_interrupts
+
+KEYS_AT_ONCE = 20_000
+"""More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
+_AHEAD = 2  # parts whose rows are being built while the next one is read: their sizes differ
+
+
+def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: Policy) -> int:
+    """Expect the layers of these keys anew and write what differs; return how many layers were written or removed.
+
+    `keys` are a set, or come once each in the order of their cells: then they are never all in memory. The other layers
+    of a sky cell are touched only where its canvas changes. Geometry is measured only for layers whose members changed;
+    that and building rows go on beside the database's work on the parts before and after. Raises WorkersError where the
+    process that does so is killed.
+    """
+    parts = _whole_cells(keys)
+    begun = list(islice(parts, 2))
+    many, done = len(begun) > 1, 0
+    none_yet = is_empty(connection, t.layer)
+    waiting: deque[_Part] = deque()
+    with ExitStack() as stack:
+        if many and none_yet and may_be_bare(connection, t.layer, t.layer_member):
+            stack.enter_context(bare(connection, t.layer, t.layer_member))
+        stack.enter_context(_clear_deaths())
+        beside = stack.enter_context(_open_beside(many))
+        for own in chain(begun, parts):
+            waiting.append(_prepare(connection, own, policy, beside, none_yet))
+            if len(waiting) > _AHEAD:
+                done += _finish(connection, waiting.popleft())
+        done += sum(_finish(connection, part) for part in waiting)
+    link_products(connection)
+    return done
+
+
+@contextmanager
+def _clear_deaths() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise WorkersError(
+            "the process that measures layers was stopped; expected it to live (out of memory? a script that calls "
+            "mvmdb without `if __name__ == '__main__'`?); try again"
+        ) from error
+
+
+def _open_beside(many: bool) -> Executor:
+    if not many:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=leave_interrupts)
+
+
+def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
+    """The keys, sorted, in parts that never divide a cell."""
+    part: list[LayerKey] = []
+    for _, own in groupby(sorted(keys) if isinstance(keys, Set) else keys, key=itemgetter(0)):
+        part += sorted(own)
+        if len(part) >= KEYS_AT_ONCE:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the layers of some keys are to be, what is recorded, and how many others were written already."""
+
+    members: LayerMembers
+    recorded: Recorded
+    regrouped: NDArray[np.bool_]
+    rows: Future[LayerRows]
+    done: int
+
+
+def _prepare(
+    connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, beside: Executor, none_yet: bool
+) -> _Part:
+    """Read what these keys' layers could be made of and what is recorded, settle the canvases, begin to build rows."""
+    stage_keys(connection, keys)
+    refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
+    found = load_staged(connection, none_yet=none_yet)
+    members = gather_members(found.columns, keys, policy)
+    cell = np.array([key[0] for key in keys], dtype=np.int64)[members.key]
+    canvases, moved = settle_canvases(
+        connection,
+        found.bounds,
+        np.concatenate([cell, found.other_cells]),
+        np.concatenate([members.box, found.other_boxes]),
+    )
+    done = _redigest_others(connection, keys, moved) if found.other_cells.size else 0
+    area, regrouped = _known_areas(members, found.recorded)
+    counts = members.counts
+    many = np.flatnonzero(regrouped & (counts > 1))
+    area[many] = np.nan
+    measured = np.unique(members.exposure[expand_ranges(members.start[many], counts[many])])
+    layers = LayersToBuild(
+        errors=policy.errors,
+        members=members,
+        cell=cell,
+        band=[keys[number][1:] for number in members.key.tolist()],
+        canvas={id_: str(canvas) for id_, canvas in canvases.items()},
+        area=area,
+        region_of=measured,
+        regions=load_regions(connection, measured.tolist()),
+    )
+    return _Part(members, found.recorded, regrouped, beside.submit(build_rows, layers), done)
+
+
+def _finish(connection: sa.Connection, part: _Part) -> int:
+    """Write what differs; return how many layers of the part were written or removed, in all."""
+    written = _write_layers(connection, part, _with_recipe_keys(connection, part.rows.result()))
+    gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
+    for ids in chunks(gone):
+        connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
+    return part.done + written + len(gone)
+
+
+def _known_areas(members: LayerMembers, recorded: Recorded) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """The area (square arcmin) of each layer where it need not be measured, and whether it has other members than
+    those recorded: measuring is for layers of several members that have."""
+    areas = members.overlap[members.start[:-1]].copy()
+    regrouped = np.ones(len(areas), dtype=bool)
+    for at in np.flatnonzero(np.isin(members.key, np.fromiter(recorded, dtype=np.int64))).tolist():
+        for row in recorded[int(members.key[at])].values():
+            if row.members_digest == members.digest[at]:
+                areas[at], regrouped[at] = row.area_arcmin2, False
+                break
+    return areas, regrouped
+
+
+def _with_recipe_keys(connection: sa.Connection, rows: LayerRows) -> LayerRows:
+    columns = list(rows.columns)
+    keys = keys_of_recipes(connection, columns[RECIPE])
+    columns[RECIPE] = [keys[text] for text in columns[RECIPE]]
+    return replace(rows, columns=columns)
+
+
+def _write_layers(connection: sa.Connection, part: _Part, rows: LayerRows) -> int:
+    """Insert layers that are new, update those that changed, and rewrite the members of layers with other members.
+
+    The rows recorded for these layers are taken out of `part.recorded`.
+    """
+    known = _match_recorded(part, rows)
+    new = np.array([row is None for row in known], dtype=bool)
+    columns = rows.columns if new.all() else [[v for v, own in zip(c, new, strict=True) if own] for c in rows.columns]
+    ids = reserve_keys(connection, t.layer, int(np.count_nonzero(new)))
+    bulk_insert(connection, t.layer, ("id", *LAYER_COLUMNS), zip(ids, *columns, strict=True))
+    changed = _update_layers(connection, rows, known)
+    rewritten = [
+        (row.id, at)
+        for row, at in zip(known, rows.layer.tolist(), strict=True)
+        if row is not None and part.regrouped[at]
+    ]
+    for own in chunks(id_ for id_, _ in rewritten):
+        connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(own)))
+    layers = np.array([*(id_ for id_, _ in rewritten), *ids], dtype=np.int64)
+    at = np.concatenate([np.array([at for _, at in rewritten], dtype=np.int64), rows.layer[new]])
+    _write_members(connection, part.members, layers, at)
+    return len(ids) + changed
+
+
+def _match_recorded(part: _Part, rows: LayerRows) -> list[Any]:
+    """For each row the recorded one of the same name, or None; those found are taken out of `part.recorded`."""
+    if not part.recorded:
+        return [None] * len(rows.layer)
+    numbers = part.members.key[rows.layer].tolist()
+    names: Sequence[str] = rows.columns[0]
+    nothing: dict[str, Any] = {}
+    return [part.recorded.get(number, nothing).pop(name, None) for number, name in zip(numbers, names, strict=True)]
+
+
+def _update_layers(connection: sa.Connection, rows: LayerRows, known: Sequence[Any]) -> int:
+    """Update the recorded layers that differ from their rows; return their number.
+
+    A failure is forgotten where what was to be made is no longer the same.
+    """
+    changed = []
+    for at in np.flatnonzero([before is not None for before in known]).tolist():
+        before, row = known[at], [column[at] for column in rows.columns]
+        if [before._mapping[name] for name in LAYER_COLUMNS] != row:
+            failure = before.failure if before.recipe_digest == row[-1] else None
+            values = zip(LAYER_COLUMNS, row, strict=True)
+            changed.append(
+                {f"new_{name}": value for name, value in values} | {"new_failure": failure, "key": before.id}
+            )
+    if changed:
+        change = sa.update(t.layer).where(t.layer.c.id == sa.bindparam("key"))
+        names = [*LAYER_COLUMNS, "failure"]
+        connection.execute(change.values({name: sa.bindparam(f"new_{name}") for name in names}), changed)
+    return len(changed)
+
+
+def _write_members(
+    connection: sa.Connection, members: LayerMembers, layers: NDArray[np.int64], at: NDArray[np.int64]
+) -> None:
+    """Write the members of layers given by key and, in parallel, by place in `members`."""
+    counts = members.counts[at]
+    exposures = members.exposure[expand_ranges(members.start[at], counts)]
+    rows = zip(np.repeat(layers, counts).tolist(), exposures.tolist(), strict=True)
+    bulk_insert(connection, t.layer_member, ("layer_id", "exposure_id"), rows)
+
+
+def _redigest_others(connection: sa.Connection, keys: Iterable[LayerKey], moved: dict[int, Canvas]) -> int:
+    """Give the layers of other keys, in cells whose canvas changed, their new recipe digest; return their number."""
+    layer, own, rows = t.layer.c, set(keys), []
+    columns = (layer[name] for name in ("skycell_id", "instrument", "detector", "filter", "id", "members_digest"))
+    query = sa.select(*columns, t.recipe.c.parameters).select_from(t.layer.join(t.recipe))
+    for part in chunks(moved):
+        for *key, id_, members, recipe in connection.execute(query.where(layer.skycell_id.in_(part))):
+            if tuple(key) not in own:
+                rows.append({"key": id_, "new": digest_recipe(members, moved[key[0]], recipe)})
+    if rows:
+        change = sa.update(t.layer).where(layer.id == sa.bindparam("key"))
+        connection.execute(change.values(recipe_digest=sa.bindparam("new"), failure=None), rows)
+    return len(rows)

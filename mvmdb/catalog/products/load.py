@@ -1,0 +1,183 @@
+"""Products as rows: recording what was made or found, and what is expected where that differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.rows import chunks
+from mvmdb.names import parse_cell_name
+from mvmdb.recipe import Recipe
+from mvmdb.records import (
+    Canvas,
+    ExpectedLayer,
+    Member,
+    MemberInput,
+    ObservedProduct,
+    ProductState,
+    UnmadeLayer,
+)
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import bulk_select
+from mvmdb.sky.layer import find_groups
+
+
+def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) -> int:
+    """The number of expected layers, of these sky cells or of all."""
+    query = sa.select(sa.func.count()).select_from(t.layer)
+    return int(connection.scalar(query if cells is None else query.where(t.layer.c.skycell_id.in_(cells))) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What may be stale: expected layers and observed products, and layers that have no product.
+
+    A million of these may be: they are made as they are asked for, in the transaction that they come from.
+    """
+
+    expected: list[ExpectedLayer]
+    observed: list[ObservedProduct]
+    unmade: Iterator[UnmadeLayer]
+
+
+def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, everything: bool = False) -> Candidates:
+    """Every layer whose digests say that it may be stale, and every orphaned product, of these sky cells or of all.
+
+    An index holds just these; members are loaded only where there is a product to compare them with. With
+    `everything`, fresh layers are loaded too.
+    """
+    layer, product = t.layer.c, t.product.c
+    source = t.layer.outerjoin(t.product, product.layer_id == layer.id)
+    query = sa.select(layer.id, product.id).select_from(source).where(product.id.is_not(None))
+    unmade = sa.select(layer.name, t.skycell.c.name, sa.func.coalesce(layer.failure, "")).select_from(
+        source.join(t.skycell)
+    )
+    unmade = unmade.where(t.layer.c.stale, product.id.is_(None))
+    orphans = sa.select(product.id).where(product.layer_id.is_(None))
+    if not everything:
+        query = query.where(t.layer.c.stale)
+    if cells is not None:
+        query, unmade = (q.where(layer.skycell_id.in_(cells)) for q in (query, unmade))
+        orphans = orphans.where(product.skycell.in_(sa.select(t.skycell.c.name).where(t.skycell.c.id.in_(cells))))
+    pairs = connection.execute(query).all()
+    products = [id_ for _, id_ in pairs] + list(connection.scalars(orphans))
+    made = [id_ for id_, _ in pairs]
+    return Candidates(
+        _load_expected(connection, made, set(made)),
+        _load_observed(connection, products),
+        map(UnmadeLayer._make, bulk_select(connection, unmade)),
+    )
+
+
+def load_digests(connection: sa.Connection, names: Iterable[str]) -> dict[str, str]:
+    """The expected recipe digests of layers, by name."""
+    digests: dict[str, str] = {}
+    for part in chunks(names):
+        query = sa.select(t.layer.c.name, t.layer.c.recipe_digest).where(t.layer.c.name.in_(part))
+        digests.update((name, digest) for name, digest in connection.execute(query))
+    return digests
+
+
+def _grouped(connection: sa.Connection, row: Any, members: Sequence[Member]) -> tuple[Member, ...]:
+    """The members with their sky groups, where skies are matched: geometry that is measured only when it is needed."""
+    if not Recipe.from_json(row.recipe).sky_match:
+        return tuple(members)
+    e, m = t.exposure.c, t.layer_member.c
+    query = sa.select(e.ipppssoo, e.s_region).select_from(t.layer_member.join(t.exposure)).where(m.layer_id == row.id)
+    regions = {name: region for name, region in connection.execute(query)}
+    groups = find_groups(parse_cell_name(row.skycell).projection_cell, regions)
+    return tuple(replace(member, sky_group=groups[member.ipppssoo]) for member in members)
+
+
+def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[int]) -> list[ExpectedLayer]:
+    """The layers of these keys; `grouped` are those whose sky groups are wanted."""
+    cell, layer = t.skycell.c, t.layer.c
+    e, m = t.exposure.c, t.layer_member.c
+    layers = []
+    for part in chunks(ids):
+        members: dict[int, list[Member]] = {id_: [] for id_ in part}
+        query = sa.select(m.layer_id, e.ipppssoo, e.pixels, e.wcs_digest)
+        query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(part)).order_by(e.ipppssoo)
+        for id_, *values in connection.execute(query):
+            members[id_].append(Member(*values))
+        rows = connection.execute(
+            sa.select(
+                *(layer[name] for name in ("id", "name", "kind", "recipe_digest", "failure")),
+                t.recipe.c.parameters.label("recipe"),
+                cell.name.label("skycell"),
+                *(cell[name] for name in ("x_min", "x_max", "y_min", "y_max")),
+            )
+            .select_from(t.layer.join(t.skycell).join(t.recipe))
+            .where(t.layer.c.id.in_(part))
+            .order_by(t.layer.c.name)
+        )
+        layers += [
+            ExpectedLayer(
+                name=row.name,
+                skycell=row.skycell,
+                kind=row.kind,
+                members=_grouped(connection, row, members[row.id]) if row.id in grouped else tuple(members[row.id]),
+                canvas=Canvas(row.x_min, row.x_max, row.y_min, row.y_max),
+                recipe=Recipe.from_json(row.recipe),
+                recipe_digest=row.recipe_digest,
+                failure=row.failure or "",
+            )
+            for row in rows
+        ]
+    return layers
+
+
+def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[ObservedProduct]:
+    m = t.product_member.c
+    products = []
+    for part in chunks(ids):
+        members: dict[int, list[Member]] = {id_: [] for id_ in part}
+        query = sa.select(m.product_id, m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group)
+        for id_, *values in connection.execute(query.where(m.product_id.in_(part)).order_by(m.ipppssoo)):
+            members[id_].append(Member(*values))
+        for row in connection.execute(sa.select(t.product).where(t.product.c.id.in_(part)).order_by(t.product.c.layer)):
+            products.append(
+                ObservedProduct(
+                    name=row.layer,
+                    skycell=row.skycell,
+                    filename=row.filename,
+                    members=tuple(members[row.id]),
+                    canvas=Canvas(row.x_min, row.x_max, row.y_min, row.y_max),
+                    recipe=row.recipe,
+                    recipe_digest=row.recipe_digest,
+                    state=ProductState(row.state),
+                )
+            )
+    return products
+
+
+def load_layer(connection: sa.Connection, name: str) -> tuple[ExpectedLayer | None, ObservedProduct | None]:
+    """One layer as it is expected and its product as it is recorded, None for what there is not."""
+    layers = connection.scalars(sa.select(t.layer.c.id).where(t.layer.c.name == name)).all()
+    products = connection.scalars(sa.select(t.product.c.id).where(t.product.c.layer == name)).all()
+    expected, observed = _load_expected(connection, layers, set(layers)), _load_observed(connection, products)
+    return expected[0] if expected else None, observed[0] if observed else None
+
+
+def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[MemberInput]:
+    """The members of a layer as a job needs them, without kept skies, sorted by identity."""
+    groups = {member.ipppssoo: member.sky_group for member in layer.members}
+    e = t.exposure.c
+    query = (
+        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.wcs_digest)
+        .select_from(t.layer_member.join(t.exposure).join(t.layer))
+        .where(t.layer.c.name == layer.name)
+        .order_by(e.ipppssoo)
+    )
+    return [MemberInput(*row, sky_group=groups[row.ipppssoo]) for row in connection.execute(query)]
+
+
+def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:
+    """The sky of each member of a layer's product, by (ipppssoo, pixels)."""
+    m = t.product_member.c
+    query = sa.select(m.ipppssoo, m.pixels, m.sky).select_from(t.product_member.join(t.product))
+    rows = connection.execute(query.where(t.product.c.layer == layer))
+    return {(name, pixels): sky for name, pixels, sky in rows}

@@ -1,0 +1,105 @@
+"""Products as rows: what was made, found or lost is recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.clock import now
+from mvmdb.catalog.products.made_digest import note_made
+from mvmdb.records import (
+    ProductRecord,
+    ProductState,
+    Reason,
+)
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import upsert
+
+
+def record_product(
+    connection: sa.Connection,
+    record: ProductRecord,
+    *,
+    action: str | None,
+    reasons: Sequence[Reason] = (),
+    seconds: float | None = None,
+) -> None:
+    """Record a product that was made (or, with `action` None, found), and learn its members' pixel digests.
+
+    Learning a digest makes nothing stale: it is noted only where the identity of the pixels is the same.
+    """
+    row: dict[str, Any] = {
+        "layer": record.layer,
+        "skycell": record.skycell,
+        "filename": Path(record.path).name,
+        "size": record.size,
+        "mtime_ns": record.mtime_ns,
+        "data_digest": record.data_digest,
+        "x_min": record.canvas.x_min,
+        "x_max": record.canvas.x_max,
+        "y_min": record.canvas.y_min,
+        "y_max": record.canvas.y_max,
+        "n_members": len(record.members),
+        "recipe": record.recipe,
+        "recipe_digest": record.recipe_digest,
+        "state": ProductState.INTACT.value,
+        "last_action": action,
+        "last_reasons": json.dumps([[str(r.code), r.exposure, r.detail] for r in reasons]),
+        "made_at": now(),
+        "seconds": seconds,
+    }
+    row["layer_id"] = connection.scalar(sa.select(t.layer.c.id).where(t.layer.c.name == record.layer))
+    upsert(connection, t.product, ("layer",), [row])
+    note_made(connection, record.layer)
+    id_ = connection.scalar(sa.select(t.product.c.id).where(t.product.c.layer == record.layer))
+    connection.execute(sa.delete(t.product_member).where(t.product_member.c.product_id == id_))
+    names = ("ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky")
+    rows = [{"product_id": id_} | {name: getattr(member, name) for name in names} for member in record.members]
+    connection.execute(sa.insert(t.product_member), rows)
+    learn = (
+        sa.update(t.exposure)
+        .where(
+            t.exposure.c.ipppssoo == sa.bindparam("name"),
+            t.exposure.c.pixels == sa.bindparam("identity"),
+            t.exposure.c.pixel_digest.is_(None),
+        )
+        .values(pixel_digest=sa.bindparam("digest"))
+    )
+    connection.execute(
+        learn, [{"name": m.ipppssoo, "identity": m.pixels, "digest": m.pixel_digest} for m in record.members]
+    )
+    clear_failure(connection, record.layer)
+
+
+def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
+    """Note the new size and time of a recorded product that is otherwise as it was."""
+    change = sa.update(t.product).where(t.product.c.layer == record.layer)
+    state = ProductState.INTACT.value
+    connection.execute(change.values(size=record.size, mtime_ns=record.mtime_ns, state=state))
+    note_made(connection, record.layer)
+
+
+def note_state(connection: sa.Connection, layer: str, state: ProductState) -> None:
+    """Note what was seen of a recorded product's file."""
+    connection.execute(sa.update(t.product).where(t.product.c.layer == layer).values(state=state.value))
+    note_made(connection, layer)
+
+
+def record_failure(connection: sa.Connection, layer: str, message: str) -> None:
+    """Note why a layer's last attempt failed."""
+    connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=message))
+
+
+def clear_failure(connection: sa.Connection, layer: str) -> None:
+    """Forget a layer's last failure."""
+    connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=None))
+
+
+def forget_product(connection: sa.Connection, layer: str) -> None:
+    """Remove the record of a product, and of its members."""
+    connection.execute(sa.delete(t.product).where(t.product.c.layer == layer))
+    note_made(connection, layer)

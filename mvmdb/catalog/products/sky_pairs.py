@@ -1,0 +1,62 @@
+"""The skies of overlapping exposures as rows: measured once by the mosaic room, and given to every job after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from mvmdb.layers.digests import digest_member
+from mvmdb.recipe import Recipe
+from mvmdb.records import LayerJob, SkyPair
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import upsert
+
+_VALUES = ("first_sky", "second_sky", "first_pixels", "second_pixels")
+
+
+def load_pairs(connection: sa.Connection, layer: str, recipe: Recipe) -> tuple[SkyPair, ...]:
+    """The pairs of a layer's members (a name) that were measured as the recipe measures, while both were as now."""
+    pair, first, second = t.sky_pair.c, t.exposure.alias("first"), t.exposure.alias("second")
+    members = sa.select(t.layer_member.c.exposure_id).join(t.layer).where(t.layer.c.name == layer)
+    query = (
+        sa.select(first.c.ipppssoo, second.c.ipppssoo, *(pair[name] for name in _VALUES))
+        .select_from(t.sky_pair.join(first, first.c.id == pair.first_id).join(second, second.c.id == pair.second_id))
+        .where(
+            pair.first_id.in_(members),
+            pair.second_id.in_(members),
+            pair.measure == _describe(recipe),
+            pair.first_digest == first.c.member_digest,
+            pair.second_digest == second.c.member_digest,
+        )
+        .order_by(first.c.ipppssoo, second.c.ipppssoo)
+    )
+    return tuple(SkyPair(*row) for row in connection.execute(query))
+
+
+def save_pairs(connection: sa.Connection, job: LayerJob, pairs: Sequence[SkyPair]) -> None:
+    """Record pairs that a job has measured; exposures that the catalog no longer has are passed over."""
+    if not pairs:
+        return
+    digests = {m.ipppssoo: digest_member(m.ipppssoo, job.kind, m.pixels, m.wcs_digest) for m in job.members}
+    e = t.exposure.c
+    ids: dict[str, int] = {}
+    for name, id_ in connection.execute(sa.select(e.ipppssoo, e.id).where(e.ipppssoo.in_(digests))):
+        ids[name] = id_
+    rows = [
+        {
+            "first_id": ids[pair.first],
+            "second_id": ids[pair.second],
+            "measure": _describe(job.recipe),
+            "first_digest": digests[pair.first],
+            "second_digest": digests[pair.second],
+            **{name: getattr(pair, name) for name in _VALUES},
+        }
+        for pair in pairs
+        if pair.first in ids and pair.second in ids
+    ]
+    upsert(connection, t.sky_pair, ("first_id", "second_id", "measure"), rows)
+
+
+def _describe(recipe: Recipe) -> str:
+    return f"{recipe.sky_good_bits}/{recipe.sky_clips}/{recipe.sky_sigma:g}/{recipe.sky_lower:g}"

@@ -1,0 +1,75 @@
+"""The archive's recorded configuration: its policy and its folder of products."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mvmdb.errors import UsageError
+from mvmdb.exposures.eligibility import apply_switches
+from mvmdb.records import ExptimeLayers, Policy, Rule
+from mvmdb.schema import tables as t
+from mvmdb.schema import upsert
+
+_EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
+
+
+def read_policy(connection: sa.Connection) -> Policy:
+    """The recorded policy."""
+    settings = _read_settings(connection)
+    default = Policy()
+    rule: Rule = "nearest" if settings.get("rule") == "nearest" else "overlap"
+    return Policy(
+        rule=rule,
+        include_small=settings.get("include_small", str(default.include_small)) == "True",
+        only_cte=settings.get("only_cte", str(default.only_cte)) == "True",
+        exptime_layers=_EXPTIME_LAYERS.get(settings.get("exptime_layers", ""), default.exptime_layers),
+        epochs=settings.get("epochs", default.epochs),
+        errors=settings.get("errors", str(default.errors)) == "True",
+    )
+
+
+def policy_in(engine: sa.Engine, environ: Mapping[str, str] = os.environ) -> tuple[Policy, bool]:
+    """The policy that the environment asks for, and whether it is the recorded one."""
+    with engine.begin() as connection:
+        recorded = read_policy(connection)
+    wanted = apply_switches(recorded, environ)
+    return wanted, wanted == recorded
+
+
+def products_folder(connection: sa.Connection, given: Path | None) -> Path:
+    """The folder of products: the one given, or the recorded one. Raises UsageError where there is neither."""
+    if given is not None:
+        return given.absolute()
+    recorded = _read_settings(connection).get("products")
+    if recorded is None:
+        raise UsageError(
+            "no products folder is recorded in this catalog; give -o DIR, or run: mvmdb init --products DIR"
+        )
+    return Path(recorded)
+
+
+def recorded_products_folder(connection: sa.Connection) -> Path | None:
+    """The recorded folder of products, None when there is none yet."""
+    recorded = _read_settings(connection).get("products")
+    return None if recorded is None else Path(recorded)
+
+
+def set_products_folder(connection: sa.Connection, folder: Path) -> None:
+    """Record where products are; they are found there by sky cell and name, so a moved folder stays fresh."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; expected a folder for the products: give another")
+    if _read_settings(connection).get("products") != str(folder.absolute()):
+        write_settings(connection, {"products": str(folder.absolute())})
+
+
+def _read_settings(connection: sa.Connection) -> dict[str, str]:
+    rows = connection.execute(sa.select(t.archive.c.key, t.archive.c.value))
+    return {key: value for key, value in rows}
+
+
+def write_settings(connection: sa.Connection, settings: Mapping[str, str]) -> None:
+    upsert(connection, t.archive, ("key",), [{"key": key, "value": value} for key, value in settings.items()])

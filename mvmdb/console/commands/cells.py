@@ -1,0 +1,58 @@
+"""The command cells."""
+
+from __future__ import annotations
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.records import Rule
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME|FILE...]")
+@click.option("--at", type=(float, float), metavar="RA DEC", help="Cells at this position, degrees (ICRS).")
+@click.option(
+    "--radius", type=click.FloatRange(0), default=0.0, help="With --at: cells that this circle overlaps, degrees."
+)
+@click.option(
+    "--rule", type=click.Choice(["overlap", "nearest"]), default="overlap", help="With files.", show_default=True
+)
+@options.as_json
+@click.pass_obj
+def cells(
+    session: Session,
+    names: tuple[str, ...],
+    at: tuple[float, float] | None,
+    radius: float,
+    rule: Rule,
+    as_json: bool,
+) -> None:
+    """List sky cells: by name, those that files overlap, or those at a position. No catalog is needed.
+
+    Members are the files given; for names and positions, the exposures of the catalog, where there is one.
+
+    Example: mvmdb cells --at 53.06 -27.71 --radius 0.05
+    """
+    from mvmdb.cells import list_cells
+    from mvmdb.console.render import table
+
+    found = list_cells(list(names), at=at, radius=radius, rule=rule, address=session.address)
+    if as_json:
+        options.emit_json(
+            [
+                {
+                    "skycell": str(cell.id),
+                    "projection_cell": cell.id.projection_cell,
+                    "x": cell.id.x,
+                    "y": cell.id.y,
+                    "ra": cell.ra,
+                    "dec": cell.dec,
+                    "members": list(cell.members),
+                }
+                for cell in found
+            ]
+        )
+        return
+    rows = [(str(cell.id), f"{cell.ra:.6f}", f"{cell.dec:.6f}", len(cell.members)) for cell in found]
+    click.echo(table(("skycell", "ra", "dec", "members"), rows))

@@ -1,0 +1,45 @@
+"""The command explain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+
+if TYPE_CHECKING:
+    pass
+from mvmdb.console.outlook import looked
+
+
+@click.command()
+@click.argument("name")
+@options.as_json
+@click.pass_obj
+def explain(session: Session, name: str, as_json: bool) -> None:
+    """Say in words everything that is known about one layer, sky cell or exposure.
+
+    Example: mvmdb explain hst_skycell-p0726x10y04_wfc3_ir_f125w_all
+    """
+    from mvmdb.catalog.ask.describe import describe
+    from mvmdb.console.render import plan_line
+
+    with options.looking(session) as (begin, policy), begin() as connection:
+        cells = describe(connection, name, policy).skycells
+    with looked(session, cells) as (outlook, begin), begin() as connection:  # described after the look: as it is now
+        found = describe(connection, name, policy)
+    stale = [line for line in outlook.plan.layers if line.name in found.layers]
+    if as_json:
+        plans = [plan_line(line) for line in stale]
+        options.emit_json({"kind": found.kind, "name": found.name, "lines": list(found.lines), "stale": plans})
+        return
+    click.echo(f"{found.name} ({found.kind})")
+    for text in found.lines:
+        click.echo(f"  {text}")
+    for line in stale:
+        because = f" ({line.drizzle_because})" if line.drizzle_because else ""
+        click.echo(f"  Stale: {plan_line(line)}{because}")
+    if found.layers and not stale:
+        click.echo("  Fresh: nothing has to be done for it.")

@@ -1,0 +1,145 @@
+"""The command import: exposures from tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.errors import UsageError
+from mvmdb.tables.formats.source import FORMATS, Format
+
+if TYPE_CHECKING:
+    from mvmdb.catalog.exposures.bulk_load import BulkReport
+    from mvmdb.tables.problems import ProblemList
+
+
+@click.command("import")
+@click.argument("table", type=click.Path(path_type=Path), metavar="TABLE")
+@click.option(
+    "--map", "maps", multiple=True, metavar="OURS=THEIRS", help="The column of a field (may be repeated), e.g. name=id."
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="The format, where the content does not tell it.")
+@click.option(
+    "--siaf", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="The telescope's aperture file, for rows without a region (default: the one of the package pysiaf).",
+)  # fmt: skip
+@click.option(
+    "--problems", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Where rows that cannot be used are listed (default: TABLE.problems.csv here, when there are more than 20).",
+)  # fmt: skip
+@options.as_json
+@click.pass_obj
+def import_table(
+    session: Session,
+    table: Path,
+    maps: tuple[str, ...],
+    form: Format | None,
+    siaf: Path | None,
+    problems: Path | None,
+    as_json: bool,
+) -> None:
+    """Register footprints from a table: CSV, ECSV, VOTable, FITS or Parquet.
+
+    Columns with the names of ObsCore, MAST or the archive's HST search are found; others are named with --map. A row
+    without s_region gets its footprint from ra, dec, pa_v3 and aperture. A row that cannot be used is listed with the
+    reason, and the exit code is 1. An exposure whose file was ingested keeps what the file says.
+
+    Example: mvmdb import exposures.parquet --map filters=wheels
+    """
+    from mvmdb.catalog.exposures.bulk_load import register_batches
+    from mvmdb.tables.background import read_batches_beside
+    from mvmdb.tables.problems import ProblemList
+
+    started = monotonic()
+    mapping = _read_mapping(maps)
+    listed = ProblemList(problems or Path(f"{table.name}.problems.csv"), always=problems is not None)
+    with listed, _bar(table) as meter:
+        batches = read_batches_beside(
+            table, mapping=mapping, form=form, siaf=None if siaf is None else str(siaf), report=listed.add,
+            progress=meter.step,
+        )  # fmt: skip
+        first = next(batches, None)  # what is wrong with the table as a whole shows before a catalog is created
+        with options.catalog(session, create=True) as (engine, _):
+            report = register_batches(engine, [] if first is None else _chain(first, batches))
+    values = _as_json(meter.rows, report, listed) | {"seconds": round(monotonic() - started, 3)}
+    if as_json:
+        options.emit_json(values)
+    else:
+        click.echo("\n".join(_as_words(values, listed)))
+    options.finish(listed.count > 0)
+
+
+def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest
+
+
+def _read_mapping(maps: tuple[str, ...]) -> dict[str, str]:
+    mapping: dict[str, str] = {}
+    for text in maps:
+        ours, equals, theirs = text.partition("=")
+        if not (ours and equals and theirs):
+            raise UsageError(f"--map {text}: expected OURS=THEIRS, a field and the name of its column")
+        field = ours.strip().lower()
+        if mapping.setdefault(field, theirs) != theirs:
+            raise UsageError(f"--map {text}: {field} was mapped to {mapping[field]} already; give it once")
+    return mapping
+
+
+@dataclass(slots=True)
+class _Meter:
+    """Counts rows, and moves a progress bar (bytes or rows, whichever the format counts) where there is one."""
+
+    bar: Any = None
+    rows: int = 0
+
+    def step(self, done: int, length: int, rows: int) -> None:
+        self.rows = rows
+        if self.bar is not None:
+            self.bar.length = max(1, length)
+            self.bar.update(done - self.bar.pos)
+
+
+@contextmanager
+def _bar(table: Path) -> Iterator[_Meter]:
+    if not sys.stderr.isatty():
+        yield _Meter()
+        return
+    with click.progressbar(length=1, label=f"import {table.name}", file=sys.stderr) as bar:
+        yield _Meter(bar)
+
+
+def _as_json(rows: int, report: BulkReport, listed: ProblemList) -> dict[str, Any]:
+    return {
+        "rows": rows,
+        "new": report.new,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "ineligible": report.ineligible,
+        "skipped": listed.count,
+        "memberships": report.memberships,
+        "layers": report.layers,
+        "problems": [asdict(problem) for problem in listed.first],
+        "problems_file": str(listed.path) if listed.written else None,
+    }
+
+
+def _as_words(values: dict[str, Any], listed: ProblemList) -> list[str]:
+    lines = [
+        "{rows} rows: {new} new, {changed} changed, {unchanged} unchanged, {skipped} left out; {ineligible} "
+        "ineligible; {memberships} memberships written".format(**values)
+    ]
+    if listed.written:
+        lines.append(f"rows left out are listed in {listed.path}; the first of them:")
+    shown = listed.first[:5] if listed.written else listed.first
+    lines += [f"row {item.row}{f' ({item.dataset})' if item.dataset else ''}: {item.reason}" for item in shown]
+    return lines

@@ -1,0 +1,49 @@
+"""The command ingest."""
+
+from __future__ import annotations
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.console.progress import Form, Progress
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@options.executor
+@options.jobs
+@options.progress
+@options.as_json
+@click.pass_obj
+def ingest(
+    session: Session,
+    paths: tuple[str, ...],
+    executor: str | None,
+    jobs: int | None,
+    progress: Form,
+    as_json: bool,
+) -> None:
+    """Register FLT and FLC exposures: files, folders (with all folders below), and @LIST files.
+
+    Files that have not changed since are not opened. A file that cannot be used is quarantined with the reason, and
+    the exit code is 1.
+
+    Example: mvmdb ingest /data/inbox @more.txt
+    """
+    from mvmdb.catalog.exposures.ingest import ingest_files
+    from mvmdb.console.render import ingest_json, ingest_words
+
+    found = options.find_files(paths)
+    with (
+        options.hired(executor, jobs) as crew,
+        options.catalog(session, create=True) as (engine, _),
+        Progress(progress) as told,
+    ):
+        told.announce_files(len(found.paths))
+        report = ingest_files(engine, found.paths, crew=crew, progress=told.files)
+    if as_json:
+        options.emit_json(ingest_json(report))
+    else:
+        click.echo("\n".join(ingest_words(report)))
+    options.finish(bool(report.problems) or bool(found.unreadable_folders))

@@ -1,0 +1,52 @@
+"""The command init."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mvmdb.console.options import Session
+from mvmdb.records import ExptimeLayers, Rule
+
+
+@click.command()
+@click.option("--rule", type=click.Choice(["overlap", "nearest"]), help="Which sky cells an exposure is a member of.")
+@click.option(
+    "--products", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the mosaics are."
+)
+@click.option(
+    "--layers",
+    type=click.Choice(["all", "classes", "clusters"]),
+    help="One layer for all exposure times, or layers by classes (short < 15 s <= med < 120 s <= long) or clusters.",
+)
+@click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
+@click.option("--errors/--no-errors", default=None, help="Mosaics with or without a plane of errors, ERR.")
+@click.option("--upgrade", is_flag=True, help="Bring an older catalog's schema up to date.")
+@click.pass_obj
+def init(
+    session: Session,
+    rule: Rule | None,
+    products: Path | None,
+    layers: ExptimeLayers | None,
+    epochs: str | None,
+    errors: bool | None,
+    upgrade: bool,
+) -> None:
+    """Create the catalog, or change its configuration.
+
+    The rule `overlap` (the default) makes an exposure a member of every sky cell that it overlaps; `nearest` only of
+    cells of the projection cell nearest to it in each ring, as mosaics made before 2023 have it.
+
+    Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names,
+    where others have `all`. After a change, mosaics that are expected no more are stale, and so are those to be made.
+    A change of --errors makes all mosaics stale.
+
+    Example: mvmdb --db mvm.db init --products /data/mvm
+    """
+    from mvmdb.catalog.configure import initialise
+
+    initialise(
+        session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, errors=errors,
+        upgrade=upgrade,
+    )  # fmt: skip

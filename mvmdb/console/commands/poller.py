@@ -1,0 +1,59 @@
+"""The command poller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.records import Mark
+
+if TYPE_CHECKING:
+    pass
+from mvmdb.console.outlook import looked
+
+
+@click.command()
+@click.argument("cells", nargs=-1, metavar="[SKYCELL...]")
+@options.output
+@click.option("--all", "everything", is_flag=True, help="Every sky cell, also where nothing is stale.")
+@click.option("--basic", is_flag=True, help="The basic form: one path a line.")
+@options.mark
+@options.as_json
+@click.pass_obj
+def poller(
+    session: Session,
+    cells: tuple[str, ...],
+    output: Path | None,
+    everything: bool,
+    basic: bool,
+    mark: Mark,
+    as_json: bool,
+) -> None:
+    """Write `<skycell>_input.out` for the sky cells named, or for every cell with a stale layer.
+
+    The files go to DIR/<skycell>/. A stale layer's rows are marked NEW, all others OLD.
+
+    Example: mvmdb poller skycell-p0726x10y04 -o /data/pollers
+    """
+    from mvmdb.catalog.ask.cells import all_cells
+    from mvmdb.catalog.settings import products_folder
+    from mvmdb.pollers.write import write_pollers
+
+    with looked(session, cells) as (outlook, begin):
+        keys = options.chosen_cells(begin, cells)
+        with begin() as connection:
+            folder = output or products_folder(connection, None)
+            keys = all_cells(connection) if keys is None and everything else keys
+        with options.claimed(folder):
+            written = write_pollers(begin, outlook, folder, mark, cells=keys, basic=basic)
+    if as_json:
+        options.emit_json({"pollers": written.paths, "problems": written.problems})
+    else:
+        for problem in written.problems:
+            click.echo(f"not written: {problem}")
+        click.echo("\n".join(written.paths) or "no poller is needed: nothing is stale")
+    options.finish(bool(written.problems))

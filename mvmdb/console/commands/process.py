@@ -1,0 +1,65 @@
+"""The command process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.console.progress import Form, Progress
+
+
+@click.command()
+@click.argument("poller", type=click.Path(path_type=Path))
+@options.output
+@click.option(
+    "--limits",
+    type=(int, int, int, int),
+    metavar="X0 X1 Y0 Y1",
+    help="One rectangle instead of sky cells: fine pixels of the projection cell, first and last.",
+)
+@options.executor
+@options.jobs
+@options.memory
+@options.progress
+@options.as_json
+@click.pass_obj
+def process(
+    session: Session,
+    poller: Path,
+    output: Path | None,
+    limits: tuple[int, int, int, int] | None,
+    executor: str | None,
+    jobs: int | None,
+    memory_mb: int | None,
+    progress: Form,
+    as_json: bool,
+) -> None:
+    """Make the mosaics of one poller file, basic or full, with no catalog.
+
+    A layer with a NEW row is made from all its rows. The products go to DIR/<skycell>/ (default: this folder). The exit
+    code is 1 when a layer failed or an exposure could not be used.
+
+    Example: mvmdb process skycell-p0726x10y04_input.out -o /data/mvm
+    """
+    import os
+
+    from mvmdb.console.render import reconcile_json, reconcile_words
+    from mvmdb.exposures.eligibility import apply_switches
+    from mvmdb.process import process_poller
+    from mvmdb.records import Policy
+
+    policy = apply_switches(Policy(), os.environ)
+    folder = (output or Path()).absolute()  # a worker elsewhere has another current folder
+    with options.hired(executor, jobs) as crew, Progress(progress) as told:
+        report = process_poller(
+            poller.absolute(), folder, policy, crew=crew, announce=told.announce_layers, progress=told.layer,
+            limits=limits, memory_mb=memory_mb,
+        )  # fmt: skip
+    if as_json:
+        options.emit_json(reconcile_json(report))
+    else:
+        click.echo("\n".join(reconcile_words(report)))
+    options.finish(report.failed > 0 or bool(report.refused))

@@ -1,0 +1,71 @@
+"""The command reconcile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.console.progress import Form, Progress
+
+
+@click.command()
+@options.output
+@options.cells
+@options.executor
+@options.jobs
+@options.memory
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--full", is_flag=True, help="Drizzle every layer from all its members, fresh ones too; skies stay.")
+@click.option("--resky", is_flag=True, help="As --full, with the skies of all members matched anew.")
+@options.progress
+@options.as_json
+@click.pass_obj
+def reconcile(
+    session: Session,
+    output: Path | None,
+    cells: tuple[str, ...],
+    executor: str | None,
+    jobs: int | None,
+    memory_mb: int | None,
+    dry_run: bool,
+    full: bool,
+    resky: bool,
+    progress: Form,
+    as_json: bool,
+) -> None:
+    """Make every stale layer fresh, and remove mosaics that no exposure is expected in any more.
+
+    The exit code is 1 when a layer failed. A layer that failed stays stale and is tried again by the next run.
+
+    Example: mvmdb reconcile -o /data/mvm --jobs 2
+    """
+    from mvmdb.console.outlook import looked, show_outlook
+    from mvmdb.console.render import reconcile_json, reconcile_words
+    from mvmdb.reconcile.run import Options
+    from mvmdb.reconcile.run import reconcile as make_fresh
+
+    if dry_run:
+        with looked(session, cells, products=output) as (outlook, _):
+            show_outlook(outlook, as_json)
+        return
+    with options.hired(executor, jobs) as crew, options.catalog(session) as (engine, policy):
+        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky, memory_mb=memory_mb)
+        products = options.chosen_products(engine, output)
+        with Progress(progress) as told:
+            report = make_fresh(
+                engine,
+                products,
+                policy,
+                chosen,
+                crew=crew,
+                announce=lambda outlook: told.announce_layers(len(outlook.plan.layers)),
+                progress=told.layer,
+            )
+    if as_json:
+        options.emit_json(reconcile_json(report))
+    else:
+        click.echo("\n".join(reconcile_words(report)))
+    options.finish(report.failed > 0 or bool(report.problems))

@@ -1,0 +1,30 @@
+"""The command status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.garbage import no_collection
+
+if TYPE_CHECKING:
+    pass
+from mvmdb.console.outlook import looked, show_outlook
+
+
+@click.command()
+@options.cells
+@click.option("--deep", is_flag=True, help="Compare the digests of products, not only their size and time.")
+@options.as_json
+@click.pass_obj
+def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) -> None:
+    """Say what is stale, and why, in one line a layer. The exit code is 1 when anything is.
+
+    Example: mvmdb status --skycell skycell-p0726x10y04
+    """
+    with no_collection(), looked(session, cells, deep=deep) as (outlook, _):
+        show_outlook(outlook, as_json)
+    options.finish(bool(outlook.plan.layers))

@@ -1,0 +1,29 @@
+"""The command withdraw."""
+
+from __future__ import annotations
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+
+
+@click.command()
+@click.argument("exposures", nargs=-1, required=True, metavar="EXPOSURE...")
+@click.option("--why", default="", metavar="TEXT", help="The reason, kept in the catalog.")
+@click.pass_obj
+def withdraw(session: Session, exposures: tuple[str, ...], why: str) -> None:
+    """Record that exposures left the archive; their layers become stale.
+
+    An exposure is given by its ROOTNAME or the first eight characters of it. A new version of its file, with other
+    pixels or another WCS, brings it back.
+
+    Example: mvmdb withdraw ib6o04tuq --why "guide star lost"
+    """
+    from mvmdb.catalog.ask.describe import find_exposure
+    from mvmdb.catalog.exposures.standing import withdraw as withdraw_exposures
+
+    with options.catalog(session) as (engine, policy), engine.begin() as connection:
+        names = [find_exposure(connection, name) for name in exposures]
+        withdraw_exposures(connection, names, why, policy)
+    click.echo(f"withdrawn: {', '.join(names)}")

@@ -1,0 +1,45 @@
+"""What commands that look at the whole archive share: the outlook, and printing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+
+if TYPE_CHECKING:
+    from mvmdb.catalog.open import Begin
+    from mvmdb.reconcile.planning import Outlook
+
+
+@contextmanager
+def looked(
+    session: Session, cells: tuple[str, ...], *, deep: bool = False, products: Path | None = None
+) -> Iterator[tuple[Outlook, Begin]]:
+    """The outlook on these sky cells, or on all, and the transactions that it was made in.
+
+    With `products`, as if the mosaics were there: then nothing of what the files show is kept.
+    """
+    from mvmdb.catalog.open import open_catalog
+    from mvmdb.catalog.settings import recorded_products_folder
+    from mvmdb.reconcile.planning import look_ahead
+
+    with open_catalog(session.address) as engine, engine.begin() as connection:
+        recorded = recorded_products_folder(connection)
+    folder = recorded if products is None else products.absolute()
+    with options.looking(session, keep=folder == recorded) as (begin, policy):
+        keys = options.chosen_cells(begin, cells)
+        yield look_ahead(begin, folder, policy, cells=keys, deep=deep), begin
+
+
+def show_outlook(outlook: Outlook, as_json: bool) -> None:
+    """Print a plan, as JSON or in words."""
+    from mvmdb.console.render import plan_json, plan_words
+
+    if as_json:
+        options.emit_json(plan_json(outlook))
+    else:
+        options.emit_lines(plan_words(outlook))

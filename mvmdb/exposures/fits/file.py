@@ -1,0 +1,177 @@
+"""Where each header and array of a FITS file lies, and how an array is read; what the values mean is decided elsewhere.
+
+Only headers are read: data are skipped by the size that their header states, and the whole is checked against the
+file's size. The headerlets and tables of archive files (often a megabyte) thus cost one small read each.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.fits.cards import CARD, Cards, Value
+
+BLOCK = 2880
+_READ_AHEAD = 10 * BLOCK
+_END = b"END".ljust(CARD)
+_DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hdu:
+    """One header and the place of its data. `shape` is in numpy's order; offset and size in bytes, without padding."""
+
+    name: str
+    ver: int
+    kind: str
+    bitpix: int
+    shape: tuple[int, ...]
+    header: Cards
+    offset: int
+    size: int
+
+    @property
+    def pixel_shape(self) -> tuple[int, ...]:
+        """The array's shape, also where Hubble's convention for constant arrays (NAXIS 0, NPIX1, NPIX2) is used."""
+        if self.shape:
+            return self.shape
+        sides = (self.header.find("NPIX2"), self.header.find("NPIX1"))
+        return tuple(side for side in sides if isinstance(side, int) and side > 0) if None not in sides else ()
+
+    def __str__(self) -> str:
+        return f"({self.name},{self.ver})"
+
+
+@dataclass(frozen=True, slots=True)
+class FitsFile:
+    """The headers of one file, with its size in bytes and modification time as they were then."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    hdus: tuple[Hdu, ...]
+
+    @property
+    def primary(self) -> Cards:
+        """The primary header."""
+        return self.hdus[0].header
+
+    def images(self, name: str) -> tuple[Hdu, ...]:
+        """The extensions of one EXTNAME, in the order of EXTVER."""
+        return tuple(sorted((hdu for hdu in self.hdus[1:] if hdu.name == name), key=lambda hdu: hdu.ver))
+
+
+def scan_file(path: str | os.PathLike[str]) -> FitsFile:
+    """Read every header of an uncompressed FITS file.
+
+    Raises ExposureError: `unreadable` (no such file, no permission, not a plain file), `not-fits`, `truncated`
+    (shorter than its headers say), `contradictory` (headers that cannot be).
+    """
+    name = os.fspath(path)
+    try:
+        if not stat.S_ISREG(os.stat(name).st_mode):  # a pipe would block for ever
+            raise ExposureError("unreadable", f"{name} is not a plain file")
+        with open(name, "rb", buffering=0) as stream:
+            status = os.fstat(stream.fileno())
+            hdus = tuple(_walk(stream, status.st_size, name))
+    except OSError as error:
+        raise ExposureError("unreadable", f"{name} cannot be read: {error.strerror or error}") from error
+    return FitsFile(name, status.st_size, status.st_mtime_ns, hdus)
+
+
+def read_array(stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[Any]]:
+    """The pixels of one image as stored (big-endian, unscaled); a constant array is filled with its PIXVALUE."""
+    if not hdu.shape:
+        return np.full(hdu.pixel_shape, constant_value(hdu), _DTYPES[hdu.bitpix])
+    stream.seek(hdu.offset)
+    data = stream.read(hdu.size)
+    if len(data) != hdu.size:
+        raise ExposureError("truncated", f"{hdu}: {len(data)} bytes of pixels found, expected {hdu.size}")
+    return np.frombuffer(data, _DTYPES[hdu.bitpix]).reshape(hdu.shape)
+
+
+def constant_value(hdu: Hdu) -> float:
+    """PIXVALUE of an array that Hubble stores as one number; 0 where the keyword is absent, as in calibration files."""
+    value = hdu.header.get("PIXVALUE", 0)
+    if not isinstance(value, int | float):
+        raise ExposureError("contradictory", f"{hdu}: PIXVALUE is {value!r}; expected a number")
+    return value
+
+
+def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
+    offset = 0
+    while offset < size:
+        raw, data_offset = _read_header(stream, offset, size, path)
+        hdu = _describe(Cards(raw), data_offset, path)
+        if data_offset > size:
+            raise ExposureError("truncated", f"{path} is cut short: it ends within the header of {hdu}")
+        if data_offset + hdu.size > size:
+            found, expected = size - data_offset, hdu.size
+            raise ExposureError(
+                "truncated", f"{path} is cut short: {found} of {expected} data bytes of {hdu} are there"
+            )
+        yield hdu
+        offset = data_offset + -(-hdu.size // BLOCK) * BLOCK
+    if size == 0:
+        raise ExposureError("truncated", f"{path} is empty")
+
+
+def _read_header(stream: BinaryIO, offset: int, size: int, path: str) -> tuple[bytes, int]:
+    """The header that begins at `offset`, without END, and where its data begin."""
+    stream.seek(offset)
+    raw = stream.read(_READ_AHEAD)
+    _check_start(raw, offset, path)
+    searched = 0
+    while True:
+        end = raw.find(_END, searched)
+        while end >= 0 and end % CARD:
+            end = raw.find(_END, end + 1)
+        if end >= 0:
+            return raw[:end], offset + -(-(end + CARD) // BLOCK) * BLOCK
+        searched = len(raw) - len(raw) % CARD
+        more = stream.read(_READ_AHEAD)
+        if not more:
+            raise ExposureError("truncated", f"{path} is cut short: the header at byte {offset} of {size} has no END")
+        raw += more
+
+
+def _check_start(raw: bytes, offset: int, path: str) -> None:
+    if offset == 0:
+        if raw.startswith(b"\x1f\x8b"):
+            raise ExposureError("not-fits", f"{path} is gzip-compressed; uncompress it first: gunzip")
+        if not (raw.startswith(b"SIMPLE  =") and Cards(raw[:CARD]).find("SIMPLE") is True):
+            raise ExposureError("not-fits", f"{path} is not FITS: it begins with {raw[:16]!r}, expected SIMPLE = T")
+    elif not raw.startswith(b"XTENSION"):
+        raise ExposureError(
+            "contradictory", f"{path}: no extension begins at byte {offset}, where the one before should end"
+        )
+
+
+def _describe(header: Cards, offset: int, path: str) -> Hdu:
+    """The structure that a header states, by section 4.4.1 of the FITS standard."""
+    # Most values of a primary header will be asked for, so it is indexed at once; of others a few cards are enough.
+    find = header.get if header.raw.startswith(b"SIMPLE") else header.find
+    kind = str(find("XTENSION") or "PRIMARY")
+    name = str(find("EXTNAME") or kind).strip().upper()
+    bitpix, naxis = find("BITPIX"), find("NAXIS")
+    if not (isinstance(bitpix, int) and bitpix in _DTYPES and isinstance(naxis, int) and 0 <= naxis <= 999):
+        raise ExposureError("contradictory", f"{path}: {name} has BITPIX {bitpix!r} and NAXIS {naxis!r}")
+    sides = [find(f"NAXIS{axis}") for axis in range(naxis, 0, -1)]
+    shape = tuple(side for side in sides if isinstance(side, int) and side >= 0)
+    if len(shape) != naxis:
+        raise ExposureError("contradictory", f"{path}: {name} has axes of {sides} pixels")
+    extra, groups = _count(find("PCOUNT"), 0), _count(find("GCOUNT"), 1)
+    size = abs(bitpix) // 8 * groups * (extra + prod(shape)) if shape else 0
+    ver = find("EXTVER")
+    return Hdu(name, ver if isinstance(ver, int) else 1, kind, bitpix, shape, header, offset, size)
+
+
+def _count(value: Value, default: int) -> int:
+    return value if isinstance(value, int) and value >= 0 else default

@@ -1,0 +1,137 @@
+"""How an exposure's pixels are handed to those who drizzle them, chip by chip; which are bad is decided elsewhere.
+
+Nothing stays open and nothing is mapped: every chip's arrays are the caller's own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs
+from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, scan_file
+from mvmdb.exposures.fits.layout import read_chip_wcs, require_sci
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChipData:
+    """One chip of an exposure: arrays of (rows, columns) in native byte order.
+
+    `science` is float32 in `bunit` (capitals, `ELECTRONS` or `ELECTRONS/S`), `dq` uint16 bits, `exptime` in seconds,
+    `idcscale` the detector's nominal pixel size in arcsec (IDCSCALE, or where the header has none the square root of
+    the pixel's area), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not asked for.
+    """
+
+    extver: int
+    science: np.ndarray[Any, np.dtype[np.float32]]
+    dq: np.ndarray[Any, np.dtype[np.uint16]]
+    wcs: WCS
+    header: fits.Header
+    exptime: float
+    bunit: str
+    idcscale: float
+    error: np.ndarray[Any, np.dtype[np.float32]] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        rows, columns = self.science.shape
+        return rows, columns
+
+
+def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[ChipData]:
+    """Read an exposure one chip at a time, in the order of EXTVER, with ERR or without.
+
+    A file with no DQ extension at all has every pixel good; one that has DQ for some chips only is refused.
+    Raises ExposureError: as `scan_file`; `no-sci`; `contradictory` where DQ, ERR and SCI do not fit, EXPTIME is no
+    number or the WCS cannot be evaluated; `no-err` where errors are asked for and a chip has none.
+    """
+    file = scan_file(path)
+    chips = require_sci(file)
+    flags = {hdu.ver: hdu for hdu in file.images("DQ")}
+    sigmas = {hdu.ver: hdu for hdu in file.images("ERR")} if errors else None
+    exptime = file.primary.get("EXPTIME")
+    if isinstance(exptime, bool) or not isinstance(exptime, int | float):
+        raise ExposureError("contradictory", f"{file.path}: EXPTIME is {exptime!r}; expected seconds")
+    try:
+        with open(file.path, "rb") as stream:
+            for chip in chips:
+                yield _read_chip(file, stream, chip, flags, sigmas, float(exptime))
+    except OSError as error:
+        raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
+
+
+def _read_chip(
+    file: FitsFile, stream: BinaryIO, chip: Hdu, flags: dict[int, Hdu], sigmas: dict[int, Hdu] | None, exptime: float
+) -> ChipData:
+    try:
+        wcs = build_wcs(read_chip_wcs(file, chip, stream))
+    except NoSolutionError as error:
+        raise ExposureError("contradictory", f"{file.path}: {chip} has no usable WCS: {error}") from error
+    scale = chip.header.get("IDCSCALE")
+    area = 3600 * float(np.sqrt(abs(np.linalg.det(wcs.wcs.cd))))
+    return ChipData(
+        extver=chip.ver,
+        science=_scaled(chip, read_array(stream, chip)).astype(np.float32),
+        dq=_read_flags(file, stream, chip, flags),
+        wcs=wcs,
+        header=fits.Header.fromstring(chip.header.raw),
+        exptime=exptime,
+        bunit=str(chip.header.get("BUNIT") or "").strip().upper(),
+        idcscale=float(scale) if isinstance(scale, int | float) and scale > 0 else area,
+        error=None if sigmas is None else _read_errors(file, stream, chip, sigmas),
+    )
+
+
+def _read_errors(
+    file: FitsFile, stream: BinaryIO, chip: Hdu, sigmas: dict[int, Hdu]
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    hdu = sigmas.get(chip.ver)
+    if hdu is None:
+        which = f"(ERR,{chip.ver})" if sigmas else "ERR"
+        raise ExposureError(
+            "no-err",
+            f"found no {which} extension in {file.path}; expected one a chip, as the archive's mosaics have errors; "
+            "calibrate the exposure again, or run: mvmdb init --no-errors",
+        )
+    if hdu.pixel_shape != chip.pixel_shape:
+        raise ExposureError(
+            "contradictory",
+            f"{file.path}: {hdu} is of shape {hdu.pixel_shape}; expected shape {chip.pixel_shape} as {chip}",
+        )
+    return _scaled(hdu, read_array(stream, hdu)).astype(np.float32)
+
+
+def _read_flags(
+    file: FitsFile, stream: BinaryIO, chip: Hdu, flags: dict[int, Hdu]
+) -> np.ndarray[Any, np.dtype[np.uint16]]:
+    if not flags:
+        return np.zeros(chip.pixel_shape, np.uint16)
+    hdu = flags.get(chip.ver)
+    if hdu is None or hdu.pixel_shape != chip.pixel_shape:
+        found = "missing" if hdu is None else f"of shape {hdu.pixel_shape}"
+        raise ExposureError(
+            "contradictory", f"{file.path}: (DQ,{chip.ver}) is {found}; expected shape {chip.pixel_shape} as {chip}"
+        )
+    stored = _scaled(hdu, read_array(stream, hdu))
+    if stored.dtype == np.dtype(">i2"):
+        return stored.astype(np.int16).view(np.uint16)  # the sign is a bit like the others
+    # By way of a wide integer: in some old files DQ is a float.
+    return (stored.astype(np.int64) & 0xFFFF).astype(np.uint16)
+
+
+def _scaled(hdu: Hdu, stored: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
+    """The values that stored numbers stand for; Hubble's own files are never scaled, copies by other tools may be."""
+    scale, zero = hdu.header.get("BSCALE", 1), hdu.header.get("BZERO", 0)
+    if (scale, zero) == (1, 0):
+        return stored
+    if not (isinstance(scale, int | float) and isinstance(zero, int | float)):
+        raise ExposureError("contradictory", f"{hdu}: BSCALE is {scale!r} and BZERO {zero!r}; expected numbers")
+    return stored * float(scale) + float(zero)

@@ -1,0 +1,56 @@
+"""Reading lots of files for somebody who waits elsewhere; which files, and what is made of them, is not decided here.
+
+Worker processes import this module and what it needs, and no database: that would double the time until they work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.fits.digest import digest_pixels
+from mvmdb.exposures.read import read_exposure
+from mvmdb.records import Dataset
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A file to read; `known` says that the catalog has an older state of it."""
+
+    path: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDataset:
+    """A file's headers as read, and the digest of its pixels where they had to be compared (a known file changed)."""
+
+    dataset: Dataset
+    pixel_digest: str | None = None
+
+
+def read_lot(read: Callable[[T], R | ExposureError], lot: Sequence[tuple[int, T]]) -> dict[int, R | ExposureError]:
+    """What `read` makes of each numbered file, by its number."""
+    return {number: read(task) for number, task in lot}
+
+
+def read_task(task: Task) -> ReadDataset | ExposureError:
+    """The headers of one file, and its pixels' digest too where a known file has changed; or why they cannot be had."""
+    try:
+        dataset = read_exposure(task.path)
+        return ReadDataset(dataset, digest_pixels(task.path) if task.known else None)
+    except ExposureError as error:
+        return error
+
+
+def digest_file(path: str) -> str | ExposureError:
+    """The digest of one file's pixels, or why it cannot be had."""
+    try:
+        return digest_pixels(path)
+    except ExposureError as error:
+        return error

@@ -1,0 +1,53 @@
+"""What became of layers: one outcome for each, and the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from mvmdb.records import Action
+
+_COUNTERS = {Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "recanvased", Action.REMOVE: "removed"}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerOutcome:
+    """What was done for one layer; `error` is empty when it is fresh now."""
+
+    layer: str
+    action: Action
+    product: str
+    seconds: float
+    error: str = ""
+
+
+@dataclass(slots=True)
+class ReconcileReport:
+    """What a reconcile did.
+
+    `refused` maps exposures that proved unusable to what was found; `problems` are those of no single layer.
+    """
+
+    drizzled: int = 0
+    added: int = 0
+    recanvased: int = 0
+    removed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    layers: list[LayerOutcome] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def note(self, outcome: LayerOutcome) -> None:
+        """Count one layer's outcome."""
+        self.layers.append(outcome)
+        counter = "failed" if outcome.error else _COUNTERS[outcome.action]
+        setattr(self, counter, getattr(self, counter) + 1)
+
+
+Progress = Callable[[LayerOutcome], None]
+
+
+def failures(outcomes: Iterable[LayerOutcome]) -> list[str]:
+    """`<layer>: <error>` of each outcome that failed."""
+    return [f"{outcome.layer}: {outcome.error}" for outcome in outcomes if outcome.error]

@@ -1,0 +1,141 @@
+"""What is stale, why, and the cheapest action that makes it fresh: one pure function over expected and observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mvmdb.layers.divisions import why_unexpected
+from mvmdb.names import format_product_name
+from mvmdb.records import (
+    Action,
+    ExpectedLayer,
+    ObservedProduct,
+    Plan,
+    PlannedLayer,
+    Policy,
+    ProductState,
+    Reason,
+    ReasonCode,
+    UnmadeLayer,
+)
+
+_GROWING = {ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED}
+
+
+_UNMADE = (Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"),)
+_DEFAULT = Policy()
+_NOTHING_THERE = "there is no intact product to start from"
+
+
+def diff_layers(
+    expected: Iterable[ExpectedLayer],
+    observed: Iterable[ObservedProduct],
+    unmade: Iterable[UnmadeLayer] = (),
+    policy: Policy = _DEFAULT,
+) -> Plan:
+    """Compare what layers should be made of with what products say that they were made of.
+
+    Names are unique on either side. A layer is fresh when its product is intact and has the expected recipe digest.
+    What `unmade` layers should be made of is not asked. The policy is for the words about orphaned products.
+    """
+    products = {product.name: product for product in observed}
+    planned = [_plan_unmade(layer) for layer in unmade]
+    fresh = 0
+    for layer in expected:
+        product = products.pop(layer.name, None)
+        if product is not None and is_fresh(layer, product):
+            fresh += 1
+        else:
+            planned.append(_plan_layer(layer, product))
+    for product in products.values():
+        reason = Reason(ReasonCode.ORPHANED, detail=why_unexpected(product.name, policy))
+        planned.append(PlannedLayer(product.name, product.skycell, Action.REMOVE, (reason,)))
+    return Plan(tuple(sorted(planned, key=lambda line: line.name)), fresh)
+
+
+def is_fresh(layer: ExpectedLayer, product: ObservedProduct) -> bool:
+    """Whether the product is intact and made exactly as expected."""
+    return product.state is ProductState.INTACT and product.recipe_digest == layer.recipe_digest and not layer.failure
+
+
+def _plan_unmade(layer: UnmadeLayer) -> PlannedLayer:
+    reasons: tuple[Reason, ...] = _UNMADE
+    if layer.failure:
+        reasons += (Reason(ReasonCode.LAST_RUN_FAILED, detail=layer.failure),)
+    return PlannedLayer(layer.name, layer.skycell, Action.DRIZZLE, reasons, _NOTHING_THERE)
+
+
+def _plan_layer(layer: ExpectedLayer, product: ObservedProduct | None) -> PlannedLayer:
+    if product is None:
+        return _plan_unmade(UnmadeLayer(layer.name, layer.skycell, layer.failure))
+    reasons = tuple(_find_reasons(layer, product))
+    action, because = _choose_action(layer, product, {reason.code for reason in reasons})
+    return PlannedLayer(layer.name, layer.skycell, action, reasons, because)
+
+
+def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason]:
+    reasons = []
+    if layer.failure:
+        reasons.append(Reason(ReasonCode.LAST_RUN_FAILED, detail=layer.failure))
+    if product.state is ProductState.MISSING:
+        reasons.append(Reason(ReasonCode.PRODUCT_MISSING, detail=f"{product.filename} is gone"))
+    if product.state is ProductState.DAMAGED:
+        reasons.append(Reason(ReasonCode.PRODUCT_DAMAGED, detail=f"{product.filename} is not as it was written"))
+    reasons += _compare_members(layer, product)
+    if layer.canvas != product.canvas:
+        detail = f"the cell's members now cover [{layer.canvas}], the product [{product.canvas}]"
+        reasons.append(Reason(ReasonCode.CANVAS_CHANGED, detail=detail))
+    if layer.recipe.to_json() != product.recipe:
+        detail = f"now {layer.recipe.to_json()}, the product {product.recipe}"
+        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=detail))
+    if not reasons:  # the same members and parameters under another digest: another way of making digests
+        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product's recipe digest is another"))
+    return reasons
+
+
+def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason]:
+    now = {member.ipppssoo: member for member in layer.members}
+    then = {member.ipppssoo: member for member in product.members}
+    reasons = []
+    for name in sorted(now.keys() | then.keys()):
+        if name not in then:
+            reasons.append(Reason(ReasonCode.MEMBER_ADDED, name))
+        elif name not in now:
+            reasons.append(Reason(ReasonCode.MEMBER_REMOVED, name))
+        else:
+            if now[name].pixels != then[name].pixels:
+                reasons.append(Reason(ReasonCode.MEMBER_RECALIBRATED, name))
+            if now[name].wcs_digest != then[name].wcs_digest:
+                reasons.append(Reason(ReasonCode.MEMBER_REALIGNED, name))
+    return reasons
+
+
+def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[ReasonCode]) -> tuple[Action, str]:
+    """The cheapest right action, and why nothing cheaper than a drizzle would do."""
+    if product.state is not ProductState.INTACT:
+        return Action.DRIZZLE, _NOTHING_THERE
+    if product.filename != format_product_name(layer.name, layer.kind):
+        return Action.DRIZZLE, "the members' kind has changed"
+    if ReasonCode.RECIPE_CHANGED in codes and layer.recipe.to_json() != product.recipe:
+        return Action.DRIZZLE, "the product was drizzled with other parameters: depth and configuration choose them"
+    if not codes <= _GROWING:
+        return Action.DRIZZLE, "what the product holds is no longer right"
+    if ReasonCode.MEMBER_ADDED not in codes:
+        if ReasonCode.CANVAS_CHANGED in codes:
+            return Action.RECANVAS, ""
+        return Action.DRIZZLE, "the last run failed"
+    if layer.recipe.sky_match and groups_merge(layer, product):
+        return Action.DRIZZLE, "an added member joins exposures whose skies were matched apart"
+    return Action.ADD, ""
+
+
+def groups_merge(layer: ExpectedLayer, product: ObservedProduct) -> bool:
+    """Whether members of different groups in the product are in one group now: kept skies would leave a step."""
+    now = {member.ipppssoo: member.sky_group for member in layer.members}
+    home: dict[str, str] = {}
+    for member in product.members:
+        if member.ipppssoo not in now:
+            continue
+        if home.setdefault(now[member.ipppssoo], member.sky_group) != member.sky_group:
+            return True
+    return False

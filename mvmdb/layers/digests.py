@@ -1,0 +1,32 @@
+"""Digests of members, of sets of members, and of all that a product's pixels depend on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from mvmdb.names import Kind
+from mvmdb.records import Canvas
+
+
+def digest_member(ipppssoo: str, kind: Kind, pixels: str, wcs_digest: str) -> str:
+    """Digest of an exposure as a member of any layer: identity, kind, pixels and WCS."""
+    return _digest(f"{ipppssoo}|{kind}|{pixels}|{wcs_digest}")
+
+
+def digest_members(digests: Iterable[str]) -> str:
+    """Digest of a layer's members, given the digest of each in the order of their identities."""
+    return _digest("|".join(digests))
+
+
+def digest_recipe(members_digest: str, canvas: Canvas | str, recipe: str) -> str:
+    """Digest of all that a product's pixels depend on; the canvas and the recipe as products carry them, as text.
+
+    The policy is in it through the members that it lets in, so that switching MVM_INCLUDE_SMALL leaves the layers of
+    other detectors fresh.
+    """
+    return _digest(f"{members_digest}|{canvas}|{recipe}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

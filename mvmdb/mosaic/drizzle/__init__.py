@@ -1,0 +1,1 @@
+"""Drizzling: coordinates, pieces of chips, bands of rows, helper processes."""

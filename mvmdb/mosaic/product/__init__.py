@@ -1,0 +1,1 @@
+"""The product file: its header and tables, written, read and summarised."""

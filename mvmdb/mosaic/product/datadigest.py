@@ -1,0 +1,34 @@
+"""The digest that names a product's data, worked out beside what its caller does; what is hashed is decided there."""
+
+from __future__ import annotations
+
+import hashlib
+
+from mvmdb.workers.background import Behind
+
+DIGITS = 32
+
+
+class DataDigest:
+    """The first 32 hexadecimal digits of the SHA-256 of data that come in pieces, hashed in a thread of its own.
+
+    SHA-256 runs at 1.7 GB/s where the processor knows it, BLAKE2b at 0.6. Pieces must stay as they are until `text`.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._behind = Behind()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Go on with the next piece."""
+        self._behind.do(self._digest.update, data)
+
+    def text(self) -> str:
+        """The digest of all pieces; the last call."""
+        self._behind.finish()
+        return self._digest.hexdigest()[:DIGITS]
+
+
+def digest_bytes(data: bytes) -> str:
+    """The same digest of little that is there at once."""
+    return hashlib.sha256(data).hexdigest()[:DIGITS]

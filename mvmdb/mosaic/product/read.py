@@ -1,0 +1,300 @@
+"""The product file as it is read: its provenance, whether it is whole, and its pixels. writing.py writes it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits.verify import VerifyError
+from astropy.utils.exceptions import AstropyUserWarning
+
+from mvmdb.errors import NameFormatError, ProductError
+from mvmdb.mosaic.drizzle.planes import Block, Extension, Planes, extensions_of, split_blocks
+from mvmdb.mosaic.drizzle.variance import Plane, variance_of
+from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
+from mvmdb.mosaic.product.provenance import ChipRow, list_members, seal_provenance, unpack_rows
+from mvmdb.names import parse_layer_name
+from mvmdb.records import Canvas, ProductRecord
+
+REMEDY = "make the layer again (mvmdb reconcile)"
+_LAYOUTS = [["PRIMARY", *extensions_of(errors), "HDRTAB"] for errors in (False, True)]
+_FILL = {"SCI": np.nan, "WHT": 0.0, "ERR": np.nan}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProduct:
+    """A product file that was read: record, HDRTAB rows, headers, and where its arrays lie in the file (bytes).
+
+    `places` are in the order of the file.
+    """
+
+    record: ProductRecord
+    rows: tuple[ChipRow, ...]
+    primary: fits.Header
+    science: fits.Header
+    places: Mapping[Extension, int]
+    grid: LayerGrid
+
+
+def read_product(path: str | Path, deep: bool = False) -> ProductRecord:
+    """What a mosaic says it was made of, from its headers and HDRTAB alone.
+
+    `deep` reads every byte of the arrays too, and compares their digest with the one recorded. Raises ProductError
+    when the file is missing, not FITS, cut short, not made by mvmdb, or damaged.
+    """
+    stored = open_product(path)
+    if deep:
+        check_data(stored)
+    return stored.record
+
+
+def open_product(path: str | Path) -> StoredProduct:
+    """As `read_product`, with the rows and headers that adding and padding carry over."""
+    path = str(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyUserWarning)  # a cut is found and told below
+            with fits.open(path, mode="readonly", memmap=False) as hdus:
+                return _interpret(path, hdus)
+    except FileNotFoundError as error:
+        raise ProductError(f"{path} does not exist; {REMEDY}") from error
+    except (OSError, VerifyError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ProductError(f"{path} is damaged: {error}; expected a FITS file with {_layout()}; {REMEDY}") from error
+
+
+def check_data(stored: StoredProduct) -> None:
+    """Compare the digest of the arrays with the recorded one. Raises ProductError when they differ."""
+    digest = DataDigest()
+    with Path(stored.record.path).open("rb") as file:
+        for place in stored.places.values():
+            file.seek(place)
+            for rows in split_blocks(range(stored.grid.shape[0]), stored.grid.shape[1]):
+                digest.update(_read_rows(file, len(rows), stored).data)
+    _compare(stored, digest)
+
+
+def _compare(stored: StoredProduct, digest: DataDigest) -> None:
+    found = digest.text()
+    if found != stored.record.data_digest:
+        raise ProductError(
+            f"{stored.record.path} is damaged: {describe_arrays(stored.places)} have digest {found}, "
+            f"not {stored.record.data_digest} as when it was made; {REMEDY}"
+        )
+
+
+def load_planes(stored: StoredProduct, grid: LayerGrid, planes: Planes) -> None:
+    """Put a product into planes of another canvas of its sky cell, ready to be added to: without NaN.
+
+    Where the product has pixels with weight, SCI and WHT are carried over bit by bit, and ERR as `variance_of` it. The
+    planes have variances exactly where the product has ERR. All rows are checked as by `check_data`, some are not.
+    """
+    whole = planes.rows == range(grid.shape[0])
+    if whole and grid == stored.grid:
+        _load_all(stored, planes)
+        return
+    blocks = checked_blocks(stored, grid) if whole else recanvas_blocks(stored, grid, planes.rows)
+    for extension, row, block in blocks:  # WHT comes before ERR
+        part = slice(row - planes.first, row - planes.first + block.shape[0])
+        if extension == "SCI":
+            planes.science[part] = block
+        elif extension == "WHT":
+            planes.weight[part] = block
+            planes.science[part][planes.weight[part] == 0.0] = 0.0
+        elif planes.variance is not None:
+            planes.variance[part] = variance_of(block, planes.weight[part])
+
+
+def _load_all(stored: StoredProduct, planes: Planes) -> None:
+    """As `load_planes`, all rows of the same canvas, in few large steps: they hardly ask for Python's lock."""
+    arrays = {"SCI": planes.science, "WHT": planes.weight, "ERR": planes.variance}
+    found = [array for name in stored.places if (array := arrays[name]) is not None]
+    digest = DataDigest()
+    with Path(stored.record.path).open("rb", buffering=0) as file:
+        for array, place in zip(found, stored.places.values(), strict=True):
+            file.seek(place)
+            _read_into(file, array, stored.record.path)
+            digest.update(array.data)
+    _compare(stored, digest)
+    for rows in split_blocks(planes.rows, stored.grid.shape[1]):
+        part = slice(rows.start, rows.stop)
+        for array in found:
+            array[part] = array[part].view(">f4")
+        planes.science[part][planes.weight[part] == 0.0] = 0.0
+        if planes.variance is not None:
+            planes.variance[part] = variance_of(planes.variance[part], planes.weight[part])
+
+
+def checked_blocks(stored: StoredProduct, grid: LayerGrid) -> Iterator[Block]:
+    """As `recanvas_blocks`, all rows, with the check of `check_data`: on the way, where every byte is read anyway."""
+    if not grid.holds(stored.grid):
+        check_data(stored)
+        yield from recanvas_blocks(stored, grid)
+        return
+    digest = DataDigest()
+    yield from recanvas_blocks(stored, grid, digest=digest)
+    _compare(stored, digest)
+
+
+def recanvas_blocks(
+    stored: StoredProduct, grid: LayerGrid, rows: range | None = None, digest: DataDigest | None = None
+) -> Iterator[Block]:
+    """A product's arrays on another canvas of its sky cell: cropped, or padded with NaN and weight 0; all rows or some.
+
+    One array after the other, as in the file. Values are carried over bit by bit, big-endian as they lie in the file,
+    and few rows are in memory at a time. A digest is given the bytes that are read.
+    """
+    source, target = stored.grid.pixels, grid.pixels
+    rows = range(grid.shape[0]) if rows is None else rows
+    left, right = max(source.x_min, target.x_min), min(source.x_max, target.x_max)
+    taken = slice(left - source.x_min, max(right - source.x_min + 1, 0))
+    put = slice(left - target.x_min, max(right - target.x_min + 1, 0))
+    with Path(stored.record.path).open("rb") as file:
+        for extension, place in stored.places.items():
+            fill = _FILL[extension]
+            for part in split_blocks(rows, grid.shape[1]):
+                top, bottom = part.start, part.stop
+                first = max(top + target.y_min, source.y_min)
+                last = min(bottom - 1 + target.y_min, source.y_max)
+                block = np.empty((bottom - top, grid.shape[1]), ">f4")
+                there = slice(first - target.y_min - top, max(last - target.y_min - top + 1, 0))
+                if first > last or left > right:
+                    block[:] = fill
+                else:
+                    file.seek(place + (first - source.y_min) * stored.grid.shape[1] * 4)
+                    found = _read_rows(file, last - first + 1, stored)
+                    if digest is not None:
+                        digest.update(found.data)
+                    block[there, put] = found[:, taken]
+                    for empty in (
+                        np.s_[: there.start],
+                        np.s_[there.stop :],
+                        np.s_[:, : put.start],
+                        np.s_[:, put.stop :],
+                    ):
+                        block[empty] = fill
+                yield extension, top, block
+
+
+def describe_arrays(extensions: Iterable[Extension]) -> str:
+    """The arrays in words: `SCI and WHT`, or `SCI, WHT and ERR`."""
+    *names, last = extensions
+    return f"{', '.join(names)} and {last}"
+
+
+def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
+    found = [hdu.name for hdu in hdus]
+    if found not in _LAYOUTS:
+        raise ProductError(f"{path} holds {', '.join(found)}; expected {_layout()}; {REMEDY}")
+    extensions = extensions_of("ERR" in found)
+    _check_kinds(path, hdus, extensions)
+    _check_size(path, hdus)
+    table = hdus["HDRTAB"]
+    rows = unpack_rows(table, path)
+    try:
+        layer = parse_layer_name(str(table.header["MVMLAYER"]))
+    except NameFormatError as error:
+        raise ProductError(f"{path} is damaged: {error}; {REMEDY}") from error
+    status = Path(path).stat()
+    record = ProductRecord(
+        layer=str(layer),
+        skycell=layer.skycell,
+        path=path,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        data_digest=str(table.header["MVMDATA"]),
+        canvas=Canvas.parse(str(table.header["MVMCANVS"])),
+        recipe=str(table.header["MVMRCPJS"]),
+        recipe_digest=str(table.header["MVMRECIP"]),
+        members=list_members(rows),
+    )
+    grid = LayerGrid.of_layer(layer, record.canvas)
+    _check_seal(record, rows, _digest_headers(path, hdus, extensions), str(table.header["MVMSEAL"]))
+    _check_images(path, hdus, grid, extensions)
+    places = {name: int(hdus.fileinfo(name)["datLoc"]) for name in extensions}
+    return StoredProduct(record, rows, hdus["PRIMARY"].header, hdus["SCI"].header, places, grid)
+
+
+def _check_size(path: str, hdus: fits.HDUList) -> None:
+    last = hdus.fileinfo(len(hdus) - 1)
+    expected, found = int(last["datLoc"]) + int(last["datSpan"]), Path(path).stat().st_size
+    if found != expected:
+        raise ProductError(f"{path} is damaged: it has {found} bytes; its headers say {expected}; {REMEDY}")
+
+
+def _digest_headers(path: str, hdus: fits.HDUList, extensions: Sequence[Extension]) -> str:
+    """The digest of the headers of PRIMARY and the arrays as they stand in the file."""
+    headers = []
+    with open(path, "rb") as file:
+        for name in ("PRIMARY", *extensions):
+            place = hdus.fileinfo(name)
+            file.seek(int(place["hdrLoc"]))
+            headers.append(_read_exactly(file, int(place["datLoc"]) - int(place["hdrLoc"]), path))
+    return digest_bytes(b"".join(headers))
+
+
+def _check_seal(record: ProductRecord, rows: tuple[ChipRow, ...], headers: str, seal: str) -> None:
+    expected = seal_provenance(
+        record.layer, record.canvas, record.recipe, record.recipe_digest, record.data_digest, headers, rows
+    )
+    if seal != expected:
+        raise ProductError(f"{record.path} is damaged: its headers have the seal {expected}, not {seal}; {REMEDY}")
+
+
+def _check_kinds(path: str, hdus: fits.HDUList, extensions: Sequence[Extension]) -> None:
+    kinds = (fits.PrimaryHDU, *(fits.ImageHDU for _ in extensions), fits.BinTableHDU)
+    for hdu, kind in zip(hdus, kinds, strict=True):
+        if not isinstance(hdu, kind):
+            raise ProductError(f"{path} is damaged: {hdu.name} is no {kind.__name__}; {REMEDY}")
+
+
+def _check_images(path: str, hdus: fits.HDUList, grid: LayerGrid, extensions: Sequence[Extension]) -> None:
+    expected: dict[str, float | int | str] = {"BITPIX": -32, "NAXIS1": grid.shape[1], "NAXIS2": grid.shape[0]}
+    expected.update(grid.wcs_cards())
+    for name in extensions:
+        for keyword, value in expected.items():
+            found = hdus[name].header.get(keyword)
+            if not _agree(found, value):
+                raise ProductError(f"{path} is damaged: {keyword} of {name} is {found}; expected {value}; {REMEDY}")
+
+
+def _agree(found: object, expected: float | int | str) -> bool:
+    if isinstance(expected, str) or not isinstance(found, int | float):
+        return found == expected
+    return math.isclose(found, expected, rel_tol=1e-13)  # a card holds a float to 14 digits at least
+
+
+def _read_rows(file: BinaryIO, count: int, stored: StoredProduct) -> Plane:
+    """The next rows of one of the arrays, big-endian."""
+    columns = stored.grid.shape[1]
+    data = _read_exactly(file, count * columns * 4, stored.record.path)
+    return np.frombuffer(data, ">f4").reshape(count, columns)
+
+
+def _read_exactly(file: BinaryIO, size: int, path: str) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise ProductError(f"{path} is damaged: it ends at {len(data)} of {size} bytes of an array; {REMEDY}")
+    return data
+
+
+def _read_into(file: FileIO, array: Plane, path: str) -> None:
+    """Fill an array with the next bytes of a file."""
+    data = array.data.cast("B")
+    filled = 0
+    while filled < data.nbytes:  # 2 GB at most come at once
+        count = file.readinto(data[filled:])
+        if not count:
+            raise ProductError(f"{path} is damaged: it ends at {filled} of {data.nbytes} bytes of an array; {REMEDY}")
+        filled += count
+
+
+def _layout() -> str:
+    return " or ".join(", ".join(names) for names in _LAYOUTS)

@@ -1,0 +1,292 @@
+"""The product file as it is written: headers, arrays and HDRTAB, whole or not at all. product.py reads it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import shapely
+from astropy.io import fits
+
+from mvmdb import __version__
+from mvmdb.atomic import replace_file
+from mvmdb.errors import ProductError
+from mvmdb.mosaic.drizzle.planes import Block, Extension, extensions_of, split_blocks
+from mvmdb.mosaic.drizzle.variance import Plane
+from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
+from mvmdb.mosaic.product.provenance import ChipRow, list_members, pack_rows, seal_provenance
+from mvmdb.mosaic.product.read import describe_arrays
+from mvmdb.mosaic.product.summary import (
+    Keywords,
+    WeightSummary,
+    carried_numbers,
+    lie_within,
+    measure_depths,
+    member_footprints,
+    outline_region,
+    summarise_depth,
+)
+from mvmdb.names import parse_layer_name
+from mvmdb.records import ProductRecord
+from mvmdb.workers.background import Behind
+
+BLOCK = 2880
+STORE_BYTES = 1 << 24
+"""Bytes that are written before the system is asked to store them: it is asked now and then, not for every row."""
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductText:
+    """All that a product's headers say and its pixels do not.
+
+    `primary` and `science` hold the cards taken over from the first member (instrument, photometry); `before` the
+    canvas and the PRIMARY header of the product that has the same pixels on another canvas, if there is one; with
+    `errors` there is an ERR plane.
+    """
+
+    layer: str
+    grid: LayerGrid
+    recipe: str
+    recipe_digest: str
+    pixfrac: float
+    kernel: str
+    rows: tuple[ChipRow, ...]
+    primary: fits.Header
+    science: fits.Header
+    before: tuple[LayerGrid, fits.Header] | None = None
+    errors: bool = False
+
+
+def write_product(target: Path, text: ProductText, blocks: Iterable[Block]) -> ProductRecord:
+    """Write a product from its finished rows, each once and in any order, and return its record.
+
+    Rows are taken when they are needed and not kept, so `blocks` may make them one after the other. Written to a
+    temporary file beside the target, synced, and renamed, so that the target is the old file or the new one and never
+    less. Raises ProductError when the folder cannot be written; what making the rows raises passes through.
+    """
+    digests: list[str] = []
+    write_atomically(target, lambda file: digests.append(_write_hdus(file, target.name, text, blocks)))
+    status = target.stat()
+    return ProductRecord(
+        layer=text.layer,
+        skycell=parse_layer_name(text.layer).skycell,
+        path=str(target),
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        data_digest=digests[0],
+        canvas=text.grid.canvas,
+        recipe=text.recipe,
+        recipe_digest=text.recipe_digest,
+        members=list_members(text.rows),
+    )
+
+
+def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Replace `target` whole or not at all; no trace is left of a failure.
+
+    Raises ProductError for what the system refuses; what `write` raises passes through.
+    """
+    try:
+        replace_file(target, write)
+    except OSError as error:
+        raise ProductError(
+            f"cannot write {target}: {error.strerror or error}; expected a folder with room that may be written"
+        ) from error
+
+
+def sweep_temporaries(folder: str | Path) -> list[str]:
+    """Remove the temporary files that killed runs left in a folder, and return their names, sorted.
+
+    The caller must be the only run that writes to the folder.
+    """
+    found = sorted(path for path in Path(folder).glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
+    for path in found:
+        path.unlink(missing_ok=True)
+    return [path.name for path in found]
+
+
+def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterable[Block]) -> str:
+    """Write all HDUs and return the data digest; rows go where they belong as they come."""
+    footprints = member_footprints(text.rows, text.grid)
+    depths, carried = _carry_numbers(text, footprints)
+    weights = WeightSummary()
+    images = {name: _image_header(name, text) for name in extensions_of(text.errors)}
+    images["SCI"]["S_REGION"] = outline_region(footprints, text.grid)
+    # The weights' keywords are known last; a header with others in their place is as long.
+    primary = _primary_header(filename, text, {**depths, **weights.keywords([])})
+    layout = _Layout.after(len(primary.tostring()), {n: len(h.tostring()) for n, h in images.items()}, text.grid.shape)
+    digest = _write_arrays(file, layout, blocks, None if carried else weights)
+    numbers = carried or weights.keywords(layout.read(file.name, "WHT"))
+    primary = _primary_header(filename, text, {**depths, **numbers})
+    headers = [header.tostring().encode("ascii") for header in (primary, *images.values())]
+    ends = [len(headers[0]), *layout.places.values()]
+    for end, data in zip(ends, headers, strict=True):
+        file.seek(end - len(data))
+        file.write(data)
+    file.seek(layout.end)
+    file.write(b"\0" * (-layout.length % BLOCK) + _table_bytes(text, digest, digest_bytes(b"".join(headers))))
+    return digest
+
+
+def _carry_numbers(
+    text: ProductText, footprints: Sequence[tuple[shapely.Geometry, float]]
+) -> tuple[Keywords, Keywords]:
+    """The keywords of the depths, and those of the weights where they are known before the pixels."""
+    depths, weights = ({}, {}) if text.before is None else carried_numbers(text.before[1], text.before[0], text.grid)
+    if text.before is None or not depths or not lie_within(footprints, text.grid, text.before[0]):
+        depths = summarise_depth(measure_depths(footprints, text.grid), text.grid)
+    return depths, weights
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the arrays lie in a file (bytes), in their order, and their shape."""
+
+    places: Mapping[Extension, int]
+    shape: tuple[int, int]
+
+    @classmethod
+    def after(cls, start: int, headers: Mapping[Extension, int], shape: tuple[int, int]) -> _Layout:
+        """Arrays of one shape from the byte `start` on, each behind a header of so many bytes."""
+        padded = -(-shape[0] * shape[1] * 4 // BLOCK) * BLOCK
+        places: dict[Extension, int] = {}
+        for extension, size in headers.items():
+            places[extension] = start + size
+            start += size + padded
+        return cls(places, shape)
+
+    @property
+    def length(self) -> int:
+        """Bytes of one array, without what fills its last block."""
+        return self.shape[0] * self.shape[1] * 4
+
+    @property
+    def end(self) -> int:
+        """Where the last array ends."""
+        return max(self.places.values()) + self.length
+
+    def place(self, extension: Extension, row: int) -> int:
+        """Where a row of an array begins."""
+        return self.places[extension] + row * self.shape[1] * 4
+
+    def read(self, path: str, extension: Extension, first: int = 0) -> Iterator[Plane]:
+        """The rows of an array from the first one on, big-endian, from the file as it is being written."""
+        with open(path, "rb") as file:
+            file.seek(self.place(extension, first))
+            for rows in split_blocks(range(first, self.shape[0]), self.shape[1]):
+                yield np.frombuffer(file.read(len(rows) * self.shape[1] * 4), ">f4").reshape(len(rows), -1)
+
+
+def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weights: WeightSummary | None) -> str:
+    """Write all rows, count their weights, and return the digest of one array after the other.
+
+    Rows that come in the digest's own order are hashed as they go by; the others are read again.
+    """
+    digest, hashed = DataDigest(), dict.fromkeys(layout.places, 0)
+    order, beside, run = list(layout.places), Behind(), range(0)
+    for extension, top, rows in blocks:
+        data = np.ascontiguousarray(rows, ">f4")
+        place = layout.place(extension, top)
+        file.seek(place)
+        file.write(data.data)
+        run = range(run.start if place == run.stop else place, place + data.nbytes)
+        if len(run) >= STORE_BYTES:
+            beside.do(_begin_to_store, file.fileno(), run)
+            run = run[len(run) :]
+        if weights is not None and extension == "WHT":
+            beside.do(weights.add, rows)
+        before = order[: order.index(extension)]
+        if hashed[extension] == top and all(hashed[other] == layout.shape[0] for other in before):
+            digest.update(data.data)
+            hashed[extension] += rows.shape[0]
+    file.flush()
+    beside.finish()
+    for extension in order:
+        for data in layout.read(file.name, extension, hashed[extension]):
+            digest.update(data.data)
+    return digest.text()
+
+
+def _begin_to_store(file: int, places: range) -> None:
+    """Have the system store what was just written while more is made; else all waits for the sync at the end.
+
+    To say that these bytes are not needed in memory does so on Linux. They stay there until they are stored.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file, places.start, len(places), os.POSIX_FADV_DONTNEED)
+
+
+def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits.Header:
+    header = fits.PrimaryHDU(header=text.primary.copy()).header
+    starts, ends = ([v for v in times if not np.isnan(v)] for times in _times(text.rows))
+    exptime = sum(member.exptime for member in list_members(text.rows))
+    own: Keywords = {
+        "DATE": (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "[UTC] when this file was written"),
+        "FILENAME": (filename, ""),
+        "ROOTNAME": (text.layer, ""),
+        "FILETYPE": ("SCI", "type of data"),
+        "PROD_VER": (f"mvmdb {__version__}", "software that made this file"),
+        "NEXTEND": (len(extensions_of(text.errors)) + 1, "number of extensions"),
+        "HAPLEVEL": (4, "multi-visit mosaic"),
+        "SCELLID": (parse_layer_name(text.layer).skycell.removeprefix("skycell-"), "sky cell"),
+        "DRIZCORR": ("COMPLETE", "drizzle processing"),
+        "NDRIZIM": (len(text.rows), "number of chips drizzled"),
+        "DRIZKERN": (text.kernel, "drizzle kernel"),
+        "DRIZPIXF": (text.pixfrac, "drizzle pixfrac"),
+        "EXPTIME": (exptime, "[s] sum over the members"),
+        "TEXPTIME": (exptime, "[s] sum over the members"),
+    }
+    if starts and ends:
+        own["EXPSTART"] = (min(starts), "[d] start of the first exposure (MJD)")
+        own["EXPEND"] = (max(ends), "[d] end of the last exposure (MJD)")
+    header.update({**own, **numbers})
+    return header
+
+
+def _times(rows: Sequence[ChipRow]) -> tuple[list[float], list[float]]:
+    return [row.expstart for row in rows], [row.expend for row in rows]
+
+
+def _image_header(name: Extension, text: ProductText) -> fits.Header:
+    rows, columns = text.grid.shape
+    header = fits.Header()
+    header["XTENSION"] = ("IMAGE", "image extension")
+    header.update({"BITPIX": -32, "NAXIS": 2, "NAXIS1": columns, "NAXIS2": rows, "PCOUNT": 0, "GCOUNT": 1})
+    header.update({"EXTNAME": name, "EXTVER": 1})
+    if name == "SCI":
+        header.extend(text.science, update=True)
+    if name in ("SCI", "ERR"):
+        header["BUNIT"] = ("ELECTRONS/S", "per pixel")
+    header.update(text.grid.wcs_cards())
+    return header
+
+
+def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
+    table = pack_rows(text.rows)
+    seal = seal_provenance(
+        text.layer, text.grid.canvas, text.recipe, text.recipe_digest, data_digest, headers, text.rows
+    )
+    table.header.update(
+        {
+            "EXTVER": 1,
+            "MVMLAYER": text.layer,
+            "MVMVERS": (__version__, "version of mvmdb"),
+            "MVMRECIP": (text.recipe_digest, "recipe digest"),
+            "MVMCANVS": (str(text.grid.canvas), "x and y of the canvas, fine pixels"),
+            "MVMDATA": (data_digest, f"digest of {describe_arrays(extensions_of(text.errors))}"),
+            "MVMSEAL": (seal, "digest of provenance and headers"),
+            "MVMRCPJS": text.recipe,
+        }
+    )
+    buffer = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
+    return buffer.getvalue()[BLOCK:]  # without the primary HDU, one block long, that a file must begin with

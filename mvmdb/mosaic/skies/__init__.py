@@ -1,0 +1,1 @@
+"""Sky matching: skies of overlapping members measured, and solved for."""

@@ -1,0 +1,102 @@
+"""The exposures that a poller file names: which are usable, in which sky cells, and why the others are not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mvmdb.errors import ExposureError, NothingViableError
+from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.exposures.read import read_exposure
+from mvmdb.layers.admission import SMALL, left_out
+from mvmdb.names import CellId
+from mvmdb.pollers.files import Poller, check_paths, read_poller
+from mvmdb.records import Dataset, Policy
+from mvmdb.sky.membership import match_regions
+
+
+@dataclass(frozen=True, slots=True)
+class PollerWork:
+    """The exposures of a poller by identity, which of them are NEW in which cell, and those that cannot be used."""
+
+    datasets: Mapping[str, Dataset]
+    cells: Mapping[str, Mapping[str, bool]]
+    unusable: Mapping[str, str]
+
+
+def read_poller_work(source: Path, policy: Policy) -> PollerWork:
+    """Read the headers of a poller's exposures: what is usable in which sky cell, and why the rest is not."""
+    poller = read_poller(source)
+    check_paths(poller, source.parent)
+    datasets: dict[str, Dataset] = {}
+    named: dict[tuple[str, str | None], bool] = {}
+    unusable: dict[str, str] = {}
+    only_small = True
+    bad: list[ExposureError] = []
+    for filename, skycell, is_new in _entries(poller):
+        try:
+            dataset = read_exposure(source.parent / filename)
+        except ExposureError as error:
+            bad.append(error)
+            unusable[Path(filename).name] = str(error)
+            continue
+        exposure = dataset.exposure
+        why = "; ".join(refusal.found for refusal in exposure.refusals)
+        only_small = only_small and not why and (exposure.instrument, exposure.detector) in SMALL
+        why = why or left_out(exposure.instrument, exposure.detector, exposure.kind, policy)
+        if why:
+            unusable[exposure.ipppssoo] = why
+            continue
+        datasets[exposure.ipppssoo] = _prefer(datasets.get(exposure.ipppssoo), dataset)
+        key = (exposure.ipppssoo, skycell)
+        named[key] = named.get(key, False) or is_new
+    cells = _find_cells(datasets, named, unusable)
+    if not cells and bad:
+        raise bad[0]
+    if not cells:
+        reasons = "; ".join(f"{name}: {why}" for name, why in sorted(unusable.items()))
+        message = f"{source}: none of its exposures can be in a layer ({reasons})"
+        raise NothingViableError(message, only_small=only_small and not datasets)
+    return PollerWork(datasets, cells, unusable)
+
+
+def _entries(poller: Poller) -> list[tuple[str, str | None, bool]]:
+    """(path, sky cell or None, whether it is NEW) of each line."""
+    if poller.form == "basic":
+        return [(filename, None, True) for filename in poller.filenames]
+    return [(row.pathname, row.skycell, row.flag == "NEW") for row in poller.rows]
+
+
+def _prefer(first: Dataset | None, second: Dataset) -> Dataset:
+    if first is None:
+        return second
+    pair = {dataset.path: dataset for dataset in (first, second)}
+    return pair[
+        choose_active(
+            [
+                Candidate(d.exposure.kind, d.exposure.wcs_rank, d.exposure.processed, d.mtime_ns, d.path)
+                for d in pair.values()
+            ]
+        ).path
+    ]
+
+
+def _find_cells(
+    datasets: Mapping[str, Dataset], named: Mapping[tuple[str, str | None], bool], unusable: dict[str, str]
+) -> dict[str, dict[str, bool]]:
+    """The exposures of each sky cell and whether they are NEW; one that misses the cell it is named in is unusable."""
+    names = list(datasets)
+    found = match_regions([datasets[name].exposure.s_region for name in names], "overlap")
+    overlaps: dict[str, set[str]] = {name: set() for name in names}
+    for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
+        overlaps[names[index]].add(str(CellId.from_index(cell)))
+    cells: dict[str, dict[str, bool]] = defaultdict(dict)
+    for (name, skycell), is_new in named.items():
+        if skycell is not None and skycell not in overlaps[name]:
+            unusable[name] = f"it does not overlap {skycell}"
+            continue
+        for own in [skycell] if skycell is not None else overlaps[name]:
+            cells[own][name] = cells[own].get(name, False) or is_new
+    return dict(cells)

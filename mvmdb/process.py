@@ -1,0 +1,124 @@
+"""Mosaics of one poller file with no catalog: its exposures alone say what the layers are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+from mvmdb.errors import UsageError
+from mvmdb.jobs.lock import claim_folder
+from mvmdb.jobs.report import Progress, ReconcileReport
+from mvmdb.jobs.rounds import cell_members, make_layers, measure_mean
+from mvmdb.layers.expected import bound_members, expect_layers
+from mvmdb.mosaic.product.manifest import write_manifest
+from mvmdb.mosaic.product.write import sweep_temporaries
+from mvmdb.names import format_product_name, parse_cell_name
+from mvmdb.pollers.exposures import PollerWork, read_poller_work
+from mvmdb.records import Action, Canvas, CellExposure, LayerJob, Member, MemberInput, Policy
+from mvmdb.rectangles.geometry import Rectangle
+from mvmdb.rectangles.make import Wanted, make_rectangle
+from mvmdb.sky.layer import find_groups
+from mvmdb.workers.choice import staffed
+from mvmdb.workers.executor import Crew
+
+
+def process_poller(
+    source: Path,
+    products: Path,
+    policy: Policy,
+    *,
+    jobs: int | None = None,
+    crew: Crew | None = None,
+    announce: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
+    limits: tuple[int, int, int, int] | None = None,
+    memory_mb: int | None = None,
+) -> ReconcileReport:
+    """Make the layers of a poller file that have a NEW row, each from all of its rows, NEW and OLD.
+
+    A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
+    are not absolute are relative to its own folder. The layers are made by the crew, or where none is given by `jobs`
+    processes (None: one a core); `announce` is told how many they are. With `limits` (X0, X1, Y0, Y1 in fine pixels of
+    the projection cell, inclusive) the mosaics are of that rectangle, from all rows, NEW or OLD. `memory_mb`
+    bounds the memory of each worker.
+
+    Raises InputError when the file cannot be read, ExposureError or NothingViableError when none of its exposures can
+    be used, UsageError for impossible limits, WorkersError when the crew is lost.
+    """
+    started = monotonic()
+    work = read_poller_work(source, policy)
+    if limits is not None:
+        rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
+        exposures = [CellExposure.of(dataset) for dataset in work.datasets.values()]
+        report = make_rectangle(
+            exposures,
+            rectangle,
+            products,
+            policy,
+            Wanted(memory_mb=memory_mb),
+            jobs=jobs,
+            crew=crew,
+            announce=announce,
+            progress=progress,
+        )
+        report.refused.update(work.unusable)
+        return report
+    report = ReconcileReport()
+    with claim_folder(products), staffed(crew, jobs) as own:
+        planned = {skycell: _build_jobs(skycell, work, products, policy, set()) for skycell in sorted(work.cells)}
+        if announce is not None:
+            announce(sum(map(len, planned.values())))
+        for skycell, todo in planned.items():
+            sweep_temporaries(products / skycell)
+            again = partial(_build_jobs, skycell, work, products, policy)
+            make_layers(todo, again, own, report, progress, memory_mb)
+            sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
+            if any(skycell in outcome.layer for outcome in report.layers):
+                write_manifest(products / skycell, skycell)
+    report.refused.update(work.unusable)
+    report.seconds = round(monotonic() - started, 3)
+    return report
+
+
+def _projection_cell(work: PollerWork) -> int:
+    """The projection cell that a poller's sky cells are in. Raises UsageError where they are in several."""
+    found = sorted({parse_cell_name(skycell).projection_cell for skycell in work.cells})
+    if len(found) != 1:
+        cells = ", ".join(f"p{cell:04d}" for cell in found)
+        raise UsageError(
+            f"limits are pixels of one projection cell; this poller's sky cells are in {cells}: "
+            "give a poller with the sky cells of one"
+        )
+    return found[0]
+
+
+def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, empty: set[str]) -> list[LayerJob]:
+    cell = parse_cell_name(skycell)
+    flags = {name: is_new for name, is_new in work.cells[skycell].items() if name not in empty}
+    exposures = {name: CellExposure.of(work.datasets[name]) for name in sorted(flags)}
+    groups, areas = cell_members(cell, list(exposures.values()), policy)
+    canvas = bound_members(member for group in groups.values() for member in group)
+    jobs = []
+    for kind, group in groups.items():
+        if canvas is None or not any(flags[member.ipppssoo] for member in group):
+            continue
+        own = {member.ipppssoo: exposures[member.ipppssoo] for member in group}
+        regions = {name: exposure.s_region for name, exposure in own.items()}
+        mean = measure_mean(cell, regions, areas)
+        groups_now = find_groups(cell.projection_cell, regions)
+        parts = [Member(n, e.pixels, e.wcs_digest, groups_now[n]) for n, e in own.items()]
+        for layer in expect_layers(skycell, kind, parts, canvas, mean, group[0].kind, policy.errors):
+            inputs = tuple(
+                MemberInput(m.ipppssoo, own[m.ipppssoo].path, m.pixels, None, m.wcs_digest, m.sky_group)
+                for m in layer.members
+            )
+            target = products / skycell / format_product_name(layer.name, layer.kind)
+            jobs.append(
+                LayerJob(
+                    layer.name, Action.DRIZZLE, layer.kind, layer.canvas, layer.recipe, layer.recipe_digest, inputs,
+                    str(target),
+                )
+            )  # fmt: skip
+    return jobs

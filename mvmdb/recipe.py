@@ -1,0 +1,55 @@
+"""The drizzle parameters of one layer, as a value and as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+
+from mvmdb.names import Scale
+
+ALGORITHM = 1
+"""Version of the mosaic algorithm. Raise it when the same members and recipe give other pixels: all is then stale."""
+
+
+PIXEL_SCALE = {"fine": 0.04, "coarse": 0.12}
+"""Output pixel size in arcsec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Parameters of one layer's drizzle.
+
+    `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad; `pixel_scale` is in arcsec. With
+    `errors` the product has an ERR plane.
+    """
+
+    scale: Scale
+    pixel_scale: float
+    sky_match: bool
+    good_bits: int
+    sky_good_bits: int
+    sky_clips: int = 5
+    sky_sigma: float = 4.0
+    sky_lower: float = -100.0
+    kernel: str = "square"
+    pixfrac: float = 1.0
+    algorithm: int = ALGORITHM
+    errors: bool = False
+
+    def to_json(self) -> str:
+        """The parameters as JSON text, sorted by name: what catalog, products and digests carry."""
+        return _write(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """The recipe that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+
+@cache
+def _write(recipe: Recipe) -> str:
+    parameters = asdict(recipe)
+    if not recipe.errors:  # not named, so that products without errors are what they were before there were any
+        del parameters["errors"]
+    return json.dumps(parameters, sort_keys=True)

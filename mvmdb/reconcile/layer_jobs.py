@@ -1,0 +1,77 @@
+"""From a line of a plan to a job: everything that a worker needs, as the catalog has it at that moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.products.load import load_kept_skies, load_layer, load_member_inputs
+from mvmdb.catalog.products.sky_pairs import load_pairs
+from mvmdb.layers.diff import diff_layers, groups_merge
+from mvmdb.names import format_product_name
+from mvmdb.records import Action, ExpectedLayer, LayerJob, MemberInput, ObservedProduct, PlannedLayer, SkyPair
+
+
+def build_jobs(
+    engine: sa.Engine, products: Path, lines: Iterable[PlannedLayer], *, full: bool, resky: bool
+) -> Iterator[LayerJob]:
+    """The jobs of these lines, each built from one look at the catalog when its turn comes.
+
+    What a plan says may be old by then: another command may have registered exposures. A layer that is fresh by then,
+    or expected no more, needs no job.
+    """
+    for line in lines:
+        with engine.begin() as connection:
+            layer, product = load_layer(connection, line.name)
+            if layer is None:
+                continue
+            members = load_member_inputs(connection, layer)
+            kept = load_kept_skies(connection, line.name)
+            pairs = load_pairs(connection, line.name, layer.recipe) if layer.recipe.sky_match else ()
+        planned = diff_layers([layer], [product] if product is not None else []).layers
+        if full:
+            action = Action.DRIZZLE
+        elif planned:
+            action = planned[0].action
+        else:
+            continue
+        if resky or not layer.recipe.sky_match or (product is not None and not _keeps_skies(layer, product)):
+            kept = {}
+        yield _build_job(products, action, layer, product, members, kept, pairs)
+
+
+def _keeps_skies(layer: ExpectedLayer, product: ObservedProduct) -> bool:
+    """Whether the skies of a product's members hold for the layer: solved in the same way, in the same groups."""
+    now, then = (json.loads(text) for text in (layer.recipe.to_json(), product.recipe))
+    names = [name for name in now if name.startswith("sky_") or name == "algorithm"]
+    return all(now[name] == then.get(name) for name in names) and not groups_merge(layer, product)
+
+
+def _build_job(
+    products: Path,
+    action: Action,
+    layer: ExpectedLayer,
+    product: ObservedProduct | None,
+    members: Iterable[MemberInput],
+    kept: dict[tuple[str, str], float | None],
+    pairs: tuple[SkyPair, ...],
+) -> LayerJob:
+    held = {member.ipppssoo for member in product.members} if product is not None and action is Action.ADD else set()
+    return LayerJob(
+        layer=layer.name,
+        action=action,
+        kind=layer.kind,
+        canvas=layer.canvas,
+        recipe=layer.recipe,
+        recipe_digest=layer.recipe_digest,
+        members=tuple(
+            replace(member, sky=kept.get((member.ipppssoo, member.pixels)), drizzled=member.ipppssoo in held)
+            for member in members
+        ),
+        target=str(products / layer.skycell / format_product_name(layer.name, layer.kind)),
+        pairs=pairs,
+    )

@@ -1,0 +1,1 @@
+"""Mosaics of any rectangle of a projection cell, across its sky cells."""

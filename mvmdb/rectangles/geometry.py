@@ -1,0 +1,82 @@
+"""Rectangles of a projection cell's pixels, across its sky cells; what is made in them is decided elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+
+from mvmdb.errors import UsageError
+from mvmdb.names import CELLS_PER_SIDE, N_PROJECTION_CELLS, CellId, format_field_name
+from mvmdb.recipe import PIXEL_SCALE
+from mvmdb.records import Canvas
+from mvmdb.sky.footprints import Footprints
+from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, project_exposures
+from mvmdb.sky.sphere import FloatArray, sky_to_vector
+from mvmdb.sky.tessellation import CELL_SIZE, PROJECTION_SIZE, STEP, plane_to_sky, projection_cell_centers, sky_to_plane
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A rectangle of a projection cell: `canvas` in its fine pixels, 1-based and inclusive."""
+
+    projection_cell: int
+    canvas: Canvas
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.projection_cell < N_PROJECTION_CELLS:
+            raise UsageError(f"there is no projection cell {self.projection_cell}; they are 0 to 2643")
+        c = self.canvas
+        if not (1 <= c.x_min <= c.x_max <= PROJECTION_SIZE and 1 <= c.y_min <= c.y_max <= PROJECTION_SIZE):
+            raise UsageError(
+                f"found the rectangle {c} of projection cell {self.projection_cell}; expected X0 X1 Y0 Y1 with "
+                f"1 <= X0 <= X1 <= {PROJECTION_SIZE}, and Y0, Y1 likewise; choose a smaller one, or one further inside"
+            )
+
+    @property
+    def name(self) -> str:
+        """What stands in the place of a sky cell in the names of its mosaics."""
+        c = self.canvas
+        ra, dec = plane_to_sky(
+            self.projection_cell, np.array([c.x_min + c.x_max]) / 2, np.array([c.y_min + c.y_max]) / 2
+        )
+        return format_field_name(self.projection_cell, float(ra[0]), float(dec[0]))
+
+    @property
+    def cells(self) -> list[CellId]:
+        """The sky cells of the projection cell that the rectangle shares pixels with, sorted."""
+        c = self.canvas
+        numbers = range(1, CELLS_PER_SIDE + 1)
+        columns = [n for n in numbers if (n - 1) * STEP + 1 <= c.x_max and (n - 1) * STEP + CELL_SIZE >= c.x_min]
+        rows = [n for n in numbers if (n - 1) * STEP + 1 <= c.y_max and (n - 1) * STEP + CELL_SIZE >= c.y_min]
+        return [CellId(self.projection_cell, x, y) for x in columns for y in rows]
+
+
+def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
+    """The square of `size` arcmin around a position in degrees, in the projection cell with the nearest centre.
+
+    Raises UsageError where it is not wholly inside the projection cell, or for what is no position or size.
+    """
+    if not (np.isfinite(ra) and -90.0 <= dec <= 90.0):
+        raise UsageError(f"found the position {ra:g} {dec:g}; expected finite ra, and dec from -90 to 90 degrees")
+    if not 0.0 < size < 300.0:
+        raise UsageError(f"found the size {size:g}; expected arcmin above 0, and below a projection cell's 300")
+    every = np.arange(N_PROJECTION_CELLS)
+    closeness = sky_to_vector(*projection_cell_centers(every)).T @ sky_to_vector(ra, dec)
+    p = int(np.argmax(closeness))
+    x, y = (float(np.ravel(value)[0]) for value in sky_to_plane(p, np.array([ra]), np.array([dec])))
+    n = max(1, round(size * 60 / PIXEL_SCALE["fine"]))
+    x_min, y_min = (round(middle - (n - 1) / 2) for middle in (x, y))
+    return Rectangle(p, Canvas(x_min, x_min + n - 1, y_min, y_min + n - 1))
+
+
+def areas_in_rectangle(rectangle: Rectangle, regions: Sequence[str]) -> tuple[FloatArray, float]:
+    """The area in square arcmin of each footprint (`s_region`) inside the rectangle, and that of all together."""
+    shapes = project_exposures(rectangle.projection_cell, Footprints.from_regions(regions))
+    c = rectangle.canvas
+    box = shapely.box(c.x_min - 0.5, c.y_min - 0.5, c.x_max + 0.5, c.y_max + 0.5)
+    inside = shapely.intersection(shapes, box)
+    areas: FloatArray = shapely.area(inside) * ARCMIN2_PER_PIXEL
+    return areas, float(shapely.area(shapely.union_all(inside))) * ARCMIN2_PER_PIXEL

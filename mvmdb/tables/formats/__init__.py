@@ -1,0 +1,1 @@
+"""The formats of tables, each read in batches of columns."""

@@ -1,0 +1,53 @@
+"""Parquet files as chunks of rows; what columns mean is decided elsewhere. The only import of pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mvmdb.errors import InputError
+from mvmdb.tables.formats.source import Chunk, Format, Reject
+
+
+class ParquetTable:
+    """A Parquet file; needs pyarrow, which is the extra `tables`."""
+
+    def __init__(self, path: str):
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{path} is a Parquet file, and pyarrow is not installed; expected the extra tables: "
+                'pip install "mvmdb[tables]", or convert the file to CSV'
+            ) from error
+        self.format: Format = "parquet"
+        self._path = path
+        self._errors = (pyarrow.ArrowException, OSError)
+        self._done = 0
+        try:
+            # Without pre_buffer a column is read page by page; with it, a whole row group is held.
+            self._file = pyarrow.parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
+        except self._errors as error:
+            raise InputError(f"{path} cannot be read as Parquet: {error}; fetch it again") from error
+        self.names = tuple(self._file.schema_arrow.names)
+        self.length = int(self._file.metadata.num_rows)
+
+    def done(self) -> int:
+        """Rows that were read."""
+        return self._done
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
+        """See TableSource; values are Python's, dates included."""
+        names = [self.names[at] for at in wanted]
+        try:
+            for batch in self._file.iter_batches(batch_size=size, columns=list(dict.fromkeys(names))):
+                first = self._done
+                self._done += batch.num_rows
+                columns = [batch.column(name).to_pylist() for name in names]
+                yield Chunk(range(first + 1, self._done + 1), columns, self._done)
+        except self._errors as error:
+            raise InputError(f"{self._path} is damaged: {error}; fetch it again") from error

@@ -1,0 +1,103 @@
+"""CSV and ECSV files as chunks of rows; what columns mean is decided elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from mvmdb.errors import InputError
+from mvmdb.tables.formats.bytesource import ByteSource
+from mvmdb.tables.formats.source import Chunk, Format, Reject
+
+# The second row of the archive's HST search, and of MAST's own CSV, names the types of the columns.
+_TYPES = {
+    "string", "ustring", "char", "integer", "int", "long", "float", "double", "boolean", "datetime", "date",
+    "ra", "dec",
+}  # fmt: skip
+_DELIMITERS = ",\t;|"
+_ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*(['\"])(.*?)\1")
+
+
+class TextTable(ByteSource):
+    """A CSV file with a line of names, or an ECSV file; lines before the names that begin with # are passed over.
+
+    The delimiter of a CSV file is the one of comma, tab, semicolon and bar that its line of names has most of.
+    """
+
+    def __init__(self, path: str, form: Format, zipped: bool):
+        self.format: Format = form
+        self._path = path
+        super().__init__(path, zipped)
+        # A stray byte in a target's name is no reason to refuse a table.
+        self._text = io.TextIOWrapper(self.stream, encoding="utf-8-sig", errors="replace", newline="")
+        try:
+            self.names, self._rows = self._read_names()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._text.close()
+        super().close()
+
+    def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
+        """See TableSource; a row with another number of values than there are names is rejected."""
+        number = 0
+        while rows := self._take(size):
+            if number == 0 and _names_types(rows[0]):
+                del rows[0]
+            numbers: Sequence[int] = range(number + 1, number + len(rows) + 1)
+            number += len(rows)
+            if set(map(len, rows)) - {len(self.names)}:
+                numbers, rows = self._drop_ragged(numbers, rows, reject)
+            columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in self.names]
+            yield Chunk(numbers, [columns[at] for at in wanted], number)
+
+    def _read_names(self) -> tuple[tuple[str, ...], Iterator[list[str]]]:
+        delimiter = " " if self.format == "ecsv" else None  # ECSV's default
+        line = self._next_line()
+        while line.startswith("#") or not line.strip():
+            stated = _ECSV_DELIMITER.match(line)
+            if stated is not None and self.format == "ecsv":
+                delimiter = stated[2].replace("\\t", "\t")
+            if not line:
+                raise InputError(f"{self._path} has no line of column names; expected one before the data")
+            line = self._next_line()
+        if delimiter is None:
+            delimiter = max(_DELIMITERS, key=line.count)
+        names = next(csv.reader([line], delimiter=delimiter))
+        rows = csv.reader(self._text, delimiter=delimiter)
+        return tuple(name.strip() for name in names), filter(None, rows)
+
+    def _next_line(self) -> str:
+        try:
+            return self._text.readline(1 << 20)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{self._path} is a damaged gzip file: {error}; fetch it again") from error
+
+    def _take(self, size: int) -> list[list[str]]:
+        try:
+            return list(islice(self._rows, size))
+        except csv.Error as error:
+            raise InputError(f"{self._path} is not {self.format}: {error}; check its quotes") from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{self._path} is a damaged gzip file: {error}; fetch it again") from error
+
+    def _drop_ragged(
+        self, numbers: Sequence[int], rows: list[list[str]], reject: Reject
+    ) -> tuple[list[int], list[list[str]]]:
+        good = [at for at, row in enumerate(rows) if len(row) == len(self.names)]
+        for at in sorted(set(range(len(rows))).difference(good)):
+            reject(numbers[at], f"found {len(rows[at])} values; expected {len(self.names)}, one a column; quote commas")
+        return [numbers[at] for at in good], [rows[at] for at in good]
+
+
+def _names_types(row: Sequence[str]) -> bool:
+    words = {value.strip().lower() for value in row} - {""}
+    return bool(words) and words <= _TYPES

@@ -1,0 +1,105 @@
+"""VOTable files as chunks of rows, read element by element; what columns mean is decided elsewhere."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import zlib
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree
+
+from mvmdb.errors import InputError
+from mvmdb.tables.formats.bytesource import ByteSource
+from mvmdb.tables.formats.source import Chunk, Format, Reject
+
+log = logging.getLogger(__name__)
+
+_BINARY = ("BINARY", "BINARY2", "FITS")
+
+
+class VoTable(ByteSource):
+    """The first table of a VOTable whose data are TABLEDATA.
+
+    Binary serialisations are refused: they are one base64 text, which XML parsers hold in memory whole.
+    """
+
+    def __init__(self, path: str, zipped: bool):
+        self.format: Format = "votable"
+        self._path = path
+        super().__init__(path, zipped)
+        self._events = ElementTree.iterparse(self.stream, events=("start", "end"))
+        try:
+            self.names, self._table = self._read_fields()
+        except BaseException:
+            self.close()
+            raise
+
+    def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
+        """See TableSource; values are texts."""
+        read = 0
+        rows: list[tuple[int, list[str]]] = []
+        for row in self._read_rows():
+            read += 1
+            if len(row) == len(self.names):
+                rows.append((read, row))
+            else:
+                reject(read, f"found {len(row)} values; expected {len(self.names)}, one a FIELD")
+            if len(rows) == size:
+                yield _make_chunk(rows, wanted, read)
+                rows = []
+        yield _make_chunk(rows, wanted, read)
+
+    def _read_fields(self) -> tuple[tuple[str, ...], ElementTree.Element]:
+        names: list[str] = []
+        for event, element in self._walk():
+            tag = _local(element)
+            if event == "start" and tag == "FIELD":
+                names.append(element.get("name") or element.get("ID") or "")
+            elif event == "start" and tag == "TABLEDATA":
+                return tuple(names), element
+            elif event == "start" and tag in _BINARY:
+                raise InputError(
+                    f"{self._path} holds its rows as {tag}; expected TABLEDATA; ask the service for it, or rewrite the "
+                    "file: astropy.table.Table.read(old).write(new, format='votable', tabledata_format='tabledata')"
+                )
+            elif event == "end" and tag == "INFO":
+                self._heed_status(element)
+        raise InputError(f"{self._path} has no TABLEDATA; expected a VOTable with a table")
+
+    def _read_rows(self) -> Iterator[list[str]]:
+        inside = True
+        for event, element in self._walk():
+            tag = _local(element)
+            if event == "end" and inside and tag == "TR":
+                yield [cell.text or "" for cell in element]
+                self._table.clear()  # rows that were read would stay in the tree
+            elif event == "end" and tag == "TABLEDATA":
+                inside = False
+            elif event == "start" and tag == "FIELD":
+                return  # another table: only the first is read
+            elif event == "end" and tag == "INFO":
+                self._heed_status(element)
+
+    def _heed_status(self, info: ElementTree.Element) -> None:
+        """What the service says of its answer (IVOA DALI 1.1, section 4.4)."""
+        status = (info.get("value") or "").upper() if info.get("name") == "QUERY_STATUS" else ""
+        if status == "ERROR":
+            raise InputError(f"{self._path} is a service's error: {(info.text or '').strip()}; ask again")
+        if status == "OVERFLOW":
+            log.warning("%s: the service cut the table off (QUERY_STATUS OVERFLOW)", self._path)
+
+    def _walk(self) -> Iterator[tuple[str, ElementTree.Element]]:
+        try:
+            yield from self._events
+        except ElementTree.ParseError as error:
+            raise InputError(f"{self._path} is no sound XML: {error}; fetch it again") from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"{self._path} is a damaged gzip file: {error}; fetch it again") from error
+
+
+def _make_chunk(rows: Sequence[tuple[int, list[str]]], wanted: Sequence[int], read: int) -> Chunk:
+    return Chunk([number for number, _ in rows], [[row[at] for _, row in rows] for at in wanted], read)
+
+
+def _local(element: ElementTree.Element) -> str:
+    return str(element.tag).rpartition("}")[2].upper()

@@ -1,0 +1,1 @@
+"""The telescope's aperture file, and the footprints that it gives."""

@@ -1,0 +1,81 @@
+"""Carrying out jobs: results as they come, in one process or several, and a dying worker fails its own layer only."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mvmdb.errors import MemberUnusableError, ProductError
+from mvmdb.jobs.carry_out import Outcome, carry_out
+from mvmdb.layers.recipes import choose_recipe
+from mvmdb.records import Action, Canvas, LayerJob, ProductRecord
+from mvmdb.workers.choice import Choice, hire
+
+BOX = Canvas(1, 2, 1, 2)
+
+
+def job(name: str) -> LayerJob:
+    recipe = choose_recipe("acs", "wfc", "f814w", "fine", 1)
+    return LayerJob(name, Action.DRIZZLE, "flt", BOX, recipe, "digest", (), f"/nowhere/{name}")
+
+
+def make(job: LayerJob) -> ProductRecord:
+    """Stands for a mosaic: what happens depends on the job's name."""
+    if job.layer.startswith("bad"):
+        raise ProductError("no good")
+    if job.layer.startswith("empty"):
+        raise MemberUnusableError("j0000001", "empty", "all zeros")
+    if job.layer.startswith("odd"):
+        raise ZeroDivisionError("surprise")
+    if job.layer.startswith("dies"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ProductRecord(job.layer, "skycell-p0001x01y01", job.target, 1, 1, "d", BOX, "{}", "r", ())
+
+
+def results(names: list[str], workers: int) -> dict[str, Outcome]:
+    with hire(Choice(n=workers)) as crew:
+        outcomes = list(carry_out(map(job, names), make, crew, expected=len(names)))
+    assert sorted(outcome.job.layer for outcome in outcomes) == sorted(names)
+    return {outcome.job.layer: outcome for outcome in outcomes}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_job_has_one_outcome_and_errors_keep_their_kind(workers: int) -> None:
+    found = results(["a", "bad", "empty", "odd", "z"], workers)
+    assert isinstance(found["a"].result, ProductRecord)
+    assert isinstance(found["z"].result, ProductRecord)
+    assert str(found["bad"].result) == "no good"
+    assert isinstance(found["empty"].result, MemberUnusableError)
+    assert found["empty"].result.ipppssoo == "j0000001"
+    assert "ZeroDivisionError: surprise" in str(found["odd"].result)
+
+
+def test_a_worker_that_dies_fails_its_own_layer_only() -> None:
+    found = results(["a", "b", "dies", "c", "d", "e"], 2)
+    assert "worker process died" in str(found.pop("dies").result)
+    assert all(isinstance(outcome.result, ProductRecord) for outcome in found.values())
+
+
+def test_jobs_are_taken_as_workers_get_free() -> None:
+    taken: list[str] = []
+
+    def source() -> Iterator[LayerJob]:
+        for name in "abcdef":
+            taken.append(name)
+            yield job(name)
+
+    with hire(Choice(n=2)) as crew:
+        stream = carry_out(source(), make, crew, expected=6)
+        next(stream)
+        assert len(taken) <= 4
+        assert len(list(stream)) == 5
+
+
+def test_nothing_to_do_is_done() -> None:
+    nothing: Callable[..., Any] = make
+    with hire(Choice(n=2)) as crew:
+        assert list(carry_out([], nothing, crew, expected=0)) == []

@@ -1,0 +1,54 @@
+"""A job that is done twice: the second time finds what the first put in place, and nothing else will do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from archive import Archive
+
+from mvmdb.catalog.open import open_catalog
+from mvmdb.errors import ProductError
+from mvmdb.mosaic.make_once import make_once
+from mvmdb.reconcile.layer_jobs import build_jobs
+from mvmdb.records import Action, LayerJob
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Iterator[LayerJob]:
+    """To add a third exposure to a mosaic of two."""
+    (tmp_path / "inbox").mkdir()
+    archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
+    archive.expose()
+    archive.expose("ib6o04twq", east=2)
+    archive.night()
+    archive.expose("ib6o04tyq", east=1)
+    archive.ingest()
+    with open_catalog(archive.address) as engine:
+        line = archive.look().plan.layers[0]
+        (job,) = build_jobs(engine, archive.products, [line], full=False, resky=False)
+        assert job.action is Action.ADD
+        yield job
+
+
+def test_adding_twice_adds_once(job: LayerJob) -> None:
+    first = make_once(job)
+    before = Path(job.target).read_bytes()
+    assert make_once(job) == first
+    assert Path(job.target).read_bytes() == before
+
+
+def test_what_was_put_in_place_must_be_whole(job: LayerJob) -> None:
+    make_once(job)
+    with Path(job.target).open("r+b") as file:
+        file.seek(40000)
+        file.write(b"\1\2\3\4")
+    with pytest.raises(ProductError):
+        make_once(job)
+
+
+def test_a_product_that_is_gone_is_still_an_error(job: LayerJob) -> None:
+    Path(job.target).unlink()
+    with pytest.raises(ProductError, match="does not exist"):
+        make_once(job)

@@ -1,0 +1,113 @@
+"""Mosaics of a poller file without a catalog, in both forms, against those that the catalog makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archive import CELL, COARSE, FINE, Archive
+from fitsfiles import set_pixels
+
+from mvmdb.errors import InputError, NothingViableError
+from mvmdb.mosaic.product.read import read_product
+from mvmdb.pollers.files import read_poller, write_basic_poller, write_poller
+from mvmdb.process import process_poller
+from mvmdb.records import Policy
+
+
+@pytest.fixture
+def night(archive: Archive) -> Archive:
+    archive.expose()
+    archive.expose("ib6o04twq", east=2)
+    archive.expose("ib6o05tuq", filters="F140W", east=5)
+    archive.night()
+    return archive
+
+
+def poller_of(archive: Archive) -> Path:
+    return archive.products / CELL / f"{CELL}_input.out"
+
+
+def test_a_full_poller_gives_the_mosaics_of_the_catalog(night: Archive, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    report = process_poller(poller_of(night), out, Policy(), jobs=1)
+    assert (report.drizzled, report.failed) == (4, 0)
+    made = sorted(path.name for path in (out / CELL).glob("*.fits"))
+    assert made == sorted(night.product_files())
+    assert (out / CELL / f"{CELL}_manifest.txt").read_text().split() == made
+    for name in made:
+        own, theirs = read_product(out / CELL / name), read_product(night.products / CELL / name)
+        assert (own.data_digest, own.recipe_digest) == (theirs.data_digest, theirs.recipe_digest)
+
+
+def test_a_basic_poller_makes_every_sky_cell_that_its_files_overlap(night: Archive, tmp_path: Path) -> None:
+    poller = night.inbox / "basic.out"
+    write_basic_poller(poller, [path.name for path in sorted(night.inbox.glob("*.fits"))])
+    process_poller(poller, tmp_path / "out", Policy(), jobs=1)
+    assert sorted(path.name for path in (tmp_path / "out" / CELL).glob("*.fits")) == sorted(night.product_files())
+
+
+def test_a_layer_of_old_rows_is_left_alone_and_one_new_row_rebuilds_from_all(night: Archive, tmp_path: Path) -> None:
+    rows = read_poller(poller_of(night)).rows
+    from dataclasses import replace
+
+    marked = [replace(row, flag="NEW" if row.filename == "ib6o04twq_flt.fits" else "OLD") for row in rows]
+    write_poller(tmp_path / "poller.out", marked)
+    process_poller(tmp_path / "poller.out", tmp_path / "out", Policy(), jobs=1)
+    made = {path.name for path in (tmp_path / "out" / CELL).glob("*.fits")}
+    assert made == {f"{FINE}_drz.fits", f"{COARSE}_drz.fits"}
+    record = read_product(tmp_path / "out" / CELL / f"{FINE}_drz.fits")
+    assert [member.ipppssoo for member in record.members] == ["ib6o04tu", "ib6o04tw"]
+    theirs = read_product(night.products / CELL / f"{FINE}_drz.fits")
+    assert record.canvas == theirs.canvas, "OLD rows of other layers count for the canvas"
+
+
+def test_flc_and_flt_of_one_exposure_count_once(archive: Archive, tmp_path: Path) -> None:
+    archive.expose("j8oz04kpq", detector="WFC", kind="flt")
+    archive.expose("j8oz04kpq", detector="WFC", kind="flc")
+    poller = archive.inbox / "basic.out"
+    write_basic_poller(poller, ["j8oz04kpq_flt.fits", "j8oz04kpq_flc.fits"])
+    process_poller(poller, tmp_path / "out", Policy(), jobs=1)
+    (product,) = (tmp_path / "out").glob("*/*.fits")
+    assert product.name.endswith("_drc.fits")
+    assert len(read_product(product).members) == 1
+
+
+def test_an_empty_exposure_is_left_out_and_told_of(night: Archive, tmp_path: Path) -> None:
+    set_pixels(night.inbox / "ib6o04twq_flt.fits", np.zeros((64, 64)))
+    report = process_poller(poller_of(night), tmp_path / "out", Policy(), jobs=1)
+    assert "ib6o04tw" in report.refused
+    assert report.failed == 0
+    record = read_product(tmp_path / "out" / CELL / f"{FINE}_drz.fits")
+    assert [member.ipppssoo for member in record.members] == ["ib6o04tu"]
+
+
+def test_unusable_exposures_are_told_of_and_none_at_all_is_an_error(archive: Archive, tmp_path: Path) -> None:
+    archive.expose(filters="G141", primary={"OBSTYPE": "SPECTROSCOPIC"})
+    poller = archive.inbox / "basic.out"
+    write_basic_poller(poller, ["ib6o04tuq_flt.fits"])
+    with pytest.raises(NothingViableError, match="G141") as caught:
+        process_poller(poller, tmp_path / "out", Policy())
+    assert not caught.value.only_small
+    archive.expose("ib6o04twq")
+    write_basic_poller(poller, ["ib6o04tuq_flt.fits", "ib6o04twq_flt.fits"])
+    report = process_poller(poller, tmp_path / "out", Policy(), jobs=1)
+    assert list(report.refused) == ["ib6o04tu"]
+    assert report.drizzled == 2
+
+
+def test_only_small_detectors_are_told_apart(archive: Archive, tmp_path: Path) -> None:
+    archive.expose("j8bt06nyq", detector="HRC")
+    poller = archive.inbox / "basic.out"
+    write_basic_poller(poller, ["j8bt06nyq_flt.fits"])
+    with pytest.raises(NothingViableError) as caught:
+        process_poller(poller, tmp_path / "out", Policy(include_small=False))
+    assert caught.value.only_small
+
+
+def test_a_missing_exposure_is_an_error_before_anything_is_made(night: Archive, tmp_path: Path) -> None:
+    (night.inbox / "ib6o04tuq_flt.fits").unlink()
+    with pytest.raises(InputError, match=r"ib6o04tuq_flt.fits.*not there"):
+        process_poller(poller_of(night), tmp_path / "out", Policy())
+    assert not (tmp_path / "out").exists()
