@@ -7,16 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.ask.cells import load_cell_members
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.find import find_exposures
 from mvmdb.exposures.read import read_exposure
 from mvmdb.names import CellId, parse_cell_name
 from mvmdb.records import Rule
-from mvmdb.schema import tables as t
-from mvmdb.schema.engine import database_url
 from mvmdb.sky.membership import match_regions
 from mvmdb.sky.position import find_cells_at
 from mvmdb.sky.tessellation import cell_centers
@@ -47,7 +43,7 @@ def list_cells(
     if at is not None:
         asked += find_cells_at(at[0], at[1], radius)
     members = _members_of_files(files, rule)
-    for cell, filenames in _members_in_catalog(address, asked).items():
+    for cell, filenames in load_cell_members(address, asked).items():
         members[cell] |= filenames
     cells = sorted(set(asked) | set(members))
     if not cells:
@@ -79,24 +75,4 @@ def _members_of_files(files: Sequence[str], rule: Rule) -> defaultdict[CellId, s
     found = match_regions([exposure.s_region for exposure in exposures], rule)
     for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
         members[CellId.from_index(cell)].add(Path(paths[index]).name)
-    return members
-
-
-def _members_in_catalog(address: str, cells: Sequence[CellId]) -> dict[CellId, set[str]]:
-    url = database_url(address)
-    if not cells or (url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()):
-        return {}
-    query = (
-        sa.select(t.membership.c.skycell_id, t.exposure.c.filename)
-        .select_from(t.membership.join(t.exposure))
-        .where(
-            t.membership.c.skycell_id.in_([cell.index for cell in cells]),
-            t.exposure.c.eligible,
-            t.exposure.c.withdrawn_at.is_(None),
-        )
-    )
-    members: dict[CellId, set[str]] = defaultdict(set)
-    with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
-        for cell, filename in connection.execute(query):
-            members[CellId.from_index(cell)].add(filename)
     return members

@@ -14,6 +14,8 @@ CELLS_PER_PROJECTION_CELL = CELLS_PER_SIDE**2
 
 Scale = Literal["fine", "coarse"]
 Kind = Literal["flt", "flc"]
+ObsMode = tuple[str, str, str]
+"""(instrument, detector, filter), lower case: what tells the layers of one sky cell apart."""
 
 _CELL = re.compile(r"(?:skycell-)?p(\d{4})x(\d{2})y(\d{2})", re.IGNORECASE)
 _FIELD = re.compile(r"skycell-p(\d{4})-ra\d{1,3}d\d{4}-dec[ns]\d{1,2}d\d{4}")

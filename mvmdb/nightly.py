@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
+from mvmdb.catalog.open import Engine
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import Progress, ReconcileReport
 from mvmdb.pollers.write import write_pollers
@@ -33,7 +32,7 @@ class NightReport:
 
 
 def run_night(
-    engine: sa.Engine,
+    engine: Engine,
     paths: Sequence[str],
     products: Path,
     policy: Policy,
@@ -56,7 +55,7 @@ def run_night(
 
         def before_making(outlook: Outlook) -> None:
             report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
-            written = write_pollers(engine.begin, outlook, products, mark)
+            written = write_pollers(engine.begin, outlook.plan, products, mark)
             report.pollers, report.poller_problems = written.paths, written.problems
             if announce is not None:
                 announce(outlook)

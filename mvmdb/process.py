@@ -8,18 +8,19 @@ from pathlib import Path
 from time import monotonic
 
 from mvmdb.errors import UsageError
+from mvmdb.jobs.drizzle_jobs import drizzle_job
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import Progress, ReconcileReport
-from mvmdb.jobs.rounds import cell_members, make_layers, measure_mean
-from mvmdb.layers.expected import bound_members, expect_layers
+from mvmdb.jobs.rounds import make_layers
+from mvmdb.layers.expect import expect_cell_layers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.write import sweep_temporaries
-from mvmdb.names import format_product_name, parse_cell_name
+from mvmdb.names import parse_cell_name
 from mvmdb.pollers.exposures import PollerWork, read_poller_work
-from mvmdb.records import Action, Canvas, CellExposure, LayerJob, Member, MemberInput, Policy
+from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
-from mvmdb.rectangles.make import Wanted, make_rectangle
-from mvmdb.sky.layer import find_groups
+from mvmdb.rectangles.make import make_rectangle
+from mvmdb.rectangles.plan import Wanted
 from mvmdb.workers.choice import staffed
 from mvmdb.workers.executor import Crew
 
@@ -94,31 +95,13 @@ def _projection_cell(work: PollerWork) -> int:
     return found[0]
 
 
-def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, empty: set[str]) -> list[LayerJob]:
-    cell = parse_cell_name(skycell)
-    flags = {name: is_new for name, is_new in work.cells[skycell].items() if name not in empty}
-    exposures = {name: CellExposure.of(work.datasets[name]) for name in sorted(flags)}
-    groups, areas = cell_members(cell, list(exposures.values()), policy)
-    canvas = bound_members(member for group in groups.values() for member in group)
-    jobs = []
-    for kind, group in groups.items():
-        if canvas is None or not any(flags[member.ipppssoo] for member in group):
-            continue
-        own = {member.ipppssoo: exposures[member.ipppssoo] for member in group}
-        regions = {name: exposure.s_region for name, exposure in own.items()}
-        mean = measure_mean(cell, regions, areas)
-        groups_now = find_groups(cell.projection_cell, regions)
-        parts = [Member(n, e.pixels, e.wcs_digest, groups_now[n]) for n, e in own.items()]
-        for layer in expect_layers(skycell, kind, parts, canvas, mean, group[0].kind, policy.errors):
-            inputs = tuple(
-                MemberInput(m.ipppssoo, own[m.ipppssoo].path, m.pixels, None, m.wcs_digest, m.sky_group)
-                for m in layer.members
-            )
-            target = products / skycell / format_product_name(layer.name, layer.kind)
-            jobs.append(
-                LayerJob(
-                    layer.name, Action.DRIZZLE, layer.kind, layer.canvas, layer.recipe, layer.recipe_digest, inputs,
-                    str(target),
-                )
-            )  # fmt: skip
-    return jobs
+def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, refused: set[str]) -> list[LayerJob]:
+    """The jobs of a sky cell's layers that have a NEW member, without the exposures that were refused."""
+    is_new = {name: new for name, new in work.cells[skycell].items() if name not in refused}
+    exposures = {name: CellExposure.of(work.datasets[name]) for name in sorted(is_new)}
+    layers = expect_cell_layers(parse_cell_name(skycell), list(exposures.values()), policy)
+    return [
+        drizzle_job(layer, exposures, products / skycell)
+        for layer in layers
+        if any(is_new[member.ipppssoo] for member in layer.members)
+    ]

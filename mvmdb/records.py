@@ -78,7 +78,10 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class CellExposure:
-    """An eligible exposure as a mosaic needs it: where its file is, what it must be, and what it covers."""
+    """An eligible exposure as a mosaic needs it: where its file is, what it must be, and what it covers.
+
+    `exptime` in seconds, `expstart` and `expend` in MJD.
+    """
 
     ipppssoo: str
     path: str
@@ -90,6 +93,9 @@ class CellExposure:
     pixel_digest: str | None
     wcs_digest: str
     s_region: str
+    exptime: float
+    expstart: float | None
+    expend: float | None
 
     @classmethod
     def of(cls, dataset: Dataset) -> CellExposure:
@@ -97,7 +103,7 @@ class CellExposure:
         e = dataset.exposure
         return cls(
             e.ipppssoo, dataset.path, e.kind, e.instrument, e.detector, e.filter, e.pixels, None, e.wcs_digest or "",
-            e.s_region,
+            e.s_region, e.exptime, e.expstart, e.expend,
         )  # fmt: skip
 
 

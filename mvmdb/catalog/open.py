@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
 
 from mvmdb.schema import create_schema, open_engine, require_schema
 from mvmdb.schema.engine import clear_errors
 
-Begin = Callable[[], AbstractContextManager[sa.Connection]]
+__all__ = ["Begin", "Connection", "Engine", "open_catalog", "trial"]
+
+Begin = Callable[[], AbstractContextManager[Connection]]
 """Begins a transaction: an engine's `begin`, or a trial's, which keeps nothing."""
 
 
 @contextmanager
-def open_catalog(address: str, *, create: bool = False, read_only: bool = False) -> Iterator[sa.Engine]:
+def open_catalog(address: str, *, create: bool = False, read_only: bool = False) -> Iterator[Engine]:
     """An engine on the catalog at a path or URL, its schema checked; disposed of at the end.
 
     With `create`, a missing catalog is made with the default configuration. Raises CatalogError.
@@ -34,12 +36,12 @@ def open_catalog(address: str, *, create: bool = False, read_only: bool = False)
 
 
 @contextmanager
-def trial(engine: sa.Engine) -> Iterator[Callable[[], AbstractContextManager[sa.Connection]]]:
+def trial(engine: Engine) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
     """Transactions that see each other's changes, none of which is kept: for asking what would be."""
     with engine.connect() as connection, connection.begin() as transaction:
 
         @contextmanager
-        def begin() -> Iterator[sa.Connection]:
+        def begin() -> Iterator[Connection]:
             yield connection
 
         yield begin

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import sqlalchemy as sa
 from click.core import ParameterSource
 
 from mvmdb.errors import UsageError
@@ -20,7 +19,7 @@ from mvmdb.exposures.find import Found
 from mvmdb.records import Policy
 
 if TYPE_CHECKING:
-    from mvmdb.catalog.open import Begin
+    from mvmdb.catalog.open import Begin, Engine
     from mvmdb.workers.executor import Crew
 
 ATTENTION = 1
@@ -89,7 +88,7 @@ def finish(attention: bool) -> None:
 
 
 @contextmanager
-def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[sa.Engine, Policy]]:
+def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[Engine, Policy]]:
     """The catalog for a command that acts: its policy follows the environment, and is recorded."""
     from mvmdb.catalog.configure import follow_environment
     from mvmdb.catalog.open import open_catalog
@@ -132,7 +131,7 @@ def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
         return resolve_cells(connection, list(names))
 
 
-def chosen_products(engine: sa.Engine, given: Path | None) -> Path:
+def chosen_products(engine: Engine, given: Path | None) -> Path:
     """The folder of products: the one given, or the recorded one."""
     from mvmdb.catalog.settings import products_folder
 

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.ask.refused import load_refused
+from mvmdb.catalog.open import Engine, open_catalog
 from mvmdb.catalog.settings import read_policy
 from mvmdb.demo.measure import measure_stars
 from mvmdb.demo.simulate import NIGHTS, Shot, simulate_night, stars
@@ -17,7 +16,6 @@ from mvmdb.nightly import NightReport, run_night
 from mvmdb.reconcile.planning import Outlook
 from mvmdb.reconcile.run import Options
 from mvmdb.records import Action, PlannedLayer, ReasonCode
-from mvmdb.schema import tables as t
 
 Report = Callable[[str], None]
 
@@ -47,7 +45,7 @@ def run_demo(folder: Path, report: Report, *, jobs: int | None = None) -> int:
     return 1 if failed else 0
 
 
-def _run_one(engine: sa.Engine, folder: Path, night: int, report: Report, jobs: int | None) -> int:
+def _run_one(engine: Engine, folder: Path, night: int, report: Report, jobs: int | None) -> int:
     """One night: simulate, run, tell. Returns how many layers failed."""
     report(f"NIGHT {night}: these exposures arrive in {folder / 'inbox' / f'night{night}'}")
     paths = simulate_night(folder / "inbox" / f"night{night}", night)
@@ -106,15 +104,12 @@ def describe_night(done: NightReport) -> list[str]:
     return lines
 
 
-def _tell_refusals(engine: sa.Engine, paths: Sequence[Path], report: Report) -> None:
-    e = t.exposure.c
-    roots = [path.name[:8] for path in paths]
-    query = sa.select(e.ipppssoo, e.ineligible_rule, e.ineligible_reason).where(e.ipppssoo.in_(roots), ~e.eligible)
+def _tell_refusals(engine: Engine, paths: Sequence[Path], report: Report) -> None:
     with engine.begin() as connection:
-        refused = connection.execute(query.order_by(e.ipppssoo)).all()
+        refused = load_refused(connection, [path.name[:8] for path in paths])
     report(f"Registered {len(paths)}, of which {len(refused)} can be in no layer.")
-    for ipppssoo, rule, found in refused:
-        report(f"  {ipppssoo} stays out: {rule} ({found})")
+    for exposure in refused:
+        report(f"  {exposure.ipppssoo} stays out: {exposure.rule} ({exposure.reason})")
 
 
 def _tell_truth(products: Path, report: Report) -> None:

@@ -1,6 +1,6 @@
-"""The rows of `layer` that members imply: areas measured, recipes chosen, names and digests made; no database here.
+"""What members imply for their layers: area, depth, recipe, name and digests.
 
-It is the work of a layer that is not the database's, so that it can go on beside that, in another process too.
+It is the work on a layer that is not the database's, so that it can go on beside that, in another process too.
 """
 
 from __future__ import annotations
@@ -8,104 +8,149 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mvmdb.layers.digests import digest_recipe
 from mvmdb.layers.members import FloatArray, IntArray, LayerMembers
-from mvmdb.layers.recipes import LayerKind, layer_name, recipe_texts
-from mvmdb.names import CellId, Scale, format_cell_name
+from mvmdb.layers.recipes import layer_name, recipe_texts
+from mvmdb.names import Kind, ObsMode, Scale
 from mvmdb.sky.footprints import expand_ranges
 from mvmdb.sky.layer import measure_areas
 
-LAYER_COLUMNS = (
-    "name", "skycell_id", "instrument", "detector", "filter", "scale", "label", "kind", "n_exposures", "exptime",
-    "expstart", "expend", "area_arcmin2", "mean_exposures", "x_min", "x_max", "y_min", "y_max", "members_digest",
-    "recipe_id", "recipe_digest",
-)  # fmt: skip
-RECIPE = LAYER_COLUMNS.index("recipe_id")
+
+class Place(NamedTuple):
+    """Where layers are: the name of the sky cell or rectangle, and its canvas as products carry it, as text."""
+
+    name: str
+    canvas: str
 
 
 @dataclass(frozen=True, slots=True)
 class LayersToBuild:
-    """The layers that `members` tells of, m of them, and what else their rows depend on.
+    """The m layers that `members` holds, and what else they depend on.
 
-    `errors`: the policy's. `cell`: (m,) `CellId.index`. `band`: instrument, detector and filter. `canvas`: the text of
-    each cell's canvas. `area`: (m,) square arcmin, NaN where it has to be measured, from `regions`: the `s_region` of
-    the exposures `region_of` (sorted keys).
+    `errors`: the policy's. `cell`: (m,) `CellId.index`, the key of `places`. `obsmode`: instrument, detector and
+    filter. `area`: (m,) square arcmin, NaN where it has to be measured, from `regions`: the `s_region` of the exposures
+    `region_of` (sorted numbers).
     """
 
     errors: bool
     members: LayerMembers
     cell: IntArray
-    band: Sequence[LayerKind]
-    canvas: Mapping[int, str]
+    obsmode: Sequence[ObsMode]
+    places: Mapping[int, Place]
     area: FloatArray
     region_of: IntArray
     regions: Sequence[str]
 
 
+class LayerColumns(NamedTuple):
+    """Layers as parallel columns, named as in the table `layer`; `recipe` holds the parameters as JSON."""
+
+    name: Sequence[str]
+    skycell_id: Sequence[int]
+    instrument: Sequence[str]
+    detector: Sequence[str]
+    filter: Sequence[str]
+    scale: Sequence[Scale]
+    label: Sequence[str]
+    kind: Sequence[Kind]
+    n_exposures: Sequence[int]
+    exptime: Sequence[float]
+    expstart: Sequence[float | None]
+    expend: Sequence[float | None]
+    area_arcmin2: Sequence[float]
+    mean_exposures: Sequence[float]
+    x_min: Sequence[int]
+    x_max: Sequence[int]
+    y_min: Sequence[int]
+    y_max: Sequence[int]
+    members_digest: Sequence[str]
+    recipe: Sequence[str]
+    recipe_digest: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
-class LayerRows:
-    """Rows of `layer` as columns, in the order of LAYER_COLUMNS; `layer` is the number of each one's layer.
+class BuiltLayers:
+    """Layers, one for each scale that their obsmode is made at; `number` is the place of each in LayerMembers."""
 
-    A layer has a row for each scale that it is made at. Column RECIPE holds JSON, since keys are the database's.
-    """
-
-    layer: IntArray
-    columns: Sequence[Sequence[Any]]
+    number: IntArray
+    columns: LayerColumns
 
 
-def build_rows(layers: LayersToBuild) -> LayerRows:
-    """The rows of these layers, in their order."""
+class _Texts(NamedTuple):
+    """What a layer is called at one scale, and its recipe with the digest."""
+
+    name: str
+    scale: Scale
+    label: str
+    recipe: str
+    recipe_digest: str
+
+
+def build_layers(layers: LayersToBuild) -> BuiltLayers:
+    """These layers at every scale, in their order."""
     area = _measure(layers)
     mean = _mean_exposures(layers, area)
     numbers: list[int] = []
-    texts: list[tuple[str, Scale, str, str, str]] = []
+    texts: list[_Texts] = []
     values = zip(
-        layers.cell.tolist(), layers.band, np.maximum(1, np.rint(mean)).astype(np.int64).tolist(),
+        layers.cell.tolist(), layers.obsmode, np.maximum(1, np.rint(mean)).astype(np.int64).tolist(),
         layers.members.digest, layers.members.label, strict=True,
     )  # fmt: skip
-    before, skycell, canvas = -1, "", ""
-    for number, (cell, band, depth, digest, label) in enumerate(values):
-        if cell != before:
-            before, skycell, canvas = cell, format_cell_name(CellId.from_index(cell)), layers.canvas[cell]
-        for scale, recipe in recipe_texts(band, depth, layers.errors):
-            name = layer_name(skycell, band, scale, label)
+    for number, (cell, obsmode, depth, digest, label) in enumerate(values):
+        place = layers.places[cell]
+        for scale, recipe in recipe_texts(obsmode, depth, layers.errors):
+            name = layer_name(place.name, obsmode, scale, label)
             numbers.append(number)
-            texts.append((str(name), scale, name.label, recipe, digest_recipe(digest, canvas, recipe)))
+            texts.append(_Texts(str(name), scale, name.label, recipe, digest_recipe(digest, place.canvas, recipe)))
     return _arrange(layers, area, mean, np.array(numbers, dtype=np.int64), texts)
 
 
 def _arrange(
-    layers: LayersToBuild,
-    area: FloatArray,
-    mean: FloatArray,
-    at: IntArray,
-    texts: Sequence[tuple[str, Scale, str, str, str]],
-) -> LayerRows:
-    """The columns of rows of the layers `at`, of which `texts` holds name, scale, label, recipe and its digest."""
+    layers: LayersToBuild, area: FloatArray, mean: FloatArray, number: IntArray, texts: Sequence[_Texts]
+) -> BuiltLayers:
+    """The columns of the layers of these numbers, which `texts` is parallel to."""
     members = layers.members
-    name, scale, label, recipe, recipe_digest = zip(*texts, strict=True) if texts else ((),) * 5
-    numbers = at.tolist()
+    columns = _Texts(*zip(*texts, strict=True)) if texts else _Texts(*((),) * len(_Texts._fields))  # type: ignore[arg-type]
+    numbers = number.tolist()
 
-    def pick(held: Sequence[Any]) -> list[Any]:
-        return [held[number] for number in numbers]
+    def pick(values: Sequence[Any]) -> list[Any]:
+        return [values[number] for number in numbers]
 
-    def days(held: FloatArray) -> list[float | None]:
-        return [None if isnan(day) else day for day in held[at].tolist()]
+    def days(values: FloatArray) -> list[float | None]:
+        return [None if isnan(day) else day for day in values[number].tolist()]
 
-    instrument, detector, filter_name = zip(*pick(layers.band), strict=True) if numbers else ((),) * 3
-    return LayerRows(
-        at,
-        (
-            name, layers.cell[at].tolist(), instrument, detector, filter_name, scale, label, pick(members.kind),
-            members.counts[at].tolist(), members.exptime[at].tolist(), days(members.expstart),
-            days(members.expend), area[at].tolist(), mean[at].tolist(), *members.box[at].T.tolist(),
-            pick(members.digest), recipe, recipe_digest,
+    instrument, detector, filter_name = zip(*pick(layers.obsmode), strict=True) if numbers else ((),) * 3
+    x_min, x_max, y_min, y_max = members.box[number].T.tolist()
+    return BuiltLayers(
+        number,
+        LayerColumns(
+            name=columns.name,
+            skycell_id=layers.cell[number].tolist(),
+            instrument=instrument,
+            detector=detector,
+            filter=filter_name,
+            scale=columns.scale,  # type: ignore[arg-type]
+            label=columns.label,
+            kind=pick(members.kind),
+            n_exposures=members.counts[number].tolist(),
+            exptime=members.exptime[number].tolist(),
+            expstart=days(members.expstart),
+            expend=days(members.expend),
+            area_arcmin2=area[number].tolist(),
+            mean_exposures=mean[number].tolist(),
+            x_min=x_min,
+            x_max=x_max,
+            y_min=y_min,
+            y_max=y_max,
+            members_digest=pick(members.digest),
+            recipe=columns.recipe,
+            recipe_digest=columns.recipe_digest,
         ),
-    )  # fmt: skip
+    )
 
 
 def _measure(layers: LayersToBuild) -> FloatArray:

@@ -1,10 +1,13 @@
-"""The members of many layers as columns: which exposures each one has, and what the layer is made of; no database."""
+"""Which exposures each layer is made of: the policy, FLC before FLT, and the division by exposure time and date.
+
+It is decided for many layers at once, in columns, and for every caller: the catalog, `process` and `mosaic`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +19,46 @@ from mvmdb.names import Kind
 from mvmdb.records import Policy
 
 LayerKey = tuple[int, str, str, str]
-"""(sky cell, instrument, detector, filter)."""
-Columns = Sequence[Sequence[Any]]
-"""What may be a member, sorted by key and identity: key number, exposure, kind, digest, x_min, x_max, y_min, y_max,
-exptime, expstart, expend and overlap."""
+"""(sky cell, instrument, detector, filter): has one layer at each scale, or several where the policy divides them."""
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
 
+class Candidates(NamedTuple):
+    """Eligible exposures that overlap a sky cell, as n parallel columns sorted by `key` and identity.
+
+    `key`: place of the exposure's layer key among the keys that are asked for. `exposure`: the caller's number of it.
+    `digest`: `digest_member`. `x_min` ... `y_max`: the bounding box of the overlap, fine pixels. `exptime`: seconds.
+    `expstart`, `expend`: MJD, None where unknown. `area_arcmin2`: the overlap.
+    """
+
+    key: Sequence[int]
+    exposure: Sequence[int]
+    kind: Sequence[Kind]
+    digest: Sequence[str]
+    x_min: Sequence[int]
+    x_max: Sequence[int]
+    y_min: Sequence[int]
+    y_max: Sequence[int]
+    exptime: Sequence[float]
+    expstart: Sequence[float | None]
+    expend: Sequence[float | None]
+    area_arcmin2: Sequence[float]
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Sequence[Any]]) -> Candidates:
+        """The columns of rows that have these fields in this order."""
+        return cls(*zip(*rows, strict=True)) if rows else cls(*((),) * len(cls._fields))
+
+
 @dataclass(frozen=True, slots=True)
 class LayerMembers:
-    """n members of layers, sorted by layer and identity, and what the layers that have any are made of, m in parallel.
+    """n members of layers, sorted by layer and identity, and what the m layers that have any are made of.
 
-    `key`: (m,) number of the layer's key among those staged; a key has several layers where the policy divides them,
+    `key`: (m,) place of the layer's key among those asked for; a key has several layers where the policy divides them,
     which `label` tells apart. Layer i has the members `start[i]` to `start[i + 1]`.
-    `exposure`: (n,) exposure keys. `overlap`: (n,) square arcmin inside the cell. `box`: (m, 4) x_min, x_max, y_min,
-    y_max in fine pixels. `exptime`: (m,) seconds. `expstart`, `expend`: MJD, NaN where no member has it.
+    `exposure`: (n,) the caller's numbers. `overlap`: (n,) square arcmin inside the cell. `box`: (m, 4) x_min, x_max,
+    y_min, y_max in fine pixels. `exptime`: (m,) seconds. `expstart`, `expend`: MJD, NaN where no member has it.
     """
 
     key: IntArray
@@ -52,45 +79,45 @@ class LayerMembers:
         return np.diff(self.start)
 
 
-def gather_members(columns: Columns, keys: Sequence[LayerKey], policy: Policy) -> LayerMembers:
-    """The members of the layers of these keys, by whose places `columns` number them; others have none."""
-    kept, layer, labels = _divide(columns, keys, policy)
+def gather_members(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) -> LayerMembers:
+    """The members of the layers of these keys; keys without any have no layer."""
+    kept, layer, labels = _divide(candidates, keys, policy)
     first = np.flatnonzero(np.diff(layer, prepend=-1))
-    digests = [columns[3][row] for row in kept.tolist()]
+    digests = [candidates.digest[row] for row in kept.tolist()]
     start = np.append(first, len(kept))
     bounds = zip(start[:-1].tolist(), start[1:].tolist(), strict=True)
 
-    def pick(at: int) -> FloatArray:
-        return np.array(columns[at], dtype=np.float64)[kept]  # NULL becomes NaN
+    def pick(column: Sequence[float | None]) -> FloatArray:
+        return np.array(column, dtype=np.float64)[kept]  # None becomes NaN
 
-    low = [_reduce(np.minimum, pick(at), first) for at in (4, 6)]
-    high = [_reduce(np.maximum, pick(at), first) for at in (5, 7)]
+    low = [_reduce(np.minimum, pick(column), first) for column in (candidates.x_min, candidates.y_min)]
+    high = [_reduce(np.maximum, pick(column), first) for column in (candidates.x_max, candidates.y_max)]
     return LayerMembers(
         key=layer[first] // len(labels),
-        label=[labels[place] for place in (layer[first] % len(labels)).tolist()],
+        label=[labels[number] for number in (layer[first] % len(labels)).tolist()],
         start=start,
-        kind=[columns[2][row] for row in kept[first].tolist()],
+        kind=[candidates.kind[row] for row in kept[first].tolist()],
         box=np.stack([low[0], high[0], low[1], high[1]], axis=1).astype(np.int64),
-        exptime=_reduce(np.add, pick(8), first),
-        expstart=_reduce(np.fmin, pick(9), first),
-        expend=_reduce(np.fmax, pick(10), first),
-        digest=[digest_members(digests[a:b]) for a, b in bounds],
-        exposure=np.array(columns[1], dtype=np.int64)[kept],
-        overlap=pick(11),
+        exptime=_reduce(np.add, pick(candidates.exptime), first),
+        expstart=_reduce(np.fmin, pick(candidates.expstart), first),
+        expend=_reduce(np.fmax, pick(candidates.expend), first),
+        digest=[digest_members(digests[begin:end]) for begin, end in bounds],
+        exposure=np.array(candidates.exposure, dtype=np.int64)[kept],
+        overlap=pick(candidates.area_arcmin2),
     )
 
 
-def _divide(columns: Columns, keys: Sequence[LayerKey], policy: Policy) -> tuple[IntArray, IntArray, list[str]]:
+def _divide(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) -> tuple[IntArray, IntArray, list[str]]:
     """The rows that are in a layer, sorted by layer and identity; each one's layer, and the labels.
 
     A layer's number is its key's times the number of labels, plus its label's place. What the policy
     leaves out goes first, then members find their class and epoch, where one FLC evicts every FLT, and what is left is
     clustered.
     """
-    key = np.array(columns[0], dtype=np.int64)
-    is_flc = np.array([kind == "flc" for kind in columns[2]], dtype=bool)
-    exptime, expstart = (np.array(columns[at], dtype=np.float64) for at in (8, 9))
-    labels, label = label_members(policy, exptime, expstart)
+    key = np.array(candidates.key, dtype=np.int64)
+    is_flc = np.array([kind == "flc" for kind in candidates.kind], dtype=bool)
+    exptime = np.array(candidates.exptime, dtype=np.float64)
+    labels, label = label_members(policy, exptime, np.array(candidates.expstart, dtype=np.float64))
     kept = np.flatnonzero(_allowed(keys, policy)[is_flc.astype(np.int64), key] & (label >= 0))
     layer = key[kept] * len(labels) + label[kept]
     staying = stays(layer, is_flc[kept])
@@ -106,8 +133,8 @@ def _allowed(keys: Sequence[LayerKey], policy: Policy) -> NDArray[np.bool_]:
     """(2, number of keys): whether the policy allows FLTs and FLCs into each key's layers."""
     kinds: tuple[Kind, Kind] = ("flt", "flc")
     cameras = {key[1:3] for key in keys}
-    out = [{camera for camera in cameras if left_out(*camera, kind, policy)} for kind in kinds]
-    return np.array([[key[1:3] not in own for key in keys] for own in out], dtype=bool).reshape(2, -1)
+    refused = [{camera for camera in cameras if left_out(*camera, kind, policy)} for kind in kinds]
+    return np.array([[key[1:3] not in cameras for key in keys] for cameras in refused], dtype=bool).reshape(2, -1)
 
 
 def _reduce(operation: np.ufunc, values: FloatArray, first: IntArray) -> FloatArray:

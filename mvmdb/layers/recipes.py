@@ -7,27 +7,22 @@ from __future__ import annotations
 
 from functools import cache
 
-from mvmdb.names import LayerName, Scale
+from mvmdb.names import LayerName, ObsMode, Scale
 from mvmdb.recipe import PIXEL_SCALE, Recipe
 
-LayerKind = tuple[str, str, str]
-"""(instrument, detector, filter): what tells the layers of one sky cell apart."""
 
-
-def layer_name(skycell: str, kind: LayerKind, scale: Scale, label: str = "all") -> LayerName:
-    """The name of a cell's layer of a kind at a scale; `label` is that of the fine scale."""
-    return LayerName(skycell, *kind, label=label if scale == "fine" else f"coarse-{label}")
-
-
-def layer_recipes(kind: LayerKind, mean_exposures: float, errors: bool = False) -> tuple[Recipe, ...]:
-    """The recipes of a cell's layers of one kind, one for each scale that they are made at; `errors` as the policy."""
-    return _recipes_at_depth(*kind, max(1, round(mean_exposures)), errors)
+def layer_name(skycell: str, obsmode: ObsMode, scale: Scale, label: str = "all") -> LayerName:
+    """The name of a cell's layer of an obsmode at a scale; `label` is that of the fine scale."""
+    return LayerName(skycell, *obsmode, label=label if scale == "fine" else f"coarse-{label}")
 
 
 @cache
-def recipe_texts(kind: LayerKind, depth: int, errors: bool) -> tuple[tuple[Scale, str], ...]:
-    """(scale, recipe as JSON) of `layer_recipes`, for a rounded mean of 1 or more."""
-    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*kind, depth, errors))
+def recipe_texts(obsmode: ObsMode, depth: int, errors: bool) -> tuple[tuple[Scale, str], ...]:
+    """(scale, recipe as JSON) of a cell's layers of one obsmode, for each scale that they are made at.
+
+    `depth` is the rounded mean number of exposures, 1 or more; `errors` as in the policy.
+    """
+    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*obsmode, depth, errors))
 
 
 @cache

@@ -1,54 +1,56 @@
-"""The rows of poller files, from the catalog and a plan: which exposures are NEW and which OLD."""
+"""The rows of poller files, from the members of layers and a plan: which exposures are NEW and which OLD."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-import sqlalchemy as sa
-
-from mvmdb.catalog.rows import chunks
+from mvmdb.catalog.ask.members import LayerExposure
 from mvmdb.pollers.files import PollerRow
-from mvmdb.schema import tables as t
+from mvmdb.records import PlannedLayer, ReasonCode
 
 
 def poller_rows(
-    connection: sa.Connection, cells: Sequence[int], new: Mapping[str, Iterable[str] | None]
+    exposures: Iterable[LayerExposure], new: Mapping[str, Iterable[str] | None]
 ) -> dict[str, list[PollerRow]]:
-    """The poller rows of sky cells (keys): one for each member of any layer, sorted by file name.
+    """The poller rows of sky cells: one for each member of any layer, sorted by file name.
 
     `new` maps the names of stale layers to the members (ipppssoo) to mark NEW, None standing for all of them. An
     exposure that is NEW in one layer is NEW.
     """
-    fresh_for = {layer: None if names is None else set(names) for layer, names in new.items()}
-    e = t.exposure.c
-    found: dict[str, dict[str, PollerRow]] = defaultdict(dict)
-    for part in chunks(cells):
-        query = (
-            sa.select(t.skycell.c.name.label("skycell"), t.layer.c.name.label("layer"), t.exposure)
-            .select_from(t.layer_member.join(t.layer).join(t.skycell).join(t.exposure))
-            .where(t.layer.c.skycell_id.in_(part))
-            .order_by(t.skycell.c.name, e.filename)
-        )
-        for row in connection.execute(query):
-            names = fresh_for.get(row.layer, set())
-            is_new = names is None or row.ipppssoo in names
-            own = found[row.skycell]
-            if is_new or row.ipppssoo not in own:
-                own[row.ipppssoo] = _row(row, is_new)
-    return {skycell: sorted(own.values(), key=lambda r: r.filename) for skycell, own in found.items()}
+    marked = {layer: None if names is None else set(names) for layer, names in new.items()}
+    rows: dict[str, dict[str, PollerRow]] = defaultdict(dict)
+    for exposure in exposures:
+        names = marked.get(exposure.layer, set())
+        is_new = names is None or exposure.ipppssoo in names
+        cell_rows = rows[exposure.skycell]
+        if is_new or exposure.ipppssoo not in cell_rows:
+            cell_rows[exposure.ipppssoo] = _row(exposure, is_new)
+    return {skycell: sorted(by_name.values(), key=lambda row: row.filename) for skycell, by_name in rows.items()}
 
 
-def _row(row: sa.Row[tuple[object, ...]], is_new: bool) -> PollerRow:
+def missing_members(line: PlannedLayer) -> set[str] | None:
+    """The members that a stale layer's product does not hold as they are now, which `--mark exposure` marks NEW.
+
+    None stands for all of them: there is no product, or no sound one.
+    """
+    codes = {ReasonCode.MEMBER_ADDED, ReasonCode.MEMBER_RECALIBRATED, ReasonCode.MEMBER_REALIGNED}
+    whole = {ReasonCode.PRODUCT_MISSING, ReasonCode.PRODUCT_DAMAGED}
+    if any(reason.code in whole for reason in line.reasons):
+        return None
+    return {reason.exposure for reason in line.reasons if reason.code in codes and reason.exposure}
+
+
+def _row(exposure: LayerExposure, is_new: bool) -> PollerRow:
     return PollerRow(
-        filename=row.filename,
-        proposal_id=row.proposal_id,
-        program_id=row.program,
-        obset_id=row.visit,
-        exptime=row.exptime,
-        filters=row.filters,
-        detector=row.detector.upper(),
-        skycell=row.skycell,
+        filename=exposure.filename,
+        proposal_id=exposure.proposal_id,
+        program_id=exposure.program,
+        obset_id=exposure.visit,
+        exptime=exposure.exptime,
+        filters=exposure.filters,
+        detector=exposure.detector.upper(),
+        skycell=exposure.skycell,
         flag="NEW" if is_new else "OLD",
-        pathname=row.path,
+        pathname=exposure.path,
     )

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import sqlalchemy as sa
-
+from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.load import load_kept_skies, load_layer, load_member_inputs
 from mvmdb.catalog.products.sky_pairs import load_pairs
 from mvmdb.layers.diff import diff_layers, groups_merge
@@ -17,7 +16,7 @@ from mvmdb.records import Action, ExpectedLayer, LayerJob, MemberInput, Observed
 
 
 def build_jobs(
-    engine: sa.Engine, products: Path, lines: Iterable[PlannedLayer], *, full: bool, resky: bool
+    engine: Engine, products: Path, lines: Iterable[PlannedLayer], *, full: bool, resky: bool
 ) -> Iterator[LayerJob]:
     """The jobs of these lines, each built from one look at the catalog when its turn comes.
 

@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import sqlalchemy as sa
-
-from mvmdb.catalog.layers.changed_keys import keys_of_exposures
-from mvmdb.catalog.layers.refresh import refresh_layers
-from mvmdb.catalog.open import Begin
+from mvmdb.catalog.open import Begin, Connection
+from mvmdb.catalog.products.observed import (
+    KnownPixels,
+    RecordedProduct,
+    is_expected,
+    load_known_pixels,
+    load_recorded_products,
+    rename_pixels,
+)
 from mvmdb.catalog.products.record import note_state, record_product, touch_product
-from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
-from mvmdb.layers.digests import digest_member
 from mvmdb.names import parse_cell_name, parse_product_name
 from mvmdb.records import Policy, ProductMember, ProductRecord, ProductState
-from mvmdb.schema import tables as t
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sighting:
-    """What a look at one file showed: a recorded product (`row`) in another state, or a product to record."""
+    """What a look at the file of a recorded product showed: another state, or a product to record."""
 
-    row: Any = None
+    recorded: RecordedProduct
     state: ProductState | None = None
     record: ProductRecord | None = None
+
+
+class Adoption(NamedTuple):
+    """A product file to record, and those of its members whose same pixels the catalog knows by another identity."""
+
+    record: ProductRecord
+    renamed: list[ProductMember]
 
 
 def observe_products(
@@ -43,72 +51,71 @@ def observe_products(
     read whole. A product file that nobody recorded (its run was killed, or the catalog was made anew) is recorded when
     it proves intact and the catalog knows all of its members. Files are read outside of transactions.
     """
-    query, known = sa.select(t.product).order_by(t.product.c.layer), sa.select(t.skycell.c.name)
-    if cells is not None:
-        known = known.where(t.skycell.c.id.in_(cells))
-        query = query.where(t.product.c.skycell.in_(known))
     with begin() as connection:
-        rows = {row.layer: row for row in connection.execute(query)}
-        folders = set(connection.scalars(known))
-    sightings = [seen for row in rows.values() if (seen := _look_at(products, row, deep)) is not None]
-    found = list(_find_unrecorded(products, rows, folders))
-    adopted = _identify(begin, found)
-    if sightings or adopted:
+        recorded, skycells = load_recorded_products(connection, cells)
+    sightings = [seen for row in recorded.values() if (seen := _look_at(products, row, deep)) is not None]
+    adoptions = _identify(begin, list(_find_unrecorded(products, recorded, skycells)))
+    if sightings or adoptions:
         with begin() as connection:
             for seen in sightings:
                 _record_sighting(connection, seen)
-            _adopt(connection, products, adopted, rows, policy)
-    seen_in = {seen.row.skycell for seen in sightings} | {record.skycell for record, _ in adopted}
-    return {str(name) for name in seen_in}
+            _adopt(connection, products, adoptions, recorded, policy)
+    return {seen.recorded.skycell for seen in sightings} | {adoption.record.skycell for adoption in adoptions}
 
 
-def _look_at(products: Path, row: Any, deep: bool) -> _Sighting | None:
-    path = products / row.skycell / row.filename
+def _look_at(products: Path, recorded: RecordedProduct, deep: bool) -> _Sighting | None:
+    path = products / recorded.skycell / recorded.filename
     try:
         status = os.stat(path)
     except OSError:  # gone, or a file stands where its folder was
-        return None if row.state == ProductState.MISSING else _Sighting(row, ProductState.MISSING)
-    same = (status.st_size, status.st_mtime_ns) == (row.size, row.mtime_ns)
-    if same and not deep and row.state != ProductState.MISSING:
+        return None if recorded.state == ProductState.MISSING else _Sighting(recorded, ProductState.MISSING)
+    same = (status.st_size, status.st_mtime_ns) == (recorded.size, recorded.mtime_ns)
+    if same and not deep and recorded.state != ProductState.MISSING:
         return None
     try:
         record = _read(path)
-        if record.layer != row.layer:
-            raise ProductError(f"{path} holds {record.layer}; expected {row.layer}")
+        if record.layer != recorded.layer:
+            raise ProductError(f"{path} holds {record.layer}; expected {recorded.layer}")
     except ProductError as error:
         log.warning("%s", error)
-        return None if row.state == ProductState.DAMAGED else _Sighting(row, ProductState.DAMAGED)
-    if same and (record.data_digest, record.recipe_digest) == (row.data_digest, row.recipe_digest):
-        return None if row.state == ProductState.INTACT else _Sighting(row, ProductState.INTACT)
-    return _Sighting(row, record=record)
+        return None if recorded.state == ProductState.DAMAGED else _Sighting(recorded, ProductState.DAMAGED)
+    if same and _is_same(record, recorded):
+        return None if recorded.state == ProductState.INTACT else _Sighting(recorded, ProductState.INTACT)
+    return _Sighting(recorded, record=record)
+
+
+def _is_same(record: ProductRecord, recorded: RecordedProduct) -> bool:
+    return (record.data_digest, record.recipe_digest) == (recorded.data_digest, recorded.recipe_digest)
 
 
 def _read(path: Path) -> ProductRecord:
-    from mvmdb.mosaic.product.read import read_product  # half a second of import, which a look that finds nothing saves
+    from mvmdb.mosaic.product.read import read_product  # half a second of import, which most looks save
 
     return read_product(path, deep=True)
 
 
-def _record_sighting(connection: sa.Connection, seen: _Sighting) -> None:
-    row, record = seen.row, seen.record
+def _record_sighting(connection: Connection, seen: _Sighting) -> None:
+    record = seen.record
     if record is None:
         assert seen.state is not None  # a sighting is one or the other
-        note_state(connection, row.layer, seen.state)
-    elif (record.data_digest, record.recipe_digest) == (row.data_digest, row.recipe_digest):
+        note_state(connection, seen.recorded.layer, seen.state)
+    elif _is_same(record, seen.recorded):
         touch_product(connection, record)  # copied or touched: it is the product that is recorded
     else:
         record_product(connection, record, action=None)
 
 
-def _find_unrecorded(products: Path, rows: dict[str, Any], folders: set[str]) -> Iterator[ProductRecord]:
-    """Intact product files of known sky cells that no row is about."""
-    for folder in sorted(_list_cell_folders(products) & folders):
+def _find_unrecorded(
+    products: Path, recorded: Mapping[str, RecordedProduct], skycells: set[str]
+) -> Iterator[ProductRecord]:
+    """Intact product files of these sky cells that the catalog does not record."""
+    for folder in sorted(_list_cell_folders(products) & skycells):
         for filename in sorted(os.listdir(products / folder)):
             try:
                 layer = str(parse_product_name(filename)[0])
             except NameFormatError:
                 continue
-            if layer in rows and rows[layer].filename == filename:
+            if layer in recorded and recorded[layer].filename == filename:
                 continue
             path = products / folder / filename
             try:
@@ -138,23 +145,14 @@ def _is_cell(name: str) -> bool:
         return False
 
 
-Adopted = tuple[ProductRecord, list[ProductMember]]
-"""A found product, and those of its members whose same pixels the catalog knows by another name."""
-
-
-def _identify(begin: Begin, found: Iterable[ProductRecord]) -> list[Adopted]:
-    """The found products whose members the catalog knows, all of them.
+def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:
+    """The product files whose members the catalog knows, all of them.
 
     One that holds exposures which this catalog does not know is the work of a catalog that knew more: it is left alone.
     """
-    records = list(found)
-    known: dict[str, Any] = {}
     with begin() as connection:
-        e = t.exposure.c
-        for part in chunks(member.ipppssoo for record in records for member in record.members):
-            query = sa.select(e.ipppssoo, e.pixels, e.pixel_digest, e.path).where(e.ipppssoo.in_(part))
-            known.update({row.ipppssoo: row for row in connection.execute(query)})
-    adopted = []
+        known = load_known_pixels(connection, (member.ipppssoo for record in records for member in record.members))
+    adoptions = []
     digests: dict[str, str | None] = {}
     for record in records:
         unknown = [member.ipppssoo for member in record.members if member.ipppssoo not in known]
@@ -162,56 +160,49 @@ def _identify(begin: Begin, found: Iterable[ProductRecord]) -> list[Adopted]:
             log.warning("left alone: %s holds %s, which this catalog does not know", record.path, ", ".join(unknown))
             continue
         renamed = [member for member in record.members if _same_bytes(known[member.ipppssoo], member, digests)]
-        adopted.append((record, renamed))
-    return adopted
+        adoptions.append(Adoption(record, renamed))
+    return adoptions
 
 
-def _same_bytes(row: Any, member: ProductMember, digests: dict[str, str | None]) -> bool:
-    """Whether an exposure goes by another identity than the product's member, and yet has the same pixels."""
-    if row.pixels == member.pixels:
+def _same_bytes(known: KnownPixels, member: ProductMember, digests: dict[str, str | None]) -> bool:
+    """Whether an exposure goes by another identity than the product's member, and yet has the same pixels.
+
+    `digests` keeps those that were read, by ipppssoo.
+    """
+    if known.pixels == member.pixels:
         return False
     from mvmdb.exposures.fits.digest import digest_pixels
 
-    if row.ipppssoo not in digests:
+    if member.ipppssoo not in digests:
         try:
-            digests[row.ipppssoo] = row.pixel_digest or digest_pixels(row.path)
+            digests[member.ipppssoo] = known.pixel_digest or digest_pixels(known.path)
         except ExposureError as error:
-            log.warning("%s: %s", row.ipppssoo, error)
-            digests[row.ipppssoo] = None
-    return digests[row.ipppssoo] == member.pixel_digest
+            log.warning("%s: %s", member.ipppssoo, error)
+            digests[member.ipppssoo] = None
+    return digests[member.ipppssoo] == member.pixel_digest
 
 
 def _adopt(
-    connection: sa.Connection, products: Path, adopted: Sequence[Adopted], rows: dict[str, Any], policy: Policy
+    connection: Connection,
+    products: Path,
+    adoptions: Sequence[Adoption],
+    recorded: Mapping[str, RecordedProduct],
+    policy: Policy,
 ) -> None:
-    """Record found products, and give exposures the identity that the products know them by."""
-    renamed = {member.ipppssoo: member for _, members in adopted for member in members}
-    settled = []
-    for part in chunks(renamed):
-        for row in connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(part))):
-            member = renamed[row.ipppssoo]
-            digest = digest_member(row.ipppssoo, row.kind, member.pixels, row.wcs_digest or "")
-            change = {"pixels": member.pixels, "pixel_digest": member.pixel_digest, "member_digest": digest}
-            connection.execute(sa.update(t.exposure).where(t.exposure.c.id == row.id).values(**change))
-            settled.append(row.id)
-    if settled:
-        refresh_layers(connection, keys_of_exposures(connection, settled), policy)
-    for record, _ in adopted:
-        before = rows.get(record.layer)
-        if before is None or _is_expected(connection, record):
+    """Record product files, and give exposures the identity that the products know them by."""
+    rename_pixels(connection, (member for adoption in adoptions for member in adoption.renamed), policy)
+    for record, _ in adoptions:
+        before = recorded.get(record.layer)
+        expected = is_expected(connection, record.layer, record.recipe_digest)
+        if before is None or expected:
             record_product(connection, record, action=None)
             log.info("recorded %s, which was there", record.path)
         if before is not None:  # of drz and drc, one has taken the other's place: a killed run left both
-            _drop_superseded(products / before.skycell / before.filename, record, _is_expected(connection, record))
+            _drop_superseded(products / before.skycell / before.filename, record, expected)
 
 
-def _drop_superseded(recorded: Path, found: ProductRecord, found_is_right: bool) -> None:
-    if found_is_right:
+def _drop_superseded(recorded: Path, record: ProductRecord, is_right: bool) -> None:
+    if is_right:
         recorded.unlink(missing_ok=True)
     elif recorded.exists():
-        Path(found.path).unlink()
-
-
-def _is_expected(connection: sa.Connection, record: ProductRecord) -> bool:
-    query = sa.select(t.layer.c.recipe_digest).where(t.layer.c.name == record.layer)
-    return connection.scalar(query) == record.recipe_digest
+        Path(record.path).unlink()

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
-import sqlalchemy as sa
-
 from mvmdb.catalog.exposures.standing import refuse_exposure
+from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.load import load_digests, load_layer
 from mvmdb.catalog.products.record import forget_product, record_failure, record_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
@@ -25,7 +24,7 @@ from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import Kind, format_product_name
 from mvmdb.reconcile.layer_jobs import build_jobs
-from mvmdb.reconcile.missing_files import replace_lost_files
+from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.records import Action, ExpectedLayer, PlannedLayer, Policy
 from mvmdb.workers.choice import staffed
@@ -50,7 +49,7 @@ Announce = Callable[[Outlook], None]
 
 
 def reconcile(
-    engine: sa.Engine,
+    engine: Engine,
     products: Path,
     policy: Policy,
     options: Options,
@@ -72,7 +71,7 @@ def reconcile(
 
 
 def make_fresh(
-    engine: sa.Engine,
+    engine: Engine,
     products: Path,
     policy: Policy,
     options: Options,
@@ -91,7 +90,7 @@ def _make_fresh(run: _Run, announce: Announce | None) -> ReconcileReport:
     with engine.begin() as connection:
         set_products_folder(connection, products)
     outlook = run.look()
-    if replace_lost_files(engine, policy, cells=run.options.cells, everything=run.full):
+    if replace_missing_files(engine, policy, cells=run.options.cells, everything=run.full):
         outlook = run.look()
     if announce is not None:
         announce(outlook)
@@ -117,7 +116,7 @@ class _Run:
 
     def __init__(
         self,
-        engine: sa.Engine,
+        engine: Engine,
         products: Path,
         policy: Policy,
         options: Options,

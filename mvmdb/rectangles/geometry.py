@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from mvmdb.errors import UsageError
+from mvmdb.layers.expect import Overlaps
 from mvmdb.names import CELLS_PER_SIDE, N_PROJECTION_CELLS, CellId, format_field_name
 from mvmdb.recipe import PIXEL_SCALE
 from mvmdb.records import Canvas
@@ -72,11 +74,26 @@ def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
     return Rectangle(p, Canvas(x_min, x_min + n - 1, y_min, y_min + n - 1))
 
 
-def areas_in_rectangle(rectangle: Rectangle, regions: Sequence[str]) -> tuple[FloatArray, float]:
-    """The area in square arcmin of each footprint (`s_region`) inside the rectangle, and that of all together."""
-    shapes = project_exposures(rectangle.projection_cell, Footprints.from_regions(regions))
+def overlaps_with(rectangle: Rectangle, regions: Sequence[str]) -> Overlaps:
+    """How footprints (`s_region`) overlap the rectangle; those that do not are not among them.
+
+    The boxes are the rectangle's: its canvas does not depend on its members.
+    """
+    areas: FloatArray = shapely.area(_clip(rectangle, regions)) * ARCMIN2_PER_PIXEL
+    inside = np.flatnonzero(areas > 0.0)
+    c = rectangle.canvas
+    box = np.tile(np.array([c.x_min, c.x_max, c.y_min, c.y_max], dtype=np.int64), (len(inside), 1))
+    return Overlaps(inside, box, areas[inside])
+
+
+def united_area(rectangle: Rectangle, regions: Sequence[str]) -> float:
+    """The area in square arcmin that footprints (`s_region`) cover together inside the rectangle."""
+    return float(shapely.area(shapely.union_all(_clip(rectangle, regions)))) * ARCMIN2_PER_PIXEL
+
+
+def _clip(rectangle: Rectangle, regions: Sequence[str]) -> NDArray[np.object_]:
+    """The parts of footprints inside the rectangle, in fine pixels of its projection cell."""
     c = rectangle.canvas
     box = shapely.box(c.x_min - 0.5, c.y_min - 0.5, c.x_max + 0.5, c.y_max + 0.5)
-    inside = shapely.intersection(shapes, box)
-    areas: FloatArray = shapely.area(inside) * ARCMIN2_PER_PIXEL
-    return areas, float(shapely.area(shapely.union_all(inside))) * ARCMIN2_PER_PIXEL
+    shapes = project_exposures(rectangle.projection_cell, Footprints.from_regions(regions))
+    return np.asarray(shapely.intersection(shapes, box), dtype=object)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from mvmdb.layers.expected import expect_layers
 
 from mvmdb.layers.diff import diff_layers
-from mvmdb.layers.expected import expect_layers
 from mvmdb.records import Action, Canvas, ExpectedLayer, Member, ObservedProduct, ProductState, ReasonCode
 
 BOX = Canvas(10, 500, 20, 600)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
 import sqlalchemy as sa
 
+from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import UsageError
-from mvmdb.names import parse_cell_name
+from mvmdb.names import CellId, parse_cell_name
 from mvmdb.schema import tables as t
+from mvmdb.schema.engine import database_url
 
 
 def all_cells(connection: sa.Connection) -> list[int]:
@@ -23,3 +29,24 @@ def resolve_cells(connection: sa.Connection, names: list[str]) -> list[int]:
         if cell.index not in known:
             raise UsageError(f"{cell} holds no exposure of this catalog; see `mvmdb query 'SELECT name FROM skycell'`")
     return [cell.index for cell in cells]
+
+
+def load_cell_members(address: str, cells: Sequence[CellId]) -> dict[CellId, set[str]]:
+    """The file names of the eligible exposures of sky cells; empty where there is no catalog at this address."""
+    url = database_url(address)
+    if not cells or (url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()):
+        return {}
+    query = (
+        sa.select(t.membership.c.skycell_id, t.exposure.c.filename)
+        .select_from(t.membership.join(t.exposure))
+        .where(
+            t.membership.c.skycell_id.in_([cell.index for cell in cells]),
+            t.exposure.c.eligible,
+            t.exposure.c.withdrawn_at.is_(None),
+        )
+    )
+    members: dict[CellId, set[str]] = defaultdict(set)
+    with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
+        for cell, filename in connection.execute(query):
+            members[CellId.from_index(cell)].add(filename)
+    return members

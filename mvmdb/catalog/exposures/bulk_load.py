@@ -26,6 +26,7 @@ from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.garbage import no_collection
 from mvmdb.layers.digests import digest_member
 from mvmdb.layers.members import LayerKey
+from mvmdb.names import ObsMode
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 from mvmdb.schema.bulk_load import bare, begin_unchecked, is_empty, may_be_bare
@@ -38,7 +39,7 @@ _KEYS_AT_ONCE = 10_000
 _FILLED_FIRST = (t.skycell, t.exposure, t.membership)
 _OWN = ("member_digest", "path", "registered_at", "changed_at")
 _NAME, _ELIGIBLE = COLUMNS.index("ipppssoo"), COLUMNS.index("eligible")
-_BAND = [COLUMNS.index(name) for name in ("instrument", "detector", "filter")]
+_OBSMODE = [COLUMNS.index(name) for name in ("instrument", "detector", "filter")]
 _DIGESTED = [COLUMNS.index(name) for name in ("ipppssoo", "kind", "pixels", "wcs_digest")]
 
 
@@ -59,21 +60,23 @@ class _Keys:
     """The layer keys that an import touches, in order: 8 bytes a key, where a set of tuples would take 200."""
 
     def __init__(self) -> None:
-        self._bands: dict[tuple[str, str, str], int] = {}
+        self._obsmodes: dict[ObsMode, int] = {}
         self._parts: list[NDArray[np.int64]] = []
 
-    def add(self, cells: NDArray[np.int64], bands: Iterable[tuple[str, str, str]]) -> None:
+    def add(self, cells: NDArray[np.int64], obsmodes: Iterable[ObsMode]) -> None:
         """Add keys given as sky cells and, in parallel, (instrument, detector, filter)."""
-        numbers = np.fromiter((self._bands.setdefault(band, len(self._bands)) for band in bands), np.int64, len(cells))
+        numbers = np.fromiter(
+            (self._obsmodes.setdefault(mode, len(self._obsmodes)) for mode in obsmodes), np.int64, len(cells)
+        )
         self._parts.append(np.unique(cells * 65536 + numbers))
 
     def __iter__(self) -> Iterator[LayerKey]:
-        bands = list(self._bands)
+        obsmodes = list(self._obsmodes)
         every = np.unique(np.concatenate(self._parts)) if self._parts else np.empty(0, dtype=np.int64)
         for first in range(0, len(every), _KEYS_AT_ONCE):
             part = every[first : first + _KEYS_AT_ONCE]
-            for cell, band in zip((part // 65536).tolist(), (part % 65536).tolist(), strict=True):
-                yield cell, *bands[band]
+            for cell, mode in zip((part // 65536).tolist(), (part % 65536).tolist(), strict=True):
+                yield cell, *obsmodes[mode]
 
 
 def register_batches(
@@ -193,6 +196,6 @@ def _write_memberships(
     """Memberships of the rows that were written, those with a key in `ids`."""
     found = find_members(batch.footprints, policy.rule)
     written = found.select(ids[found.exposure] > 0)
-    bands: list[Any] = [tuple(row[at] for at in _BAND) for row in rows]
-    keys.add(written.cell_index, (bands[at] for at in written.exposure.tolist()))
+    obsmodes: list[Any] = [tuple(row[at] for at in _OBSMODE) for row in rows]
+    keys.add(written.cell_index, (obsmodes[at] for at in written.exposure.tolist()))
     return add_memberships(connection, ids, written)

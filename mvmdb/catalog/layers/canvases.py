@@ -1,13 +1,12 @@
-"""The canvas of each sky cell: the rectangle that the members of all its layers cover, kept in `skycell`."""
+"""The canvas of each sky cell, kept in `skycell`: what layers/canvas.py decides, recorded where it has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
+from mvmdb.layers.canvas import IntArray, bound_canvases
 from mvmdb.records import Canvas
 from mvmdb.schema import tables as t
 
@@ -15,7 +14,6 @@ BOX = ("x_min", "x_max", "y_min", "y_max")
 
 Bounds = tuple[int | None, ...]
 """A canvas in the order of BOX; nothing but None in a cell without layers."""
-IntArray = NDArray[np.int64]
 
 
 def settle_canvases(
@@ -25,20 +23,14 @@ def settle_canvases(
 
     `boxes`, (n, 4) as in LayerMembers, are of all layers of these cells, and `layer_cell` says which cell's each is.
     """
-    order = np.argsort(layer_cell, kind="stable")
-    cell, box = layer_cell[order], boxes[order]
-    first = np.flatnonzero(np.diff(cell, prepend=-1))
-    bounds: dict[int, Bounds] = dict.fromkeys(recorded, (None,) * 4)
-    if len(first):
-        edges = [
-            np.minimum.reduceat(box[:, 0], first), np.maximum.reduceat(box[:, 1], first),
-            np.minimum.reduceat(box[:, 2], first), np.maximum.reduceat(box[:, 3], first),
-        ]  # fmt: skip
-        bounds |= dict(zip(cell[first].tolist(), zip(*(edge.tolist() for edge in edges), strict=True), strict=True))
-    moved = [id_ for id_, own in bounds.items() if recorded[id_] != own]
-    _record(connection, [(id_, *bounds[id_]) for id_ in moved])
-    canvases = {id_: Canvas(*own) for id_, own in bounds.items() if own[0] is not None}  # type: ignore[arg-type]
-    return canvases, {id_: canvases[id_] for id_ in moved if id_ in canvases}
+    canvases = bound_canvases(layer_cell, boxes)
+    moved = [cell for cell, bounds in recorded.items() if bounds != _bounds(canvases.get(cell))]
+    _record(connection, [(cell, *_bounds(canvases.get(cell))) for cell in moved])
+    return canvases, {cell: canvases[cell] for cell in moved if cell in canvases}
+
+
+def _bounds(canvas: Canvas | None) -> Bounds:
+    return (None,) * 4 if canvas is None else (canvas.x_min, canvas.x_max, canvas.y_min, canvas.y_max)
 
 
 def _record(connection: sa.Connection, moved: Sequence[tuple[int | None, ...]]) -> None:

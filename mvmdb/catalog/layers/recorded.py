@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from mvmdb.catalog.layers.canvases import BOX, Bounds, IntArray
+from mvmdb.catalog.layers.canvases import BOX, Bounds
 from mvmdb.catalog.layers.changed_keys import touched
-from mvmdb.layers.members import Columns
+from mvmdb.layers.canvas import IntArray
+from mvmdb.layers.members import Candidates
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_select
 
 Recorded = dict[int, dict[str, Any]]
 """The rows recorded for the layers of each key number, by name."""
-_BAND = ("instrument", "detector", "filter")
+_OBSMODE = ("instrument", "detector", "filter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Staged:
     `bounds`: the cells' recorded canvases.
     """
 
-    columns: Columns
+    candidates: Candidates
     recorded: Recorded
     other_cells: IntArray
     other_boxes: IntArray
@@ -37,7 +38,7 @@ def load_staged(connection: sa.Connection, *, none_yet: bool) -> Staged:
     """Read it all; with `none_yet` no layer is recorded at all, and none is looked for."""
     others = np.empty((0, 5), dtype=np.int64) if none_yet else _load_others(connection)
     return Staged(
-        _load_columns(connection),
+        _load_candidates(connection),
         {} if none_yet else _load_recorded(connection),
         others[:, 0],
         others[:, 1:],
@@ -45,11 +46,11 @@ def load_staged(connection: sa.Connection, *, none_yet: bool) -> Staged:
     )
 
 
-def _load_columns(connection: sa.Connection) -> Columns:
+def _load_candidates(connection: sa.Connection) -> Candidates:
     e, m = t.exposure.c, t.membership.c
     cells = sa.select(touched.c.skycell_id).distinct().subquery()
     # From cells by way of memberships: from keys, each membership of a cell would be looked at once for each filter.
-    own = sa.and_(*(touched.c[name] == e[name] for name in _BAND))
+    own = sa.and_(*(touched.c[name] == e[name] for name in _OBSMODE))
     query = (
         sa.select(
             touched.c.number, e.id, e.kind, e.member_digest, m.x_min, m.x_max, m.y_min, m.y_max,
@@ -63,14 +64,13 @@ def _load_columns(connection: sa.Connection) -> Columns:
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
         .order_by(touched.c.number, e.ipppssoo)
     )  # fmt: skip
-    rows = list(bulk_select(connection, query))
-    return list(zip(*rows, strict=True)) if rows else [()] * 12
+    return Candidates.of_rows(list(bulk_select(connection, query)))
 
 
 def _load_recorded(connection: sa.Connection) -> Recorded:
     layer = t.layer.c
     # From `touched` to layers: the sum keeps SQLite from looking up every layer of the catalog in `touched`.
-    own = sa.and_(layer.skycell_id == touched.c.skycell_id + 0, *(layer[name] == touched.c[name] for name in _BAND))
+    own = sa.and_(layer.skycell_id == touched.c.skycell_id + 0, *(layer[name] == touched.c[name] for name in _OBSMODE))
     recorded: Recorded = {}
     for row in connection.execute(sa.select(touched.c.number, t.layer).join(touched, own)).all():
         recorded.setdefault(row.number, {})[row.name] = row
@@ -80,7 +80,7 @@ def _load_recorded(connection: sa.Connection) -> Recorded:
 def _load_others(connection: sa.Connection) -> IntArray:
     """(n, 5) cells and boxes of the layers that are not staged, in cells of those that are."""
     layer = t.layer.c
-    own = sa.and_(*(layer[name] == touched.c[name] for name in ("skycell_id", *_BAND)))
+    own = sa.and_(*(layer[name] == touched.c[name] for name in ("skycell_id", *_OBSMODE)))
     query = sa.select(layer.skycell_id, *(layer[name] for name in BOX)).where(
         layer.skycell_id.in_(sa.select(touched.c.skycell_id)), ~sa.select(touched.c.skycell_id).where(own).exists()
     )

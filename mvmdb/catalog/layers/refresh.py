@@ -1,7 +1,7 @@
 """Keeping `layer`, `layer_member` and the cells' canvases equal to what the memberships imply.
 
-What a layer should hold is decided in reconcile.expected and built in catalog.layerrows; here sets of rows are read,
-compared and written. The cost follows the layers that a change concerns, not the size of the catalog.
+What a layer should hold is decided in layers/members.py and layers/build.py; here sets of rows are read, compared and
+written. The cost follows the layers that a change concerns, not the size of the catalog.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from multiprocessing import get_context
 from operator import itemgetter
@@ -27,9 +27,10 @@ from mvmdb.catalog.layers.recorded import Recorded, load_staged
 from mvmdb.catalog.products.made_digest import link_products
 from mvmdb.catalog.rows import chunks, keys_of_recipes, load_regions
 from mvmdb.errors import WorkersError
-from mvmdb.layers.build import LAYER_COLUMNS, RECIPE, LayerRows, LayersToBuild, build_rows
+from mvmdb.layers.build import BuiltLayers, LayerColumns, LayersToBuild, Place, build_layers
 from mvmdb.layers.digests import digest_recipe
 from mvmdb.layers.members import FloatArray, LayerKey, LayerMembers, gather_members
+from mvmdb.names import CellId, format_cell_name
 from mvmdb.records import Canvas, Policy
 from mvmdb.schema import tables as t
 from mvmdb.schema.bulk_load import bare, is_empty, may_be_bare
@@ -39,6 +40,7 @@ from mvmdb.workers.processes import leave_interrupts
 
 KEYS_AT_ONCE = 20_000
 """More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
+LAYER_COLUMNS = tuple("recipe_id" if name == "recipe" else name for name in LayerColumns._fields)
 _AHEAD = 2  # parts whose rows are being built while the next one is read: their sizes differ
 
 
@@ -105,7 +107,7 @@ class _Part:
     members: LayerMembers
     recorded: Recorded
     regrouped: NDArray[np.bool_]
-    rows: Future[LayerRows]
+    built: Future[BuiltLayers]
     done: int
 
 
@@ -116,7 +118,7 @@ def _prepare(
     stage_keys(connection, keys)
     refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
     found = load_staged(connection, none_yet=none_yet)
-    members = gather_members(found.columns, keys, policy)
+    members = gather_members(found.candidates, keys, policy)
     cell = np.array([key[0] for key in keys], dtype=np.int64)[members.key]
     canvases, moved = settle_canvases(
         connection,
@@ -134,18 +136,18 @@ def _prepare(
         errors=policy.errors,
         members=members,
         cell=cell,
-        band=[keys[number][1:] for number in members.key.tolist()],
-        canvas={id_: str(canvas) for id_, canvas in canvases.items()},
+        obsmode=[keys[number][1:] for number in members.key.tolist()],
+        places={id_: Place(format_cell_name(CellId.from_index(id_)), str(canvas)) for id_, canvas in canvases.items()},
         area=area,
         region_of=measured,
         regions=load_regions(connection, measured.tolist()),
     )
-    return _Part(members, found.recorded, regrouped, beside.submit(build_rows, layers), done)
+    return _Part(members, found.recorded, regrouped, beside.submit(build_layers, layers), done)
 
 
 def _finish(connection: sa.Connection, part: _Part) -> int:
     """Write what differs; return how many layers of the part were written or removed, in all."""
-    written = _write_layers(connection, part, _with_recipe_keys(connection, part.rows.result()))
+    written = _write_layers(connection, part, part.built.result())
     gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
     for ids in chunks(gone):
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
@@ -165,61 +167,60 @@ def _known_areas(members: LayerMembers, recorded: Recorded) -> tuple[FloatArray,
     return areas, regrouped
 
 
-def _with_recipe_keys(connection: sa.Connection, rows: LayerRows) -> LayerRows:
-    columns = list(rows.columns)
-    keys = keys_of_recipes(connection, columns[RECIPE])
-    columns[RECIPE] = [keys[text] for text in columns[RECIPE]]
-    return replace(rows, columns=columns)
-
-
-def _write_layers(connection: sa.Connection, part: _Part, rows: LayerRows) -> int:
+def _write_layers(connection: sa.Connection, part: _Part, built: BuiltLayers) -> int:
     """Insert layers that are new, update those that changed, and rewrite the members of layers with other members.
 
     The rows recorded for these layers are taken out of `part.recorded`.
     """
-    known = _match_recorded(part, rows)
+    columns = _as_rows(connection, built.columns)
+    known = _match_recorded(part, built)
     new = np.array([row is None for row in known], dtype=bool)
-    columns = rows.columns if new.all() else [[v for v, own in zip(c, new, strict=True) if own] for c in rows.columns]
+    inserted = columns if new.all() else [[v for v, is_new in zip(c, new, strict=True) if is_new] for c in columns]
     ids = reserve_keys(connection, t.layer, int(np.count_nonzero(new)))
-    bulk_insert(connection, t.layer, ("id", *LAYER_COLUMNS), zip(ids, *columns, strict=True))
-    changed = _update_layers(connection, rows, known)
+    bulk_insert(connection, t.layer, ("id", *LAYER_COLUMNS), zip(ids, *inserted, strict=True))
+    changed = _update_layers(connection, columns, known)
     rewritten = [
-        (row.id, at)
-        for row, at in zip(known, rows.layer.tolist(), strict=True)
-        if row is not None and part.regrouped[at]
+        (row.id, number)
+        for row, number in zip(known, built.number.tolist(), strict=True)
+        if row is not None and part.regrouped[number]
     ]
-    for own in chunks(id_ for id_, _ in rewritten):
-        connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(own)))
+    for layer_ids in chunks(id_ for id_, _ in rewritten):
+        connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(layer_ids)))
     layers = np.array([*(id_ for id_, _ in rewritten), *ids], dtype=np.int64)
-    at = np.concatenate([np.array([at for _, at in rewritten], dtype=np.int64), rows.layer[new]])
-    _write_members(connection, part.members, layers, at)
+    numbers = np.concatenate([np.array([number for _, number in rewritten], dtype=np.int64), built.number[new]])
+    _write_members(connection, part.members, layers, numbers)
     return len(ids) + changed
 
 
-def _match_recorded(part: _Part, rows: LayerRows) -> list[Any]:
-    """For each row the recorded one of the same name, or None; those found are taken out of `part.recorded`."""
+def _as_rows(connection: sa.Connection, columns: LayerColumns) -> list[Sequence[Any]]:
+    """The columns in the order of LAYER_COLUMNS: recipes by their keys, which are the database's."""
+    keys = keys_of_recipes(connection, columns.recipe)
+    recipe_id = [keys[text] for text in columns.recipe]
+    return [recipe_id if name == "recipe" else getattr(columns, name) for name in LayerColumns._fields]
+
+
+def _match_recorded(part: _Part, built: BuiltLayers) -> list[Any]:
+    """For each layer the recorded row of the same name, or None; those found are taken out of `part.recorded`."""
     if not part.recorded:
-        return [None] * len(rows.layer)
-    numbers = part.members.key[rows.layer].tolist()
-    names: Sequence[str] = rows.columns[0]
+        return [None] * len(built.number)
+    keys = part.members.key[built.number].tolist()
     nothing: dict[str, Any] = {}
-    return [part.recorded.get(number, nothing).pop(name, None) for number, name in zip(numbers, names, strict=True)]
+    return [part.recorded.get(key, nothing).pop(name, None) for key, name in zip(keys, built.columns.name, strict=True)]
 
 
-def _update_layers(connection: sa.Connection, rows: LayerRows, known: Sequence[Any]) -> int:
-    """Update the recorded layers that differ from their rows; return their number.
+def _update_layers(connection: sa.Connection, columns: Sequence[Sequence[Any]], known: Sequence[Any]) -> int:
+    """Update the recorded layers that differ from `columns`, in the order of LAYER_COLUMNS; return their number.
 
     A failure is forgotten where what was to be made is no longer the same.
     """
     changed = []
-    for at in np.flatnonzero([before is not None for before in known]).tolist():
-        before, row = known[at], [column[at] for column in rows.columns]
-        if [before._mapping[name] for name in LAYER_COLUMNS] != row:
-            failure = before.failure if before.recipe_digest == row[-1] else None
-            values = zip(LAYER_COLUMNS, row, strict=True)
-            changed.append(
-                {f"new_{name}": value for name, value in values} | {"new_failure": failure, "key": before.id}
-            )
+    for number in np.flatnonzero([row is not None for row in known]).tolist():
+        before = known[number]
+        row = dict(zip(LAYER_COLUMNS, [column[number] for column in columns], strict=True))
+        if any(before._mapping[name] != value for name, value in row.items()):
+            failure = before.failure if before.recipe_digest == row["recipe_digest"] else None
+            values = {f"new_{name}": value for name, value in row.items()}
+            changed.append(values | {"new_failure": failure, "key": before.id})
     if changed:
         change = sa.update(t.layer).where(t.layer.c.id == sa.bindparam("key"))
         names = [*LAYER_COLUMNS, "failure"]
@@ -228,11 +229,11 @@ def _update_layers(connection: sa.Connection, rows: LayerRows, known: Sequence[A
 
 
 def _write_members(
-    connection: sa.Connection, members: LayerMembers, layers: NDArray[np.int64], at: NDArray[np.int64]
+    connection: sa.Connection, members: LayerMembers, layers: NDArray[np.int64], numbers: NDArray[np.int64]
 ) -> None:
     """Write the members of layers given by key and, in parallel, by place in `members`."""
-    counts = members.counts[at]
-    exposures = members.exposure[expand_ranges(members.start[at], counts)]
+    counts = members.counts[numbers]
+    exposures = members.exposure[expand_ranges(members.start[numbers], counts)]
     rows = zip(np.repeat(layers, counts).tolist(), exposures.tolist(), strict=True)
     bulk_insert(connection, t.layer_member, ("layer_id", "exposure_id"), rows)
 

@@ -46,16 +46,17 @@ def mosaic(
 
     Example: mvmdb mosaic --at 53.06 -27.71 --size 3 --filter f125w -o /data/fields
     """
-    from mvmdb.catalog.ask.rectangles import load_exposures, load_skies
+    from mvmdb.catalog.ask.eligible import load_eligible_exposures, load_skies
     from mvmdb.console.render import reconcile_json, reconcile_words
     from mvmdb.rectangles.geometry import rectangle_at
-    from mvmdb.rectangles.make import Wanted, make_rectangle
+    from mvmdb.rectangles.make import make_rectangle
+    from mvmdb.rectangles.plan import Wanted
 
     rectangle = rectangle_at(*at, size)
     folder = (output or Path()).absolute()
     with options.looking(session) as (begin, policy):
         with begin() as connection:
-            exposures = load_exposures(connection, rectangle, filter_name, detector)
+            exposures = load_eligible_exposures(connection, rectangle.cells, rectangle.name, filter_name, detector)
 
         def skies(layer: str, members: object) -> dict[str, float]:
             with begin() as connection:

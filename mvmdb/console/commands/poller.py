@@ -49,7 +49,7 @@ def poller(
             folder = output or products_folder(connection, None)
             keys = all_cells(connection) if keys is None and everything else keys
         with options.claimed(folder):
-            written = write_pollers(begin, outlook, folder, mark, cells=keys, basic=basic)
+            written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)
     if as_json:
         options.emit_json({"pollers": written.paths, "problems": written.problems})
     else:

@@ -133,7 +133,7 @@ def test_nothing_is_left_of_an_import_that_fails(databases: Databases, large: No
 def test_nothing_is_left_when_the_process_beside_is_killed(
     databases: Databases, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layers, "build_rows", die_of_layers)
+    monkeypatch.setattr(layers, "build_layers", die_of_layers)
     with open_catalog(databases.catalog(), create=True) as engine:
         with pytest.raises(WorkersError, match="was stopped"):
             register_batches(engine, batches())

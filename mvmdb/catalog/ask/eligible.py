@@ -1,50 +1,47 @@
-"""What the catalog knows for the mosaic of a rectangle: its exposures, and the skies of a layer of the same members."""
+"""The eligible exposures of sky cells as a mosaic needs them, and the skies of a layer of the same members."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields
 
 import sqlalchemy as sa
 
 from mvmdb.errors import UsageError
+from mvmdb.names import CellId
 from mvmdb.records import CellExposure
-from mvmdb.rectangles.geometry import Rectangle
 from mvmdb.schema import tables as t
 
 
-def load_exposures(
-    connection: sa.Connection, rectangle: Rectangle, filter_name: str, detector: str | None = None
+def load_eligible_exposures(
+    connection: sa.Connection, cells: Sequence[CellId], place: str, filter_name: str, detector: str | None = None
 ) -> list[CellExposure]:
-    """The eligible exposures with a filter (and a detector) in the sky cells that share pixels with a rectangle.
+    """The eligible exposures with a filter (and a detector) in sky cells; `place` names what these cells cover.
 
     Raises UsageError where there are none, or where files of some were never ingested.
     """
     e, m = t.exposure.c, t.membership.c
-    cells = [cell.index for cell in rectangle.cells]
-    names = ("ipppssoo", "path", "kind", "instrument", "detector", "filter", "pixels", "pixel_digest", "wcs_digest")
     query = (
-        sa.select(*(e[name] for name in names), e.s_region)
+        sa.select(*(e[field.name] for field in fields(CellExposure)))
         .select_from(t.exposure.join(t.membership))
-        .where(m.skycell_id.in_(cells), e.filter == filter_name)
+        .where(m.skycell_id.in_([cell.index for cell in cells]), e.filter == filter_name)
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
         .distinct()
         .order_by(e.ipppssoo)
     )
     if detector is not None:
         query = query.where(e.detector == detector)
-    rows: Sequence[Any] = connection.execute(query).all()
-    found = [CellExposure(*row) for row in rows]
-    what = f"{filter_name}{f' of {detector}' if detector else ''} in {len(cells)} sky cells of {rectangle.name}"
-    if not found:
+    exposures = [CellExposure(*row) for row in connection.execute(query).all()]
+    what = f"{filter_name}{f' of {detector}' if detector else ''} in {len(cells)} sky cells of {place}"
+    if not exposures:
         raise UsageError(f"found no exposure with {what}; ask `mvmdb cells --at`, or choose another filter")
-    lost = [exposure.ipppssoo for exposure in found if not exposure.path]
-    if lost:
+    fileless = [exposure.ipppssoo for exposure in exposures if not exposure.path]
+    if fileless:
         raise UsageError(
-            f"{len(lost)} of {len(found)} exposures with {what} are known from a table alone ({lost[0]} is one); "
-            "expected their files: ingest them"
+            f"{len(fileless)} of {len(exposures)} exposures with {what} are known from a table alone ({fileless[0]} is "
+            "one); expected their files: ingest them"
         )
-    return found
+    return exposures
 
 
 def load_skies(connection: sa.Connection, layer: str, members: Sequence[str]) -> dict[str, float]:

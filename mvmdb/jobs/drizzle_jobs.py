@@ -1,0 +1,39 @@
+"""Jobs of layers that are made with no catalog: from an expected layer and its exposures, all of it drizzled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mvmdb.names import format_product_name
+from mvmdb.records import Action, CellExposure, ExpectedLayer, LayerJob, MemberInput
+
+
+def drizzle_job(
+    layer: ExpectedLayer,
+    exposures: Mapping[str, CellExposure],
+    folder: Path,
+    skies: Mapping[str, float] | None = None,
+) -> LayerJob:
+    """The job that drizzles a layer from all its members into a folder.
+
+    `exposures` maps identities to exposures, the layer's members among them. `skies` are kept where the recipe matches
+    skies (electrons/s/arcsec^2); the others are solved for.
+    """
+    kept = (skies or {}) if layer.recipe.sky_match else {}
+    inputs = tuple(
+        MemberInput(
+            member.ipppssoo,
+            exposures[member.ipppssoo].path,
+            member.pixels,
+            exposures[member.ipppssoo].pixel_digest,
+            member.wcs_digest,
+            member.sky_group,
+            sky=kept.get(member.ipppssoo),
+        )
+        for member in layer.members
+    )
+    target = folder / format_product_name(layer.name, layer.kind)
+    return LayerJob(
+        layer.name, Action.DRIZZLE, layer.kind, layer.canvas, layer.recipe, layer.recipe_digest, inputs, str(target)
+    )

@@ -1,0 +1,136 @@
+"""What the layers of one sky cell, or rectangle, should be made of, given its exposures: for work without a catalog.
+
+The catalog decides the same for many cells at once, by the same `gather_members`, `bound_canvases` and `build_layers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from mvmdb.layers.build import BuiltLayers, LayersToBuild, Place, build_layers
+from mvmdb.layers.canvas import bound_canvases
+from mvmdb.layers.digests import digest_member, digest_members, digest_recipe
+from mvmdb.layers.members import Candidates, FloatArray, IntArray, LayerKey, LayerMembers, gather_members
+from mvmdb.names import CellId, ObsMode
+from mvmdb.recipe import Recipe
+from mvmdb.records import Canvas, CellExposure, ExpectedLayer, Member, Policy
+from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, find_groups
+from mvmdb.sky.membership import match_regions
+
+
+class Overlaps(NamedTuple):
+    """How n exposures overlap a sky cell or rectangle, in parallel.
+
+    `exposure`: places in a sequence of exposures. `box`: (n, 4) bounding box of the overlap, x_min, x_max, y_min, y_max
+    in fine pixels. `area_arcmin2`: of the overlap, summed over chips.
+    """
+
+    exposure: IntArray
+    box: IntArray
+    area_arcmin2: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where layers are to be made.
+
+    `canvas` is None where it is the bounding box of the members, as in a sky cell. `unite` gives the area (square
+    arcmin) that exposures given by `s_region` cover together; None stands for the sky cell of index `cell`.
+    """
+
+    name: str
+    projection_cell: int
+    cell: int
+    canvas: Canvas | None = None
+    unite: Callable[[Sequence[str]], float] | None = None
+
+
+def expect_cell_layers(cell: CellId, exposures: Sequence[CellExposure], policy: Policy) -> list[ExpectedLayer]:
+    """The layers of a sky cell as the exposures that overlap it imply them; the others are passed over."""
+    matched = match_regions([exposure.s_region for exposure in exposures], "overlap")
+    rows = (matched.cell_index == cell.index).nonzero()[0]
+    boxes = [edges[rows] for edges in (matched.x_min, matched.x_max, matched.y_min, matched.y_max)]
+    overlaps = Overlaps(
+        matched.exposure[rows].astype(np.int64),
+        np.stack(boxes, axis=1).astype(np.int64),
+        matched.area[rows] * ARCMIN2_PER_PIXEL,
+    )
+    return expect_layers(Frame(str(cell), cell.projection_cell, cell.index), exposures, overlaps, policy)
+
+
+def expect_layers(
+    frame: Frame, exposures: Sequence[CellExposure], overlaps: Overlaps, policy: Policy
+) -> list[ExpectedLayer]:
+    """The layers that these overlaps imply, at every scale, by instrument, detector, filter, label and scale."""
+    keys, candidates = _list_candidates(frame, exposures, overlaps)
+    members = gather_members(candidates, keys, policy)
+    if not len(members.key):
+        return []
+    cell = np.full(len(members.key), frame.cell, dtype=np.int64)
+    canvas = frame.canvas or bound_canvases(cell, members.box)[frame.cell]
+    regions = [exposure.s_region for exposure in exposures]
+    built = build_layers(
+        LayersToBuild(
+            errors=policy.errors,
+            members=members,
+            cell=cell,
+            obsmode=[keys[number][1:] for number in members.key.tolist()],
+            places={frame.cell: Place(frame.name, str(canvas))},
+            area=_known_areas(frame, members, regions),
+            region_of=np.arange(len(exposures)),
+            regions=regions,
+        )
+    )
+    return _as_expected(frame, canvas, exposures, members, built)
+
+
+def with_recipe(layer: ExpectedLayer, recipe: Recipe) -> ExpectedLayer:
+    """The layer made with another recipe."""
+    members = digest_members(digest_member(m.ipppssoo, layer.kind, m.pixels, m.wcs_digest) for m in layer.members)
+    return replace(layer, recipe=recipe, recipe_digest=digest_recipe(members, layer.canvas, recipe.to_json()))
+
+
+def _list_candidates(
+    frame: Frame, exposures: Sequence[CellExposure], overlaps: Overlaps
+) -> tuple[list[LayerKey], Candidates]:
+    """The layer keys that the overlapping exposures are about, and those exposures as candidates for them."""
+    obsmodes: list[ObsMode] = [(e.instrument, e.detector, e.filter) for e in exposures]
+    numbers = {mode: number for number, mode in enumerate(sorted({obsmodes[i] for i in overlaps.exposure.tolist()}))}
+    rows = []
+    for index, box, area in zip(*(column.tolist() for column in overlaps), strict=True):
+        e = exposures[index]
+        digest = digest_member(e.ipppssoo, e.kind, e.pixels, e.wcs_digest)
+        times = (e.exptime, e.expstart, e.expend)
+        rows.append((e.ipppssoo, (numbers[obsmodes[index]], index, e.kind, digest, *box, *times, area)))
+    rows.sort(key=lambda row: (row[1][0], row[0]))
+    return [(frame.cell, *mode) for mode in numbers], Candidates.of_rows([row for _, row in rows])
+
+
+def _known_areas(frame: Frame, members: LayerMembers, regions: Sequence[str]) -> FloatArray:
+    """(m,) square arcmin: one member's own overlap, and of several what the frame measures, NaN for a sky cell."""
+    areas = members.overlap[members.start[:-1]].copy()
+    for number in np.flatnonzero(members.counts > 1).tolist():
+        chosen = members.exposure[members.start[number] : members.start[number + 1]].tolist()
+        areas[number] = np.nan if frame.unite is None else frame.unite([regions[index] for index in chosen])
+    return areas
+
+
+def _as_expected(
+    frame: Frame, canvas: Canvas, exposures: Sequence[CellExposure], members: LayerMembers, built: BuiltLayers
+) -> list[ExpectedLayer]:
+    parts: dict[int, tuple[Member, ...]] = {}
+    for number in np.unique(built.number).tolist():
+        indices = members.exposure[members.start[number] : members.start[number + 1]].tolist()
+        layer_exposures = [exposures[index] for index in indices]
+        groups = find_groups(frame.projection_cell, {e.ipppssoo: e.s_region for e in layer_exposures})
+        parts[number] = tuple(Member(e.ipppssoo, e.pixels, e.wcs_digest, groups[e.ipppssoo]) for e in layer_exposures)
+    columns = built.columns
+    rows = zip(built.number.tolist(), columns.name, columns.kind, columns.recipe, columns.recipe_digest, strict=True)
+    return [
+        ExpectedLayer(name, frame.name, kind, parts[number], canvas, Recipe.from_json(recipe), digest)
+        for number, name, kind, recipe, digest in rows
+    ]
