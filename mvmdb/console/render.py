@@ -1,4 +1,4 @@
-"""Words and plain values of reports: what is printed, and the JSON of interfaces.md."""
+"""Words and plain values of reports: what is printed, and the JSON of each command."""
 
 from __future__ import annotations
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from mvmdb.layers.expected import expect_layers
 
 from mvmdb.layers.diff import diff_layers
+from mvmdb.layers.expect import with_recipe
+from mvmdb.layers.recipes import choose_recipe
 from mvmdb.records import Action, Canvas, ExpectedLayer, Member, ObservedProduct, ProductState, ReasonCode
 
 BOX = Canvas(10, 500, 20, 600)
-KEY = ("acs", "wfc", "f814w")
+CELL = "skycell-p0001x01y01"
 
 
 def expected(
@@ -21,7 +22,9 @@ def expected(
     grouping = groups or names[0] * len(names)
     members = [Member(f"j000000{n}", "t:1", "w1", f"j000000{g}") for n, g in zip(names, grouping, strict=True)]
     members[-1] = replace(members[-1], **changes)
-    return expect_layers("skycell-p0001x01y01", KEY, members, canvas, mean, "flc")[0]
+    recipe = choose_recipe("acs", "wfc", "f814w", "fine", mean)
+    name = f"hst_{CELL}_acs_wfc_f814w_all"
+    return with_recipe(ExpectedLayer(name, CELL, "flc", tuple(members), canvas, recipe, ""), recipe)
 
 
 def product_of(layer: ExpectedLayer, state: ProductState = ProductState.INTACT) -> ObservedProduct:
