@@ -1,4 +1,4 @@
-"""Which layers a change concerns: the keys (sky cell, instrument, detector, filter), staged where SQL can join them."""
+"""Which layers a change concerns: the keys (sky cell, instrument, detector, filter), in a table that SQL can join."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mvmdb.schema import tables as t
 from mvmdb.schema.engine import replace_rows
 from mvmdb.schema.types import CaselessText
 
-touched = sa.Table(
-    "touched",
+changed_key = sa.Table(
+    "changed_key",
     sa.MetaData(),
     sa.Column("skycell_id", sa.Integer, primary_key=True),
     sa.Column("instrument", CaselessText, primary_key=True),
@@ -25,22 +25,22 @@ touched = sa.Table(
 )
 
 
-def stage_keys(connection: sa.Connection, keys: Iterable[LayerKey]) -> None:
-    """Hold these distinct keys, and no others, in the temporary table `touched`, numbered from 0 as they come."""
-    connection.execute(CreateTable(touched, if_not_exists=True))
+def write_changed_keys(connection: sa.Connection, keys: Iterable[LayerKey]) -> None:
+    """Fill the temporary table `changed_key` with these distinct keys alone, numbered from 0 in their order."""
+    connection.execute(CreateTable(changed_key, if_not_exists=True))
     rows = ((*key, number) for number, key in enumerate(keys))
-    replace_rows(connection, touched, [column.name for column in touched.columns], rows)
+    replace_rows(connection, changed_key, [column.name for column in changed_key.columns], rows)
 
 
 def keys_of_exposures(connection: sa.Connection, exposures: Iterable[int]) -> set[LayerKey]:
     """The keys of every layer that these exposures (keys) are, or could be, members of."""
     e, m = t.exposure.c, t.membership.c
-    found: set[LayerKey] = set()
-    for part in chunks(exposures):
-        query = sa.select(m.skycell_id, e.instrument, e.detector, e.filter).distinct()
-        rows = connection.execute(query.select_from(t.membership.join(t.exposure)).where(m.exposure_id.in_(part)))
-        found.update(tuple(row) for row in rows)
-    return found
+    query = sa.select(m.skycell_id, e.instrument, e.detector, e.filter).distinct()
+    query = query.select_from(t.membership.join(t.exposure))
+    keys: set[LayerKey] = set()
+    for exposure_ids in chunks(exposures):
+        keys.update(tuple(row) for row in connection.execute(query.where(m.exposure_id.in_(exposure_ids))))
+    return keys
 
 
 def all_keys(connection: sa.Connection) -> set[LayerKey]:

@@ -1,4 +1,4 @@
-"""What the catalog holds of the layers whose keys are staged in `touched`, and of the rest of their sky cells."""
+"""What the catalog records of the layers whose keys are in `changed_key`, and of other layers of their cells."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ import numpy as np
 import sqlalchemy as sa
 
 from mvmdb.catalog.layers.canvases import BOX, Bounds
-from mvmdb.catalog.layers.changed_keys import touched
+from mvmdb.catalog.layers.changed_keys import changed_key
 from mvmdb.layers.canvas import IntArray
 from mvmdb.layers.members import Candidates
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_select
 
-Recorded = dict[int, dict[str, Any]]
-"""The rows recorded for the layers of each key number, by name."""
+RecordedLayers = dict[int, dict[str, Any]]
+"""The recorded rows of `layer` of each key, given by its number, by name."""
 _OBSMODE = ("instrument", "detector", "filter")
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
-    """What was found; `other_cells` and `other_boxes` (n, 4) are of layers of these cells that are not staged.
+class ChangedLayers:
+    """The candidates for these layers and the rows recorded for them.
 
-    `bounds`: the cells' recorded canvases.
+    `other_cells` (n,) and `other_boxes` (n, 4) are of the other layers of the same sky cells. `bounds`: the recorded
+    canvases of the cells.
     """
 
     candidates: Candidates
-    recorded: Recorded
+    recorded: RecordedLayers
     other_cells: IntArray
     other_boxes: IntArray
     bounds: dict[int, Bounds]
 
 
-def load_staged(connection: sa.Connection, *, none_yet: bool) -> Staged:
-    """Read it all; with `none_yet` no layer is recorded at all, and none is looked for."""
+def load_changed_layers(connection: sa.Connection, *, none_yet: bool) -> ChangedLayers:
+    """Read all of it; with `none_yet` the catalog has no layer at all, and none is looked for."""
     others = np.empty((0, 5), dtype=np.int64) if none_yet else _load_others(connection)
-    return Staged(
+    return ChangedLayers(
         _load_candidates(connection),
         {} if none_yet else _load_recorded(connection),
         others[:, 0],
@@ -48,46 +49,51 @@ def load_staged(connection: sa.Connection, *, none_yet: bool) -> Staged:
 
 def _load_candidates(connection: sa.Connection) -> Candidates:
     e, m = t.exposure.c, t.membership.c
-    cells = sa.select(touched.c.skycell_id).distinct().subquery()
+    cells = sa.select(changed_key.c.skycell_id).distinct().subquery()
     # From cells by way of memberships: from keys, each membership of a cell would be looked at once for each filter.
-    own = sa.and_(*(touched.c[name] == e[name] for name in _OBSMODE))
+    same_obsmode = sa.and_(*(changed_key.c[name] == e[name] for name in _OBSMODE))
+    columns = {
+        "key": changed_key.c.number, "exposure": e.id, "kind": e.kind, "digest": e.member_digest,
+        "x_min": m.x_min, "x_max": m.x_max, "y_min": m.y_min, "y_max": m.y_max,
+        "exptime": e.exptime, "expstart": e.expstart, "expend": e.expend, "area_arcmin2": m.area_arcmin2,
+    }  # fmt: skip
     query = (
-        sa.select(
-            touched.c.number, e.id, e.kind, e.member_digest, m.x_min, m.x_max, m.y_min, m.y_max,
-            e.exptime, e.expstart, e.expend, m.area_arcmin2,
-        )
+        sa.select(*(columns[name] for name in Candidates._fields))
         .select_from(
             cells.join(t.membership, m.skycell_id == cells.c.skycell_id)
             .join(t.exposure, e.id == m.exposure_id)
-            .join(touched, sa.and_(touched.c.skycell_id == m.skycell_id, own))
+            .join(changed_key, sa.and_(changed_key.c.skycell_id == m.skycell_id, same_obsmode))
         )
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
-        .order_by(touched.c.number, e.ipppssoo)
-    )  # fmt: skip
+        .order_by(changed_key.c.number, e.ipppssoo)
+    )
     return Candidates.of_rows(list(bulk_select(connection, query)))
 
 
-def _load_recorded(connection: sa.Connection) -> Recorded:
+def _load_recorded(connection: sa.Connection) -> RecordedLayers:
     layer = t.layer.c
-    # From `touched` to layers: the sum keeps SQLite from looking up every layer of the catalog in `touched`.
-    own = sa.and_(layer.skycell_id == touched.c.skycell_id + 0, *(layer[name] == touched.c[name] for name in _OBSMODE))
-    recorded: Recorded = {}
-    for row in connection.execute(sa.select(touched.c.number, t.layer).join(touched, own)).all():
+    # From `changed_key` to layers: the sum keeps SQLite from looking up every layer of the catalog in `changed_key`.
+    same_key = sa.and_(
+        layer.skycell_id == changed_key.c.skycell_id + 0, *(layer[name] == changed_key.c[name] for name in _OBSMODE)
+    )
+    recorded: RecordedLayers = {}
+    for row in connection.execute(sa.select(changed_key.c.number, t.layer).join(changed_key, same_key)).all():
         recorded.setdefault(row.number, {})[row.name] = row
     return recorded
 
 
 def _load_others(connection: sa.Connection) -> IntArray:
-    """(n, 5) cells and boxes of the layers that are not staged, in cells of those that are."""
+    """(n, 5) cells and boxes of the layers of other keys in the same sky cells."""
     layer = t.layer.c
-    own = sa.and_(*(layer[name] == touched.c[name] for name in ("skycell_id", *_OBSMODE)))
+    same_key = sa.and_(*(layer[name] == changed_key.c[name] for name in ("skycell_id", *_OBSMODE)))
     query = sa.select(layer.skycell_id, *(layer[name] for name in BOX)).where(
-        layer.skycell_id.in_(sa.select(touched.c.skycell_id)), ~sa.select(touched.c.skycell_id).where(own).exists()
+        layer.skycell_id.in_(sa.select(changed_key.c.skycell_id)),
+        ~sa.select(changed_key.c.skycell_id).where(same_key).exists(),
     )
     return np.array(connection.execute(query.distinct()).all(), dtype=np.int64).reshape(-1, 5)
 
 
 def _load_bounds(connection: sa.Connection) -> dict[int, Bounds]:
     cell = t.skycell.c
-    query = sa.select(cell.id, *(cell[name] for name in BOX)).where(cell.id.in_(sa.select(touched.c.skycell_id)))
+    query = sa.select(cell.id, *(cell[name] for name in BOX)).where(cell.id.in_(sa.select(changed_key.c.skycell_id)))
     return {id_: tuple(box) for id_, *box in connection.execute(query).all()}

@@ -22,9 +22,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from mvmdb.catalog.layers.canvases import settle_canvases
-from mvmdb.catalog.layers.changed_keys import stage_keys
-from mvmdb.catalog.layers.recorded import Recorded, load_staged
-from mvmdb.catalog.products.made_digest import link_products
+from mvmdb.catalog.layers.changed_keys import write_changed_keys
+from mvmdb.catalog.layers.recorded import RecordedLayers, load_changed_layers
+from mvmdb.catalog.products.made_digest import relink_products
 from mvmdb.catalog.rows import chunks, keys_of_recipes, load_regions
 from mvmdb.errors import WorkersError
 from mvmdb.layers.build import BuiltLayers, LayerColumns, LayersToBuild, Place, build_layers
@@ -67,7 +67,7 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
             if len(waiting) > _AHEAD:
                 done += _finish(connection, waiting.popleft())
         done += sum(_finish(connection, part) for part in waiting)
-    link_products(connection)
+    relink_products(connection)
     return done
 
 
@@ -105,7 +105,7 @@ class _Part:
     """What the layers of some keys are to be, what is recorded, and how many others were written already."""
 
     members: LayerMembers
-    recorded: Recorded
+    recorded: RecordedLayers
     regrouped: NDArray[np.bool_]
     built: Future[BuiltLayers]
     done: int
@@ -115,9 +115,9 @@ def _prepare(
     connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, beside: Executor, none_yet: bool
 ) -> _Part:
     """Read what these keys' layers could be made of and what is recorded, settle the canvases, begin to build rows."""
-    stage_keys(connection, keys)
+    write_changed_keys(connection, keys)
     refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
-    found = load_staged(connection, none_yet=none_yet)
+    found = load_changed_layers(connection, none_yet=none_yet)
     members = gather_members(found.candidates, keys, policy)
     cell = np.array([key[0] for key in keys], dtype=np.int64)[members.key]
     canvases, moved = settle_canvases(
@@ -154,7 +154,7 @@ def _finish(connection: sa.Connection, part: _Part) -> int:
     return part.done + written + len(gone)
 
 
-def _known_areas(members: LayerMembers, recorded: Recorded) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _known_areas(members: LayerMembers, recorded: RecordedLayers) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The area (square arcmin) of each layer where it need not be measured, and whether it has other members than
     those recorded: measuring is for layers of several members that have."""
     areas = members.overlap[members.start[:-1]].copy()

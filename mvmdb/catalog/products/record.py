@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
-from mvmdb.catalog.products.made_digest import note_made
+from mvmdb.catalog.products.made_digest import update_made_digest
 from mvmdb.records import (
     ProductRecord,
     ProductState,
@@ -54,7 +54,7 @@ def record_product(
     }
     row["layer_id"] = connection.scalar(sa.select(t.layer.c.id).where(t.layer.c.name == record.layer))
     upsert(connection, t.product, ("layer",), [row])
-    note_made(connection, record.layer)
+    update_made_digest(connection, record.layer)
     id_ = connection.scalar(sa.select(t.product.c.id).where(t.product.c.layer == record.layer))
     connection.execute(sa.delete(t.product_member).where(t.product_member.c.product_id == id_))
     names = ("ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky")
@@ -80,13 +80,13 @@ def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
     change = sa.update(t.product).where(t.product.c.layer == record.layer)
     state = ProductState.INTACT.value
     connection.execute(change.values(size=record.size, mtime_ns=record.mtime_ns, state=state))
-    note_made(connection, record.layer)
+    update_made_digest(connection, record.layer)
 
 
 def note_state(connection: sa.Connection, layer: str, state: ProductState) -> None:
     """Note what was seen of a recorded product's file."""
     connection.execute(sa.update(t.product).where(t.product.c.layer == layer).values(state=state.value))
-    note_made(connection, layer)
+    update_made_digest(connection, layer)
 
 
 def record_failure(connection: sa.Connection, layer: str, message: str) -> None:
@@ -102,4 +102,4 @@ def clear_failure(connection: sa.Connection, layer: str) -> None:
 def forget_product(connection: sa.Connection, layer: str) -> None:
     """Remove the record of a product, and of its members."""
     connection.execute(sa.delete(t.product).where(t.product.c.layer == layer))
-    note_made(connection, layer)
+    update_made_digest(connection, layer)

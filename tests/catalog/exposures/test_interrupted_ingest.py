@@ -89,7 +89,7 @@ def amid_rows(real: Callable[..., Any], deed: Callable[[], object]) -> Callable[
 POINTS = [
     (register, "_write_datasets", after),
     (register, "replace_memberships", after),
-    (layers, "stage_keys", after),
+    (layers, "write_changed_keys", after),
     (layers, "bulk_insert", amid_rows),
     (ingest, "_write_quarantine", after),
 ]
