@@ -59,7 +59,9 @@ def _build_job(
     kept: dict[tuple[str, str], float | None],
     pairs: tuple[SkyPair, ...],
 ) -> LayerJob:
-    held = {member.ipppssoo for member in product.members} if product is not None and action is Action.ADD else set()
+    drizzled = (
+        {member.ipppssoo for member in product.members} if product is not None and action is Action.ADD else set()
+    )
     return LayerJob(
         layer=layer.name,
         action=action,
@@ -68,7 +70,7 @@ def _build_job(
         recipe=layer.recipe,
         recipe_digest=layer.recipe_digest,
         members=tuple(
-            replace(member, sky=kept.get((member.ipppssoo, member.pixels)), drizzled=member.ipppssoo in held)
+            replace(member, sky=kept.get((member.ipppssoo, member.pixels)), drizzled=member.ipppssoo in drizzled)
             for member in members
         ),
         target=str(products / layer.skycell / format_product_name(layer.name, layer.kind)),

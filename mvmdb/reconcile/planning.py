@@ -51,18 +51,18 @@ def look_ahead(
     """
     seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
     with no_collection(), begin() as connection:
-        found = load_candidates(connection, cells, everything=full)
+        candidates = load_candidates(connection, cells, everything=full)
         total = count_layers(connection, cells)
-        plan = diff_layers(found.expected, found.observed, found.unmade, policy)
+        plan = diff_layers(candidates.expected, candidates.observed, candidates.unmade, policy)
     if full:
-        plan = _plan_everything(plan, found.expected)
+        plan = _plan_everything(plan, candidates.expected)
     orphaned = sum(line.action is Action.REMOVE for line in plan.layers)
     return Outlook(
         Plan(plan.layers, total - (len(plan.layers) - orphaned)),
         total,
         orphaned,
-        {layer.name: layer for layer in found.expected},
-        {product.name: product for product in found.observed},
+        {layer.name: layer for layer in candidates.expected},
+        {product.name: product for product in candidates.observed},
         seen,
     )
 

@@ -53,7 +53,7 @@ def load_skies(connection: sa.Connection, layer: str, members: Sequence[str]) ->
         .where(p.layer == layer, m.pixels == e.pixels, m.wcs_digest == e.wcs_digest, m.sky.is_not(None))
     )
     skies = {name: float(sky) for name, sky in connection.execute(query)}
-    held = set(
+    members_of_product = set(
         connection.scalars(sa.select(m.ipppssoo).select_from(t.product_member.join(t.product)).where(p.layer == layer))
     )
-    return skies if held == set(members) == set(skies) else {}
+    return skies if members_of_product == set(members) == set(skies) else {}

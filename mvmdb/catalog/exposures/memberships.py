@@ -25,18 +25,22 @@ def replace_memberships(connection: sa.Connection, regions: Mapping[int, str], r
 
     `regions` maps exposure keys to `s_region`.
     """
-    for part in chunks(regions):
-        connection.execute(sa.delete(t.membership).where(t.membership.c.exposure_id.in_(part)))
+    for exposure_ids in chunks(regions):
+        connection.execute(sa.delete(t.membership).where(t.membership.c.exposure_id.in_(exposure_ids)))
     ids = np.fromiter(regions, dtype=np.int64, count=len(regions))
     return add_memberships(connection, ids, match_regions(list(regions.values()), rule))
 
 
-def add_memberships(connection: sa.Connection, ids: NDArray[np.int64], found: Memberships) -> int:
-    """Write memberships that were found for exposures with these keys; return their number."""
-    cells = found.cell_index
+def add_memberships(connection: sa.Connection, ids: NDArray[np.int64], memberships: Memberships) -> int:
+    """Write the memberships of exposures with these keys; return their number.
+
+    `ids[i]` is the key of exposure number i of `memberships`.
+    """
+    cells = memberships.cell_index
     _add_cells(connection, np.unique(cells).tolist())
     columns = (
-        ids[found.exposure], cells, found.x_min, found.x_max, found.y_min, found.y_max, found.area * ARCMIN2_PER_PIXEL,
+        ids[memberships.exposure], cells, memberships.x_min, memberships.x_max, memberships.y_min, memberships.y_max,
+        memberships.area * ARCMIN2_PER_PIXEL,
     )  # fmt: skip
     names = ("exposure_id", "skycell_id", "x_min", "x_max", "y_min", "y_max", "area_arcmin2")
     bulk_insert(connection, t.membership, names, zip(*(column.tolist() for column in columns), strict=True))
@@ -45,7 +49,7 @@ def add_memberships(connection: sa.Connection, ids: NDArray[np.int64], found: Me
 
 def recompute_memberships(connection: sa.Connection, policy: Policy) -> int:
     """Compute every membership anew from the recorded footprints, after a change of rule; return their number."""
-    touched = all_keys(connection)
+    keys_before = all_keys(connection)
     total = 0
     last = 0
     while True:
@@ -55,7 +59,7 @@ def recompute_memberships(connection: sa.Connection, policy: Policy) -> int:
             break
         total += replace_memberships(connection, dict(rows), policy.rule)
         last = rows[-1][0]
-    refresh_layers(connection, touched | all_keys(connection), policy)
+    refresh_layers(connection, keys_before | all_keys(connection), policy)
     return total
 
 

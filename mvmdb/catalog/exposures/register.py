@@ -1,4 +1,4 @@
-"""Writing exposures that were read from files into the catalog: one active dataset an exposure, and what follows.
+"""Writing exposures that were read from files into the catalog: one active dataset per exposure, and what follows.
 
 Which dataset is active is decided in exposures.choose; which sky cells it overlaps in sky.membership.
 """
@@ -57,9 +57,9 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
     names = {item.dataset.exposure.ipppssoo for item in files} | _displaced(connection, incoming)
     known = load_exposures_by_name(connection, names)
     candidates = _load_candidates(connection, names)
-    for own in candidates.values():
-        for path in own.keys() & incoming.keys():
-            del own[path]
+    for files_of_exposure in candidates.values():
+        for path in files_of_exposure.keys() & incoming.keys():
+            del files_of_exposure[path]
     for item in files:
         candidates.setdefault(item.dataset.exposure.ipppssoo, {})[item.dataset.path] = Candidate.of(item.dataset)
     rows = []
@@ -71,7 +71,7 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
         done.passive.update({path: chosen.dataset.path for path in candidates[name] if path != chosen.dataset.path})
         if chosen.dataset.path in incoming or before is None or before.path != chosen.dataset.path:
             rows.append(_exposure_row(chosen, before))
-    touched = keys_of_exposures(connection, [row.id for row in known.values()])
+    changed_keys = keys_of_exposures(connection, [row.id for row in known.values()])
     upsert(connection, t.exposure, ("ipppssoo",), rows)
     ids = {name: row.id for name, row in load_exposures_by_name(connection, names).items()}
     _write_datasets(connection, files, ids, candidates)
@@ -82,8 +82,8 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
     }
     done.memberships = replace_memberships(connection, regions, policy.rule)
     done.ineligible = sum(not row["eligible"] for row in rows)
-    touched |= keys_of_exposures(connection, ids.values())
-    done.layers = refresh_layers(connection, touched, policy)
+    changed_keys |= keys_of_exposures(connection, ids.values())
+    done.layers = refresh_layers(connection, changed_keys, policy)
     return done
 
 
@@ -104,20 +104,20 @@ def digests_needed(connection: sa.Connection, files: Sequence[ReadDataset]) -> l
 def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -> set[str]:
     """Exposures whose file now holds another exposure."""
     displaced = set()
-    for part in chunks(incoming):
+    for paths in chunks(incoming):
         query = sa.select(t.dataset.c.path, t.exposure.c.ipppssoo).select_from(t.dataset.join(t.exposure))
-        for path, name in connection.execute(query.where(t.dataset.c.path.in_(part))):
+        for path, name in connection.execute(query.where(t.dataset.c.path.in_(paths))):
             if incoming[path].dataset.exposure.ipppssoo != name:
                 displaced.add(name)
     return displaced
 
 
 def _choose(
-    name: str, own: dict[str, Candidate], incoming: Mapping[str, ReadDataset], before: Any, readers: Readers
+    name: str, candidates: dict[str, Candidate], incoming: Mapping[str, ReadDataset], before: Any, readers: Readers
 ) -> ReadDataset | None:
     """The active dataset of an exposure, or None when no file of it is left. Files that cannot be read drop out."""
-    while own:
-        path = choose_active(list(own.values())).path
+    while candidates:
+        path = choose_active(list(candidates.values())).path
         if path in incoming:
             return incoming[path]
         try:
@@ -125,29 +125,29 @@ def _choose(
             return ReadDataset(dataset, None if before.pixel_digest is None else readers.pixels(path))
         except ExposureError as error:
             log.warning("%s: passed over %s: %s", name, path, error)
-            del own[path]
+            del candidates[path]
     log.warning("%s: no file of it is left; it keeps the values it had, from %s", name, before.path)
     return None
 
 
 def load_exposures_by_name(connection: sa.Connection, names: Iterable[str]) -> dict[str, Any]:
-    found = {}
-    for part in chunks(names):
-        for row in connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(part))):
-            found[row.ipppssoo] = row
-    return found
+    rows = {}
+    for chunk in chunks(names):
+        for row in connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk))):
+            rows[row.ipppssoo] = row
+    return rows
 
 
 def _load_candidates(connection: sa.Connection, names: Iterable[str]) -> dict[str, dict[str, Candidate]]:
     d = t.dataset.c
-    found: dict[str, dict[str, Candidate]] = {}
-    for part in chunks(names):
+    candidates: dict[str, dict[str, Candidate]] = {}
+    for chunk in chunks(names):
         query = sa.select(t.exposure.c.ipppssoo, d.kind, d.wcs_rank, d.processed, d.mtime_ns, d.path)
-        query = query.select_from(t.dataset.join(t.exposure)).where(t.exposure.c.ipppssoo.in_(part))
+        query = query.select_from(t.dataset.join(t.exposure)).where(t.exposure.c.ipppssoo.in_(chunk))
         for name, *values in connection.execute(query):
             candidate = Candidate(*values)
-            found.setdefault(name, {})[candidate.path] = candidate
-    return found
+            candidates.setdefault(name, {})[candidate.path] = candidate
+    return candidates
 
 
 def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
@@ -217,11 +217,11 @@ def _write_datasets(
         for item in files
     ]
     upsert(connection, t.dataset, ("path",), rows)
-    for part in chunks(ids.values()):
-        own = t.dataset.c.exposure_id.in_(part)
+    for exposure_ids in chunks(ids.values()):
+        of_exposures = t.dataset.c.exposure_id.in_(exposure_ids)
         active = sa.select(t.exposure.c.path).where(t.exposure.c.id == t.dataset.c.exposure_id).scalar_subquery()
-        connection.execute(sa.update(t.dataset).where(own).values(active=t.dataset.c.path == active))
-        recorded = connection.scalars(sa.select(t.dataset.c.path).where(own)).all()
-        kept = {path for own_ in candidates.values() for path in own_}
-        for lost in chunks(set(recorded) - kept):
-            connection.execute(sa.delete(t.dataset).where(t.dataset.c.path.in_(lost)))
+        connection.execute(sa.update(t.dataset).where(of_exposures).values(active=t.dataset.c.path == active))
+        recorded = connection.scalars(sa.select(t.dataset.c.path).where(of_exposures)).all()
+        kept = {path for files_of_exposure in candidates.values() for path in files_of_exposure}
+        for paths in chunks(set(recorded) - kept):
+            connection.execute(sa.delete(t.dataset).where(t.dataset.c.path.in_(paths)))

@@ -15,9 +15,9 @@ from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 
 
-def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, found: str, policy: Policy) -> None:
-    """Make a catalogued exposure ineligible for something that only its pixels showed."""
-    change = {"eligible": False, "ineligible_rule": rule, "ineligible_reason": found, "changed_at": now()}
+def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, reason: str, policy: Policy) -> None:
+    """Make a catalogued exposure ineligible for a rule that only its pixels could break."""
+    change = {"eligible": False, "ineligible_rule": rule, "ineligible_reason": reason, "changed_at": now()}
     connection.execute(sa.update(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo).values(**change))
     _refresh_of(connection, [ipppssoo], policy)
 
@@ -27,8 +27,8 @@ def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: 
 
     A file of theirs with other pixels or another WCS brings them back when it is ingested.
     """
-    for part in chunks(names):
-        change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(part), t.exposure.c.withdrawn_at.is_(None))
+    for chunk in chunks(names):
+        change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk), t.exposure.c.withdrawn_at.is_(None))
         connection.execute(change.values(withdrawn_at=now(), withdrawn_why=why))
     _refresh_of(connection, names, policy)
 

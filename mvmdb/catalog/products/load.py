@@ -35,7 +35,7 @@ def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) 
 class Candidates:
     """What may be stale: expected layers and observed products, and layers that have no product.
 
-    A million of these may be: they are made as they are asked for, in the transaction that they come from.
+    There may be a million of the latter: they are built as they are read, within the transaction.
     """
 
     expected: list[ExpectedLayer]
@@ -46,7 +46,7 @@ class Candidates:
 def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, everything: bool = False) -> Candidates:
     """Every layer whose digests say that it may be stale, and every orphaned product, of these sky cells or of all.
 
-    An index holds just these; members are loaded only where there is a product to compare them with. With
+    An index holds only these; members are loaded only where there is a product to compare them with. With
     `everything`, fresh layers are loaded too.
     """
     layer, product = t.layer.c, t.product.c
@@ -75,8 +75,8 @@ def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, e
 def load_digests(connection: sa.Connection, names: Iterable[str]) -> dict[str, str]:
     """The expected recipe digests of layers, by name."""
     digests: dict[str, str] = {}
-    for part in chunks(names):
-        query = sa.select(t.layer.c.name, t.layer.c.recipe_digest).where(t.layer.c.name.in_(part))
+    for chunk in chunks(names):
+        query = sa.select(t.layer.c.name, t.layer.c.recipe_digest).where(t.layer.c.name.in_(chunk))
         digests.update((name, digest) for name, digest in connection.execute(query))
     return digests
 
@@ -97,10 +97,10 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
     cell, layer = t.skycell.c, t.layer.c
     e, m = t.exposure.c, t.layer_member.c
     layers = []
-    for part in chunks(ids):
-        members: dict[int, list[Member]] = {id_: [] for id_ in part}
+    for layer_ids in chunks(ids):
+        members: dict[int, list[Member]] = {id_: [] for id_ in layer_ids}
         query = sa.select(m.layer_id, e.ipppssoo, e.pixels, e.wcs_digest)
-        query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(part)).order_by(e.ipppssoo)
+        query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(layer_ids)).order_by(e.ipppssoo)
         for id_, *values in connection.execute(query):
             members[id_].append(Member(*values))
         rows = connection.execute(
@@ -111,7 +111,7 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
                 *(cell[name] for name in ("x_min", "x_max", "y_min", "y_max")),
             )
             .select_from(t.layer.join(t.skycell).join(t.recipe))
-            .where(t.layer.c.id.in_(part))
+            .where(t.layer.c.id.in_(layer_ids))
             .order_by(t.layer.c.name)
         )
         layers += [
@@ -133,12 +133,14 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
 def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[ObservedProduct]:
     m = t.product_member.c
     products = []
-    for part in chunks(ids):
-        members: dict[int, list[Member]] = {id_: [] for id_ in part}
+    for product_ids in chunks(ids):
+        members: dict[int, list[Member]] = {id_: [] for id_ in product_ids}
         query = sa.select(m.product_id, m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group)
-        for id_, *values in connection.execute(query.where(m.product_id.in_(part)).order_by(m.ipppssoo)):
+        for id_, *values in connection.execute(query.where(m.product_id.in_(product_ids)).order_by(m.ipppssoo)):
             members[id_].append(Member(*values))
-        for row in connection.execute(sa.select(t.product).where(t.product.c.id.in_(part)).order_by(t.product.c.layer)):
+        for row in connection.execute(
+            sa.select(t.product).where(t.product.c.id.in_(product_ids)).order_by(t.product.c.layer)
+        ):
             products.append(
                 ObservedProduct(
                     name=row.layer,
