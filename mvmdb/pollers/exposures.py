@@ -88,15 +88,15 @@ def _find_cells(
 ) -> dict[str, dict[str, bool]]:
     """The exposures of each sky cell and whether they are NEW; one that misses the cell it is named in is unusable."""
     names = list(datasets)
-    found = match_regions([datasets[name].exposure.s_region for name in names], "overlap")
+    matched = match_regions([datasets[name].exposure.s_region for name in names], "overlap")
     overlaps: dict[str, set[str]] = {name: set() for name in names}
-    for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
+    for index, cell in zip(matched.exposure.tolist(), matched.cell_index.tolist(), strict=True):
         overlaps[names[index]].add(str(CellId.from_index(cell)))
     cells: dict[str, dict[str, bool]] = defaultdict(dict)
     for (name, skycell), is_new in named.items():
         if skycell is not None and skycell not in overlaps[name]:
             unusable[name] = f"it does not overlap {skycell}"
             continue
-        for own in [skycell] if skycell is not None else overlaps[name]:
-            cells[own][name] = cells[own].get(name, False) or is_new
+        for overlapped in [skycell] if skycell is not None else overlaps[name]:
+            cells[overlapped][name] = cells[overlapped].get(name, False) or is_new
     return dict(cells)
