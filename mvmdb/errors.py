@@ -30,7 +30,7 @@ class NothingViableError(InputError):
 class ExposureError(InputError):
     """One exposure file cannot be catalogued: unreadable, cut short or contradictory. Ingest quarantines it.
 
-    `kind` is a short code (`not-fits`, `truncated`, `no-sci`, `no-err`, `contradictory`, `unreadable`).
+    `kind` is one of the short codes of docs/eligibility.md, such as `truncated`.
     """
 
     def __init__(self, kind: str, message: str):

@@ -5,21 +5,23 @@ The rules are those of the HAP pipeline (drizzlepac `haputils/analyze.py`, type 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mvmdb.errors import UsageError
 from mvmdb.exposures.fits.cards import Value
+from mvmdb.instruments import INSTRUMENTS, Instrument, list_filter_keywords
 from mvmdb.records import Policy, Refusal
 
-EMPTY = "empty"
-"""The rule that only pixels can break: every SCI array is all zeros. It is applied when pixels are read."""
 NO_SOLUTION = "no solution"
+EXPOSURE_TIME = "exposure time"
+EMPTY = "empty"
+UNITS = "units"
+PIXEL_RULES = (EMPTY, UNITS, EXPOSURE_TIME)
+"""The rules that are applied when pixels are read: every SCI array is all zeros; BUNIT is no unit that is known;
+EXPTIME is not above 0."""
 
 _SWITCHES = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
-_CALIBRATIONS = ("DARK", "TUNG", "BIAS", "FLAT", "DEUT", "EARTH-CAL")
-_WFPC2_CALIBRATIONS = ("INTFLAT", "UVFLAT", "VISFLAT", "KSPOTS", "DARK", "BIAS", "EARTH-CALIB")
-_FILTER_KEYWORDS = ("FILTER", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2")
 
 Header = Mapping[str, Value]
 
@@ -33,26 +35,15 @@ class PolicySwitches:
 
 
 def judge(primary: Header, sci: Sequence[Header], wcs_problem: str = "") -> tuple[Refusal, ...]:
-    """Every rule that an exposure breaks, in the order of the table in docs; empty for an eligible exposure.
+    """Every rule that an exposure breaks, in the order of docs/eligibility.md; empty for an eligible exposure.
 
-    `primary` and `sci` are the headers as mappings; `wcs_problem` says why the WCS cannot be evaluated, or is empty.
-    The rule `empty` needs pixels and is not tried here.
+    `primary` and `sci` are the headers as mappings, of an instrument that is known; `wcs_problem` says why the WCS
+    cannot be evaluated, or is empty. PIXEL_RULES need pixels and are not tried here.
     """
-    wfpc2 = _word(primary, "INSTRUME") == "WFPC2"
-    tests = (
-        ("imaging", _not_imaging(primary, wfpc2)),
-        ("drizzle", _one_of(primary, "DRIZCORR", ("OMIT", "SKIPPED"))),
-        ("moving target", "MTFLAG is T" if _is_true(primary.get("MTFLAG")) else ""),
-        ("spatial scan", _spatial_scan(primary)),
-        ("calibration", _calibration(primary, wfpc2)),
-        ("exposure time", _no_exposure_time(primary)),
-        ("charge injection", _charge_injection(primary)),
-        ("spectroscopic element", _filter_starting(primary, ("G", "PR"))),
-        ("ramp or block", _filter_starting(primary, ("FR", "BLOCK"))),
-        ("guiding", _holding(primary, "QUALITY", ("GSFAIL", "TDF-DOWN"))),
-        (NO_SOLUTION, _no_solution(sci) or wcs_problem),
-    )
-    return tuple(Refusal(rule, found) for rule, found in tests if found)
+    instrument = INSTRUMENTS[_word(primary, "INSTRUME").lower()]
+    tried = [(rule, find_fault(primary, instrument)) for rule, find_fault in _PRIMARY_RULES]
+    tried.append((NO_SOLUTION, _no_solution(sci) or wcs_problem))
+    return tuple(Refusal(rule, fault) for rule, fault in tried if fault)
 
 
 def warn(primary: Header) -> tuple[str, ...]:
@@ -109,37 +100,58 @@ def _holding(header: Header, keyword: str, refused: tuple[str, ...]) -> str:
     return f"{keyword} is {value}" if any(word in value for word in refused) else ""
 
 
-def _not_imaging(primary: Header, wfpc2: bool) -> str:
-    keyword, expected = ("IMAGETYP", "EXT") if wfpc2 else ("OBSTYPE", "IMAGING")
+def _not_imaging(primary: Header, instrument: Instrument) -> str:
+    keyword, expected = instrument.imaging
     value = _word(primary, keyword)
     return "" if value == expected else f"{keyword} is {value or 'missing'}"
 
 
-def _spatial_scan(primary: Header) -> str:
-    return _one_of(primary, "SCAN_TYP", ("C", "D")) if _word(primary, "INSTRUME") == "WFC3" else ""
+def _not_drizzled(primary: Header, instrument: Instrument) -> str:
+    return _one_of(primary, "DRIZCORR", ("OMIT", "SKIPPED"))
 
 
-def _calibration(primary: Header, wfpc2: bool) -> str:
-    if wfpc2 and _word(primary, "IMAGETYP") == "EXT":
+def _moving_target(primary: Header, instrument: Instrument) -> str:
+    return "MTFLAG is T" if _is_true(primary.get("MTFLAG")) else ""
+
+
+def _spatial_scan(primary: Header, instrument: Instrument) -> str:
+    return _one_of(primary, "SCAN_TYP", instrument.scan_types)
+
+
+def _calibration(primary: Header, instrument: Instrument) -> str:
+    if instrument.imaging_is_science and not _not_imaging(primary, instrument):
         return ""
-    return _holding(primary, "TARGNAME", _WFPC2_CALIBRATIONS if wfpc2 else _CALIBRATIONS)
+    return _holding(primary, "TARGNAME", instrument.calibration_targets)
 
 
-def _no_exposure_time(primary: Header) -> str:
+def _no_exposure_time(primary: Header, instrument: Instrument) -> str:
     exptime = primary.get("EXPTIME")
     zero = isinstance(exptime, int | float) and abs(exptime) <= 1e-5
     return f"EXPTIME is {exptime}" if zero else ""
 
 
-def _charge_injection(primary: Header) -> str:
-    if _word(primary, "DETECTOR") != "UVIS":
+def _charge_injection(primary: Header, instrument: Instrument) -> str:
+    detector = instrument.find(_word(primary, "DETECTOR").lower())
+    if detector is None or not detector.charge_injection:
         return ""
     value = _word(primary, "CHINJECT") or "NONE"
     return "" if value == "NONE" else f"CHINJECT is {value}"
 
 
+def _spectroscopic_element(primary: Header, instrument: Instrument) -> str:
+    return _filter_starting(primary, ("G", "PR"))
+
+
+def _ramp_or_block(primary: Header, instrument: Instrument) -> str:
+    return _filter_starting(primary, ("FR", "BLOCK"))
+
+
+def _poor_guiding(primary: Header, instrument: Instrument) -> str:
+    return _holding(primary, "QUALITY", ("GSFAIL", "TDF-DOWN"))
+
+
 def _filters(primary: Header) -> Iterator[tuple[str, str]]:
-    return ((keyword, _word(primary, keyword)) for keyword in _FILTER_KEYWORDS)
+    return ((keyword, _word(primary, keyword)) for keyword in list_filter_keywords())
 
 
 def _filter_starting(primary: Header, starts: tuple[str, ...]) -> str:
@@ -148,3 +160,19 @@ def _filter_starting(primary: Header, starts: tuple[str, ...]) -> str:
 
 def _no_solution(sci: Sequence[Header]) -> str:
     return "" if all(_word(header, "WCSNAME") for header in sci) else "WCSNAME is missing"
+
+
+_PRIMARY_RULES: tuple[tuple[str, Callable[[Header, Instrument], str]], ...] = (
+    ("imaging", _not_imaging),
+    ("drizzle", _not_drizzled),
+    ("moving target", _moving_target),
+    ("spatial scan", _spatial_scan),
+    ("calibration", _calibration),
+    (EXPOSURE_TIME, _no_exposure_time),
+    ("charge injection", _charge_injection),
+    ("spectroscopic element", _spectroscopic_element),
+    ("ramp or block", _ramp_or_block),
+    ("guiding", _poor_guiding),
+)
+HEADER_RULES = (*(rule for rule, _ in _PRIMARY_RULES), NO_SOLUTION)
+"""The rules that headers alone can break, in the order in which they are reported."""

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from mvmdb.errors import ExposureError, NameFormatError
 from mvmdb.exposures.fits.cards import Cards
 from mvmdb.exposures.fits.file import FitsFile
+from mvmdb.instruments import INSTRUMENTS, Instrument, find_by_letter, list_instruments
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name, parse_rootname
 
-_INSTRUMENTS = {"i": "wfc3", "j": "acs", "u": "wfpc2"}
-_DETECTORS = {"wfc3": ("uvis", "ir"), "acs": ("wfc", "hrc", "sbc")}
-_FILTER_KEYWORDS = {"wfc3": ("FILTER",), "acs": ("FILTER1", "FILTER2"), "wfpc2": ("FILTNAM1", "FILTNAM2")}
 _LAYER_FILTER = re.compile(r"[a-z0-9-]+")
 
 
@@ -34,21 +32,21 @@ class Identity:
 def identify(file: FitsFile) -> Identity:
     """Who a file is. Raises ExposureError `missing-keyword`, `unsupported` or `contradictory`, naming the keyword."""
     rootname, ipppssoo = _read_rootname(file)
-    instrument = _require_text(file, "INSTRUME").lower()
-    if instrument not in _FILTER_KEYWORDS:
+    name = _require_text(file, "INSTRUME").lower()
+    instrument = INSTRUMENTS.get(name)
+    if instrument is None:
+        raise ExposureError("unsupported", f"{file.path}: INSTRUME is {name.upper()}; expected {list_instruments()}")
+    meant = find_by_letter(rootname[0])
+    if meant is not instrument:
+        expected = (meant.name if meant is not None else "none of the instruments").upper()
         raise ExposureError(
-            "unsupported", f"{file.path}: INSTRUME is {instrument.upper()}; expected ACS, WFC3 or WFPC2"
-        )
-    if _INSTRUMENTS.get(rootname[0]) != instrument:
-        expected = _INSTRUMENTS.get(rootname[0], "none of the instruments").upper()
-        raise ExposureError(
-            "contradictory", f"{file.path}: INSTRUME is {instrument.upper()}, but ROOTNAME {rootname} means {expected}"
+            "contradictory", f"{file.path}: INSTRUME is {name.upper()}, but ROOTNAME {rootname} means {expected}"
         )
     return Identity(
         rootname=rootname,
         ipppssoo=ipppssoo,
         kind=_read_kind(file, ipppssoo),
-        instrument=instrument,
+        instrument=name,
         detector=_read_detector(file, instrument),
         filters=_read_filters(file, instrument),
         proposal_id=_read_proposal(file),
@@ -97,19 +95,19 @@ def _read_kind(file: FitsFile, ipppssoo: str) -> Kind:
     return "flc" if _text(file.primary, "PCTECORR").upper() == "COMPLETE" else "flt"
 
 
-def _read_detector(file: FitsFile, instrument: str) -> str:
-    if instrument == "wfpc2":  # its four chips are one detector, and DETECTOR is a chip's number
-        return "pc"
+def _read_detector(file: FitsFile, instrument: Instrument) -> str:
+    if instrument.chips_are_detectors:
+        return instrument.detectors[0].name
     detector = _require_text(file, "DETECTOR").lower()
-    if detector not in _DETECTORS[instrument]:
-        expected = ", ".join(_DETECTORS[instrument]).upper()
+    if instrument.find(detector) is None:
+        expected = ", ".join(known.name.upper() for known in instrument.detectors)
         raise ExposureError("contradictory", f"{file.path}: DETECTOR is {detector.upper()}; expected one of {expected}")
     return detector
 
 
-def _read_filters(file: FitsFile, instrument: str) -> str:
+def _read_filters(file: FitsFile, instrument: Instrument) -> str:
     """The wheels, in capitals, joined with `;`. Blank wheels (WFPC2) are left out; N/A (ACS/SBC) is kept."""
-    keywords = _FILTER_KEYWORDS[instrument]
+    keywords = instrument.filter_keywords
     wheels = [_text(file.primary, keyword).upper() for keyword in keywords]
     filters = ";".join(wheel for wheel in wheels if wheel)
     if not filters:

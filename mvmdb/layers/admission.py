@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.instruments import find_detector
 from mvmdb.names import Kind
 from mvmdb.records import Policy
 
-SMALL = frozenset({("acs", "hrc"), ("acs", "sbc")})
-"""(instrument, detector) of the detectors that leave with MVM_INCLUDE_SMALL off."""
 
-
-_CTE_CORRECTED = frozenset({("acs", "wfc"), ("wfc3", "uvis")})
+def is_small(instrument: str, detector: str) -> bool:
+    """Whether a detector's exposures leave with MVM_INCLUDE_SMALL off."""
+    return find_detector(instrument, detector).small
 
 
 def stays(layer: NDArray[np.int64], is_flc: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -23,8 +23,8 @@ def stays(layer: NDArray[np.int64], is_flc: NDArray[np.bool_]) -> NDArray[np.boo
 
 def left_out(instrument: str, detector: str, kind: Kind, policy: Policy) -> str:
     """Why the policy leaves an exposure out, or an empty text where it does not."""
-    if not policy.include_small and (instrument, detector) in SMALL:
+    if not policy.include_small and is_small(instrument, detector):
         return f"MVM_INCLUDE_SMALL is off, and the detector is {detector.upper()}"
-    if policy.only_cte and kind == "flt" and (instrument, detector) in _CTE_CORRECTED:
+    if policy.only_cte and kind == "flt" and find_detector(instrument, detector).cte_corrected:
         return "MVM_ONLY_CTE is on, and the file is an FLT"
     return ""

@@ -1,12 +1,14 @@
 """Which drizzle parameters a layer gets, by detector and depth.
 
-The numbers are the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_parameters`); see docs/mosaics.md.
+The rules are those of the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_parameters`), the numbers of each
+detector in `instruments`; see docs/mosaics.md.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
+from mvmdb.instruments import Detector, find_detector
 from mvmdb.names import LayerName, ObsMode, Scale
 from mvmdb.recipe import PIXEL_SCALE, Recipe
 
@@ -34,18 +36,6 @@ def _recipes_at_depth(instrument: str, detector: str, filter_name: str, depth: i
 ALL_BITS = 65535
 
 
-_GOOD_BITS = {"acs/wfc": 80, "acs/hrc": 80, "wfc3/uvis": 80, "wfc3/ir": 528, "acs/sbc": 0, "wfpc2/pc": 1034}
-
-
-_SKY_GOOD_BITS = {"wfc3/ir": 16, "wfpc2/pc": 1032}
-
-
-_SHRUNKEN = ("f115lp", "f122m")  # ACS/SBC filters whose deep layers use a smaller pixfrac
-
-
-_COARSE_TOO = ("wfc3/ir", "wfpc2/pc")
-
-
 def choose_recipe(
     instrument: str, detector: str, filter_name: str, scale: Scale, mean_exposures: float, errors: bool = False
 ) -> Recipe:
@@ -54,22 +44,26 @@ def choose_recipe(
     Means are rounded half to even: 1.5 is 2. One exposure takes every pixel as good and has no sky matching. `errors`
     is the archive's policy.
     """
-    key = f"{instrument}/{detector}"
     depth = max(1, round(mean_exposures))
     if depth == 1:
         return Recipe(scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, errors=errors)
-    shrunken = key == "acs/sbc" and filter_name in _SHRUNKEN and depth >= 6
+    facts = find_detector(instrument, detector)
     return Recipe(
         scale,
         PIXEL_SCALE[scale],
-        sky_match=key != "acs/sbc",
-        good_bits=_GOOD_BITS[key],
-        sky_good_bits=_SKY_GOOD_BITS.get(key, 80),
-        pixfrac=0.8 if shrunken else 1.0,
+        sky_match=facts.sky_match,
+        good_bits=facts.good_bits,
+        sky_good_bits=facts.sky_good_bits,
+        pixfrac=_choose_pixfrac(facts, filter_name, depth),
         errors=errors,
     )
 
 
+def _choose_pixfrac(detector: Detector, filter_name: str, depth: int) -> float:
+    deep = detector.deep
+    return deep.pixfrac if deep is not None and filter_name in deep.filters and depth >= deep.depth else 1.0
+
+
 def layer_scales(instrument: str, detector: str) -> tuple[Scale, ...]:
-    """The scales at which a detector's layers are made: fine, and coarse too for WFC3/IR and WFPC2/PC."""
-    return ("fine", "coarse") if f"{instrument}/{detector}" in _COARSE_TOO else ("fine",)
+    """The scales at which a detector's layers are made: fine, and coarse too where its pixels are wide."""
+    return find_detector(instrument, detector).scales

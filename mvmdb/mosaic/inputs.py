@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from mvmdb.errors import ExposureError, ProductError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
+from mvmdb.instruments import list_filter_keywords
 from mvmdb.mosaic.drizzle.members import DrizzledChip
 from mvmdb.mosaic.product.provenance import ChipRow
 from mvmdb.records import Dataset, MemberInput
 from mvmdb.sky.region import format_region, parse_region
 
-_PRIMARY_CARDS = ("TELESCOP", "INSTRUME", "DETECTOR", "FILTER1", "FILTER2", "FILTNAM1", "FILTNAM2")
+_PRIMARY_CARDS = ("TELESCOP", "INSTRUME", "DETECTOR")
 _PHOTOMETRY = ("PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW")
 
 
@@ -102,7 +103,9 @@ def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]
     Photometry stays in the HDU where the member has it, as in AstroDrizzle's products.
     """
     with fits.open(inspected.member.path, mode="readonly", memmap=False) as hdus:
-        primary = _select(hdus[0].header, _PRIMARY_CARDS + _PHOTOMETRY)
+        # FILTER comes last: it gets all wheels joined, whichever keywords the instrument has them in.
+        wheels = tuple(keyword for keyword in list_filter_keywords() if keyword != "FILTER")
+        primary = _select(hdus[0].header, _PRIMARY_CARDS + wheels + _PHOTOMETRY)
         science = _select(hdus["SCI", 1].header, _PHOTOMETRY)
     primary["FILTER"] = (inspected.dataset.exposure.filters, "filter wheels")
     return primary, science

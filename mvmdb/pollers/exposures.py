@@ -10,7 +10,7 @@ from pathlib import Path
 from mvmdb.errors import ExposureError, NothingViableError
 from mvmdb.exposures.choose import Candidate, choose_active
 from mvmdb.exposures.read import read_exposure
-from mvmdb.layers.admission import SMALL, left_out
+from mvmdb.layers.admission import is_small, left_out
 from mvmdb.names import CellId
 from mvmdb.pollers.files import Poller, check_paths, read_poller
 from mvmdb.records import Dataset, Policy
@@ -44,7 +44,7 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
             continue
         exposure = dataset.exposure
         why = "; ".join(refusal.found for refusal in exposure.refusals)
-        only_small = only_small and not why and (exposure.instrument, exposure.detector) in SMALL
+        only_small = only_small and not why and is_small(exposure.instrument, exposure.detector)
         why = why or left_out(exposure.instrument, exposure.detector, exposure.kind, policy)
         if why:
             unusable[exposure.ipppssoo] = why

@@ -9,16 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from mvmdb.instruments import INSTRUMENTS, find_by_letter, find_detector, list_instruments
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name
-
-INSTRUMENTS = {"wfc3": "i", "acs": "j", "wfpc2": "u"}
-"""Instruments, and the first letter of their exposures' names."""
-_DETECTORS = {"wfc3": ("uvis", "ir"), "acs": ("wfc", "hrc", "sbc"), "wfpc2": ("pc",)}
-_APERTURES = (
-    ("wfc3", "ir", ("ir", "grism", "g102", "g141")), ("wfc3", "uvis", ("uvis", "g280")),
-    ("acs", "wfc", ("wfc",)), ("acs", "hrc", ("hrc",)), ("acs", "sbc", ("sbc",)),
-)  # fmt: skip
-_CORRECTED = {("acs", "wfc"), ("wfc3", "uvis")}  # charge transfer is corrected, so the archive has FLCs
 
 _PATH = re.compile(r"[/?#:]")
 _PIPELINE = re.compile(r"([a-z0-9]{8}[a-z0-9]?)(?:_.*)?")
@@ -36,9 +28,9 @@ def read_name(text: str) -> tuple[str, str]:
     """
     name = (text if text.isalnum() else _PATH.split(text)[-1]).lower()
     match = _HAP.fullmatch(name) if name.startswith("hst_") else _PIPELINE.fullmatch(name)
-    if match is None or match[1][0] not in "iju":
+    if match is None or find_by_letter(match[1][0]) is None:
         raise ValueError(
-            f"found the name {text!r}; expected that of an ACS, WFC3 or WFPC2 exposure, like ib6o04tuq or "
+            f"found the name {text!r}; expected that of an {list_instruments()} exposure, like ib6o04tuq or "
             "hst_11359_04_wfc3_ir_f125w_ib6o04tu"
             if text
             else "found no name; expected one like ib6o04tuq"
@@ -47,30 +39,33 @@ def read_name(text: str) -> tuple[str, str]:
 
 
 def is_association(rootname: str) -> bool:
-    """Whether a name of 9 characters is that of a combined product: it ends in a digit (ACS, WFC3)."""
-    return len(rootname) == 9 and rootname[0] in "ij" and rootname[8] in _ASSOCIATION
+    """Whether a name of 9 characters is that of a combined product: it ends in a digit (not for WFPC2)."""
+    if len(rootname) != 9 or rootname[8] not in _ASSOCIATION:
+        return False
+    instrument = find_by_letter(rootname[0])
+    return instrument is not None and not instrument.numbered_exposures
 
 
 @lru_cache(maxsize=4096)
 def read_instrument(instrument: str, detector: str, aperture: str) -> tuple[str, str]:
     """(instrument, detector) in lower case, from `WFC3/IR`, or from `WFC3` with a detector or an aperture."""
     words = [word for word in re.split(r"[^a-z0-9]+", f"{instrument} {detector}".lower()) if word]
-    found = [word for word in words if word in INSTRUMENTS]
-    if len(set(found)) != 1:
-        raise ValueError(f"found instrument {instrument!r}; expected ACS, WFC3 or WFPC2")
-    name = found[0]
-    if name == "wfpc2":  # its four chips are one detector
-        return name, "pc"
-    seen = {word for word in words if word in _DETECTORS[name]}
+    named = {word for word in words if word in INSTRUMENTS}
+    if len(named) != 1:
+        raise ValueError(f"found instrument {instrument!r}; expected {list_instruments()}")
+    camera = INSTRUMENTS[named.pop()]
+    if camera.chips_are_detectors:
+        return camera.name, camera.detectors[0].name
+    seen = {chip.name for chip in camera.detectors if chip.name in words}
     if not seen:
         pointed = aperture.lower()
-        seen = {chip for camera, chip, starts in _APERTURES if camera == name and pointed.startswith(starts)}
+        seen = {chip.name for chip in camera.detectors if pointed.startswith(chip.apertures.starts)}
     if len(seen) != 1:
         raise ValueError(
             f"found instrument {instrument!r}, detector {detector!r} and aperture {aperture!r}; expected one of "
-            f"{', '.join(f'{name}/{chip}'.upper() for chip in _DETECTORS[name])}"
+            f"{', '.join(f'{camera.name}/{chip.name}'.upper() for chip in camera.detectors)}"
         )
-    return name, seen.pop()
+    return camera.name, seen.pop()
 
 
 @lru_cache(maxsize=65536)
@@ -85,7 +80,7 @@ def read_filters(text: str) -> tuple[str, str]:
 
 
 def read_kind(stated: str, filename: str, instrument: str, detector: str) -> Kind:
-    """`flc` or `flt`, as the table or the file's name says; else `flc` for ACS/WFC and WFC3/UVIS, `flt` for others."""
+    """`flc` or `flt`, as the table or the file's name says; else `flc` where charge transfer is corrected."""
     if stated:
         kind = stated.lower()
         if kind not in ("flt", "flc"):
@@ -94,4 +89,4 @@ def read_kind(stated: str, filename: str, instrument: str, detector: str) -> Kin
     parsed = parse_exposure_name(filename) if "_" in filename else None
     if parsed is not None:
         return parsed[1]
-    return "flc" if (instrument, detector) in _CORRECTED else "flt"
+    return "flc" if find_detector(instrument, detector).cte_corrected else "flt"

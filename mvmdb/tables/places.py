@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mvmdb.errors import InputError
+from mvmdb.instruments import find_detector
 from mvmdb.sky.sphere import vector_to_sky
 from mvmdb.tables.regions import Group, Polygons, gather, orient, read_regions
 from mvmdb.tables.siaf.apertures_file import Aperture, load_apertures
@@ -27,6 +28,7 @@ class Rows:
     dec: Sequence[Number]
     pa_v3: Sequence[Number]
     aperture: Sequence[str]
+    instrument: Sequence[str]
     detector: Sequence[str]
     filters: Sequence[str]
 
@@ -70,7 +72,8 @@ def _find_pointings(rows: Rows, chosen: Sequence[int], siaf: str | None, fault: 
         reason = _lacking(rows, at)
         if not reason:
             try:
-                pointing = find_pointing(rows.aperture[at], rows.detector[at], rows.filters[at], apertures)
+                detector = find_detector(rows.instrument[at], rows.detector[at])
+                pointing = find_pointing(rows.aperture[at], detector, rows.filters[at], apertures)
                 by_pointing.setdefault(pointing, []).append(at)
             except ValueError as error:
                 reason = str(error)

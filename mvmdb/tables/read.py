@@ -16,9 +16,10 @@ import numpy as np
 
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.garbage import no_collection
+from mvmdb.instruments import INSTRUMENTS
 from mvmdb.tables.columns import find_columns
 from mvmdb.tables.formats.source import Chunk, Format, open_table
-from mvmdb.tables.identity import INSTRUMENTS, is_association, read_filters, read_instrument, read_kind, read_name
+from mvmdb.tables.identity import is_association, read_filters, read_instrument, read_kind, read_name
 from mvmdb.tables.places import Rows, find_centers, find_places
 from mvmdb.tables.problems import RowProblem
 from mvmdb.tables.regions import Polygons, format_rows
@@ -129,7 +130,7 @@ def _read_chunk(chunk: Chunk, cells: Mapping[str, list[object]], siaf: str | Non
     given = fields.texts("region")
     rows = Rows(
         [not reason for reason in reasons], given, numbers["ra"], numbers["dec"], numbers["pa_v3"],
-        fields.texts("aperture"), identities.detector, identities.filters,
+        fields.texts("aperture"), identities.instrument, identities.detector, identities.filters,
     )  # fmt: skip
     polygons = find_places(rows, siaf, fault)
     for at, reason in enumerate(reasons):
@@ -163,7 +164,7 @@ def _identify(
         raise ValueError(f"found obs_collection {collection!r}; expected HST")
     instrument, detector = read_instrument(camera, chip, aperture)
     ipppssoo, rootname = read_name(name)
-    letter = INSTRUMENTS[instrument]
+    letter = INSTRUMENTS[instrument].letter
     if not rootname.startswith(letter):
         raise ValueError(f"found the name {name!r} with instrument {camera!r}; expected {letter!r} at its start")
     filters, layer_filter = read_filters(wheels)

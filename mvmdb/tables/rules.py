@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mvmdb.exposures.eligibility import judge
+from mvmdb.instruments import INSTRUMENTS
 
 _IMAGING = frozenset({"", "image", "imaging"})
 _TRUE = frozenset({"t", "true", "1", "y", "yes"})
@@ -31,8 +32,10 @@ def judge_row(
         "EXPTIME": 1.0 if exposed else 0.0,
         "MTFLAG": moving.lower() in _TRUE,
     }
-    if instrument == "wfpc2" and intent.lower() == "science":
-        header["IMAGETYP"] = "EXT"
+    facts = INSTRUMENTS[instrument]
+    if facts.imaging_is_science and intent.lower() == "science":
+        keyword, value = facts.imaging
+        header[keyword] = value
     wheels = filters.split(";")
     names = ("FILTER",) if len(wheels) == 1 else ("FILTER1", "FILTER2")
     header.update(zip(names, wheels, strict=False))  # only the first two wheels count

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureError, MemberUnusableError, ProductError
+from mvmdb.exposures.eligibility import EMPTY, EXPOSURE_TIME, UNITS
 from mvmdb.exposures.fits.pixels import ChipData, read_chips
-
-RATE_UNITS = ("ELECTRONS/S", "ELECTRONS/SEC")
-COUNT_UNITS = ("ELECTRONS", "ELECTRON")
+from mvmdb.instruments import COUNT_UNITS, RATE_UNITS
 
 
 def read_member_chips(path: str, ipppssoo: str, errors: bool = False) -> Iterator[ChipData]:
@@ -32,7 +31,7 @@ def read_member_chips(path: str, ipppssoo: str, errors: bool = False) -> Iterato
             raise ProductError(f"member {ipppssoo} cannot be used: {error}") from error
         raise ProductError(f"member {ipppssoo} cannot be read: {error}; ingest the file again") from error
     if not signal:
-        raise MemberUnusableError(ipppssoo, "empty", f"every SCI array of {path} is all zeros; withdraw the exposure")
+        raise MemberUnusableError(ipppssoo, EMPTY, f"every SCI array of {path} is all zeros; withdraw the exposure")
 
 
 def good_pixels(chip: ChipData, good_bits: int, part: tuple[slice, slice] = np.s_[:, :]) -> NDArray[np.bool_]:
@@ -57,11 +56,11 @@ def _check(chip: ChipData, ipppssoo: str) -> None:
     if chip.bunit.strip().upper() not in RATE_UNITS + COUNT_UNITS:
         raise MemberUnusableError(
             ipppssoo,
-            "units",
+            UNITS,
             f"BUNIT of {ipppssoo} SCI,{chip.extver} is {chip.bunit!r}; expected ELECTRONS or ELECTRONS/S; "
             "calibrate the exposure again",
         )
     if not chip.exptime > 0.0:
         raise MemberUnusableError(
-            ipppssoo, "exposure time", f"EXPTIME of {ipppssoo} is {chip.exptime}; expected a number above 0"
+            ipppssoo, EXPOSURE_TIME, f"EXPTIME of {ipppssoo} is {chip.exptime}; expected a number above 0"
         )

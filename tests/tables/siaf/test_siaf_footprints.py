@@ -18,10 +18,10 @@ from mvmdb.exposures.fits.chipwcs import build_wcs
 from mvmdb.exposures.fits.file import scan_file
 from mvmdb.exposures.fits.layout import read_chip_wcs, require_sci
 from mvmdb.exposures.read import read_exposure
+from mvmdb.instruments import INSTRUMENTS, find_detector
 from mvmdb.sky.region import parse_region
 from mvmdb.sky.sphere import project, sky_to_vector, tangent_frame
 from mvmdb.tables.read import read_batches
-from mvmdb.tables.siaf import footprints as names
 from mvmdb.tables.siaf.apertures_file import load_apertures, place_on_sky
 from mvmdb.tables.siaf.footprints import find_pointing
 
@@ -60,8 +60,10 @@ def test_apertures_are_those_of_pysiaf(pysiaf: Any) -> None:
 
 def test_every_aperture_that_a_name_means_is_in_the_file() -> None:
     known = load_apertures()
-    meant = {v for part in (*names._FULL.values(), *names._PART.values()) for v in part.values()}
-    meant |= set(names._IR_GRISM.values()) | {chip for chips in names._CHIPS.values() for chip in chips}
+    names = [detector.apertures for instrument in INSTRUMENTS.values() for detector in instrument.detectors]
+    meant = {name for each in names for part in (each.full, each.part, each.with_filter) for name in part.values()}
+    meant |= {chip for each in names for chip in each.chips}
+    assert len(meant) > 90
     assert meant <= known.keys()
 
 
@@ -141,7 +143,7 @@ def test_pa_v3_is_the_angle_at_the_v1_axis(shared: Path, tmp_path: Path) -> None
     x, y = [0.5, 4096.5, 4096.5, 0.5], [0.5, 0.5, 2048.5, 2048.5]
     expected = np.concatenate([np.column_stack(wcs.all_pix2world(x, y, 1)) for wcs in systems])
     known = load_apertures()
-    pointing = find_pointing(str(file.primary["APERTURE"]), "wfc", "F606W;CLEAR2L", known)
+    pointing = find_pointing(str(file.primary["APERTURE"]), find_detector("acs", "wfc"), "F606W;CLEAR2L", known)
     position = [np.array([float(str(first.header[key]))]) for key in ("RA_APER", "DEC_APER")]
     found = pointing.footprints(known, *position, np.array([float(str(file.primary["PA_V3"]))]))
     assert found.shape == (1, 2, 4, 2)
@@ -151,27 +153,27 @@ def test_pa_v3_is_the_angle_at_the_v1_axis(shared: Path, tmp_path: Path) -> None
 
 def test_a_grism_means_another_reference_point() -> None:
     known = load_apertures()
-    image, grism = (find_pointing("IR", "ir", filters, known) for filters in ("F140W", "G141"))
+    image, grism = (find_pointing("IR", find_detector("wfc3", "ir"), filters, known) for filters in ("F140W", "G141"))
     assert (image.reference, grism.reference) == ("IIR", "IIRGRSM141")
-    assert find_pointing("GRISM256", "ir", "F140W", known).reference == "IIR256GRF"
+    assert find_pointing("GRISM256", find_detector("wfc3", "ir"), "F140W", known).reference == "IIR256GRF"
 
 
 def test_full_frames_read_all_chips_whichever_aperture_was_pointed() -> None:
     known = load_apertures()
-    assert find_pointing("WFC1", "wfc", "F606W", known).chips == ("JWFC1FIX", "JWFC2FIX")
-    assert len(find_pointing("PC1-FIX", "pc", "F606W", known).chips) == 4
-    assert find_pointing("UVIS2-C512C-SUB", "uvis", "F606W", known).chips == ("IUV2CC_512",)
+    assert find_pointing("WFC1", find_detector("acs", "wfc"), "F606W", known).chips == ("JWFC1FIX", "JWFC2FIX")
+    assert len(find_pointing("PC1-FIX", find_detector("wfpc2", "pc"), "F606W", known).chips) == 4
+    assert find_pointing("UVIS2-C512C-SUB", find_detector("wfc3", "uvis"), "F606W", known).chips == ("IUV2CC_512",)
 
 
 def test_the_first_known_of_several_apertures_counts_and_names_of_the_file_are_known() -> None:
     known = load_apertures()
-    assert find_pointing("NONE; IRSUB512, IR", "ir", "F140W", known).reference == "IIRS512"
-    assert find_pointing("iuvisqa", "uvis", "F606W", known).chips == ("IUVISQA",)
+    assert find_pointing("NONE; IRSUB512, IR", find_detector("wfc3", "ir"), "F140W", known).reference == "IIRS512"
+    assert find_pointing("iuvisqa", find_detector("wfc3", "uvis"), "F606W", known).chips == ("IUVISQA",)
 
 
 def test_an_unknown_aperture_is_refused_with_what_is_known() -> None:
     with pytest.raises(ValueError, match=r"found aperture 'MOON'; expected IR, IR-FIX"):
-        find_pointing("MOON", "ir", "F140W", load_apertures())
+        find_pointing("MOON", find_detector("wfc3", "ir"), "F140W", load_apertures())
 
 
 def test_a_file_that_is_no_aperture_file_is_refused(tmp_path: Path) -> None:

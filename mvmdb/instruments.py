@@ -1,0 +1,256 @@
+"""The facts of Hubble's instruments and detectors, one entry for each; what follows from a fact is decided elsewhere.
+
+A new detector is one more `Detector` of its instrument, a new instrument one more entry of INSTRUMENTS. Names are in
+lower case, as in layers' names. Sources stand with the fields that hold the facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mvmdb.errors import UsageError
+from mvmdb.names import Scale
+
+RATE_UNITS = ("ELECTRONS/S", "ELECTRONS/SEC")
+"""BUNIT of pixels that are per second."""
+COUNT_UNITS = ("ELECTRONS", "ELECTRON")
+"""BUNIT of pixels that are summed over the exposure time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApertureNames:
+    """What names of a detector's apertures (header keyword APERTURE, the archive's search) are called in the SIAF.
+
+    `starts`: how such names begin, in lower case; they tell the detector of a row that names none. `full`: full frames,
+    which read all of `chips` (called as in the SIAF), whichever aperture the target was put in. `part`: apertures that
+    are read alone. `with_filter`: those of `part` that mean another reference point with that filter in the beam.
+    """
+
+    starts: tuple[str, ...] = ()
+    chips: tuple[str, ...] = ()
+    full: Mapping[str, str] = field(default_factory=dict, hash=False)
+    part: Mapping[str, str] = field(default_factory=dict, hash=False)
+    with_filter: Mapping[tuple[str, str], str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SmallerPixfrac:
+    """The `pixfrac` of layers of these filters that are `depth` exposures deep or more."""
+
+    filters: tuple[str, ...]
+    depth: int
+    pixfrac: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """One detector.
+
+    `good_bits`, `sky_good_bits`: DQ bits that do not make a pixel bad where a layer has two exposures or more;
+    `sky_match`: whether skies are matched there; `deep`: where pixfrac is not 1. `scales`: those of its layers. These
+    are from the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_parameters`).
+
+    `small`: its exposures leave layers with MVM_INCLUDE_SMALL off. `cte_corrected`: charge transfer is corrected, so
+    the archive has FLCs, and FLTs leave layers with MVM_ONLY_CTE on. `charge_injection`: CHINJECT tells of charge that
+    was injected. These are from the HAP pipeline (drizzlepac `haputils/analyze.py`).
+    """
+
+    name: str
+    good_bits: int
+    sky_good_bits: int = 80
+    sky_match: bool = True
+    deep: SmallerPixfrac | None = None
+    scales: tuple[Scale, ...] = ("fine",)
+    small: bool = False
+    cte_corrected: bool = False
+    charge_injection: bool = False
+    apertures: ApertureNames = ApertureNames()
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One instrument, and where its headers differ from others'.
+
+    `letter` begins the root names of its exposures, and `filter_keywords` hold its filter wheels.
+    `chips_are_detectors`: DETECTOR is the number of a chip, and all chips are its one detector. `numbered_exposures`:
+    root names of exposures may end in a digit, which marks an association elsewhere.
+
+    `imaging`: (keyword, value) of imaging exposures. `calibration_targets`: words in TARGNAME that mean a calibration;
+    with `imaging_is_science` only where the exposure is not `imaging`. `scan_types`: values of SCAN_TYP that mean a
+    spatial scan. These are from the HAP pipeline (drizzlepac `haputils/analyze.py`, type MVM).
+    """
+
+    name: str
+    letter: str
+    filter_keywords: tuple[str, ...]
+    detectors: tuple[Detector, ...]
+    chips_are_detectors: bool = False
+    numbered_exposures: bool = False
+    imaging: tuple[str, str] = ("OBSTYPE", "IMAGING")
+    calibration_targets: tuple[str, ...] = ("DARK", "TUNG", "BIAS", "FLAT", "DEUT", "EARTH-CAL")
+    imaging_is_science: bool = False
+    scan_types: tuple[str, ...] = ()
+
+    def find(self, detector: str) -> Detector | None:
+        """Its detector of this name, None where it has none."""
+        for known in self.detectors:
+            if known.name == detector:
+                return known
+        return None
+
+
+# One table serves ACS's three detectors, as each of these names belongs to one of them only.
+_ACS_PART = {
+    "WFC1-512": "JWFC1S512", "WFC1-1K": "JWFC1S1K", "WFC1-2K": "JWFC1S2K", "WFC2-2K": "JWFC2S2K",
+    "WFC1A-2K": "JWFC1A2K", "WFC1B-2K": "JWFC1B2K", "WFC2C-2K": "JWFC2C2K", "WFC2D-2K": "JWFC2D2K",
+    "WFC1A-1K": "JWFC1A1K", "WFC1B-1K": "JWFC1B1K", "WFC2C-1K": "JWFC2C1K", "WFC2D-1K": "JWFC2D1K",
+    "WFC1A-512": "JWFC1A512", "WFC1B-512": "JWFC1B512", "WFC2C-512": "JWFC2C512", "WFC2D-512": "JWFC2D512",
+    "HRC-512": "JHRCS512", "HRC-SUB1.8": "JHRCSUB18", "SBC": "JSBC", "SBC-FIX": "JSBCFIX",
+}  # fmt: skip
+
+_WFC = Detector(
+    "wfc",
+    good_bits=80,
+    cte_corrected=True,
+    apertures=ApertureNames(
+        starts=("wfc",),
+        chips=("JWFC1FIX", "JWFC2FIX"),
+        full={
+            "WFC": "JWFC", "WFC-FIX": "JWFCFIX", "WFCENTER": "JWFCENTER", "WFC1": "JWFC1", "WFC1-FIX": "JWFC1FIX",
+            "WFC2": "JWFC2", "WFC2-FIX": "JWFC2FIX", "WFC1-CTE": "JWFC1CTE",
+        },
+        part=_ACS_PART,
+    ),
+)  # fmt: skip
+_HRC = Detector(
+    "hrc",
+    good_bits=80,
+    small=True,
+    apertures=ApertureNames(
+        starts=("hrc",),
+        chips=("JHRCFIX",),
+        full={
+            "HRC": "JHRC", "HRC-FIX": "JHRCFIX", "HRC-CORON1.8": "JHRCCOR18", "HRC-CORON3.0": "JHRCCOR30",
+            "HRC-OCCULT0.8": "JHRCOCC08",
+        },
+        part=_ACS_PART,
+    ),
+)  # fmt: skip
+_SBC = Detector(
+    "sbc",
+    good_bits=0,
+    sky_match=False,
+    deep=SmallerPixfrac(filters=("f115lp", "f122m"), depth=6, pixfrac=0.8),
+    small=True,
+    apertures=ApertureNames(starts=("sbc",), part=_ACS_PART),
+)
+_UVIS = Detector(
+    "uvis",
+    good_bits=80,
+    cte_corrected=True,
+    charge_injection=True,
+    apertures=ApertureNames(
+        starts=("uvis", "g280"),
+        chips=("IUVIS1FIX", "IUVIS2FIX"),
+        full={
+            "UVIS": "IUVIS", "UVIS-FIX": "IUVISFIX", "UVIS-CENTER": "IUVISCTR", "UVIS1": "IUVIS1",
+            "UVIS1-FIX": "IUVIS1FIX", "UVIS2": "IUVIS2", "UVIS2-FIX": "IUVIS2FIX", "UVIS-IR-FIX": "IUVISIRFIX",
+        },
+        part={
+            "UVIS1-2K4-SUB": "IUV1_2K4", "UVIS2-2K4-SUB": "IUV2_2K4", "UVIS1-M512-SUB": "IUV1M1_512",
+            "UVIS2-M512-SUB": "IUV2M1_512", "UVIS2-M512C-SUB": "IUV2MC_512", "UVIS1-C512A-SUB": "IUV1CA_512",
+            "UVIS1-C512B-SUB": "IUV1CB_512", "UVIS2-C512C-SUB": "IUV2CC_512", "UVIS2-C512D-SUB": "IUV2CD_512",
+            "UVIS2-M1K1C-SUB": "IUV2MC_1K1", "UVIS2-C1K1C-SUB": "IUV2CC_1K1", "UVIS1-2K2A-SUB": "IUV1CA_2K2",
+            "UVIS1-2K2B-SUB": "IUV1CB_2K2", "UVIS2-2K2C-SUB": "IUV2CC_2K2", "UVIS2-2K2D-SUB": "IUV2CD_2K2",
+            "UVIS2-C512C-CTE": "IUV2C5HCTE", "UVIS2-C1K1C-CTE": "IUV2C1KCTE",
+        },
+    ),
+)  # fmt: skip
+_IR = Detector(
+    "ir",
+    good_bits=528,
+    sky_good_bits=16,
+    scales=("fine", "coarse"),
+    apertures=ApertureNames(
+        starts=("ir", "grism", "g102", "g141"),
+        part={
+            "IR": "IIR", "IR-FIX": "IIRFIX", "IR-UVIS": "IIRUVIS", "IR-UVIS-CENTER": "IIRUVISCTR",
+            "IR-UVIS-FIX": "IIRUVISFIX", "G102-REF": "IIR102REF", "G141-REF": "IIR141REF",
+            "IRSUB64": "IIRS64", "IRSUB128": "IIRS128", "IRSUB256": "IIRS256", "IRSUB512": "IIRS512",
+            "IRSUB64-FIX": "IIRS64FIX", "IRSUB128-FIX": "IIRS128FIX", "IRSUB256-FIX": "IIRS256FIX",
+            "IRSUB512-FIX": "IIRS512FIX", "GRISM1024": "IIR1024GRF", "GRISM512": "IIR512GRF",
+            "GRISM256": "IIR256GRF", "GRISM128": "IIR128GRF", "GRISM64": "IIR64GRF",
+        },
+        with_filter={  # the reference points with a grism are 8.8 arcsec away for IR
+            ("IR", "G102"): "IIRGRSM102", ("IR", "G141"): "IIRGRSM141",
+            ("GRISM1024", "G102"): "IIR1024G", ("GRISM1024", "G141"): "IIR1024G",
+            ("GRISM512", "G102"): "IIR512G", ("GRISM512", "G141"): "IIR512G",
+            ("GRISM256", "G102"): "IIR256G", ("GRISM256", "G141"): "IIR256G",
+            ("GRISM128", "G102"): "IIR128G102", ("GRISM128", "G141"): "IIR128G141",
+            ("GRISM64", "G102"): "IIR64G102", ("GRISM64", "G141"): "IIR64G141",
+        },
+    ),
+)  # fmt: skip
+_PC = Detector(
+    "pc",
+    good_bits=1034,
+    sky_good_bits=1032,
+    scales=("fine", "coarse"),
+    apertures=ApertureNames(
+        chips=("UPC1FIX", "UWF2FIX", "UWF3FIX", "UWF4FIX"),
+        full={
+            "WFALL": "UWFALL", "WFALL-FIX": "UWFALLFIX", "PC1": "UPC1", "PC1-FIX": "UPC1FIX", "WF2": "UWF2",
+            "WF2-FIX": "UWF2FIX", "WF3": "UWF3", "WF3-FIX": "UWF3FIX", "WF4": "UWF4", "WF4-FIX": "UWF4FIX",
+        },
+    ),
+)  # fmt: skip
+
+INSTRUMENTS: dict[str, Instrument] = {
+    instrument.name: instrument
+    for instrument in (
+        Instrument("acs", letter="j", filter_keywords=("FILTER1", "FILTER2"), detectors=(_WFC, _HRC, _SBC)),
+        Instrument("wfc3", letter="i", filter_keywords=("FILTER",), detectors=(_UVIS, _IR), scan_types=("C", "D")),
+        Instrument(
+            "wfpc2",
+            letter="u",
+            filter_keywords=("FILTNAM1", "FILTNAM2"),
+            detectors=(_PC,),
+            chips_are_detectors=True,
+            numbered_exposures=True,
+            imaging=("IMAGETYP", "EXT"),
+            calibration_targets=("INTFLAT", "UVFLAT", "VISFLAT", "KSPOTS", "DARK", "BIAS", "EARTH-CALIB"),
+            imaging_is_science=True,
+        ),
+    )
+}
+"""Every instrument by its name."""
+
+
+def find_by_letter(letter: str) -> Instrument | None:
+    """The instrument whose exposures' root names begin with a letter, None where there is none."""
+    for instrument in INSTRUMENTS.values():
+        if instrument.letter == letter:
+            return instrument
+    return None
+
+
+def find_detector(instrument: str, detector: str) -> Detector:
+    """The facts of a detector, by the names that layers have. Raises UsageError for one that is not known."""
+    camera = INSTRUMENTS.get(instrument)
+    facts = camera.find(detector) if camera is not None else None
+    if facts is None:
+        known = ", ".join(f"{each.name}/{chip.name}" for each in INSTRUMENTS.values() for chip in each.detectors)
+        raise UsageError(f"found the detector {instrument.upper()}/{detector.upper()}; expected one of {known.upper()}")
+    return facts
+
+
+def list_filter_keywords() -> tuple[str, ...]:
+    """The keywords of all instruments' filter wheels, sorted."""
+    return tuple(sorted({keyword for each in INSTRUMENTS.values() for keyword in each.filter_keywords}))
+
+
+def list_instruments() -> str:
+    """All instruments' names as messages give them: `ACS, WFC3 or WFPC2`."""
+    *others, last = (name.upper() for name in INSTRUMENTS)
+    return f"{', '.join(others)} or {last}"
