@@ -1,4 +1,4 @@
-"""Replacing a file whole or not at all: by a temporary file beside it, synced and renamed."""
+"""Replacing a file whole or not at all: a temporary file in the same folder is written, synced and renamed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 
 def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Fill `.<name>.<host>.<thread>.tmp` beside `target`, sync it, and rename it; no trace is left of a failure.
+    """Write `.<name>.<host>.<thread>.tmp` next to `target`, sync it and rename it; a failure leaves nothing behind.
 
-    The folder is made where it is missing. Raises OSError; what `write` raises passes through.
+    A missing folder is created. Raises OSError, and whatever `write` raises.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Two machines may be at one target, when one was given up for dead that still lives: no name serves both.
+    # Two machines may write one target, when one was given up for dead but still runs: their names must differ.
     temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{threading.get_native_id()}.tmp")
     try:
         with temporary.open("wb") as file:

@@ -1,14 +1,14 @@
-"""The one family of errors that mvmdb raises on purpose: each says what was found, expected, and the remedy."""
+"""The errors that mvmdb raises on purpose: each says what was found, what was expected, and the remedy."""
 
 from __future__ import annotations
 
 
 class MvmdbError(Exception):
-    """Root of every error that a user can cause; the command line prints it as one line and exits with 2."""
+    """Base class of every error that a user can cause; the command line prints it as one line and exits with 2."""
 
 
 class UsageError(MvmdbError):
-    """A command or function was asked for something that cannot be meant (unknown sky cell, missing option)."""
+    """A command or function was asked for something impossible or incomplete (unknown sky cell, missing option)."""
 
 
 class NameFormatError(UsageError, ValueError):
@@ -20,7 +20,7 @@ class InputError(MvmdbError):
 
 
 class NothingViableError(InputError):
-    """No exposure of a poller can be in a layer; `only_small` where that is the doing of MVM_INCLUDE_SMALL alone."""
+    """No exposure of a poller can be in a layer; `only_small` says whether MVM_INCLUDE_SMALL alone is the reason."""
 
     def __init__(self, message: str, *, only_small: bool):
         super().__init__(message)
@@ -30,15 +30,15 @@ class NothingViableError(InputError):
 class ExposureError(InputError):
     """One exposure file cannot be catalogued: unreadable, cut short or contradictory. Ingest quarantines it.
 
-    `kind` is one of the short codes of docs/eligibility.md, such as `truncated`.
+    `code` is one of the short codes of docs/eligibility.md, such as `truncated`.
     """
 
-    def __init__(self, kind: str, message: str):
+    def __init__(self, code: str, message: str):
         super().__init__(message)
-        self.kind = kind
+        self.code = code
 
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:  # crosses process borders
-        return type(self), (self.kind, str(self))
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:  # workers send it to another process
+        return type(self), (self.code, str(self))
 
 
 class ProductError(MvmdbError):
@@ -58,7 +58,7 @@ class MemberUnusableError(MvmdbError):
 
 
 class CatalogError(MvmdbError):
-    """The database cannot be opened, is not mvmdb's, or is of another schema version."""
+    """The database cannot be opened, is not mvmdb's, or has another schema version."""
 
 
 class BusyError(MvmdbError):
@@ -66,4 +66,4 @@ class BusyError(MvmdbError):
 
 
 class WorkersError(MvmdbError):
-    """The workers that were asked for cannot be had, or one died at its work."""
+    """The workers that were asked for cannot be started, or one died while working."""

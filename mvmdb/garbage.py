@@ -1,4 +1,4 @@
-"""Python's search for cyclic garbage, put off where many objects are made and no cycles."""
+"""Pausing Python's garbage collector where many objects are made and no cycles."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
-    """No search for cyclic garbage until the end of the block.
+def gc_paused() -> Iterator[None]:
+    """Pause the collection of cyclic garbage until the end of the block.
 
-    It would walk through all objects there are, time and again: for the lists of a table's rows, or a plan of hundreds
-    of thousands of layers, that is 15% to 35% of the time (measured).
+    The collector would walk through all live objects time and again: for the rows of a table, or a plan of hundreds of
+    thousands of layers, that is 15% to 35% of the time (measured).
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -15,7 +15,7 @@ CELLS_PER_PROJECTION_CELL = CELLS_PER_SIDE**2
 Scale = Literal["fine", "coarse"]
 Kind = Literal["flt", "flc"]
 ObsMode = tuple[str, str, str]
-"""(instrument, detector, filter), lower case: what tells the layers of one sky cell apart."""
+"""(instrument, detector, filter) in lower case: what distinguishes the layers of one sky cell."""
 
 _CELL = re.compile(r"(?:skycell-)?p(\d{4})x(\d{2})y(\d{2})", re.IGNORECASE)
 _FIELD = re.compile(r"skycell-p(\d{4})-ra\d{1,3}d\d{4}-dec[ns]\d{1,2}d\d{4}")
@@ -54,18 +54,18 @@ class CellId:
 
 
 def parse_cell_name(text: str) -> CellId:
-    """Read `skycell-p1889x07y19`, or `p1889x07y19`, in any case.
+    """Read `skycell-p1889x07y19`, or `p1889x07y19`, in upper or lower case.
 
-    Raises NameFormatError when the form or a number's range is wrong.
+    Raises NameFormatError when the form is wrong or a number is out of range.
     """
     match = _CELL.fullmatch(text.strip())
     if match is None:
         raise NameFormatError(f"{text!r} is not a sky cell; expected a name like skycell-p1889x07y19")
-    cell = CellId(*(int(part) for part in match.groups()))
+    cell = CellId(*(int(digits) for digits in match.groups()))
     if cell.projection_cell >= N_PROJECTION_CELLS:
-        raise NameFormatError(f"{text!r}: there is no projection cell {cell.projection_cell}; they are p0000 to p2643")
+        raise NameFormatError(f"{text!r}: there is no projection cell {cell.projection_cell}; expected p0000 to p2643")
     if not (1 <= cell.x <= CELLS_PER_SIDE and 1 <= cell.y <= CELLS_PER_SIDE):
-        raise NameFormatError(f"{text!r}: x and y of a sky cell are 01 to 21")
+        raise NameFormatError(f"{text!r}: found x={cell.x:02d}, y={cell.y:02d}; expected x and y from 01 to 21")
     return cell
 
 
@@ -86,9 +86,9 @@ def format_field_name(projection_cell: int, ra: float, dec: float) -> str:
 
 
 def reference_cell(skycell: str) -> CellId:
-    """The sky cell whose pixels a layer's canvas counts, by the first part of its name.
+    """The sky cell in whose pixels a layer's canvas is given, from the `skycell` of the layer's name.
 
-    That is the sky cell itself, and for a rectangle that `format_field_name` named the first cell of the projection
+    That is the sky cell itself; for a rectangle that `format_field_name` named, it is the first cell of the projection
     cell, whose pixels are those of the projection cell. Raises NameFormatError.
     """
     field = _FIELD.fullmatch(skycell.strip().lower())
@@ -120,7 +120,7 @@ class LayerName:
 
 
 def parse_layer_name(text: str) -> LayerName:
-    """Read a layer's name, e.g. `hst_skycell-p1889x07y19_wfc3_ir_f125w_coarse-all`, in any case."""
+    """Read a layer's name, e.g. `hst_skycell-p1889x07y19_wfc3_ir_f125w_coarse-all`, in upper or lower case."""
     match = _LAYER.fullmatch(text.strip().lower())
     if match is None:
         raise NameFormatError(
@@ -161,7 +161,7 @@ def parse_exposure_name(text: str) -> tuple[str, Kind] | None:
 def parse_rootname(text: str) -> tuple[str, str]:
     """(rootname, ipppssoo) in lower case of a header's ROOTNAME, e.g. `ib6o04tuq`.
 
-    Raises NameFormatError for anything but nine letters and digits: path separators above all.
+    Raises NameFormatError for anything but nine letters and digits, above all for path separators.
     """
     root = text.strip().lower()
     if _ROOTNAME.fullmatch(root) is None:
@@ -170,7 +170,7 @@ def parse_rootname(text: str) -> tuple[str, str]:
 
 
 def format_layer_filter(filters: str) -> str:
-    """The layer's filter for wheels joined with `;`, as in a poller file.
+    """The layer's filter, from filter wheels joined with `;` as in a poller file.
 
     >>> [format_layer_filter(wheels) for wheels in ("CLEAR1L;F814W", "POL60V;F606W", "CLEAR1S;CLEAR2S")]
     ['f814w', 'f606w-pol60v', 'clear']

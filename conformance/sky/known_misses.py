@@ -45,7 +45,7 @@ def main():
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     print(f"drizzlepac {version('drizzlepac')}, spherical_geometry {version('spherical_geometry')}")
-    print(f"{'kind':12} {'ra':>9} {'dec':>9}  {'sky cell':20} {'overlap':>8}  {'mvmdb':6} drizzlepac")
+    print(f"{'cause':12} {'ra':>9} {'dec':>9}  {'sky cell':20} {'overlap':>8}  {'mvmdb':6} drizzlepac")
     failures = 0
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +54,7 @@ def main():
         missed = case.skycell not in theirs
         share = ours.get(case.skycell, 0.0) / max(ours.values())
         said = f"{'missed' if missed else 'found'}; found {', '.join(sorted(theirs)) or 'nothing'}"
-        print(f"{case.kind:12} {case.ra:9.4f} {case.dec:9.4f}  {case.skycell:20} {share:7.0%}  "
+        print(f"{case.cause:12} {case.ra:9.4f} {case.dec:9.4f}  {case.skycell:20} {share:7.0%}  "
               f"{'member' if share else 'missed':6} {said}", flush=True)  # fmt: skip
         failures += not missed or not share or bool(theirs - set(ours))
     print("failed" if failures else "as expected: drizzlepac misses each, and finds nothing that mvmdb does not")

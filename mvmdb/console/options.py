@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from mvmdb.errors import UsageError
-from mvmdb.exposures.find import Found
+from mvmdb.exposures.find import ExposurePaths
 from mvmdb.records import Policy
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
 
 
-def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> Found:
+def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePaths:
     """The exposures that these paths stand for; folders that cannot be read, or hold none, are told of.
 
     Raises UsageError when there are no exposures at all, unless it may be a `quiet_night`.

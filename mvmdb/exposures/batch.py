@@ -1,4 +1,4 @@
-"""Many exposures at once, as columns: what the readers of tables hand to the catalog."""
+"""Many exposures at once, as columns: what `tables` reads and the catalog writes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ExposureBatch:
-    """Exposures known from a table. Every column of COLUMNS holds `n` plain Python values.
+    """Exposures read from a table. Each column of COLUMNS has `n` plain Python values.
 
-    `footprints` are the polygons of `s_region`, to its 9 decimals; an exposure without region has none.
+    `footprints` are the polygons of `s_region`, to its 9 decimals; an exposure without a region has none.
     """
 
     n: int

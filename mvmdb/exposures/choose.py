@@ -1,4 +1,4 @@
-"""Which of several files of one exposure is the active one; what becomes of the others is the catalog's business."""
+"""Which of several files of one exposure is the active one; the catalog remembers the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mvmdb.records import Dataset
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What the choice looks at: `processed` is PROCTIME (MJD, 0 if absent), `mtime_ns` the file's modification time."""
+    """What the choice depends on: `processed` is PROCTIME (MJD, 0 if absent), `mtime_ns` when the file was modified."""
 
     kind: Kind
     wcs_rank: int
@@ -21,7 +21,7 @@ class Candidate:
 
     @classmethod
     def of(cls, dataset: Dataset) -> Candidate:
-        """A file that was read, as the choice looks at it."""
+        """The candidate for a file that was read."""
         exposure = dataset.exposure
         return cls(exposure.kind, exposure.wcs_rank, exposure.processed, dataset.mtime_ns, dataset.path)
 
@@ -29,8 +29,8 @@ class Candidate:
 def choose_active(candidates: Sequence[Candidate]) -> Candidate:
     """The active file among the files of one exposure.
 
-    An FLC before any FLT, as its charge transfer is corrected; then the better astrometric solution; then the later
-    processing; then the later file. The last resort is the smaller path, so that the choice never depends on order.
+    An FLC goes before any FLT, as its charge transfer is corrected; then the better astrometric solution wins, then the
+    later processing, then the later file, and finally the smaller path, so that the choice never depends on order.
     Raises ValueError for no candidates.
     """
     ranks = [(c.kind == "flc", c.wcs_rank, c.processed, c.mtime_ns) for c in candidates]

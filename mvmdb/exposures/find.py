@@ -1,4 +1,4 @@
-"""Which files on disk are exposures, by their names; whether they can be used is decided when they are read."""
+"""Which files on disk are exposures, by their names; `read` decides whether they can be used."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from mvmdb.names import parse_exposure_name
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Absolute paths of exposures, sorted, each once; the named folders that hold none; folders that cannot be read."""
+class ExposurePaths:
+    """Absolute paths of exposures, sorted, each once; the given folders without any; folders that cannot be read."""
 
     paths: tuple[str, ...]
     empty_folders: tuple[str, ...]
     unreadable_folders: tuple[str, ...]
 
 
-def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> Found:
+def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
     """The exposures that files, folders and `@list` files stand for.
 
-    A file that is named is taken whatever its name. A folder is searched with all folders below it for names of
-    exposures (`*_flt.fits`, `*_flc.fits` in any case); linked files and folders are followed, loops are not, and a
-    link to nothing is among the paths, as an exposure that cannot be read. A list names one path a line, relative to
-    the list's own folder; blank lines and lines that begin with `#` are skipped.
+    A file that is given is taken whatever its name. A folder is searched, with all folders below it, for names of
+    exposures (`*_flt.fits`, `*_flc.fits` in any case); links to files and folders are followed, loops are not, and a
+    broken link is among the paths, as an exposure that cannot be read. A list has one path per line, relative to the
+    list's own folder; blank lines and lines that begin with `#` are skipped.
     Raises InputError for a path that is not there and for a list that cannot be read.
     """
     files: set[str] = set()
@@ -42,11 +42,11 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> Found:
             files.add(str(path))
         else:
             raise InputError(f"there is no file or folder {path}; check the path")
-    return Found(tuple(sorted(files)), tuple(sorted(empty)), tuple(sorted(unreadable)))
+    return ExposurePaths(tuple(sorted(files)), tuple(sorted(empty)), tuple(sorted(unreadable)))
 
 
 def is_exposure_name(name: str) -> bool:
-    """Whether a file's name is one of an FLT or FLC."""
+    """Whether a file name is that of an FLT or FLC."""
     return parse_exposure_name(name) is not None or name.lower().endswith(("_flt.fits", "_flc.fits"))
 
 
@@ -63,9 +63,9 @@ def _read_list(source: Path) -> Iterator[Path]:
     try:
         lines = source.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise InputError(
-            f"the list {source} cannot be read ({reason}); expected a text file of one path a line"
+            f"the list {source} cannot be read ({reason}); expected a text file with one path per line"
         ) from error
     for line in lines:
         entry = line.strip()
@@ -74,23 +74,23 @@ def _read_list(source: Path) -> Iterator[Path]:
 
 
 def _search(folder: Path, unreadable: list[str]) -> Iterator[str]:
-    """Exposures below a folder. Each real folder is entered once, so a link back to a parent ends there."""
+    """Exposures below a folder. Each real folder is entered once, so a link to a parent makes no loop."""
     seen: set[tuple[int, int]] = set()
-    for here, below, names in os.walk(
+    for directory, subfolders, names in os.walk(
         folder, onerror=lambda error: unreadable.append(error.filename), followlinks=True
     ):
-        status = os.stat(here)
+        status = os.stat(directory)
         if (status.st_dev, status.st_ino) in seen:
-            below.clear()
+            subfolders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        below.sort()
+        subfolders.sort()
         for name in names:
-            path = os.path.join(here, name)
+            path = os.path.join(directory, name)
             if is_exposure_name(name) and (os.path.isfile(path) or not os.path.exists(path)):
                 yield path
 
 
 def _absolute(path: Path) -> Path:
-    """Absolute without following links: a linked inbox keeps the name under which the user knows it."""
+    """Absolute without following links, so that a linked inbox keeps the name by which the user knows it."""
     return Path(os.path.abspath(path.expanduser()))

@@ -1,7 +1,7 @@
-"""How one FLT or FLC file becomes one exposure value, from its headers alone; what is stored is decided elsewhere.
+"""How one FLT or FLC file becomes one exposure value, from its headers alone; `mvmdb.catalog` decides what is stored.
 
-Contradictions within a file are errors, and its caller quarantines it; what merely keeps an exposure out of mosaics is
-a refusal, and the exposure is catalogued with it.
+A contradiction within a file is an error, and the caller quarantines the file. What merely keeps an exposure out of
+mosaics is a refusal, and the exposure is catalogued with it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ LONGEST = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an exposure lies on the sky; everything empty and `problem` set where no WCS can be evaluated."""
+class _Pointing:
+    """Where an exposure lies on the sky. Where no WCS can be evaluated, `problem` says why and the rest is empty."""
 
     ra: float | None = None
     dec: float | None = None
@@ -41,15 +41,15 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
     """Read the headers of one FLT or FLC of ACS, WFC3 or WFPC2; no pixel is read.
 
     Raises ExposureError, whose `kind` is `unreadable`, `not-fits`, `truncated`, `no-sci`, `missing-keyword`,
-    `unsupported` (another instrument) or `contradictory`. A WCS that is absent or cannot be evaluated is no error but
-    the refusal `no solution`, without a footprint.
+    `unsupported` (another instrument) or `contradictory`. A WCS that is absent or cannot be evaluated is not an error:
+    the exposure gets the refusal `no solution` and no footprint.
     """
     file = scan_file(os.path.abspath(path))
     chips = require_sci(file)
     _check_complete(file)
     _check_flags(file, chips)
     identity = identify(file)
-    place = _find_place(file, chips)
+    pointing = _find_pointing(file, chips)
     wcsname = str(chips[0].header.get("WCSNAME") or "").strip() or None
     solution = split_wcsname(wcsname)
     exposure = Exposure(
@@ -67,30 +67,30 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
         exptime=_exposure_time(file),
         expstart=read_number(file, "EXPSTART"),
         expend=read_number(file, "EXPEND"),
-        ra=place.ra,
-        dec=place.dec,
-        s_region=place.s_region,
+        ra=pointing.ra,
+        dec=pointing.dec,
+        s_region=pointing.s_region,
         n_chips=len(chips),
         wcsname=wcsname,
         distortion=solution.distortion,
         fit=solution.fit,
         astrometric_catalog=solution.catalog,
         wcs_rank=rank_solution(wcsname),
-        wcs_digest=place.wcs_digest,
+        wcs_digest=pointing.wcs_digest,
         pixels=make_pixel_token(file, identity.kind),
         processed=read_number(file, "PROCTIME") or 0.0,
-        refusals=judge(file.primary, [chip.header for chip in chips], place.problem),
+        refusals=judge(file.primary, [chip.header for chip in chips], pointing.problem),
         warnings=warn(file.primary),
     )
     return Dataset(file.path, file.size, file.mtime_ns, exposure)
 
 
 def _check_complete(file: FitsFile) -> None:
-    """A file cut at the border of an extension is sound FITS; only NEXTEND tells. More than NEXTEND is common."""
-    stated, found = file.primary.get("NEXTEND"), len(file.hdus) - 1
-    if isinstance(stated, int) and found < stated:
+    """Refuse a file cut between extensions, which is valid FITS: only NEXTEND shows it. A NEXTEND too low is common."""
+    stated, present = file.primary.get("NEXTEND"), len(file.hdus) - 1
+    if isinstance(stated, int) and present < stated:
         raise ExposureError(
-            "truncated", f"{file.path} has {found} extensions, and its NEXTEND says {stated}; fetch the file again"
+            "truncated", f"{file.path} has {present} extensions; expected {stated} (NEXTEND); fetch the file again"
         )
 
 
@@ -102,29 +102,29 @@ def _exposure_time(file: FitsFile) -> float:
 
 
 def _check_flags(file: FitsFile, chips: tuple[Hdu, ...]) -> None:
-    """A DQ array that does not lie on its chip would only be noticed when a mosaic is made of it."""
+    """Refuse a DQ array of another shape than its chip, which would otherwise be noticed only by the drizzle."""
     shapes = {chip.ver: chip.pixel_shape for chip in chips}
     for flags in file.images("DQ"):
         expected = shapes.get(flags.ver, flags.pixel_shape)
         if flags.pixel_shape != expected:
             raise ExposureError(
                 "contradictory",
-                f"{file.path}: {flags} is of shape {flags.pixel_shape}; expected that of SCI, {expected}",
+                f"{file.path}: {flags} has shape {flags.pixel_shape}; expected that of SCI, {expected}",
             )
 
 
-def _find_place(file: FitsFile, chips: tuple[Hdu, ...]) -> _Place:
+def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...]) -> _Pointing:
     try:
         with open(file.path, "rb") as stream:
             values = tuple(read_chip_wcs(file, chip, stream) for chip in chips)
         outlines = [chip_outline(build_wcs(chip), chip.shape[1], chip.shape[0]) for chip in values]
     except NoSolutionError as error:
-        return _Place(problem=str(error))
+        return _Pointing(problem=str(error))
     except ExposureError as error:
-        if error.kind != "no-wcs":  # the sky room's word for a WCS without a footprint
+        if error.code != "no-wcs":  # what `sky.footprint` raises for a WCS without a footprint
             raise
-        return _Place(problem=str(error))
+        return _Pointing(problem=str(error))
     except OSError as error:
         raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
     ra, dec = footprint_center(outlines)
-    return _Place(ra, dec, format_region(outlines), digest_wcs(values))
+    return _Pointing(ra, dec, format_region(outlines), digest_wcs(values))

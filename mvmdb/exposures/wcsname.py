@@ -1,9 +1,9 @@
-"""What a WCSNAME says of an astrometric solution, and which of two is the better; pixels and WCS are not looked at.
+"""What a WCSNAME says about an astrometric solution, and which of two is better; pixels and WCS are not read.
 
 The names are those of the archive (HAP documentation, "Astrometry in the archive"):
 `OPUS` the pipeline's first pointing; `IDC_<distortion model>` that pointing with distortion; `...-<catalog>` an
 a priori solution, the guide stars' positions corrected by a catalog; `...-FIT_<how>_<catalog>` an a posteriori
-solution, sources of the image fitted to a catalog.
+solution, sources in the image fitted to a catalog.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FIT = re.compile(r"FIT[-_](?P<how>[A-Z]+)_(?P<catalog>.+)", re.IGNORECASE)
 
 # Newer Gaia releases have better positions and proper motions; HSC 3 and GSC 2.4 were themselves tied to Gaia DR1.
 _CATALOGS = {"GAIAEDR3": 6, "GAIADR3": 6, "GAIADR2": 5, "GAIADR1": 4, "HSC30": 3, "GSC242": 2, "GSC240": 1}
-# A whole visit fitted as one beats exposures fitted to one another, and these beat exposures fitted one by one.
+# A visit fitted as a whole beats exposures fitted to one another, and these beat exposures fitted one by one.
 _FITS = {"FIT_SVM": 4, "FIT_REL": 3, "FIT_EVM": 2, "FIT_IMG": 1}
 
 
@@ -55,23 +55,23 @@ def split_wcsname(wcsname: str | None) -> Solution:
 
 
 def rank_solution(wcsname: str | None) -> int:
-    """How good a solution is by its name; higher is better, and 0 is none at all.
+    """How good a solution is, by its name; higher is better, and 0 is no solution at all.
 
-    First by kind: none, OPUS, any name of another form, distortion only, fitted but to no catalog (`FIT_REL_NONE`),
-    a priori, a posteriori. Then by catalog, then by the kind of fit.
+    First by tier: none, OPUS, any name of another form, distortion only, fitted but to no catalog (`FIT_REL_NONE`),
+    a priori, a posteriori. Then by catalog, then by how it was fitted.
     """
     name = (wcsname or "").strip()
     if not name:
         return 0
     solution = split_wcsname(name)
     if name.upper() == "OPUS":
-        kind = 1
+        tier = 1
     elif solution.distortion is None:
-        kind = 2
+        tier = 2
     elif solution.fit is None:
-        kind = 3
+        tier = 3
     elif solution.catalog is None:
-        kind = 4
+        tier = 4
     else:
-        kind = 5 if solution.fit == APRIORI else 6
-    return 100 * kind + 10 * _CATALOGS.get((solution.catalog or "").upper(), 0) + _FITS.get(solution.fit or "", 0)
+        tier = 5 if solution.fit == APRIORI else 6
+    return 100 * tier + 10 * _CATALOGS.get((solution.catalog or "").upper(), 0) + _FITS.get(solution.fit or "", 0)

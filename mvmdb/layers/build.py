@@ -1,6 +1,6 @@
 """What members imply for their layers: area, depth, recipe, name and digests.
 
-It is the work on a layer that is not the database's, so that it can go on beside that, in another process too.
+This work needs no database, so it can run in the background while the database works, in another process too.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from mvmdb.sky.footprints import expand_ranges
 from mvmdb.sky.layer import measure_areas
 
 
-class Place(NamedTuple):
-    """Where layers are: the name of the sky cell or rectangle, and its canvas as products carry it, as text."""
+class NamedCanvas(NamedTuple):
+    """The name of a sky cell or rectangle, and its canvas in the text form that products carry."""
 
     name: str
     canvas: str
@@ -29,25 +29,24 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LayersToBuild:
-    """The m layers that `members` holds, and what else they depend on.
+    """The m layers of `members`, and what else they depend on.
 
-    `errors`: the policy's. `cell`: (m,) `CellId.index`, the key of `places`. `obsmode`: instrument, detector and
-    filter. `area`: (m,) square arcmin, NaN where it has to be measured, from `regions`: the `s_region` of the exposures
-    `region_of` (sorted numbers).
+    `errors`: the policy's. `cell`: (m,) `CellId.index`, the key of `canvases`. `obsmode`: (m,). `area`: (m,) square
+    arcmin, NaN where it must be measured, from `regions`: the `s_region` of the exposures `region_of` (sorted numbers).
     """
 
     errors: bool
     members: LayerMembers
     cell: IntArray
     obsmode: Sequence[ObsMode]
-    places: Mapping[int, Place]
+    canvases: Mapping[int, NamedCanvas]
     area: FloatArray
     region_of: IntArray
     regions: Sequence[str]
 
 
 class LayerColumns(NamedTuple):
-    """Layers as parallel columns, named as in the table `layer`; `recipe` holds the parameters as JSON."""
+    """Layers as parallel columns, named as in the table `layer`; `recipe` is the parameters as JSON."""
 
     name: Sequence[str]
     skycell_id: Sequence[int]
@@ -74,14 +73,14 @@ class LayerColumns(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BuiltLayers:
-    """Layers, one for each scale that their obsmode is made at; `number` is the place of each in LayerMembers."""
+    """Layers, one for each scale at which their obsmode is made; `number` is the index of each in LayerMembers."""
 
     number: IntArray
     columns: LayerColumns
 
 
 class _Texts(NamedTuple):
-    """What a layer is called at one scale, and its recipe with the digest."""
+    """The name of a layer at one scale, and its recipe with the digest."""
 
     name: str
     scale: Scale
@@ -91,7 +90,7 @@ class _Texts(NamedTuple):
 
 
 def build_layers(layers: LayersToBuild) -> BuiltLayers:
-    """These layers at every scale, in their order."""
+    """The rows of these layers at every scale, in the order of the layers."""
     area = _measure(layers)
     mean = _mean_exposures(layers, area)
     numbers: list[int] = []
@@ -101,18 +100,18 @@ def build_layers(layers: LayersToBuild) -> BuiltLayers:
         layers.members.digest, layers.members.label, strict=True,
     )  # fmt: skip
     for number, (cell, obsmode, depth, digest, label) in enumerate(values):
-        place = layers.places[cell]
+        named = layers.canvases[cell]
         for scale, recipe in recipe_texts(obsmode, depth, layers.errors):
-            name = layer_name(place.name, obsmode, scale, label)
+            name = layer_name(named.name, obsmode, scale, label)
             numbers.append(number)
-            texts.append(_Texts(str(name), scale, name.label, recipe, digest_recipe(digest, place.canvas, recipe)))
+            texts.append(_Texts(str(name), scale, name.label, recipe, digest_recipe(digest, named.canvas, recipe)))
     return _arrange(layers, area, mean, np.array(numbers, dtype=np.int64), texts)
 
 
 def _arrange(
     layers: LayersToBuild, area: FloatArray, mean: FloatArray, number: IntArray, texts: Sequence[_Texts]
 ) -> BuiltLayers:
-    """The columns of the layers of these numbers, which `texts` is parallel to."""
+    """The columns of the layers with these numbers; `texts` is parallel to `number`."""
     members = layers.members
     columns = _Texts(*zip(*texts, strict=True)) if texts else _Texts(*((),) * len(_Texts._fields))  # type: ignore[arg-type]
     numbers = number.tolist()
@@ -155,11 +154,11 @@ def _arrange(
 
 def _measure(layers: LayersToBuild) -> FloatArray:
     members, area = layers.members, layers.area.copy()
-    wanted = np.flatnonzero(np.isnan(area))
-    counts = members.counts[wanted]
-    place = np.searchsorted(layers.region_of, members.exposure[expand_ranges(members.start[wanted], counts)])
+    unmeasured = np.flatnonzero(np.isnan(area))
+    counts = members.counts[unmeasured]
+    region = np.searchsorted(layers.region_of, members.exposure[expand_ranges(members.start[unmeasured], counts)])
     start = np.concatenate([[0], np.cumsum(counts)])
-    area[wanted] = measure_areas(layers.cell[wanted], start, place, layers.regions)
+    area[unmeasured] = measure_areas(layers.cell[unmeasured], start, region, layers.regions)
     return area
 
 

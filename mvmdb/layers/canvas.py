@@ -1,4 +1,4 @@
-"""The canvas of a sky cell: the bounding box of the members of all its layers, as every layer of the cell shares it."""
+"""The canvas of a sky cell, which all its layers share: the bounding box of their members."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IntArray = NDArray[np.int64]
 
 
 def bound_canvases(cell: IntArray, box: IntArray) -> dict[int, Canvas]:
-    """The canvas of each sky cell that some layer is in.
+    """The canvas of each sky cell that has a layer.
 
     `cell` is (n,), the sky cell of each layer; `box` is (n, 4), the bounding box of each layer's members: x_min, x_max,
     y_min, y_max in fine pixels.
@@ -26,4 +26,4 @@ def bound_canvases(cell: IntArray, box: IntArray) -> dict[int, Canvas]:
         np.minimum.reduceat(box[:, 2], first), np.maximum.reduceat(box[:, 3], first),
     ]  # fmt: skip
     bounds = zip(*(edge.tolist() for edge in edges), strict=True)
-    return {id_: Canvas(*edges) for id_, edges in zip(cell[first].tolist(), bounds, strict=True)}
+    return {index: Canvas(*edges) for index, edges in zip(cell[first].tolist(), bounds, strict=True)}

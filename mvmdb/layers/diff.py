@@ -20,8 +20,6 @@ from mvmdb.records import (
 )
 
 _GROWING = {ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED}
-
-
 _UNMADE = (Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"),)
 _DEFAULT = Policy()
 _NOTHING_THERE = "there is no intact product to start from"
@@ -36,7 +34,7 @@ def diff_layers(
     """Compare what layers should be made of with what products say that they were made of.
 
     Names are unique on either side. A layer is fresh when its product is intact and has the expected recipe digest.
-    What `unmade` layers should be made of is not asked. The policy is for the words about orphaned products.
+    `unmade` layers have no product, so their members are not compared. The policy is for explaining orphaned products.
     """
     products = {product.name: product for product in observed}
     planned = [_plan_unmade(layer) for layer in unmade]
@@ -69,8 +67,8 @@ def _plan_layer(layer: ExpectedLayer, product: ObservedProduct | None) -> Planne
     if product is None:
         return _plan_unmade(UnmadeLayer(layer.name, layer.skycell, layer.failure))
     reasons = tuple(_find_reasons(layer, product))
-    action, because = _choose_action(layer, product, {reason.code for reason in reasons})
-    return PlannedLayer(layer.name, layer.skycell, action, reasons, because)
+    action, drizzle_because = _choose_action(layer, product, {reason.code for reason in reasons})
+    return PlannedLayer(layer.name, layer.skycell, action, reasons, drizzle_because)
 
 
 def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason]:
@@ -88,8 +86,8 @@ def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason
     if layer.recipe.to_json() != product.recipe:
         detail = f"now {layer.recipe.to_json()}, the product {product.recipe}"
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=detail))
-    if not reasons:  # the same members and parameters under another digest: another way of making digests
-        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product's recipe digest is another"))
+    if not reasons:  # the same members and parameters under another digest, which another version made
+        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product has another recipe digest"))
     return reasons
 
 
@@ -111,7 +109,7 @@ def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Rea
 
 
 def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[ReasonCode]) -> tuple[Action, str]:
-    """The cheapest right action, and why nothing cheaper than a drizzle would do."""
+    """The cheapest action that is right, and why a drizzle is needed where it is one."""
     if product.state is not ProductState.INTACT:
         return Action.DRIZZLE, _NOTHING_THERE
     if product.filename != format_product_name(layer.name, layer.kind):
@@ -119,7 +117,7 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
     if ReasonCode.RECIPE_CHANGED in codes and layer.recipe.to_json() != product.recipe:
         return Action.DRIZZLE, "the product was drizzled with other parameters: depth and configuration choose them"
     if not codes <= _GROWING:
-        return Action.DRIZZLE, "what the product holds is no longer right"
+        return Action.DRIZZLE, "what the product contains is no longer right"
     if ReasonCode.MEMBER_ADDED not in codes:
         if ReasonCode.CANVAS_CHANGED in codes:
             return Action.RECANVAS, ""
@@ -130,12 +128,12 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
 
 
 def groups_merge(layer: ExpectedLayer, product: ObservedProduct) -> bool:
-    """Whether members of different groups in the product are in one group now: kept skies would leave a step."""
+    """Whether members of different groups in the product are in one group now, where kept skies leave a step."""
     now = {member.ipppssoo: member.sky_group for member in layer.members}
-    home: dict[str, str] = {}
+    group_then: dict[str, str] = {}
     for member in product.members:
         if member.ipppssoo not in now:
             continue
-        if home.setdefault(now[member.ipppssoo], member.sky_group) != member.sky_group:
+        if group_then.setdefault(now[member.ipppssoo], member.sky_group) != member.sky_group:
             return True
     return False

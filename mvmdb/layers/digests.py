@@ -20,9 +20,9 @@ def digest_members(digests: Iterable[str]) -> str:
 
 
 def digest_recipe(members_digest: str, canvas: Canvas | str, recipe: str) -> str:
-    """Digest of all that a product's pixels depend on; the canvas and the recipe as products carry them, as text.
+    """Digest of all that a product's pixels depend on; canvas and recipe are in the text form that products carry.
 
-    The policy is in it through the members that it lets in, so that switching MVM_INCLUDE_SMALL leaves the layers of
+    The policy enters only through the members that it admits, so that switching MVM_INCLUDE_SMALL leaves the layers of
     other detectors fresh.
     """
     return _digest(f"{members_digest}|{canvas}|{recipe}")

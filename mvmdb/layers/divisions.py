@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 
 
 def parse_epochs(text: str) -> str:
-    """The normal form of `none`, `yearly`, or dates joined with commas, as YYYY-MM-DD, that ranges lie between.
+    """The normal form of `none`, `yearly`, or comma-separated dates (YYYY-MM-DD) that bound ranges.
 
     Raises UsageError.
     """
@@ -42,54 +42,54 @@ def parse_epochs(text: str) -> str:
     except ValueError as error:
         raise UsageError(f"found epochs {text!r} ({error}); expected dates like 2009-01-01,2012-06-30") from error
     if len(dates) < 2 or (np.diff(dates).astype(np.int64) <= 0).any():
-        raise UsageError(f"found epochs {text!r}; expected two dates or more, each later than the one before")
+        raise UsageError(f"found epochs {text!r}; expected two dates or more, each later than the previous one")
     return ",".join(dates.astype(str).tolist())
 
 
 def label_members(policy: Policy, exptime: FloatArray, expstart: FloatArray) -> tuple[list[str], IntArray]:
-    """Distinct labels, and the place among them of the label of each member, -1 for one that is in no layer.
+    """Distinct labels, and for each member the index of its label, -1 for one that is in no layer.
 
     By the policy's classes of exposure time (seconds) and by its epochs (`expstart` in MJD, NaN where unknown): ranges
-    hold their first day, not their last. Clusters are found later, by `cluster_members`.
+    include their first day, not their last. `cluster_members` finds the clusters later.
     """
     classes = np.digitize(exptime, _CLASS_LIMITS) if policy.exptime_layers == "classes" else np.zeros(len(exptime), int)
     names = CLASSES if policy.exptime_layers == "classes" else ("all",)
     epochs, epoch = _label_epochs(policy.epochs, expstart)
-    labels = [join_label(name, own) for own in epochs for name in names]
+    labels = [join_label(name, epoch_name) for epoch_name in epochs for name in names]
     return labels, np.where(epoch < 0, -1, epoch * len(names) + classes).astype(np.int64)
 
 
 def cluster_members(layer: IntArray, exptime: FloatArray) -> IntArray:
-    """The place in `("all", *CLASSES)` of each member, by the clusters of exposure times within its layer.
+    """For each member the index in `("all", *CLASSES)`, by the clusters of exposure times within its layer.
 
-    Layers divide at their largest gaps of a factor 3 or more, at most two: into short and long, or short, med and
+    A layer is divided at its largest gaps of a factor 3 or more, at most two: into short and long, or short, med and
     long; one without such gaps stays whole. `layer` numbers each member's layer.
     """
-    places = np.zeros(len(layer), dtype=np.int64)
+    labels = np.zeros(len(layer), dtype=np.int64)
     time = np.log(np.maximum(exptime, 1e-3))
     order = np.lexsort((time, layer))
     gaps = np.diff(time[order])
     gaps[np.diff(layer[order]) != 0] = 0.0
     bounds = np.append(np.flatnonzero(np.diff(layer[order], prepend=-1)), len(layer))
     for begin, end in pairwise(bounds.tolist()):
-        own = gaps[begin : end - 1]
-        cuts = np.sort(np.argsort(-own, kind="stable")[:2])
-        cuts = cuts[own[cuts] >= _GAP]
+        layer_gaps = gaps[begin : end - 1]
+        cuts = np.sort(np.argsort(-layer_gaps, kind="stable")[:2])
+        cuts = cuts[layer_gaps[cuts] >= _GAP]
         if len(cuts):
             rank = np.searchsorted(cuts, np.arange(end - begin), side="left")
-            places[order[begin:end]] = np.array([1, 3] if len(cuts) == 1 else [1, 2, 3])[rank]
-    return places
+            labels[order[begin:end]] = np.array([1, 3] if len(cuts) == 1 else [1, 2, 3])[rank]
+    return labels
 
 
 def join_label(by_time: str, epoch: str) -> str:
-    """The label of a layer by exposure time and epoch; either alone where the other, `all` or nothing, divides none."""
+    """The label of a layer by exposure time and epoch; only one of them where the other is `all` or empty."""
     if epoch in ("", "all"):
         return by_time
     return epoch if by_time == "all" else f"{by_time}-{epoch}"
 
 
 def why_unexpected(layer: str, policy: Policy) -> str:
-    """Why no exposure is expected in a layer (a name) any more: its members went, or the archive divides otherwise."""
+    """Why no exposure is expected in the layer of this name: its members left, or the archive is divided otherwise."""
     why = "no exposure is expected in this layer any more"
     undivided = layer.rsplit("_", 1)[-1] in ("all", "coarse-all")
     if undivided and policy.exptime_layers == "all" and not policy.epochs:
@@ -99,8 +99,8 @@ def why_unexpected(layer: str, policy: Policy) -> str:
 
 def describe_division(policy: Policy) -> str:
     """How the archive divides its layers, in words."""
-    parts = {"all": "", "classes": "by exposure time", "clusters": "by clusters of exposure times"}
-    words = [part for part in [parts[policy.exptime_layers]] if part]
+    by_exptime = {"all": [], "classes": ["by exposure time"], "clusters": ["by clusters of exposure times"]}
+    words = by_exptime[policy.exptime_layers]
     if policy.epochs == "yearly":
         words.append("by year")
     elif policy.epochs:
@@ -115,15 +115,15 @@ def _label_epochs(epochs: str, expstart: FloatArray) -> tuple[list[str], IntArra
     day = np.where(known, np.floor(np.where(known, expstart, 0.0)), 0.0).astype(np.int64)
     if epochs == "yearly":
         year = (_MJD_0 + day).astype("datetime64[Y]").astype(np.int64) + 1970
-        distinct, place = np.unique(np.where(known, year, 0), return_inverse=True)
+        distinct, index = np.unique(np.where(known, year, 0), return_inverse=True)
         names = [f"{value:04d}" if value else UNDATED for value in distinct.tolist()]
-        return names or [UNDATED], place.reshape(-1).astype(np.int64)
+        return names or [UNDATED], index.reshape(-1).astype(np.int64)
     dates = _read_dates(epochs)
-    place = np.searchsorted((dates - _MJD_0).astype(np.int64), day, side="right") - 1
-    place = np.where(known & (place < len(dates) - 1), place, -1)
+    index = np.searchsorted((dates - _MJD_0).astype(np.int64), day, side="right") - 1
+    index = np.where(known & (index < len(dates) - 1), index, -1)
     names = [date.replace("-", "") for date in dates.astype(str).tolist()]
-    return [f"{a}-{b}" for a, b in pairwise(names)], place.astype(np.int64)
+    return [f"{a}-{b}" for a, b in pairwise(names)], index.astype(np.int64)
 
 
 def _read_dates(text: str) -> NDArray[np.datetime64]:
-    return np.array([part.strip() for part in text.split(",")], dtype="datetime64[D]")
+    return np.array([date.strip() for date in text.split(",")], dtype="datetime64[D]")

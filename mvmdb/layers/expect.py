@@ -1,6 +1,6 @@
-"""What the layers of one sky cell, or rectangle, should be made of, given its exposures: for work without a catalog.
+"""What the layers of one sky cell or rectangle should be made of, given its exposures: for work without a catalog.
 
-The catalog decides the same for many cells at once, by the same `gather_members`, `bound_canvases` and `build_layers`.
+The catalog decides many cells at once with the same `gather_members`, `bound_canvases` and `build_layers`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mvmdb.layers.build import BuiltLayers, LayersToBuild, Place, build_layers
+from mvmdb.layers.build import BuiltLayers, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.canvas import bound_canvases
 from mvmdb.layers.digests import digest_member, digest_members, digest_recipe
 from mvmdb.layers.members import Candidates, FloatArray, IntArray, LayerKey, LayerMembers, gather_members
@@ -25,8 +25,8 @@ from mvmdb.sky.membership import match_regions
 class Overlaps(NamedTuple):
     """How n exposures overlap a sky cell or rectangle, in parallel.
 
-    `exposure`: places in a sequence of exposures. `box`: (n, 4) bounding box of the overlap, x_min, x_max, y_min, y_max
-    in fine pixels. `area_arcmin2`: of the overlap, summed over chips.
+    `exposure`: indices in a sequence of exposures. `box`: (n, 4) bounding box of the overlap, x_min, x_max, y_min,
+    y_max in fine pixels. `area_arcmin2`: that of the overlap, summed over chips.
     """
 
     exposure: IntArray
@@ -39,7 +39,7 @@ class Frame:
     """Where layers are to be made.
 
     `canvas` is None where it is the bounding box of the members, as in a sky cell. `unite` gives the area (square
-    arcmin) that exposures given by `s_region` cover together; None stands for the sky cell of index `cell`.
+    arcmin) that exposures, given by their `s_region`, cover together; None stands for the sky cell of index `cell`.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Frame:
 
 
 def expect_cell_layers(cell: CellId, exposures: Sequence[CellExposure], policy: Policy) -> list[ExpectedLayer]:
-    """The layers of a sky cell as the exposures that overlap it imply them; the others are passed over."""
+    """The layers of a sky cell, made of those exposures that overlap it."""
     matched = match_regions([exposure.s_region for exposure in exposures], "overlap")
     rows = (matched.cell_index == cell.index).nonzero()[0]
     boxes = [edges[rows] for edges in (matched.x_min, matched.x_max, matched.y_min, matched.y_max)]
@@ -79,7 +79,7 @@ def expect_layers(
             members=members,
             cell=cell,
             obsmode=[keys[number][1:] for number in members.key.tolist()],
-            places={frame.cell: Place(frame.name, str(canvas))},
+            canvases={frame.cell: NamedCanvas(frame.name, str(canvas))},
             area=_known_areas(frame, members, regions),
             region_of=np.arange(len(exposures)),
             regions=regions,
@@ -97,7 +97,7 @@ def with_recipe(layer: ExpectedLayer, recipe: Recipe) -> ExpectedLayer:
 def _list_candidates(
     frame: Frame, exposures: Sequence[CellExposure], overlaps: Overlaps
 ) -> tuple[list[LayerKey], Candidates]:
-    """The layer keys that the overlapping exposures are about, and those exposures as candidates for them."""
+    """The layer keys of the overlapping exposures, and those exposures as candidates for them."""
     obsmodes: list[ObsMode] = [(e.instrument, e.detector, e.filter) for e in exposures]
     numbers = {mode: number for number, mode in enumerate(sorted({obsmodes[i] for i in overlaps.exposure.tolist()}))}
     rows = []
@@ -111,7 +111,7 @@ def _list_candidates(
 
 
 def _known_areas(frame: Frame, members: LayerMembers, regions: Sequence[str]) -> FloatArray:
-    """(m,) square arcmin: one member's own overlap, and of several what the frame measures, NaN for a sky cell."""
+    """(m,) square arcmin: for one member its overlap, for several what the frame measures, NaN for a sky cell."""
     areas = members.overlap[members.start[:-1]].copy()
     for number in np.flatnonzero(members.counts > 1).tolist():
         chosen = members.exposure[members.start[number] : members.start[number + 1]].tolist()
@@ -122,15 +122,17 @@ def _known_areas(frame: Frame, members: LayerMembers, regions: Sequence[str]) ->
 def _as_expected(
     frame: Frame, canvas: Canvas, exposures: Sequence[CellExposure], members: LayerMembers, built: BuiltLayers
 ) -> list[ExpectedLayer]:
-    parts: dict[int, tuple[Member, ...]] = {}
+    layer_members: dict[int, tuple[Member, ...]] = {}
     for number in np.unique(built.number).tolist():
         indices = members.exposure[members.start[number] : members.start[number + 1]].tolist()
         layer_exposures = [exposures[index] for index in indices]
         groups = find_groups(frame.projection_cell, {e.ipppssoo: e.s_region for e in layer_exposures})
-        parts[number] = tuple(Member(e.ipppssoo, e.pixels, e.wcs_digest, groups[e.ipppssoo]) for e in layer_exposures)
+        layer_members[number] = tuple(
+            Member(e.ipppssoo, e.pixels, e.wcs_digest, groups[e.ipppssoo]) for e in layer_exposures
+        )
     columns = built.columns
     rows = zip(built.number.tolist(), columns.name, columns.kind, columns.recipe, columns.recipe_digest, strict=True)
     return [
-        ExpectedLayer(name, frame.name, kind, parts[number], canvas, Recipe.from_json(recipe), digest)
+        ExpectedLayer(name, frame.name, kind, layer_members[number], canvas, Recipe.from_json(recipe), digest)
         for number, name, kind, recipe, digest in rows
     ]

@@ -1,6 +1,6 @@
 """Which exposures each layer is made of: the policy, FLC before FLT, and the division by exposure time and date.
 
-It is decided for many layers at once, in columns, and for every caller: the catalog, `process` and `mosaic`.
+This decides many layers at once, in columns, and serves every caller: the catalog, `process` and `mosaic`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mvmdb.names import Kind
 from mvmdb.records import Policy
 
 LayerKey = tuple[int, str, str, str]
-"""(sky cell, instrument, detector, filter): has one layer at each scale, or several where the policy divides them."""
+"""(sky cell, instrument, detector, filter): one layer at each scale, or several where the policy divides them."""
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ FloatArray = NDArray[np.float64]
 class Candidates(NamedTuple):
     """Eligible exposures that overlap a sky cell, as n parallel columns sorted by `key` and identity.
 
-    `key`: place of the exposure's layer key among the keys that are asked for. `exposure`: the caller's number of it.
+    `key`: index of the exposure's layer key among the requested keys. `exposure`: the caller's number for it.
     `digest`: `digest_member`. `x_min` ... `y_max`: the bounding box of the overlap, fine pixels. `exptime`: seconds.
     `expstart`, `expend`: MJD, None where unknown. `area_arcmin2`: the overlap.
     """
@@ -47,16 +47,16 @@ class Candidates(NamedTuple):
 
     @classmethod
     def of_rows(cls, rows: Sequence[Sequence[Any]]) -> Candidates:
-        """The columns of rows that have these fields in this order."""
+        """Turn rows with these fields in this order into columns."""
         return cls(*zip(*rows, strict=True)) if rows else cls(*((),) * len(cls._fields))
 
 
 @dataclass(frozen=True, slots=True)
 class LayerMembers:
-    """n members of layers, sorted by layer and identity, and what the m layers that have any are made of.
+    """n members of layers, sorted by layer and identity, and what follows for the m layers that have members.
 
-    `key`: (m,) place of the layer's key among those asked for; a key has several layers where the policy divides them,
-    which `label` tells apart. Layer i has the members `start[i]` to `start[i + 1]`.
+    `key`: (m,) index of the layer's key among the requested keys; a key has several layers where the policy divides
+    them, told apart by `label`. Layer i has the members `start[i]` to `start[i + 1]`.
     `exposure`: (n,) the caller's numbers. `overlap`: (n,) square arcmin inside the cell. `box`: (m, 4) x_min, x_max,
     y_min, y_max in fine pixels. `exptime`: (m,) seconds. `expstart`, `expend`: MJD, NaN where no member has it.
     """
@@ -75,12 +75,12 @@ class LayerMembers:
 
     @property
     def counts(self) -> IntArray:
-        """How many members each layer has."""
+        """The number of members of each layer."""
         return np.diff(self.start)
 
 
 def gather_members(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) -> LayerMembers:
-    """The members of the layers of these keys; keys without any have no layer."""
+    """The members of the layers of these keys; a key without members has no layer."""
     kept, layer, labels = _divide(candidates, keys, policy)
     first = np.flatnonzero(np.diff(layer, prepend=-1))
     digests = [candidates.digest[row] for row in kept.tolist()]
@@ -108,11 +108,11 @@ def gather_members(candidates: Candidates, keys: Sequence[LayerKey], policy: Pol
 
 
 def _divide(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) -> tuple[IntArray, IntArray, list[str]]:
-    """The rows that are in a layer, sorted by layer and identity; each one's layer, and the labels.
+    """The rows that are in a layer, sorted by layer and identity; the layer of each, and the labels.
 
-    A layer's number is its key's times the number of labels, plus its label's place. What the policy
-    leaves out goes first, then members find their class and epoch, where one FLC evicts every FLT, and what is left is
-    clustered.
+    A layer's number is the index of its key times the number of labels, plus the index of its label. Exposures that the
+    policy leaves out are dropped first; the others get their class and epoch; within these, one FLC evicts every FLT;
+    and the remaining ones are clustered.
     """
     key = np.array(candidates.key, dtype=np.int64)
     is_flc = np.array([kind == "flc" for kind in candidates.kind], dtype=bool)

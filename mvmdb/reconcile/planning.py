@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.load import count_layers, load_candidates
-from mvmdb.garbage import no_collection
+from mvmdb.garbage import gc_paused
 from mvmdb.layers.diff import diff_layers
 from mvmdb.reconcile.observe import observe_products
 from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedLayer, Policy
@@ -50,7 +50,7 @@ def look_ahead(
     layer, fresh ones too. `begin` begins a transaction; what the look shows of the files is recorded in such.
     """
     seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
-    with no_collection(), begin() as connection:
+    with gc_paused(), begin() as connection:
         candidates = load_candidates(connection, cells, everything=full)
         total = count_layers(connection, cells)
         plan = diff_layers(candidates.expected, candidates.observed, candidates.unmade, policy)

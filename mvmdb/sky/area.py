@@ -1,4 +1,4 @@
-"""The area of a footprint on the sphere itself, by spherical_geometry: no plane, so no distortion."""
+"""The area of a footprint, computed on the sphere by spherical_geometry: no projection, so no distortion."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _ARCMIN2_PER_STERADIAN = (180 * 60 / math.pi) ** 2
 
 
 def measure_area(s_region: str) -> float:
-    """The area of a region's polygons in square arcmin, each counted for itself."""
-    from spherical_geometry.polygon import SphericalPolygon  # 0.1 s of import that only this needs
+    """The sum of the areas of a region's polygons, in square arcmin."""
+    from spherical_geometry.polygon import SphericalPolygon  # an import of 0.1 s that only this needs
 
     steradians = 0.0
     for polygon in parse_region(s_region):
         area = SphericalPolygon.from_radec(polygon[:, 0], polygon[:, 1]).area()
-        steradians += min(area, 4 * math.pi - area)  # whichever side the winding means, a footprint is the small one
+        steradians += min(area, 4 * math.pi - area)  # the winding may mean either side; a footprint is the smaller
     return steradians * _ARCMIN2_PER_STERADIAN

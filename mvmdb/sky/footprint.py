@@ -1,4 +1,4 @@
-"""What part of the sky a chip sees, from its full WCS; which cells that touches is decided in `membership`."""
+"""The part of the sky that a chip sees, from its full WCS; `membership` decides which cells it overlaps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mvmdb.sky.region import normalize_polygon
 from mvmdb.sky.sphere import FloatArray, project, sky_to_vector, tangent_frame, vector_to_sky
 
 DENSE_SEGMENTS = 64
-"""Into how many pieces an edge is cut before it is thinned."""
+"""The number of pieces that an edge is cut into before it is thinned."""
 TOLERANCE = 0.004
 """How far an outline may lie from the chip's edge, in arcsec: a tenth of a fine pixel."""
 _SANE_RA = 1000.0  # degrees; wcslib marks undefined values, such as a NaN in CRVAL, by 9.9e107
@@ -24,7 +24,7 @@ def chip_outline(wcs: WCS, naxis1: int, naxis2: int, tolerance: float = TOLERANC
     """The outline (n, 2), ra and dec in degrees, of a chip's pixel edges, in the normal form of `region`.
 
     The edges run at 0.5 and naxis + 0.5 (1-based pixels) and go through the full WCS: SIP, NPOL and D2IM tables.
-    Distortion bends them, so each is cut in as few equal pieces (1, 2, 4 ... 64) as keep the great circles between
+    Distortion bends them, so each is cut into as few equal pieces (1, 2, 4 ... 64) as keep the great circles between
     the vertices within `tolerance` arcsec of the edge. Raises ExposureError (`no-wcs`) when the WCS cannot be
     evaluated all along the edge.
     """
@@ -35,10 +35,10 @@ def chip_outline(wcs: WCS, naxis1: int, naxis2: int, tolerance: float = TOLERANC
     centre = vector_to_sky(vector.sum(axis=1))
     xi, eta = project(tangent_frame(*centre), vector)  # great circles are straight here
     if not np.isfinite(xi).all():
-        raise ExposureError("no-wcs", "found a chip whose edge spans half of the sky; expected a camera's field")
+        raise ExposureError("no-wcs", "found a chip whose edge spans half the sky; expected a camera's field of view")
     strides = _widest_strides(xi * _ARCSEC, eta * _ARCSEC, tolerance)
     vertices = [
-        edge * DENSE_SEGMENTS + at for edge, stride in enumerate(strides) for at in range(0, DENSE_SEGMENTS, stride)
+        edge * DENSE_SEGMENTS + step for edge, stride in enumerate(strides) for step in range(0, DENSE_SEGMENTS, stride)
     ]
     try:
         return normalize_polygon(np.column_stack([ra[vertices], dec[vertices]]))
@@ -47,7 +47,7 @@ def chip_outline(wcs: WCS, naxis1: int, naxis2: int, tolerance: float = TOLERANC
 
 
 def footprint_center(polygons: Sequence[FloatArray]) -> tuple[float, float]:
-    """(ra, dec) in degrees of an exposure's middle: the mean direction of the vertices of all its (n, 2) polygons."""
+    """An exposure's centre (ra, dec) in degrees: the mean direction of the vertices of all its (n, 2) polygons."""
     vertices = np.concatenate([np.asarray(polygon, dtype=np.float64) for polygon in polygons])
     ra, dec = vector_to_sky(sky_to_vector(vertices[:, 0], vertices[:, 1]).mean(axis=1))
     return float(ra), float(dec)
@@ -55,7 +55,7 @@ def footprint_center(polygons: Sequence[FloatArray]) -> tuple[float, float]:
 
 @lru_cache(maxsize=16)
 def _edge_pixels(naxis1: int, naxis2: int) -> tuple[FloatArray, FloatArray]:
-    """Points all around the chip, DENSE_SEGMENTS an edge, each corner once; not to be written to."""
+    """Points all around the chip, DENSE_SEGMENTS per edge, each corner once. The cached arrays are shared."""
     step = np.arange(DENSE_SEGMENTS) / DENSE_SEGMENTS
     x = np.concatenate([step, np.ones_like(step), 1.0 - step, np.zeros_like(step)])
     y = np.concatenate([np.zeros_like(step), step, np.ones_like(step), 1.0 - step])
@@ -66,12 +66,12 @@ def _evaluate(wcs: WCS, x: FloatArray, y: FloatArray) -> tuple[FloatArray, Float
     try:
         celestial = wcs.has_celestial
         ra, dec = wcs.all_pix2world(x, y, 1)
-    except ValueError as error:  # the root of astropy's WcsError
+    except ValueError as error:  # the base class of astropy's WcsError
         cause = str(error).strip().splitlines()[-1]
         raise ExposureError("no-wcs", f"the WCS cannot be evaluated: {cause}") from error
     if not celestial:
-        found = list(wcs.wcs.ctype)
-        raise ExposureError("no-wcs", f"found CTYPE {found}; expected RA---TAN-SIP, DEC--TAN-SIP or the like")
+        ctypes = list(wcs.wcs.ctype)
+        raise ExposureError("no-wcs", f"found CTYPE {ctypes}; expected RA---TAN-SIP, DEC--TAN-SIP or the like")
     if not ((np.abs(ra) <= _SANE_RA).all() and (np.abs(dec) <= 90.0).all()):
         raise ExposureError(
             "no-wcs", "the WCS gives no positions on the sky along the edge; expected finite ra and dec"
@@ -80,7 +80,7 @@ def _evaluate(wcs: WCS, x: FloatArray, y: FloatArray) -> tuple[FloatArray, Float
 
 
 def _widest_strides(x: FloatArray, y: FloatArray, tolerance: float) -> list[int]:
-    """For each edge the largest power of two such that chords over so many points stay within `tolerance` of them all.
+    """For each edge, the largest power of two such that chords over so many points stay within `tolerance` of them.
 
     `x` and `y` go all around the chip, in the order of `_edge_pixels`.
     """
@@ -91,13 +91,13 @@ def _widest_strides(x: FloatArray, y: FloatArray, tolerance: float) -> list[int]
     stride = DENSE_SEGMENTS
     while stride > 1 and 1 in strides:
         near = _greatest_deviations(edges_x, edges_y, stride) < tolerance
-        strides = [stride if own == 1 and fits else own for own, fits in zip(strides, near.tolist(), strict=True)]
+        strides = [stride if best == 1 and fits else best for best, fits in zip(strides, near.tolist(), strict=True)]
         stride //= 2
     return strides
 
 
 def _greatest_deviations(x: FloatArray, y: FloatArray, stride: int) -> FloatArray:
-    """For each of n edges, shape (n, k), the greatest distance of its points from the chords over `stride` of them."""
+    """For each of n edges of k points, the greatest distance of its points from the chords over `stride` of them."""
     start_x, start_y = x[:, :-1:stride, None], y[:, :-1:stride, None]
     chord_x, chord_y = x[:, stride::stride, None] - start_x, y[:, stride::stride, None] - start_y
     length = np.hypot(chord_x, chord_y)

@@ -1,4 +1,4 @@
-"""Many exposures' footprints as flat arrays, and what is known of each polygon's shape; cells play no part here."""
+"""The footprints of many exposures as flat arrays, and the shape of each polygon; cells play no part here."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from mvmdb.sky.sphere import FloatArray, sky_to_vector
 
 IntArray = NDArray[np.int64]
 BLOCK_VERTICES = 1 << 16
-"""Vertices handled at once: a few arrays of that size stay in a processor's cache."""
+"""Vertices handled at once: a few arrays of this size fit in a processor's cache."""
 _FEWEST_VERTICES = 4
-_WRITTEN = "POLYGON ICRS "
+_POLYGON_PREFIX = "POLYGON ICRS "
 
 
 @dataclass(frozen=True, slots=True)
 class Footprints:
     """The polygons of `n` exposures, in ragged arrays.
 
-    `ra`, `dec`: degrees, all vertices one polygon after the other, in any winding, open. `polygon_start`: n_polygons
-    + 1 offsets into them. `owner`: the exposure, 0 to n - 1, of every polygon, in non-decreasing order; an exposure
-    may own none.
+    `ra`, `dec`: the vertices in degrees, polygon by polygon, in either winding, the first vertex not repeated.
+    `polygon_start`: n_polygons + 1 offsets into them. `owner`: the exposure, 0 to n - 1, of each polygon, in
+    non-decreasing order; an exposure may have no polygon.
     """
 
     ra: FloatArray
@@ -44,13 +44,13 @@ class Footprints:
             )
         if len(self.owner) != len(sizes) or (np.diff(self.owner) < 0).any():
             raise InputError(
-                "owners of polygons are out of order; expected one exposure a polygon, in non-decreasing order"
+                "owners of polygons are out of order; expected one exposure per polygon, in non-decreasing order"
             )
         if len(sizes) and (self.owner[0] < 0 or self.owner[-1] >= self.n):
             raise InputError(f"owners run from {self.owner[0]} to {self.owner[-1]}; expected 0 to {self.n - 1}")
         if (sizes < 3).any():
-            at = int(np.argmax(sizes < 3))
-            raise InputError(f"exposure {self.owner[at]} has a polygon of {sizes[at]} vertices; expected 3 or more")
+            bad = int(np.argmax(sizes < 3))
+            raise InputError(f"exposure {self.owner[bad]} has a polygon of {sizes[bad]} vertices; expected 3 or more")
 
     @classmethod
     def from_polygons(cls, exposures: Sequence[Sequence[FloatArray]]) -> Footprints:
@@ -63,23 +63,23 @@ class Footprints:
 
     @classmethod
     def from_regions(cls, s_regions: Sequence[str]) -> Footprints:
-        """Footprints of region texts as `format_region` writes them; an empty text has no polygons.
+        """Footprints of region texts as `format_region` writes them; an empty text gives no polygons.
 
-        Ten times as fast as `parse_region`, which reads every other dialect. Raises InputError for a text of another
-        form.
+        Ten times as fast as `parse_region`, which reads every other dialect too. Raises InputError for a text that
+        `format_region` did not write.
         """
-        parts = [text.split(_WRITTEN)[1:] for text in s_regions]
-        polygons = [part for own in parts for part in own]
+        exposures = [text.split(_POLYGON_PREFIX)[1:] for text in s_regions]
+        polygons = [polygon for chips in exposures for polygon in chips]
         try:
             numbers = np.array(" ".join(polygons).split(), dtype=float)
         except ValueError as error:
             raise InputError(f"found a region that format_region did not write ({error})") from error
-        counts = np.array([len(part.split()) for part in polygons], dtype=np.int64)
+        counts = np.array([len(polygon.split()) for polygon in polygons], dtype=np.int64)
         if (counts % 2).any():
-            raise InputError("found a region of an odd number of coordinates; expected pairs of ra and dec")
+            raise InputError("found a region with an odd number of coordinates; expected pairs of ra and dec")
         start = np.concatenate([[0], np.cumsum(counts // 2)])
-        owner = np.repeat(np.arange(len(parts)), [len(own) for own in parts])
-        return cls(numbers[0::2].copy(), numbers[1::2].copy(), start, owner, len(parts))
+        owner = np.repeat(np.arange(len(exposures)), [len(chips) for chips in exposures])
+        return cls(numbers[0::2].copy(), numbers[1::2].copy(), start, owner, len(exposures))
 
     def centers(self) -> FloatArray:
         """Vectors (3, n), not of unit length, to the mean of each exposure's vertices (see `footprint_center`)."""
@@ -89,10 +89,10 @@ class Footprints:
 
 
 class Block(NamedTuple):
-    """Some polygons of equal vertex count k, padded by repeating the last vertex, which changes no area.
+    """m polygons padded to the same number of vertices k by repeating the last vertex, which changes no area.
 
-    `vectors`: (3, k, m) unit vectors. `center`: (3, m) unit vectors. `radius`: (m,) greatest chord from centre to
-    vertex. `simple`: whether the polygon is star-shaped about its centre, and so cannot cross itself.
+    `vectors`: (3, k, m) unit vectors. `center`: (3, m) unit vectors. `radius`: (m,) the greatest chord from the centre
+    to a vertex. `simple`: whether the polygon is star-shaped about its centre, and so cannot cross itself.
     """
 
     owner: IntArray
@@ -103,9 +103,10 @@ class Block(NamedTuple):
 
 
 def iterate_blocks(footprints: Footprints) -> Iterator[Block]:
-    """All polygons, in blocks of like vertex counts and bounded size.
+    """All polygons, in blocks of similar vertex counts and bounded size.
 
-    Raises InputError for coordinates that are not on the sky, and for polygons that reach more than 30 degrees.
+    Raises InputError for coordinates that are not on the sky, and for polygons that reach more than 30 degrees from
+    their centre.
     """
     sizes = np.diff(footprints.polygon_start)
     padded = np.maximum(_FEWEST_VERTICES, 2 ** np.ceil(np.log2(np.maximum(sizes, 1))).astype(np.int64))
@@ -135,16 +136,16 @@ def _load_block(footprints: Footprints, chosen: IntArray, width: int) -> Block:
     too_wide = ~(radius <= 2.0 * np.sin(np.deg2rad(MAX_RADIUS / 2.0)))
     if too_wide.any():
         raise InputError(
-            f"exposure {owner[too_wide][0]} has a polygon that reaches {MAX_RADIUS:g} degrees or more from its centre;"
-            " expected a footprint"
+            f"exposure {owner[too_wide][0]} has a polygon that reaches more than {MAX_RADIUS:g} degrees from its "
+            "centre; expected a footprint"
         )
     return Block(owner, vectors, center, radius, _is_star_shaped(vectors, center, offset))
 
 
 def _is_star_shaped(vectors: FloatArray, center: FloatArray, offset: FloatArray) -> NDArray[np.bool_]:
-    """Whether the vertices go round the centre once and never turn back, by the signs of triple products.
+    """Whether the vertices go around the centre once and never turn back, by the signs of triple products.
 
-    Sufficient for a polygon that does not cross itself, convex or not; shapes that fail may still be sound.
+    A polygon that passes does not cross itself, whether convex or not; one that fails may still be simple.
     """
     following = np.roll(offset, -1, axis=1)
     turn = center[0] * (offset[1] * following[2] - offset[2] * following[1])
@@ -154,12 +155,12 @@ def _is_star_shaped(vectors: FloatArray, center: FloatArray, offset: FloatArray)
     onward = ((turn > 0.0) | (offset == following).all(axis=0)).all(axis=0)
     axis = offset[:, 0] - center * (center * offset[:, 0]).sum(axis=0)
     ahead = (vectors * axis[:, None]).sum(axis=0) > 0.0
-    once = (ahead != np.roll(ahead, -1, axis=0)).sum(axis=0) == 2
-    return np.asarray(onward & once)
+    one_turn = (ahead != np.roll(ahead, -1, axis=0)).sum(axis=0) == 2
+    return np.asarray(onward & one_turn)
 
 
 def expand_ranges(start: IntArray, count: IntArray) -> IntArray:
-    """start[0], start[0] + 1, ... (count[0] of them), then count[1] from start[1] on, and so forth."""
+    """start[0], start[0] + 1, ... (count[0] of them), then count[1] from start[1] on, and so on."""
     ends = np.cumsum(count)
     ranges: IntArray = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - count), count)
     return ranges

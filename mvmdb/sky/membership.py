@@ -1,8 +1,8 @@
-"""Which sky cells each exposure's footprint overlaps, and where; what becomes of the members is decided elsewhere.
+"""Which sky cells each exposure's footprint overlaps, and where; `mvmdb.layers` decides what layers are made of.
 
-A healpix table proposes projection cells, geometry throws out those out of reach, and an exact overlap in each
-projection cell's plane decides (great circles are straight there). Ring limits in declination play no part: at poles,
-ring borders and RA 0 the same geometry holds as elsewhere.
+A HEALPix table proposes projection cells, geometry discards those out of reach, and an exact overlap in each
+projection cell's plane decides (great circles are straight there). Ring limits in declination play no part: at the
+poles, at ring borders and at RA 0 the same geometry holds as anywhere else.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ from mvmdb.sky.tessellation import (
 __all__ = ["Footprints", "Memberships", "find_cells_at", "find_members"]
 
 NSIDE = 128
-"""Healpix resolution of the table: 200,000 pixels of 0.46 degrees, with 2.3 projection cells each."""
+"""HEALPix resolution of the table: 200,000 pixels of 0.46 degrees, with 2.3 projection cells each."""
 MARGIN = 0.1
 """Largest radius in degrees of polygons that the table serves, twice that of any Hubble footprint."""
-_FEW = 256  # polygons up to which trying all projection cells beats making the table (0.1 s, importing healpy 1 s)
+_FEW = 256  # polygons; up to here, trying all projection cells beats making the table (0.1 s, and 1 s to import healpy)
 _EDGE_DUST = 1e-6  # fine pixels: an overlap that passes a pixel's edge by less does not count for the bounding box
 
 Int32Array = NDArray[np.int32]
 _Number = TypeVar("_Number", bound=np.generic)
-_Judge = Callable[[FloatArray, FloatArray], Overlap]
+_FindOverlap = Callable[[FloatArray, FloatArray], Overlap]
 
 
 @dataclass(frozen=True, slots=True)
 class Memberships:
-    """One exposure's part in one sky cell, n of them in parallel arrays sorted by exposure, projection cell, y, x.
+    """n overlaps of an exposure with a sky cell, in parallel arrays sorted by exposure, projection cell, y, x.
 
     `exposure`: its number in the Footprints. `projection_cell`, `x`, `y`: the cell. `x_min` ... `y_max`: bounding box
     of the overlap in the cell's fine pixels, 1-based, inclusive, 1 to 21954. `area`: fine pixels^2, summed over the
@@ -75,16 +75,16 @@ class Memberships:
         return p * CELLS_PER_PROJECTION_CELL + (y - 1) * CELLS_PER_SIDE + x - 1
 
     def select(self, rows: NDArray[np.bool_]) -> Memberships:
-        """The memberships that `rows` is true for."""
+        """The memberships for which `rows` is true."""
         return Memberships(*(getattr(self, name)[rows] for name in self.__slots__))
 
 
 def match_regions(regions: Sequence[str], rule: Rule) -> Memberships:
-    """As `find_members`, of footprints given as normal `s_region` texts; an empty text has none."""
+    """As `find_members`, for footprints given as `s_region` texts in normal form; an empty text has no footprint."""
     return find_members(Footprints.from_regions(regions), rule)
 
 
-class _Parts(NamedTuple):
+class _PolygonOverlaps(NamedTuple):
     """Overlaps of single polygons with sky cells: `key` sorts by exposure and cell, `box` is (4, n)."""
 
     key: IntArray
@@ -96,32 +96,32 @@ def find_members(footprints: Footprints, rule: Rule = "overlap") -> Memberships:
     """The sky cells that each exposure's polygons overlap with non-zero area: touching is not membership.
 
     Rule `overlap` takes every projection cell; rule `nearest` takes, in each ring, only the one nearest to the
-    exposure's middle. Polygons may have any winding and be non-convex; where one crosses itself, an odd number of
-    windings is inside. Overlaps of less than 1e-7 pixel count as touching. Memory beyond input and output is bounded
-    (blocks of 65,536 vertices). Raises InputError for coordinates off the sky and for polygons that reach more than
-    30 degrees from their centre.
+    exposure's centre. Polygons may have either winding and need not be convex; in one that crosses itself, points with
+    an odd winding number are inside. Overlaps of less than 1e-7 pixel count as touching. Memory beyond input and output
+    is bounded (blocks of 65,536 vertices). Raises InputError for coordinates off the sky and for polygons that reach
+    more than 30 degrees from their centre.
     """
-    middle_ra = vector_to_sky(footprints.centers())[0] if rule == "nearest" else None
-    parts = [
-        part for block in iterate_blocks(footprints) for part in _match_block(block, len(footprints.owner), middle_ra)
-    ]
-    return _join_parts(parts)
+    center_ra = vector_to_sky(footprints.centers())[0] if rule == "nearest" else None
+    overlaps: list[_PolygonOverlaps] = []
+    for block in iterate_blocks(footprints):
+        overlaps += _match_block(block, len(footprints.owner), center_ra)
+    return _join_overlaps(overlaps)
 
 
-def _match_block(block: Block, n_polygons: int, middle_ra: FloatArray | None) -> Iterable[_Parts]:
+def _match_block(block: Block, n_polygons: int, center_ra: FloatArray | None) -> Iterable[_PolygonOverlaps]:
     polygon, p = _propose(block, few=n_polygons <= _FEW)
-    if middle_ra is not None:
-        nearest = _is_nearest(p, middle_ra[block.owner[polygon]])
+    if center_ra is not None:
+        nearest = _is_nearest(p, center_ra[block.owner[polygon]])
         polygon, p = polygon[nearest], p[nearest]
     x, y = _project(_take(block.vectors, polygon), p)
     owner, simple = block.owner[polygon], block.simple[polygon] & ~is_degenerate(x, y)
-    for judge, chosen in ((overlap_simple, np.flatnonzero(simple)), (overlap_any, np.flatnonzero(~simple))):
+    for find_overlap, chosen in ((overlap_simple, np.flatnonzero(simple)), (overlap_any, np.flatnonzero(~simple))):
         if len(chosen):
-            yield _match_cells(owner[chosen], p[chosen], _take(x, chosen), _take(y, chosen), judge)
+            yield _match_cells(owner[chosen], p[chosen], _take(x, chosen), _take(y, chosen), find_overlap)
 
 
 def _propose(block: Block, few: bool) -> tuple[IntArray, IntArray]:
-    """(polygon, projection cell) pairs that may overlap: all that do are among them."""
+    """(polygon, projection cell) pairs that may overlap; every pair that does is among them."""
     wide = np.full(block.radius.shape, True) if few else block.radius > 2.0 * np.sin(np.deg2rad(MARGIN / 2.0))
     pairs = [_try_all(block, np.flatnonzero(wide)), _look_up(block, np.flatnonzero(~wide))]
     polygon, p = (np.concatenate(columns) for columns in zip(*pairs, strict=True))
@@ -129,14 +129,14 @@ def _propose(block: Block, few: bool) -> tuple[IntArray, IntArray]:
 
 
 def _try_all(block: Block, polygon: IntArray) -> tuple[IntArray, IntArray]:
-    every = np.arange(N_PROJECTION_CELLS)
-    found = [np.empty((2, 0), dtype=np.int64)]
+    all_cells = np.arange(N_PROJECTION_CELLS)
+    pairs = [np.empty((2, 0), dtype=np.int64)]
     for first in range(0, len(polygon), _FEW):
-        some = polygon[first : first + _FEW]
-        near = may_reach(every, block.center[:, some, None], block.radius[some, None])
+        batch = polygon[first : first + _FEW]
+        near = may_reach(all_cells, block.center[:, batch, None], block.radius[batch, None])
         row, p = np.nonzero(near)
-        found.append(np.stack([some[row], p]))
-    polygon, p = np.concatenate(found, axis=1)
+        pairs.append(np.stack([batch[row], p]))
+    polygon, p = np.concatenate(pairs, axis=1)
     return polygon, p
 
 
@@ -156,9 +156,9 @@ def _look_up(block: Block, polygon: IntArray) -> tuple[IntArray, IntArray]:
 
 @cache
 def candidate_table() -> tuple[IntArray, IntArray]:
-    """For every healpix pixel (ring order), the projection cells that polygons within MARGIN of it may overlap.
+    """For every HEALPix pixel (ring order), the projection cells that polygons within MARGIN of it may overlap.
 
-    As offsets (n_pixels + 1) and the ids they cut into runs.
+    Returned as offsets (n_pixels + 1), and the ids that they divide into runs.
     """
     import healpy
 
@@ -182,15 +182,17 @@ def _is_nearest(p: IntArray, ra: FloatArray) -> NDArray[np.bool_]:
 
 
 def _project(vectors: FloatArray, p: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Fine pixels (k, n) of the projection cells `p` (n,), as `sky_to_plane`, of vectors (3, k, n)."""
+    """As `sky_to_plane`: (x, y), each (k, n), in the fine pixels of projection cells `p` (n,), of vectors (3, k, n)."""
     east, north, centre = (_take(axis, p) for axis in projection_frames())
     depth = (centre[:, None] * vectors).sum(axis=0)
     xi, eta = (east[:, None] * vectors).sum(axis=0) / depth, (north[:, None] * vectors).sum(axis=0) / depth
     return PROJECTION_CRPIX - xi * PIXELS_PER_RADIAN, PROJECTION_CRPIX + eta * PIXELS_PER_RADIAN
 
 
-def _match_cells(owner: IntArray, p: IntArray, x: FloatArray, y: FloatArray, judge: _Judge) -> _Parts:
-    """Try polygons (k, n), in their projection cells' pixels, with the sky cells that their bounding boxes meet."""
+def _match_cells(
+    owner: IntArray, p: IntArray, x: FloatArray, y: FloatArray, find_overlap: _FindOverlap
+) -> _PolygonOverlaps:
+    """Compare polygons (k, n), in their projection cells' pixels, with the sky cells that their bounding boxes meet."""
     box = np.stack([x.min(axis=0), x.max(axis=0), y.min(axis=0), y.max(axis=0)])
     first_x, count_x = _cell_range(box[0], box[1])
     first_y, count_y = _cell_range(box[2], box[3])
@@ -205,17 +207,16 @@ def _match_cells(owner: IntArray, p: IntArray, x: FloatArray, y: FloatArray, jud
 
     member = np.zeros(len(row), dtype=bool)
     area = np.zeros(len(row))
-    if (
-        judge is overlap_simple
-    ):  # polygons inside the cell need no cutting; those that cross themselves need repair anyway
+    # Polygons inside the cell need no cutting; those that cross themselves need repair anyway.
+    if find_overlap is overlap_simple:
         whole = polygon_area(x, y)
         member = (box[0] >= CELL_LOW) & (box[1] <= CELL_HIGH) & (box[2] >= CELL_LOW) & (box[3] <= CELL_HIGH)
         area[member] = whole[row[member]]
     cut = np.flatnonzero(~member)
-    overlap = judge(_take(x, row[cut]) - shift_x[cut], _take(y, row[cut]) - shift_y[cut])
+    overlap = find_overlap(_take(x, row[cut]) - shift_x[cut], _take(y, row[cut]) - shift_y[cut])
     member[cut], area[cut] = overlap.member, overlap.area
     box[:, cut] = overlap.x_low, overlap.x_high, overlap.y_low, overlap.y_high
-    return _Parts(key[member], _pixel_box(_take(box, np.flatnonzero(member))), area[member])
+    return _PolygonOverlaps(key[member], _pixel_box(_take(box, np.flatnonzero(member))), area[member])
 
 
 def _cell_range(low: FloatArray, high: FloatArray) -> tuple[IntArray, IntArray]:
@@ -227,7 +228,7 @@ def _cell_range(low: FloatArray, high: FloatArray) -> tuple[IntArray, IntArray]:
 
 
 def _pixel_box(box: FloatArray) -> Int32Array:
-    """Whole pixels, clipped to the cell, over which extents (x_low, x_high, y_low, y_high) reach."""
+    """The whole pixels, clipped to the cell, that extents (x_low, x_high, y_low, y_high) reach into."""
     pixels = np.empty(box.shape, dtype=np.int32)
     pixels[0::2] = np.clip(np.floor(box[0::2] + 0.5 + _EDGE_DUST), 1, CELL_SIZE)
     pixels[1::2] = np.clip(np.ceil(box[1::2] - 0.5 - _EDGE_DUST), 1, CELL_SIZE)
@@ -236,20 +237,20 @@ def _pixel_box(box: FloatArray) -> Int32Array:
 
 
 def _take(array: NDArray[_Number], index: IntArray) -> NDArray[_Number]:
-    """`array[..., index]` in C order; plain indexing transposes it in memory, and what follows takes twice as long."""
+    """`array[..., index]` in C order; plain indexing transposes it in memory, and later steps take twice as long."""
     return np.take(array, index, axis=-1)
 
 
 def _expand(counts: IntArray) -> tuple[IntArray, IntArray]:
-    """(row, entry) for `counts[row]` entries, from 0, of every row."""
+    """(row, entry) for the entries 0 to `counts[row]` - 1 of each row."""
     row = np.repeat(np.arange(len(counts)), counts)
     return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def _join_parts(parts: list[_Parts]) -> Memberships:
+def _join_overlaps(overlaps: list[_PolygonOverlaps]) -> Memberships:
     """Add up the polygons of each exposure in each cell."""
-    empty = _Parts(np.empty(0, dtype=np.int64), np.empty((4, 0), dtype=np.int32), np.empty(0))
-    key, box, area = (np.concatenate(columns, axis=-1) for columns in zip(empty, *parts, strict=True))
+    empty = _PolygonOverlaps(np.empty(0, dtype=np.int64), np.empty((4, 0), dtype=np.int32), np.empty(0))
+    key, box, area = (np.concatenate(columns, axis=-1) for columns in zip(empty, *overlaps, strict=True))
     order = np.argsort(key, kind="stable")
     key, box, area = key[order], _take(box, order), area[order]
     first = np.flatnonzero(np.diff(key, prepend=-1))

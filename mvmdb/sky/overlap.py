@@ -1,4 +1,4 @@
-"""Exact overlap of plane polygons with a sky cell's rectangle; which are tried with which cell is decided elsewhere.
+"""Exact overlap of plane polygons with a sky cell's rectangle; `membership` decides which cells a polygon may overlap.
 
 Arrays are vertex first, shape (k, n): vertex i of n polygons is one long row. Coordinates are fine pixels of the cell.
 """
@@ -17,8 +17,8 @@ from mvmdb.sky.tessellation import CELL_HIGH, CELL_LOW
 TOUCH = 1e-7
 """Overlaps no deeper than this many fine pixels are rounding: 10 times the error of projected degrees, 4e-9 arcsec."""
 LOW, HIGH = CELL_LOW + TOUCH, CELL_HIGH - TOUCH
-"""The rectangle that polygons are tried with."""
-_NEVER_ZERO = 1e-290  # stands for a difference of 0: quotients become huge, but neither NaN nor infinite
+"""The edges of the rectangle that polygons are compared with."""
+_NEVER_ZERO = 1e-290  # replaces a difference of 0: quotients become huge, but neither NaN nor infinite
 
 BoolArray = NDArray[np.bool_]
 
@@ -26,7 +26,7 @@ BoolArray = NDArray[np.bool_]
 class Overlap(NamedTuple):
     """For n polygons: whether they overlap the cell with non-zero area, that area (pixels^2) and its bounding box.
 
-    Areas are right to about 1e-6 of a pixel row. Where `member` is false the rest means nothing.
+    Areas are right to about 1e-6 of a pixel row. Where `member` is false, the other values mean nothing.
     """
 
     member: BoolArray
@@ -52,8 +52,8 @@ def is_degenerate(x: FloatArray, y: FloatArray) -> BoolArray:
 def overlap_simple(x: FloatArray, y: FloatArray) -> Overlap:
     """The overlap of polygons (k, n) that do not cross themselves, convex or not, of either winding.
 
-    Each edge is cut by the rectangle (Liang & Barsky 1984). A piece of edge inside has area on one of its sides;
-    without any, the polygon overlaps only when it holds the whole rectangle, and so its corners.
+    Each edge is clipped to the rectangle (Liang & Barsky 1984). A piece of an edge inside has area on one of its sides;
+    without any such piece, the polygon overlaps only if it contains the whole rectangle, and so its corners.
     """
     dx, dy = _differences(x), _differences(y)
     x_in, x_out = _crossings(x, dx)
@@ -64,38 +64,39 @@ def overlap_simple(x: FloatArray, y: FloatArray) -> Overlap:
     x_low, x_high = _extent(x, dx, begin, end, inside)
     y_low, y_high = _extent(y, dy, begin, end, inside)
     member: BoolArray = np.logical_or.reduce(inside, axis=0)
-    for corner_x, corner_y, holds in _corners_held(x, y, dx, dy):
-        member |= holds
-        x_low[holds], x_high[holds] = np.minimum(x_low[holds], corner_x), np.maximum(x_high[holds], corner_x)
-        y_low[holds], y_high[holds] = np.minimum(y_low[holds], corner_y), np.maximum(y_high[holds], corner_y)
+    for corner_x, corner_y, contains in _contained_corners(x, y, dx, dy):
+        member |= contains
+        x_low[contains] = np.minimum(x_low[contains], corner_x)
+        x_high[contains] = np.maximum(x_high[contains], corner_x)
+        y_low[contains] = np.minimum(y_low[contains], corner_y)
+        y_high[contains] = np.maximum(y_high[contains], corner_y)
     area = _area_inside(x, y, dx, dy, np.clip(x_in, 0.0, 1.0), np.clip(x_out, 0.0, 1.0))
     return Overlap(member, area, x_low, x_high, y_low, y_high)
 
 
 def overlap_any(x: FloatArray, y: FloatArray) -> Overlap:
-    """The overlap of any polygons (k, n); what an odd number of windings goes round is inside.
+    """The overlap of any polygons (k, n); points with an odd winding number are inside.
 
-    About 10 microseconds a polygon, and 100 for one that needs repair; `overlap_simple` takes less than one.
+    About 10 microseconds per polygon, and 100 for one that needs repair; `overlap_simple` takes less than one.
     """
     polygons = shapely.polygons(np.stack([x.T, y.T], axis=-1))
     broken = ~shapely.is_valid(polygons)
     polygons[broken] = shapely.make_valid(polygons[broken])
     inside = shapely.intersection(polygons, shapely.box(LOW, LOW, HIGH, HIGH))
     collections, owner = shapely.get_parts(inside, return_index=True)
-    parts, part_of = shapely.get_parts(collections, return_index=True)  # collections hold multipolygons
-    owner = owner[part_of]
-    part_area = shapely.area(parts)
-    solid = (
-        part_area > TOUCH * shapely.length(parts) / 2.0
-    )  # not lines and points, nor the slivers that rounding makes of them
-    parts, owner, part_area = parts[solid], owner[solid], part_area[solid]
+    pieces, collection = shapely.get_parts(collections, return_index=True)  # collections contain multipolygons
+    owner = owner[collection]
+    piece_area = shapely.area(pieces)
+    # Not lines and points, nor the slivers that rounding makes of them.
+    solid = piece_area > TOUCH * shapely.length(pieces) / 2.0
+    pieces, owner, piece_area = pieces[solid], owner[solid], piece_area[solid]
     n = x.shape[1]
     low, high = np.full((2, n), np.inf), np.full((2, n), -np.inf)
-    bounds = shapely.bounds(parts).reshape(-1, 4).T
+    bounds = shapely.bounds(pieces).reshape(-1, 4).T
     for axis in (0, 1):
         np.minimum.at(low[axis], owner, bounds[axis])
         np.maximum.at(high[axis], owner, bounds[axis + 2])
-    area = np.bincount(owner, weights=part_area, minlength=n).astype(np.float64)
+    area = np.bincount(owner, weights=piece_area, minlength=n).astype(np.float64)
     return Overlap(area > 0.0, area, low[0], high[0], low[1], high[1])
 
 
@@ -121,15 +122,17 @@ def _extent(
     return low, high
 
 
-def _corners_held(x: FloatArray, y: FloatArray, dx: FloatArray, dy: FloatArray) -> list[tuple[float, float, BoolArray]]:
-    """The rectangle's corners, and which polygons hold each: rays to high x cross an odd number of edges."""
-    held = []
+def _contained_corners(
+    x: FloatArray, y: FloatArray, dx: FloatArray, dy: FloatArray
+) -> list[tuple[float, float, BoolArray]]:
+    """The rectangle's corners, and which polygons contain each: rays to high x cross an odd number of edges."""
+    corners = []
     for corner_y in (LOW, HIGH):
         above = y > corner_y
         crosses = above != np.roll(above, -1, axis=0)
-        at = x + (corner_y - y) / dy * dx
-        held += [(corner_x, corner_y, _is_odd(crosses & (at > corner_x))) for corner_x in (LOW, HIGH)]
-    return held
+        crossing_x = x + (corner_y - y) / dy * dx
+        corners += [(corner_x, corner_y, _is_odd(crosses & (crossing_x > corner_x))) for corner_x in (LOW, HIGH)]
+    return corners
 
 
 def _is_odd(flags: BoolArray) -> BoolArray:
@@ -139,7 +142,7 @@ def _is_odd(flags: BoolArray) -> BoolArray:
 def _area_inside(
     x: FloatArray, y: FloatArray, dx: FloatArray, dy: FloatArray, begin: FloatArray, end: FloatArray
 ) -> FloatArray:
-    """Area by Green's theorem: the sum over edges of the integral, over the x inside, of y held between LOW and HIGH.
+    """Area by Green's theorem: the sum over edges of the integral, over the x inside, of y clipped to LOW and HIGH.
 
     `begin` and `end` cut the edges to the x inside; on each piece y bends at most twice, so three trapezoids are exact.
     """

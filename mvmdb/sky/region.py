@@ -1,9 +1,9 @@
-"""Polygons on the sky as text (S_REGION, STC-S) and in normal form; whether they are true is not decided here.
+"""Polygons on the sky as text (S_REGION, STC-S) and in normal form; whether they fit the exposure is not checked here.
 
 Normal form: shape (n, 2), ra and dec in degrees, RA in [0, 360), open, no vertex twice in a row, counter-clockwise as
 seen on the sky. Seen from inside the sphere, with north up, east is to the left, so counter-clockwise goes from north
 to east, as position angles do. That is the winding of IVOA polygons (DALI 1.1: counter-clockwise when viewed from the
-origin toward the sky); an observer outside of the sphere sees it clockwise.
+origin toward the sky); an observer outside the sphere sees it clockwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from mvmdb.errors import InputError
 from mvmdb.sky.sphere import FloatArray, deproject, sky_to_vector, tangent_frame, vector_to_sky, wrap_ra
 
 MAX_RADIUS = 30.0
-"""The largest footprint in degrees from its centre: no camera comes near it, and planes serve well within it."""
+"""How far a footprint may reach from its centre, in degrees.
+
+No camera's field comes near it, and tangent planes work well within it.
+"""
 CIRCLE_VERTICES = 64
 _DECIMALS = 9  # 4 microarcsec: what format_region writes
 _FRAMES = {"ICRS", "J2000", "FK5", "GSC1", "GSC2"}  # equatorial J2000, as MAST writes them
@@ -29,7 +32,7 @@ _SEPARATORS = re.compile(r"[\s,()]+")
 def parse_region(text: str) -> list[FloatArray]:
     """The polygons of a region text, in normal form.
 
-    Reads POLYGON and CIRCLE in any case, several in one text, with a frame word (ICRS, J2000, FK5, GSC1) or none, RA
+    Reads POLYGON and CIRCLE in any case, several in one text, with or without a frame (ICRS, J2000, FK5, GSC1), RA
     below 0 or above 360, either winding, closed or open, with repeated vertices. A circle becomes a polygon of 64
     sides around it (0.12% too wide at the vertices, so nothing that the circle touches is missed). Raises InputError
     when the text is not a region.
@@ -41,12 +44,12 @@ def parse_region(text: str) -> list[FloatArray]:
 
 
 def format_region(polygons: Sequence[FloatArray]) -> str:
-    """`POLYGON ICRS ra dec ra dec ...` of each polygon, 9 decimals, joined by blanks; polygons as in `parse_region`."""
+    """`POLYGON ICRS ra dec ra dec ...` of each polygon, 9 decimals, joined by spaces; polygons as in `parse_region`."""
     return " ".join(f"POLYGON ICRS {_format_vertices(polygon)}" for polygon in polygons)
 
 
 def normalize_polygon(polygon: FloatArray) -> FloatArray:
-    """A polygon (n, 2) of degrees in normal form: see this module's first lines.
+    """A polygon (n, 2) of degrees in normal form, which the module's docstring defines.
 
     Winding is judged by vectors, so poles and RA 0 need no care. A polygon that crosses itself gets the winding of
     its net area. Raises InputError for fewer than three different vertices, coordinates that are not on the sky, or a
@@ -64,15 +67,15 @@ def normalize_polygon(polygon: FloatArray) -> FloatArray:
     _check_radius(vector, centre)
     x, y, z = vector - centre[:, None] / np.linalg.norm(centre)  # differences of near vectors would lose digits
     next_x, next_y, next_z = _after(x), _after(y), _after(z)
-    # Written out: numpy's cross and roll take ten times as long on so few vertices, and every file has its polygons.
+    # Written out: numpy's cross and roll take ten times as long on so few vertices, and this runs for every file.
     turns = np.stack([y * next_z - z * next_y, z * next_x - x * next_z, x * next_y - y * next_x], axis=1)
     net_area = float(centre @ turns.sum(axis=0))
-    # Positive is counter-clockwise for somebody outside of the sphere.
+    # Positive is counter-clockwise for an observer outside the sphere.
     return np.concatenate([open_polygon[:1], open_polygon[:0:-1]]) if net_area > 0 else open_polygon
 
 
 def _after(values: FloatArray) -> FloatArray:
-    """The value of each vertex's successor, round the polygon."""
+    """The value of each vertex's successor around the polygon."""
     return np.concatenate([values[1:], values[:1]])
 
 

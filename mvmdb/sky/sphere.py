@@ -1,6 +1,6 @@
-"""Unit vectors and tangent planes: how positions become vectors and back; cells and exposures play no part.
+"""Unit vectors and tangent planes: positions to vectors and back; cells and exposures play no part here.
 
-Directions are held as vectors with the component first, shape (3, ...), so that numpy works on long rows.
+Directions are vectors with the component first, shape (3, ...), so that numpy works on long rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Where projection cells and sky cells are on the sky, and their pixel grids; their members are decided elsewhere.
+"""Where projection cells and sky cells are on the sky, and their pixel grids; `membership` decides what overlaps them.
 
 The grid is that of `ps1_rings.csv` (STScI's `PS1_skycells`): 46 declination rings, 2,644 projection cells of 450287 x
-450287 fine pixels (0.04 arcsec), each cut in 21 x 21 sky cells that share 512 pixels with their neighbours. Pixel
+450287 fine pixels (0.04 arcsec), each cut into 21 x 21 sky cells that share 512 pixels with their neighbours. Pixel
 coordinates are 1-based, as in FITS: pixel i reaches from i - 0.5 to i + 0.5.
 """
 
@@ -41,7 +41,7 @@ CELL_LOW, CELL_HIGH = 0.5, CELL_SIZE + 0.5
 COARSE = 3
 """Fine pixels along the side of a coarse pixel."""
 REACH = CELL_HIGH + 20 * STEP - PROJECTION_CRPIX
-"""How far sky cells reach from their projection cell's centre along x or y: row and column 21 pass its edge by 507."""
+"""How far sky cells reach from their projection cell's centre along x or y, in fine pixels; 507 past its edge."""
 PIXELS_PER_RADIAN = float(np.rad2deg(1.0)) * 3600.0 / PIXEL_SCALE["fine"]
 
 
@@ -58,14 +58,14 @@ class Rings:
 
 @cache
 def load_rings() -> Rings:
-    """The ring table that the package carries."""
+    """The ring table that the package contains."""
     with (files("mvmdb.sky") / "ps1_rings.csv").open(encoding="ascii") as stream:
         rows = list(csv.DictReader(stream))
     numbers = [np.array([int(row[name]) for row in rows], dtype=np.int64) for name in ("projcell", "nband")]
     angles = [np.array([float(row[name]) for row in rows]) for name in ("dec", "dec_min", "dec_max")]
     columns: list[NDArray[np.generic]] = [*numbers, *angles]
     for column in columns:
-        column.setflags(write=False)  # every caller shares the one table
+        column.setflags(write=False)  # all callers share this table
     return Rings(numbers[0], numbers[1], *angles)
 
 
@@ -77,8 +77,8 @@ def ring_of(p: ArrayLike) -> NDArray[np.int64]:
     ids = np.asarray(p)
     wrong = (ids < 0) | (ids >= N_PROJECTION_CELLS)
     if wrong.any():
-        found = np.atleast_1d(ids)[np.atleast_1d(wrong)][0]
-        raise UsageError(f"there is no projection cell {found}; they are 0 to {N_PROJECTION_CELLS - 1}")
+        unknown = np.atleast_1d(ids)[np.atleast_1d(wrong)][0]
+        raise UsageError(f"there is no projection cell {unknown}; expected 0 to {N_PROJECTION_CELLS - 1}")
     return np.asarray(np.searchsorted(load_rings().projcell, ids, side="right") - 1, dtype=np.int64)
 
 
@@ -117,7 +117,7 @@ def plane_to_sky(p: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[FloatArray, 
 def may_reach(p: ArrayLike, vector: FloatArray, chord: ArrayLike) -> NDArray[np.bool_]:
     """Whether sky cells of projection cells `p` may come within `chord` of directions (3, ...); the three broadcast.
 
-    Never false where one does. `chord` is a straight distance between points of the unit sphere, at most that of 30
+    Never false for one that does. `chord` is a straight distance between points of the unit sphere, at most that of 30
     degrees. The cell's borders are great circles: a disc that meets the cell lies nowhere farther than its radius
     beyond any of them.
     """
@@ -132,7 +132,7 @@ def may_reach(p: ArrayLike, vector: FloatArray, chord: ArrayLike) -> NDArray[np.
 
 
 def cell_centers(cells: Sequence[CellId]) -> tuple[FloatArray, FloatArray]:
-    """(ra, dec) in degrees, shape (n,), of the middle of each sky cell."""
+    """(ra, dec) in degrees, shape (n,), of the centre of each sky cell."""
     p, x, y = np.array([(c.projection_cell, c.x, c.y) for c in cells], dtype=np.int64).reshape(-1, 3).T
     middle = (CELL_SIZE + 1) / 2
     return plane_to_sky(p, middle + (x - 1) * STEP, middle + (y - 1) * STEP)
@@ -162,23 +162,23 @@ def cell_wcs(cell: CellId, scale: Scale = "fine", canvas: Canvas | None = None) 
     _check_cell(cell)
     if canvas is None:
         side = CELL_SIZE if scale == "fine" else CELL_SIZE // COARSE
-        part = Canvas(1, side, 1, side)
+        grid = Canvas(1, side, 1, side)
     else:
-        part = canvas.at_scale(scale)
+        grid = canvas.at_scale(scale)
     zoom = 1 if scale == "fine" else COARSE
     crpix = (
-        (PROJECTION_CRPIX - (cell.x - 1) * STEP) / zoom - (part.x_min - 1),
-        (PROJECTION_CRPIX - (cell.y - 1) * STEP) / zoom - (part.y_min - 1),
+        (PROJECTION_CRPIX - (cell.x - 1) * STEP) / zoom - (grid.x_min - 1),
+        (PROJECTION_CRPIX - (cell.y - 1) * STEP) / zoom - (grid.y_min - 1),
     )
-    rows, columns = part.shape
+    rows, columns = grid.shape
     return _tangent_wcs(cell.projection_cell, crpix, scale, (columns, rows))
 
 
 def _tangent_wcs(p: int, crpix: tuple[float, float], scale: Scale, pixel_shape: tuple[int, int]) -> WCS:
-    from astropy.wcs import WCS  # half a second of import that most commands need not pay
+    from astropy.wcs import WCS  # an import of half a second that most commands do not need
 
     ra, dec = projection_cell_centers(p)
-    # drizzlepac's own order of operations: 0.12 / 3600 has another last bit.
+    # drizzlepac's order of operations: 0.12 / 3600 differs in the last bit.
     step = PIXEL_SCALE["fine"] / 3600.0 / (PIXEL_SCALE["fine"] / PIXEL_SCALE[scale])
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
@@ -203,5 +203,5 @@ def _check_cell(cell: CellId) -> None:
     ring_of(cell.projection_cell)
     if not (1 <= cell.x <= CELLS_PER_SIDE and 1 <= cell.y <= CELLS_PER_SIDE):
         raise UsageError(
-            f"there is no sky cell x={cell.x}, y={cell.y} in a projection cell; both are 1 to {CELLS_PER_SIDE}"
+            f"a projection cell has no sky cell x={cell.x}, y={cell.y}; expected x and y from 1 to {CELLS_PER_SIDE}"
         )

@@ -15,7 +15,7 @@ from hashlib import blake2b
 import numpy as np
 
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
-from mvmdb.garbage import no_collection
+from mvmdb.garbage import gc_paused
 from mvmdb.instruments import INSTRUMENTS
 from mvmdb.tables.columns import find_columns
 from mvmdb.tables.formats.source import Chunk, Format, open_table
@@ -60,7 +60,7 @@ def read_batches(
         tell = report or _ignore
         chunks = source.chunks([found[name] for name in fields], batch_size, lambda at, why: _tell(tell, at, why))
         while True:
-            with no_collection():
+            with gc_paused():
                 chunk = next(chunks, None)
                 if chunk is None:
                     return

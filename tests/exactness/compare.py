@@ -21,7 +21,7 @@ N_CELLS = len(RA0) * CELLS
 
 
 class Outcome(NamedTuple):
-    """Numbers of one regime; `missed` and `extra` are pairs (exposure, sky cell)."""
+    """The numbers of one regime; `missed` and `extra` are pairs (exposure, sky cell)."""
 
     exposures: int
     memberships: int
@@ -42,36 +42,36 @@ def find(field) -> Memberships:
 
 
 def pairs_of(members: Memberships) -> np.ndarray:
-    """Numbers of pairs, as `planes.Judged` has them."""
+    """The numbers of the pairs, as in `planes.Judged`."""
     return members.exposure * N_CELLS + members.cell_index
 
 
 def compare(field) -> Outcome:
-    """Both verdicts on a field; `off_target` counts exposures whose aimed-at cell does not get what is known of it."""
+    """Both verdicts on a field; `off_target` counts exposures that mvmdb finds on the wrong side of the border."""
     began = time.perf_counter()
     members = find(field)
     middle = time.perf_counter()
     judged = judge(field)
     seconds = middle - began, time.perf_counter() - middle
-    found = pairs_of(members)
-    assert len(np.unique(found)) == len(found), "a membership is listed twice"
-    missed = np.setdiff1d(judged.pairs, found)
-    extra = np.setdiff1d(found, np.concatenate([judged.pairs, judged.doubtful]))
-    _, ours, theirs = np.intersect1d(found, judged.pairs, return_indices=True)
+    pairs = pairs_of(members)
+    assert len(np.unique(pairs)) == len(pairs), "a membership is listed twice"
+    missed = np.setdiff1d(judged.pairs, pairs)
+    extra = np.setdiff1d(pairs, np.concatenate([judged.pairs, judged.doubtful]))
+    _, ours, theirs = np.intersect1d(pairs, judged.pairs, return_indices=True)
     area_error = float(np.abs(members.area[ours] - judged.area[theirs]).max(initial=0.0))
     return Outcome(
-        field.n, len(found), missed, extra, len(judged.doubtful), count_off_target(field, found), area_error, seconds,
+        field.n, len(pairs), missed, extra, len(judged.doubtful), count_off_target(field, pairs), area_error, seconds,
         judged, members,
     )  # fmt: skip
 
 
-def count_off_target(field, found: np.ndarray) -> int:
-    """How many exposures' aimed-at cells are not held, or held, against what their making says."""
+def count_off_target(field, pairs: np.ndarray) -> int:
+    """The number of exposures drawn to just reach a cell, or just not, for which mvmdb says otherwise."""
     if field.cell is None:
         return 0
     p, x, y = field.cell.T
     key = np.arange(field.n) * N_CELLS + p * CELLS + (y - 1) * 21 + x - 1
-    return int((np.isin(key, found) != field.expected).sum())
+    return int((np.isin(key, pairs) != field.expected).sum())
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Where the footprints of the exactness tests lie and what shape they have: one function a regime, all from a seed.
+"""Where the footprints of the exactness tests lie and what shape they have: one function per regime, all from a seed.
 
 Nothing of mvmdb is used here. Every chip has eight vertices (corners and middles of edges, these bent in or out by up
 to half a percent, as distortion does), so that a field is a few flat arrays.
@@ -19,14 +19,14 @@ GAPS = {"UVIS": 1.4, "WFC": 2.5}
 """Between the two chips, arcsec."""
 PIXEL = 0.04
 TOUCH_DEPTH = 1e-6
-"""By how much, in fine pixels, footprints of `touching` reach into their sky cell or stay out of it, if not by 0."""
+"""How far, in fine pixels, footprints of `touching` reach into their sky cell or stay out of it, if not 0."""
 
 
 class Field(NamedTuple):
     """Polygons `ra`, `dec` (m, 8) in degrees and the exposure, of `n`, that owns each.
 
-    `cell` and `expected` are the sky cells, one (p, x, y) an exposure, that a regime is aimed at and whether they must
-    hold it; None where nothing is known beforehand.
+    `cell` is the sky cell (p, x, y) that each exposure is aimed at, and `expected` whether it must overlap it; None
+    where nothing is known beforehand.
     """
 
     ra: np.ndarray
@@ -38,28 +38,28 @@ class Field(NamedTuple):
 
 
 def draw_chips(rng, detectors):
-    """(owner, u, v): chip outlines (m, 8), arcsec from the exposure's middle, detector axes; skewed and bent a bit."""
+    """(owner, u, v): chip outlines (m, 8), arcsec from the exposure's centre, detector axes; a bit skewed and bent."""
     owner, u, v = [], [], []
     n = len(detectors)
     skew, bend = rng.uniform(-0.08, 0.08, n), rng.uniform(-0.005, 0.005, (n, 2))
     around_u = np.array([-1.0, 0.0, 1.0, 1.0, 1.0, 0.0, -1.0, -1.0]) / 2
     around_v = np.array([-1.0, -1.0, -1.0, 0.0, 1.0, 1.0, 1.0, 0.0]) / 2
     for name, (width, height) in SIDES.items():
-        mine = np.flatnonzero(detectors == name)
+        exposures = np.flatnonzero(detectors == name)
         shifts = (-1, 1) if name in GAPS else (0,)
         for shift in shifts:
-            own_u = width * around_u * (1 + 2 * bend[mine, :1] * (around_v == 0))
-            own_v = height * around_v * (1 + 2 * bend[mine, 1:] * (around_u == 0))
-            own_v = own_v + shift * (height + GAPS.get(name, 0.0)) / 2
-            owner.append(mine)
-            u.append(own_u + skew[mine, None] * own_v)
-            v.append(own_v)
+            chip_u = width * around_u * (1 + 2 * bend[exposures, :1] * (around_v == 0))
+            chip_v = height * around_v * (1 + 2 * bend[exposures, 1:] * (around_u == 0))
+            chip_v = chip_v + shift * (height + GAPS.get(name, 0.0)) / 2
+            owner.append(exposures)
+            u.append(chip_u + skew[exposures, None] * chip_v)
+            v.append(chip_v)
     order = np.argsort(np.concatenate(owner), kind="stable")
-    return tuple(np.concatenate(part)[order] for part in (owner, u, v))
+    return tuple(np.concatenate(arrays)[order] for arrays in (owner, u, v))
 
 
 def place_chips(rng, ra, dec, detectors, roll=None):
-    """A field of exposures of `detectors` around positions in degrees, turned by `roll` degrees (any, if not given)."""
+    """A field of exposures of `detectors` around positions in degrees, turned by `roll` degrees (random if None)."""
     n = len(ra)
     owner, u, v = draw_chips(rng, detectors)
     turn = np.deg2rad(rng.uniform(0, 360, n) if roll is None else roll)[owner, None]
@@ -106,7 +106,7 @@ def beyond_80(rng, n):
 
 
 def at_poles(rng, n):
-    """1e-8 to 1 degree from a pole, uniform in the logarithm, and one in twenty with its middle on it."""
+    """1e-8 to 1 degree from a pole, uniform in the logarithm, and one in twenty centred on it."""
     distance = np.where(rng.random(n) < 0.05, 0.0, 10.0 ** rng.uniform(-8, 0, n))
     return place_chips(rng, rng.uniform(0, 360, n), rng.choice([-1, 1], n) * (90 - distance), any_detector(rng, n))
 
@@ -124,29 +124,29 @@ def on_outer_edge(rng, n):
 
 
 def touching(rng, n):
-    """Rectangles that end a millionth of a fine pixel before, behind or on the borders of a cell, four ways alike.
+    """Rectangles that end a millionth of a fine pixel before, beyond or on the borders of a cell, in four ways.
 
     A side along a border; a corner at a corner; a corner at a border; a side across a corner, where the boxes overlap.
-    All in the plane of the cell; on the sky vertices are rounded to 1e-8 pixel, which bends an edge by as much.
+    All in the plane of the cell; on the sky, vertices are rounded to 1e-8 pixel, which bends an edge by as much.
     """
     p, x, y = rng.integers(0, len(RA0), n), rng.integers(1, 22, n), rng.integers(1, 22, n)
     depth = TOUCH_DEPTH * rng.choice([-1.0, 0.0, 1.0], n)
     out, along = _rectangles_beyond(rng, n)
-    half, kind = SIZE / 2, rng.integers(0, 4, n)[:, None]
+    half, contact = SIZE / 2, rng.integers(0, 4, n)[:, None]
     slide = rng.uniform(-1, 1, n)[:, None] * (half - 10)
     tilt = np.deg2rad(rng.uniform(5, 85, n))[:, None]
     cos, sin = np.cos(tilt), np.sin(tilt)
     middle = along.mean(axis=1, keepdims=True) + np.ptp(along, axis=1)[:, None] * rng.uniform(-0.3, 0.3, n)[:, None]
     # Offsets from the cell's middle (u, v), at its border or corner of high u and v; (out, along) start at a corner.
-    kinds = [
+    contacts = [
         (half + out, slide + along - middle),
         (half + out, half - depth[:, None] + along),
         (half + out * cos + along * sin, slide - out * sin + along * cos),
         (half + out * cos - (along - middle) * sin, half + out * sin + (along - middle) * cos),
     ]
-    u, v = (np.select([kind == i for i in range(4)], [pair[axis] for pair in kinds]) for axis in (0, 1))
-    u = u - depth[:, None] * np.where(kind == 3, cos, 1.0)
-    v = v - depth[:, None] * np.where(kind == 3, sin, 0.0)
+    u, v = (np.select([contact == i for i in range(4)], [pair[axis] for pair in contacts]) for axis in (0, 1))
+    u = u - depth[:, None] * np.where(contact == 3, cos, 1.0)
+    v = v - depth[:, None] * np.where(contact == 3, sin, 0.0)
     swap, flip = rng.random(n)[:, None] < 0.5, rng.choice([-1, 1], (2, n, 1))
     u, v = np.where(swap, v, u) * flip[0], np.where(swap, u, v) * flip[1]
     centre = (SIZE + 1) / 2

@@ -1,8 +1,8 @@
 """Brute-force judge: every polygon in every projection cell's plane, clipped by every sky cell's square with shapely.
 
-Nothing of mvmdb is used but its ring table, as a file. Three steps, none of which looks anything up: all vertices are
-projected into all 2,644 planes; where the outline's box comes within a pixel of the planes' sky cells the projection is
-done again by wcslib; and all 441 squares whose boxes meet the outline's are cut out of it.
+Nothing of mvmdb is used but its ring table, read from the file. Three steps, without any look-up: all vertices are
+projected into all 2,644 planes; where the outline's box comes within a pixel of a plane's sky cells, wcslib projects it
+again; and each of the 441 squares whose box meets the outline's is cut out of it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ PIXELS_PER_DEGREE = 90000.0
 TOUCH = 1e-7
 """Overlaps no deeper than this many fine pixels are touching, which is not membership: what find_members promises."""
 DOUBT = (2e-8, 5e-7)
-"""Where the verdict depends on which of these depths counts as touching, it is no judge's to give."""
+"""Where the verdict depends on which of these depths counts as touching, the judge gives none."""
 SLIVER = 1.0
-"""Overlaps of less area (pixels^2) are looked at again, corner by corner."""
+"""Overlaps of less area (pixels^2) are checked again, corner by corner."""
 
 
 def _read_rings():
@@ -82,26 +82,26 @@ def judge(field):
 
 
 def _meet_planes(ra, dec, block=32):
-    """(polygon, projection cell) wherever a polygon's box in the plane comes near the plane's sky cells: all tried."""
+    """(polygon, projection cell) wherever a polygon's box in the plane comes near the plane's sky cells; tries all."""
     a, d = np.deg2rad(ra), np.deg2rad(dec)
     vectors = np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=-1)
     a0, d0 = np.deg2rad(RA0), np.deg2rad(DEC0)
     east = np.stack([-np.sin(a0), np.cos(a0), np.zeros_like(a0)])
     north = np.stack([-np.sin(d0) * np.cos(a0), -np.sin(d0) * np.sin(a0), np.cos(d0)])
     middle = np.stack([np.cos(d0) * np.cos(a0), np.cos(d0) * np.sin(a0), np.sin(d0)])
-    low, high = MIDDLE - 0.5 + 1.0, 20 * STEP + SIZE + 0.5 - MIDDLE + 1.0  # pixels from the middle, and one to spare
+    low, high = MIDDLE - 0.5 + 1.0, 20 * STEP + SIZE + 0.5 - MIDDLE + 1.0  # pixels from the centre, and one to spare
     low, high = np.deg2rad(low / PIXELS_PER_DEGREE), np.deg2rad(high / PIXELS_PER_DEGREE)
-    found = []
+    pairs = []
     for first in range(0, len(ra), block):
-        own = vectors[first : first + block]
-        depth = own @ middle
+        batch = vectors[first : first + block]
+        depth = batch @ middle
         with np.errstate(divide="ignore", invalid="ignore"):
-            west, up = -(own @ east) / depth, (own @ north) / depth
+            west, up = -(batch @ east) / depth, (batch @ north) / depth
         near = (depth.min(axis=1) > 0.5) & (west.min(axis=1) < high) & (west.max(axis=1) > -low)
         near &= (up.min(axis=1) < high) & (up.max(axis=1) > -low)
         polygon, p = np.nonzero(near)
-        found.append(np.stack([polygon + first, p]))
-    return np.concatenate(found, axis=1)
+        pairs.append(np.stack([polygon + first, p]))
+    return np.concatenate(pairs, axis=1)
 
 
 def sky_to_plane(p, ra, dec):
@@ -120,14 +120,14 @@ def sky_to_plane(p, ra, dec):
 def _meet_squares(x, y, block=20000):
     """(row, i, j) of the 21 x 21 squares whose boxes come within a pixel of the boxes of outlines (m, k)."""
     start = np.arange(N_SIDE) * STEP + 0.5
-    found = []
+    squares = []
     for first in range(0, len(x), block):
-        some = slice(first, first + block)
-        in_x = (x[some].min(axis=1)[:, None] < start + SIZE + 1) & (x[some].max(axis=1)[:, None] > start - 1)
-        in_y = (y[some].min(axis=1)[:, None] < start + SIZE + 1) & (y[some].max(axis=1)[:, None] > start - 1)
+        batch = slice(first, first + block)
+        in_x = (x[batch].min(axis=1)[:, None] < start + SIZE + 1) & (x[batch].max(axis=1)[:, None] > start - 1)
+        in_y = (y[batch].min(axis=1)[:, None] < start + SIZE + 1) & (y[batch].max(axis=1)[:, None] > start - 1)
         row, i, j = np.nonzero(in_x[:, :, None] & in_y[:, None, :])
-        found.append(np.stack([row + first, i, j]))
-    return np.concatenate(found, axis=1)
+        squares.append(np.stack([row + first, i, j]))
+    return np.concatenate(squares, axis=1)
 
 
 def overlaps(shapes, left, bottom, depth):

@@ -1,7 +1,7 @@
-"""A second judge, with no plane in it: great circle polygons on the sphere by spherical_geometry, for a sample.
+"""A second judge, without any plane: great circle polygons on the sphere by spherical_geometry, for a sample.
 
-It takes a millisecond a pair, so it looks at some exposures and at their members and the eight neighbours of these; and
-it works to about 1e-10 of a radian, so pairs within a hundredth of a pixel of touching are left to the plane judge.
+It takes a millisecond per pair, so it checks some exposures with their cells and the eight neighbours of each; and it
+is accurate to about 1e-10 radian, so pairs within a hundredth of a pixel of touching are left to the plane judge.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ def judge_on_sphere(field, members, n):
     """(pairs judged, pairs where spherical_geometry and `members` differ) for `n` exposures spread over the field."""
     checked = wrong = 0
     for exposure in np.unique(np.linspace(0, field.n - 1, min(n, field.n)).astype(int)):
-        mine = members.exposure == exposure
-        held = set(zip(*(c[mine].tolist() for c in (members.projection_cell, members.x, members.y)), strict=True))
+        rows = members.exposure == exposure
+        cells = set(zip(*(c[rows].tolist() for c in (members.projection_cell, members.x, members.y)), strict=True))
         chips = np.flatnonzero(field.owner == exposure)
         outlines = [_sphere_polygon(field.ra[chip], field.dec[chip]) for chip in chips]
-        for cell in _with_neighbours(held):
+        for cell in _with_neighbours(cells):
             if not _is_clear(field, chips, cell):
                 continue
             square = _cell_polygon(cell)
             checked += 1
-            wrong += any(bool(square.intersects_poly(outline)) for outline in outlines) != (cell in held)
+            wrong += any(bool(square.intersects_poly(outline)) for outline in outlines) != (cell in cells)
     return checked, wrong
 
 
@@ -57,6 +57,6 @@ def _cell_polygon(cell):
 
 def _sphere_polygon(ra, dec):
     a, d = np.deg2rad(ra), np.deg2rad(dec)
-    x, y, z = (part.mean() for part in (np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)))
+    x, y, z = (component.mean() for component in (np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)))
     middle = np.rad2deg(np.arctan2(y, x)), np.rad2deg(np.arctan2(z, np.hypot(x, y)))
     return SphericalPolygon.from_radec(ra, dec, center=middle)

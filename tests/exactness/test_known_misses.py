@@ -45,21 +45,21 @@ def ring_of(case):
     return int(np.searchsorted(np.cumsum(N_BAND), case.cell[0], side="right"))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}-{case.skycell}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.cause}-{case.skycell}")
 def test_cell_that_drizzlepac_misses_is_overlapped_and_found(case, tmp_path):
     path = case.write(tmp_path)
     assert footprint_in_plane(case, path).intersection(square_of(case.cell)).area > CLEARLY
     assert case.skycell in mvmdb.get_sky_cells([str(path)])
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.kind == "ring edge"], ids=lambda case: case.skycell)
+@pytest.mark.parametrize("case", [case for case in CASES if case.cause == "ring edge"], ids=lambda case: case.skycell)
 def test_footprint_straddles_a_limit_of_the_cells_ring(case, tmp_path):
     _, dec = outline(case.write(tmp_path))
     ring = ring_of(case)
     assert any(dec.min() < limit < dec.max() for limit in (RING_DEC_MIN[ring], RING_DEC_MAX[ring]))
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.kind == "RA seam"], ids=lambda case: case.skycell)
+@pytest.mark.parametrize("case", [case for case in CASES if case.cause == "RA seam"], ids=lambda case: case.skycell)
 def test_cell_is_the_last_of_its_ring_and_the_nearest_is_the_first(case, tmp_path):
     ra, dec = outline(case.write(tmp_path))
     ring = ring_of(case)
@@ -69,7 +69,7 @@ def test_cell_is_the_last_of_its_ring_and_the_nearest_is_the_first(case, tmp_pat
     assert dec.max() < RING_DEC_MAX[ring]
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.kind == "outer strip"], ids=lambda case: case.skycell)
+@pytest.mark.parametrize("case", [case for case in CASES if case.cause == "outer strip"], ids=lambda case: case.skycell)
 def test_cell_is_overlapped_outside_of_its_projection_cell_alone(case, tmp_path):
     path = case.write(tmp_path)
     low, high = 0.5, PROJECTION_SIDE + 0.5
@@ -79,6 +79,6 @@ def test_cell_is_overlapped_outside_of_its_projection_cell_alone(case, tmp_path)
     assert dec.max() < RING_DEC_MAX[ring]
 
 
-def test_there_are_three_cases_of_each_kind():
-    kinds = [case.kind for case in CASES]
-    assert {kind: kinds.count(kind) for kind in kinds} == {"ring edge": 3, "RA seam": 3, "outer strip": 3}
+def test_there_are_three_cases_of_each_cause():
+    causes = [case.cause for case in CASES]
+    assert {cause: causes.count(cause) for cause in causes} == {"ring edge": 3, "RA seam": 3, "outer strip": 3}

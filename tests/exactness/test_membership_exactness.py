@@ -1,6 +1,6 @@
 """Memberships in every regime against brute force over all projection cells, and against polygons on the sphere.
 
-A seeded part of what `make exactness` runs in full: see docs/exactness.md.
+A seeded sample of what `make exactness` runs in full: see docs/exactness.md.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def test_regimes_lie_where_they_say():
 
 
 def in_plane_of_target(field):
-    """Left and bottom edges of each chip's aimed-at cell, and the chip's outline in that plane."""
+    """The left and bottom edges of the cell that each chip is aimed at, and the chip's outline in that plane."""
     p, x, y = field.cell[field.owner].T
     return (x - 1) * STEP + 0.5, (y - 1) * STEP + 0.5, sky_to_plane(p, field.ra, field.dec)
 

@@ -1,4 +1,4 @@
-"""What memberships do not depend on, and what the prefilter promises, for fields of every regime."""
+"""What memberships do not depend on, and what the prefilter guarantees, for fields of every regime."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_candidates_contain_the_projection_cell_of_every_exact_member(few, field
 @given(ANY_FIELD, SEEDS)
 def test_order_of_exposures_and_of_their_chips_is_irrelevant(field, seed):
     rng = np.random.default_rng(seed)
-    place = rng.permutation(field.n)  # of exposure i in the new order
-    order = np.lexsort((rng.random(len(field.owner)), place[field.owner]))
-    moved = field._replace(ra=field.ra[order], dec=field.dec[order], owner=place[field.owner][order])
-    back = np.argsort(place)
-    found = np.array(pairs(moved), dtype=int)
-    assert sorted((back[found // N_CELLS] * N_CELLS + found % N_CELLS).tolist()) == pairs(field)
+    new_number = rng.permutation(field.n)  # of exposure i in the new order
+    order = np.lexsort((rng.random(len(field.owner)), new_number[field.owner]))
+    moved = field._replace(ra=field.ra[order], dec=field.dec[order], owner=new_number[field.owner][order])
+    back = np.argsort(new_number)
+    moved_pairs = np.array(pairs(moved), dtype=int)
+    assert sorted((back[moved_pairs // N_CELLS] * N_CELLS + moved_pairs % N_CELLS).tolist()) == pairs(field)
 
 
 @settings(max_examples=60, deadline=None)
@@ -63,11 +63,11 @@ def test_footprints_turned_by_one_cell_of_a_ring_are_in_that_rings_next_cells(re
     field = draw_field(regime, n, seed)
     first, count = RING_CELL[ring], N_BAND[ring]
 
-    def in_ring(some):
-        found = np.array(pairs(some), dtype=int)
-        exposure, p, cell = found // N_CELLS, found % N_CELLS // CELLS, found % CELLS
-        mine = (p >= first) & (p < first + count)
-        return exposure[mine], (p[mine] - first), cell[mine]
+    def in_ring(drawn):
+        members = np.array(pairs(drawn), dtype=int)
+        exposure, p, cell = members // N_CELLS, members % N_CELLS // CELLS, members % CELLS
+        inside = (p >= first) & (p < first + count)
+        return exposure[inside], (p[inside] - first), cell[inside]
 
     turned = field._replace(ra=field.ra + steps * 360.0 / count)
     exposure, index, cell = in_ring(field)

@@ -1,4 +1,4 @@
-"""One active file an exposure: FLC, then astrometry, then processing, then the file's time."""
+"""One active file per exposure: by FLC, then astrometry, then processing, then the file's time."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def touch(path: Path) -> str:
 
 
 def test_folders_are_searched_for_names_of_exposures(tmp_path: Path) -> None:
-    wanted = [
+    paths = [
         touch(tmp_path / "a" / "ib6o04tuq_flt.fits"),
         touch(tmp_path / "a" / "b" / "hst_10524_06_acs_wfc_f606w_jcz906dv_flc.fits"),
         touch(tmp_path / "IB6O04TWQ_FLT.FITS"),
@@ -32,7 +32,7 @@ def test_folders_are_searched_for_names_of_exposures(tmp_path: Path) -> None:
         "ib6o04tuq_flt.jpg",
     ):
         touch(tmp_path / name)
-    assert find_exposures([tmp_path]).paths == tuple(sorted(wanted))
+    assert find_exposures([tmp_path]).paths == tuple(sorted(paths))
 
 
 def test_a_named_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
@@ -43,9 +43,9 @@ def test_a_named_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
 def test_an_empty_folder_is_reported_and_the_others_are_found(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     path = touch(tmp_path / "some" / "ib6o04tuq_flt.fits")
-    found = find_exposures([tmp_path / "none", tmp_path / "some"])
-    assert found.paths == (path,)
-    assert found.empty_folders == (str(tmp_path / "none"),)
+    exposures = find_exposures([tmp_path / "none", tmp_path / "some"])
+    assert exposures.paths == (path,)
+    assert exposures.empty_folders == (str(tmp_path / "none"),)
 
 
 def test_a_missing_path_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     )
 
 
-def test_a_link_to_nothing_is_not_lost(tmp_path: Path) -> None:
+def test_a_broken_link_is_kept(tmp_path: Path) -> None:
     link = tmp_path / "ib6o04tuq_flt.fits"
     link.symlink_to(tmp_path / "gone.fits")
     assert find_exposures([tmp_path]).paths == (str(link),)
@@ -102,6 +102,6 @@ def test_a_folder_without_permission_is_reported(tmp_path: Path, monkeypatch: py
         return scan(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    found = find_exposures([tmp_path])
-    assert found.paths == (path,)
-    assert found.unreadable_folders == (str(closed),)
+    exposures = find_exposures([tmp_path])
+    assert exposures.paths == (path,)
+    assert exposures.unreadable_folders == (str(closed),)

@@ -1,4 +1,4 @@
-"""One file becomes one exposure value; contradictions are errors with a kind, poor astrometry is a refusal."""
+"""One file becomes one exposure value; contradictions are errors with a code, poor astrometry is a refusal."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_kind_is_that_of_the_name_or_of_the_header(tmp_path: Path, filename: str
 def test_a_rootname_of_the_wrong_form_is_contradictory(tmp_path: Path, rootname: str) -> None:
     path = write_exposure(tmp_path, primary={"ROOTNAME": rootname})
     error = fail(path)
-    assert error.kind == "contradictory"
+    assert error.code == "contradictory"
     assert "ROOTNAME" in str(error)
 
 
@@ -146,19 +146,19 @@ def test_a_rootname_of_the_wrong_form_is_contradictory(tmp_path: Path, rootname:
 )
 def test_contradictions_are_refused_by_keyword(tmp_path: Path, arguments: dict, word: str) -> None:
     error = fail(write_exposure(tmp_path, **arguments))
-    assert error.kind == "contradictory"
+    assert error.code == "contradictory"
     assert word in str(error)
 
 
 @pytest.mark.parametrize("keyword", ["ROOTNAME", "INSTRUME", "DETECTOR", "EXPTIME", "PROPOSID", "FILTER"])
 def test_a_missing_keyword_is_named(tmp_path: Path, keyword: str) -> None:
     error = fail(write_exposure(tmp_path, primary={keyword: None}))
-    assert error.kind == "missing-keyword"
+    assert error.code == "missing-keyword"
     assert f"{keyword} is missing" in str(error)
 
 
 def test_another_instrument_is_unsupported(tmp_path: Path) -> None:
-    assert fail(write_exposure(tmp_path, primary={"INSTRUME": "STIS"})).kind == "unsupported"
+    assert fail(write_exposure(tmp_path, primary={"INSTRUME": "STIS"})).code == "unsupported"
 
 
 def test_optional_keywords_may_be_absent(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_optional_keywords_may_be_absent(tmp_path: Path) -> None:
 def test_nan_exposure_time_is_contradictory(tmp_path: Path) -> None:
     path = write_exposure(tmp_path)
     set_raw_value(path, "EXPTIME", "NaN")
-    assert fail(path).kind == "contradictory"
+    assert fail(path).code == "contradictory"
 
 
 @pytest.mark.parametrize(("keyword", "text"), [("CRVAL1", "NaN"), ("CD1_1", "NaN"), ("CRPIX1", ""), ("CRVAL2", "")])
@@ -205,7 +205,7 @@ def test_a_file_without_sci_is_refused(tmp_path: Path) -> None:
         hdus[0].header["NEXTEND"] = 1
         fits.HDUList([hdus[0].copy(), hdus[2].copy()]).writeto(path, overwrite=True)
     error = fail(path)
-    assert error.kind == "no-sci"
+    assert error.code == "no-sci"
     assert "ERR" in str(error)
 
 
@@ -214,14 +214,14 @@ def test_a_tile_compressed_file_is_refused_with_the_remedy(tmp_path: Path) -> No
     with fits.open(path) as hdus:
         fits.HDUList([hdus[0].copy(), fits.CompImageHDU(hdus[1].data, hdus[1].header)]).writeto(path, overwrite=True)
     error = fail(path)
-    assert error.kind == "no-sci"
+    assert error.code == "no-sci"
     assert "funpack" in str(error)
 
 
 def test_two_chips_of_one_extver_are_contradictory(tmp_path: Path) -> None:
     path = write_exposure(tmp_path, detector="WFC", chips=2)
     set_keywords(path, 4, {"EXTVER": 1})
-    assert fail(path).kind == "contradictory"
+    assert fail(path).code == "contradictory"
 
 
 def test_a_file_cut_between_extensions_is_truncated(tmp_path: Path) -> None:
@@ -230,20 +230,20 @@ def test_a_file_cut_between_extensions_is_truncated(tmp_path: Path) -> None:
         end = hdus[3].fileinfo()["datLoc"] + hdus[3].fileinfo()["datSpan"]
     path.write_bytes(path.read_bytes()[:end])
     error = fail(path)
-    assert error.kind == "truncated"
+    assert error.code == "truncated"
     assert "NEXTEND" in str(error)
 
 
 def test_a_file_cut_within_pixels_is_truncated(tmp_path: Path) -> None:
     path = write_exposure(tmp_path)
     path.write_bytes(path.read_bytes()[:20000])
-    assert fail(path).kind == "truncated"
+    assert fail(path).code == "truncated"
 
 
 def test_errors_cross_process_borders(tmp_path: Path) -> None:
     error = fail(write_exposure(tmp_path, primary={"EXPTIME": None}))
     copy = pickle.loads(pickle.dumps(error))
-    assert (copy.kind, str(copy)) == (error.kind, str(error))
+    assert (copy.code, str(copy)) == (error.code, str(error))
 
 
 def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +292,7 @@ def test_real_hrc_header_without_pixels_is_refused_and_as_a_constant_array_is_re
     shared: Path, tmp_path: Path
 ) -> None:
     source = shared / "data" / "headers" / "j8bt06nyq_sip_flt.fits"
-    assert fail(source).kind == "no-sci"
+    assert fail(source).code == "no-sci"
     path = tmp_path / "j8bt06nyq_flt.fits"
     path.write_bytes(source.read_bytes())
     set_keywords(path, 1, {"NPIX1": 1024, "NPIX2": 1024, "PIXVALUE": 0.0})

@@ -8,7 +8,7 @@ from mvmdb.exposures.wcsname import APRIORI, Solution, rank_solution, split_wcsn
 
 
 @pytest.mark.parametrize(
-    ("wcsname", "parts"),
+    ("wcsname", "fields"),
     [
         ("IDC_2731450pi-FIT_REL_GAIAeDR3", ("IDC_2731450pi", "FIT_REL", "GAIAeDR3")),
         ("IDC_0461802ej-FIT_SVM_GAIADR2", ("IDC_0461802ej", "FIT_SVM", "GAIADR2")),
@@ -24,8 +24,8 @@ from mvmdb.exposures.wcsname import APRIORI, Solution, rank_solution, split_wcsn
         (None, (None, None, None)),
     ],
 )
-def test_wcsname_is_split(wcsname: str | None, parts: tuple[str | None, ...]) -> None:
-    assert split_wcsname(wcsname) == Solution(*parts)
+def test_wcsname_is_split(wcsname: str | None, fields: tuple[str | None, ...]) -> None:
+    assert split_wcsname(wcsname) == Solution(*fields)
 
 
 def test_solutions_rank_from_none_to_the_best_fit() -> None:

@@ -114,7 +114,7 @@ def test_groups_do_not_matter_where_skies_are_not_matched() -> None:
     assert plan_of(expected("abc", groups="aaa", mean=1.0), product_of(before))[0] is Action.ADD
 
 
-def test_a_failed_run_is_a_reason_of_its_own() -> None:
+def test_a_failed_run_is_a_separate_reason() -> None:
     layer = replace(expected(), failure="no space")
     assert plan_of(layer, product_of(expected())) == (Action.DRIZZLE, [(ReasonCode.LAST_RUN_FAILED, None)])
     grown = replace(expected("abc"), failure="no space")
@@ -143,7 +143,7 @@ def test_a_digest_that_differs_though_all_parts_agree_is_a_recipe_change() -> No
     assert plan_of(expected(), product) == (Action.DRIZZLE, [(ReasonCode.RECIPE_CHANGED, None)])
 
 
-def test_members_of_products_keep_their_order_free_identity() -> None:
+def test_order_of_a_products_members_is_irrelevant() -> None:
     layer = expected("ab")
     turned = replace(product_of(layer), members=tuple(reversed(layer.members)))
     assert diff_layers([layer], [turned]).fresh == 1

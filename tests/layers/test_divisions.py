@@ -17,8 +17,8 @@ MJD_2010 = 55197.0  # 2010-01-01
 
 
 def labels_of(policy: Policy, exptime: list[float], expstart: list[float]) -> list[str | None]:
-    labels, place = label_members(policy, np.array(exptime), np.array(expstart))
-    return [labels[at] if at >= 0 else None for at in place.tolist()]
+    labels, indices = label_members(policy, np.array(exptime), np.array(expstart))
+    return [labels[index] if index >= 0 else None for index in indices.tolist()]
 
 
 def test_undivided_layers_are_all() -> None:
@@ -36,7 +36,7 @@ def test_years_are_those_of_the_first_moment() -> None:
     assert labels_of(Policy(epochs="yearly"), [1.0] * 5, dates) == ["2009", "2010", "2010", "2011", "undated"]
 
 
-def test_given_ranges_hold_their_first_day_and_leave_out_what_is_outside() -> None:
+def test_given_ranges_include_their_first_day_and_leave_out_what_is_outside() -> None:
     policy = Policy(epochs="2010-01-01,2010-01-03,2011-01-01", exptime_layers="classes")
     dates = [MJD_2010 - 0.1, MJD_2010, MJD_2010 + 1.9, MJD_2010 + 2, MJD_2010 + 365, np.nan]
     first, second = "long-20100101-20100103", "long-20100103-20110101"

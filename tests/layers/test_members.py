@@ -1,6 +1,6 @@
 """Which exposures each layer is made of, and what follows from them: grouping, eviction, policy, canvas and digests.
 
-All of it is asked of the functions that the night's decision is made by.
+The tests call the functions that decide every night.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mvmdb.layers.admission import left_out
-from mvmdb.layers.build import LayerColumns, LayersToBuild, Place, build_layers
+from mvmdb.layers.build import LayerColumns, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.canvas import bound_canvases
 from mvmdb.layers.digests import digest_member
 from mvmdb.layers.expect import expect_cell_layers
@@ -27,7 +27,7 @@ BOX = Canvas(1, 10, 1, 10)
 
 @dataclass(frozen=True)
 class Candidate:
-    """One exposure as a row of the catalog: what may be a member of a layer of CELL."""
+    """One exposure as a row of the catalog, which may be a member of a layer of CELL."""
 
     ipppssoo: str = "j0000001"
     instrument: str = "acs"
@@ -42,7 +42,7 @@ class Candidate:
 
 
 def gather(rows: list[Candidate], policy: Policy) -> tuple[list[tuple[int, str, str, str]], LayerMembers]:
-    """The layer keys of these rows, and the members of their layers; exposures are numbered by their place."""
+    """The layer keys of these rows, and the members of their layers; exposures are numbered by their row."""
     keys = sorted({(CELL.index, row.instrument, row.detector, row.filter) for row in rows})
     numbered = sorted(
         enumerate(rows), key=lambda pair: ((CELL.index, *_camera(pair[1])), pair[1].ipppssoo)
@@ -73,7 +73,7 @@ def group(rows: list[Candidate], policy: Policy | None = None) -> dict[tuple[str
 
 
 def build(rows: list[Candidate], *, canvas: Canvas = BOX, union: float = 1.0, errors: bool = False) -> LayerColumns:
-    """The layers that these rows imply, of which each one's members cover `union` square arcmin together."""
+    """The layers that these rows imply, where the members of each cover `union` square arcmin together."""
     keys, members = gather(rows, Policy(errors=errors))
     n = len(members.key)
     layers = LayersToBuild(
@@ -81,7 +81,7 @@ def build(rows: list[Candidate], *, canvas: Canvas = BOX, union: float = 1.0, er
         members=members,
         cell=np.full(n, CELL.index),
         obsmode=[keys[number][1:] for number in members.key.tolist()],
-        places={CELL.index: Place(str(CELL), str(canvas))},
+        canvases={CELL.index: NamedCanvas(str(CELL), str(canvas))},
         area=np.full(n, union),
         region_of=np.empty(0, dtype=np.int64),
         regions=[],
@@ -178,7 +178,7 @@ def test_recipe_digest_changes_with_each_thing_that_pixels_depend_on_and_nothing
 
     assert digest(two, union=1.0) == digest(two, union=2 / 2.4), "a mean of 2.4 exposures is a depth of 2"
     assert digest([one]) == digest([replace(one, exptime=1.0, area=3.0)])
-    others = [
+    changed = [
         digest([replace(one, pixels="t:2")]),
         digest([replace(one, wcs_digest="w2")]),
         digest([replace(one, ipppssoo="j2")]),
@@ -188,4 +188,4 @@ def test_recipe_digest_changes_with_each_thing_that_pixels_depend_on_and_nothing
         digest([one], canvas=Canvas(1, 11, 1, 10)),
         digest([one], errors=True),
     ]
-    assert len({digest([one]), *others}) == 9
+    assert len({digest([one]), *changed}) == 9

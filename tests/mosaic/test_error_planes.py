@@ -230,5 +230,6 @@ def test_an_exposure_without_errors_fails_the_layer_and_says_what_to_do(field: F
     make_product(field.job(paths))
     with pytest.raises(ProductError) as caught:
         make_product(with_errors(field.job(paths)))
-    assert f"member ib6o04bb cannot be used: found no ERR extension in {path}; expected one a chip" in str(caught.value)
+    words = f"member ib6o04bb cannot be used: found no ERR extension in {path}; expected one per chip"
+    assert words in str(caught.value)
     assert "mvmdb init --no-errors" in str(caught.value)

@@ -1,7 +1,7 @@
 """An independent judge for sky tests: the rules of the tessellation by brute force, with shapely for overlaps.
 
-Nothing of mvmdb is used here: the ring table comes from the file, the projection is written out by angles, and every
-projection cell is tried with every footprint.
+Nothing of mvmdb is used but its ring table, read from the file: the projection is written out in angles, and every
+footprint is compared with every projection cell.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RA0, DEC0 = np.deg2rad(np.array(CENTERS)).T
 
 
 def project(p, ra, dec):
-    """Fine pixels of the projection cell p of positions in degrees, by formulas in angles; NaN beyond 60 degrees."""
+    """Fine pixels of projection cell p for positions in degrees, by formulas in angles; NaN beyond 60 degrees."""
     ra, dec = np.deg2rad(ra), np.deg2rad(dec)
     ra0, dec0 = RA0[p], DEC0[p]
     cos_c = np.sin(dec0) * np.sin(dec) + np.cos(dec0) * np.cos(dec) * np.cos(ra - ra0)
@@ -44,7 +44,7 @@ def project(p, ra, dec):
 
 def judge_members(polygons, smallest_area=0.0):
     """{(projection cell, x, y): (area, bounds)} of every sky cell that the polygons of one exposure overlap."""
-    found = {}
+    overlaps = {}
     for polygon in polygons:
         ra, dec = np.asarray(polygon).T
         x, y = project(np.arange(len(CENTERS))[:, None], ra, dec)
@@ -58,12 +58,12 @@ def judge_members(polygons, smallest_area=0.0):
         )
         for p in near:
             _judge_plane(
-                int(p), shapely.make_valid(shapely.Polygon(np.column_stack([x[p], y[p]]))), smallest_area, found
+                int(p), shapely.make_valid(shapely.Polygon(np.column_stack([x[p], y[p]]))), smallest_area, overlaps
             )
-    return found
+    return overlaps
 
 
-def _judge_plane(p, shape, smallest_area, found):
+def _judge_plane(p, shape, smallest_area, overlaps):
     low_x, low_y, high_x, high_y = shape.bounds
     for i in range(21):
         if not (low_x - 1 <= i * STEP + SIZE + 0.5 and high_x + 1 >= i * STEP + 0.5):
@@ -72,12 +72,12 @@ def _judge_plane(p, shape, smallest_area, found):
             if not (low_y - 1 <= j * STEP + SIZE + 0.5 and high_y + 1 >= j * STEP + 0.5):
                 continue
             left, bottom = i * STEP + 0.5, j * STEP + 0.5
-            part = shape.intersection(shapely.box(left, bottom, left + SIZE, bottom + SIZE))
-            if part.area > smallest_area:
-                bounds = np.array(part.bounds) - [i * STEP, j * STEP, i * STEP, j * STEP]
-                area, old = found.get((p, i + 1, j + 1), (0.0, np.array([np.inf, np.inf, -np.inf, -np.inf])))
+            overlap = shape.intersection(shapely.box(left, bottom, left + SIZE, bottom + SIZE))
+            if overlap.area > smallest_area:
+                bounds = np.array(overlap.bounds) - [i * STEP, j * STEP, i * STEP, j * STEP]
+                area, old = overlaps.get((p, i + 1, j + 1), (0.0, np.array([np.inf, np.inf, -np.inf, -np.inf])))
                 bounds = np.concatenate([np.minimum(old[:2], bounds[:2]), np.maximum(old[2:], bounds[2:])])
-                found[p, i + 1, j + 1] = (area + part.area, bounds)
+                overlaps[p, i + 1, j + 1] = (area + overlap.area, bounds)
 
 
 def whole_pixels(bounds):
@@ -97,7 +97,7 @@ def draw_square(ra, dec, side, roll, n_edge=1, bow=0.0):
 
 
 def rotate_out(ra, dec, east, north, roll):
-    """Positions (n, 2) at offsets in degrees, on the tangent plane turned by `roll`, from a position."""
+    """Positions (n, 2) at offsets in degrees, on a tangent plane turned by `roll`, from a position."""
     a, d, r = np.deg2rad([ra, dec, roll])
     xi, eta = np.deg2rad(east * np.cos(r) + north * np.sin(r)), np.deg2rad(north * np.cos(r) - east * np.sin(r))
     depth = np.cos(d) - eta * np.sin(d)

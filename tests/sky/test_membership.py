@@ -44,18 +44,19 @@ def in_outer_strip(rng, n):
     return plane_to_sky(rng.integers(0, 2644, n), np.where(swap, along, across), np.where(swap, across, along))
 
 
-def squares(place, n, seed, side=SIDE, **shape):
+def squares(draw_positions, n, seed, side=SIDE, **shape):
     rng = np.random.default_rng(seed)
     return [
-        [judge.draw_square(ra, dec, side, rng.uniform(0, 360), **shape)] for ra, dec in zip(*place(rng, n), strict=True)
+        [judge.draw_square(ra, dec, side, rng.uniform(0, 360), **shape)]
+        for ra, dec in zip(*draw_positions(rng, n), strict=True)
     ]
 
 
-def chip_pairs(place, n, seed):
+def chip_pairs(draw_positions, n, seed):
     """Two chips with a gap of 2.5 arcsec between them."""
     exposures = []
     rng = np.random.default_rng(seed)
-    for ra, dec in zip(*place(rng, n), strict=True):
+    for ra, dec in zip(*draw_positions(rng, n), strict=True):
         roll, half, gap = rng.uniform(0, 360), SIDE / 2, 1.25 / 3600
         east = np.array([-half, half, half, -half])
         chips = [np.array([gap, gap, half, half]), np.array([-half, -half, -gap, -gap])]
@@ -74,7 +75,7 @@ def chevrons(n, seed):
 
 
 def spikes(n, seed):
-    """Long arms with the middle far outside: not star-shaped about the mean of the vertices."""
+    """Long arms with the centre far outside: not star-shaped about the mean of the vertices."""
     rng = np.random.default_rng(seed)
     east = np.array([-1, 1, 1, 0.9, 0.9, -0.9, -0.9, -1]) * 0.04
     north = np.array([-1, -1, 1, 1, -0.9, -0.9, 1, 1]) * 0.04
@@ -89,7 +90,7 @@ def bow_ties(n, seed):
 
 
 def stars(n, seed):
-    """Pentagrams: they go twice round their middle, which is left out, and never turn back."""
+    """Pentagrams: they go around their centre twice, which leaves it out, and never turn back."""
     rng = np.random.default_rng(seed)
     angle = np.arange(5) * (4 * np.pi / 5)
     east, north = 0.04 * np.sin(angle), 0.04 * np.cos(angle)
@@ -119,7 +120,7 @@ FIELDS = {
 
 
 def as_dict(members, exposure):
-    at = np.flatnonzero(members.exposure == exposure)
+    selected = np.flatnonzero(members.exposure == exposure)
     columns = (
         members.projection_cell,
         members.x,
@@ -129,8 +130,8 @@ def as_dict(members, exposure):
         members.y_min,
         members.y_max,
     )
-    rows = np.stack(columns)[:, at].T.tolist()
-    return {tuple(row[:3]): (tuple(row[3:]), area) for row, area in zip(rows, members.area[at], strict=True)}
+    rows = np.stack(columns)[:, selected].T.tolist()
+    return {tuple(row[:3]): (tuple(row[3:]), area) for row, area in zip(rows, members.area[selected], strict=True)}
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -139,13 +140,13 @@ def test_members_are_those_of_brute_force_none_missed_and_none_extra(field):
     members = find_members(Footprints.from_polygons(exposures))
     n_members = 0
     for i, polygons in enumerate(exposures):
-        expected, found = judge.judge_members(polygons), as_dict(members, i)
-        assert found.keys() == expected.keys(), (field, i, polygons)
-        for cell, (box, area) in found.items():
+        expected, overlaps = judge.judge_members(polygons), as_dict(members, i)
+        assert overlaps.keys() == expected.keys(), (field, i, polygons)
+        for cell, (box, area) in overlaps.items():
             judged_area, bounds = expected[cell]
             assert area == pytest.approx(judged_area, rel=1e-6, abs=0.05)
             assert box == judge.whole_pixels(bounds)
-        n_members += len(found)
+        n_members += len(overlaps)
     assert n_members == len(members.area)
     assert n_members > len(exposures)
 
@@ -188,8 +189,7 @@ def test_touching_is_not_membership_and_a_millionth_of_a_pixel_is(p, depth, expe
 def test_footprint_that_holds_a_whole_cell_covers_all_its_pixels(side):
     middle = 10 * 21442 + 10977.5
     polygon = from_plane(1889, middle + side * np.array([-1, 1, 1, -1]), middle + side * np.array([-1, -1, 1, 1]))
-    found = as_dict(find_members(Footprints.from_polygons([[polygon]])), 0)
-    box, area = found[1889, 11, 11]
+    box, area = as_dict(find_members(Footprints.from_polygons([[polygon]])), 0)[1889, 11, 11]
     assert box == (1, 21954, 1, 21954)
     assert area == pytest.approx(21954**2, rel=1e-9)
 
@@ -217,7 +217,7 @@ def test_no_exposures_and_exposures_without_polygons_have_no_members():
 
 
 @pytest.mark.parametrize("field", ["ring edges", "poles", "RA 0", "two chips"])
-def test_nearest_takes_one_projection_cell_a_ring_by_angle_on_the_sky(field):
+def test_nearest_takes_one_projection_cell_per_ring_by_angle_on_the_sky(field):
     exposures = FIELDS[field]
     footprints = Footprints.from_polygons(exposures)
     members = find_members(footprints, "nearest")
@@ -226,8 +226,8 @@ def test_nearest_takes_one_projection_cell_a_ring_by_angle_on_the_sky(field):
         ra, dec = np.deg2rad(footprint_center(polygons))
         cosine = np.sin(dec) * np.sin(judge.DEC0) + np.cos(dec) * np.cos(judge.DEC0) * np.cos(ra - judge.RA0)
         nearest = {
-            int(start + np.argmax(part))
-            for start, part in zip(ring_start, np.split(cosine, ring_start[1:]), strict=True)
+            int(start + np.argmax(ring))
+            for start, ring in zip(ring_start, np.split(cosine, ring_start[1:]), strict=True)
         }
         expected = {cell for cell in judge.judge_members(polygons) if cell[0] in nearest}
         assert as_dict(members, i).keys() == expected
@@ -235,21 +235,21 @@ def test_nearest_takes_one_projection_cell_a_ring_by_angle_on_the_sky(field):
 
 
 def test_spherical_geometry_agrees_on_overlaps():
-    """Great circle polygons on the sphere, with no plane in it; overlaps of less than 0.1% of the cell are left out."""
+    """Great circle polygons on the sphere, without any plane; overlaps of less than 0.1% of the cell are left out."""
     rng = np.random.default_rng(20)
     checked = {True: 0, False: 0}
     for polygons in FIELDS["ring edges"][:15] + FIELDS["poles"][:10] + FIELDS["row and column 21"][:15]:
         (polygon,) = polygons
-        found = as_dict(find_members(Footprints.from_polygons([polygons])), 0)
-        p, x, y = list(found)[rng.integers(len(found))]
+        overlaps = as_dict(find_members(Footprints.from_polygons([polygons])), 0)
+        p, x, y = list(overlaps)[rng.integers(len(overlaps))]
         for i, j in {(x, y), (min(21, x + 1), y), (x, max(1, y - 1))}:
-            clear = found.get((p, i, j), (None, 0.0))[1]
-            if 0 < clear < 1e-3 * 21954**2:
+            area = overlaps.get((p, i, j), (None, 0.0))[1]
+            if 0 < area < 1e-3 * 21954**2:
                 continue
             cell = SphericalPolygon.from_radec(*cell_corners(CellId(p, i, j)).T)
             exposure = SphericalPolygon.from_radec(*polygon.T, center=footprint_center(polygons))
-            assert bool(cell.intersects_poly(exposure)) is ((p, i, j) in found)
-            checked[(p, i, j) in found] += 1
+            assert bool(cell.intersects_poly(exposure)) is ((p, i, j) in overlaps)
+            checked[(p, i, j) in overlaps] += 1
     assert min(checked.values()) >= 15
 
 
@@ -267,8 +267,8 @@ def test_order_laps_of_ra_first_vertex_and_winding_are_irrelevant(order, laps, f
         chips = [np.roll(polygon, first, axis=0) + np.array([360.0 * laps, 0.0]) for polygon in SAMPLE[i]]
         changed.append([polygon[::-1] if backward else polygon for polygon in reversed(chips)])
     members = find_members(Footprints.from_polygons(changed))
-    for at, i in enumerate(order):
-        assert as_dict(members, at).keys() == SAMPLE_CELLS[i]
+    for number, i in enumerate(order):
+        assert as_dict(members, number).keys() == SAMPLE_CELLS[i]
 
 
 def test_table_and_trying_all_projection_cells_give_the_same():
@@ -276,14 +276,14 @@ def test_table_and_trying_all_projection_cells_give_the_same():
     assert len(exposures) > membership._FEW
     together = find_members(Footprints.from_polygons(exposures))
     first = 0
-    for part in (exposures[i : i + 100] for i in range(0, len(exposures), 100)):
-        assert sum(map(len, part)) <= membership._FEW
-        alone = find_members(Footprints.from_polygons(part))
-        here = (together.exposure >= first) & (together.exposure < first + len(part))
-        np.testing.assert_array_equal(together.exposure[here] - first, alone.exposure)
-        np.testing.assert_array_equal(together.cell_index[here], alone.cell_index)
-        np.testing.assert_array_equal(together.area[here], alone.area)
-        first += len(part)
+    for batch in (exposures[i : i + 100] for i in range(0, len(exposures), 100)):
+        assert sum(map(len, batch)) <= membership._FEW
+        alone = find_members(Footprints.from_polygons(batch))
+        rows = (together.exposure >= first) & (together.exposure < first + len(batch))
+        np.testing.assert_array_equal(together.exposure[rows] - first, alone.exposure)
+        np.testing.assert_array_equal(together.cell_index[rows], alone.cell_index)
+        np.testing.assert_array_equal(together.area[rows], alone.area)
+        first += len(batch)
 
 
 @settings(max_examples=60, deadline=None)
@@ -299,9 +299,9 @@ def test_prefilter_proposes_every_projection_cell_that_overlaps(ra, z, side, rol
 
 def test_circles_of_tables_are_members_like_their_polygons():
     (polygon,) = parse_region("CIRCLE ICRS 0.01 44 3.0")
-    found = as_dict(find_members(Footprints.from_polygons([[polygon]])), 0)
-    assert found.keys() == judge.judge_members([polygon]).keys()
-    assert len(found) > 400
+    overlaps = as_dict(find_members(Footprints.from_polygons([[polygon]])), 0)
+    assert overlaps.keys() == judge.judge_members([polygon]).keys()
+    assert len(overlaps) > 400
 
 
 def test_area_of_chips_adds_up_in_one_cell():
@@ -315,7 +315,7 @@ def test_area_of_chips_adds_up_in_one_cell():
 
 
 @pytest.mark.parametrize(
-    ("polygon", "found"),
+    ("polygon", "words"),
     [
         ([[0, 0], [1, np.nan], [1, 1]], "off the sky"),
         ([[0, 0], [np.inf, 0], [1, 1]], "off the sky"),
@@ -324,9 +324,9 @@ def test_area_of_chips_adds_up_in_one_cell():
         ([[0, 0], [1, 1]], "2 vertices"),
     ],
 )
-def test_polygons_that_are_no_footprints_are_refused(polygon, found):
+def test_polygons_that_are_no_footprints_are_refused(polygon, words):
     good = judge.draw_square(10, 10, SIDE, 0)
-    with pytest.raises(InputError, match=found) as caught:
+    with pytest.raises(InputError, match=words) as caught:
         find_members(Footprints.from_polygons([[good], [np.array(polygon, dtype=float)]]))
     assert "exposure 1" in str(caught.value)
     assert "expected" in str(caught.value)

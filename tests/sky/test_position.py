@@ -11,25 +11,25 @@ from mvmdb.names import CellId
 from mvmdb.sky.membership import find_cells_at
 from mvmdb.sky.tessellation import cell_centers, cell_corners
 
-PLACES = [(0.0, 0.0), (0.0, 90.0), (123.0, -90.0), (359.9999, 0.5), (53.1, -27.8), (180.0, 86.4667), (-0.001, 44.0)]
+POSITIONS = [(0.0, 0.0), (0.0, 90.0), (123.0, -90.0), (359.9999, 0.5), (53.1, -27.8), (180.0, 86.4667), (-0.001, 44.0)]
 
 
 def brute_cells(ra, dec):
     x, y = judge.project(np.arange(2644), ra, dec)
-    found = []
+    cells = []
     for p in np.flatnonzero(np.isfinite(x)):
         for i in range(21):
             for j in range(21):
                 if abs(x[p] - i * 21442 - 10977.5) <= 10977 and abs(y[p] - j * 21442 - 10977.5) <= 10977:
-                    found.append(CellId(int(p), i + 1, j + 1))
-    return found
+                    cells.append(CellId(int(p), i + 1, j + 1))
+    return cells
 
 
-@pytest.mark.parametrize(("ra", "dec"), PLACES)
+@pytest.mark.parametrize(("ra", "dec"), POSITIONS)
 def test_cells_at_a_position_are_those_of_brute_force(ra, dec):
-    found = find_cells_at(ra, dec)
-    assert found == sorted(brute_cells(ra, dec))
-    assert found
+    cells = find_cells_at(ra, dec)
+    assert cells == sorted(brute_cells(ra, dec))
+    assert cells
 
 
 def test_center_of_a_cell_is_in_it():
@@ -46,7 +46,7 @@ def angle(ra, dec, points):
 
 
 def walk_border(cell, n=400):
-    """Points all around a cell, on its straight borders in the plane: found by halving in the corners' vectors."""
+    """Points all around a cell on its borders (straight in the plane), interpolated between the corners' vectors."""
     a, d = np.deg2rad(cell_corners(cell).T)
     v = np.column_stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])
     t = np.linspace(0, 1, n)[:, None, None]
@@ -56,25 +56,27 @@ def walk_border(cell, n=400):
     )
 
 
-@pytest.mark.parametrize(("ra", "dec"), PLACES)
+@pytest.mark.parametrize(("ra", "dec"), POSITIONS)
 @pytest.mark.parametrize("radius", [0.01, 0.3])
 def test_cells_around_a_position_are_those_whose_border_comes_so_near(ra, dec, radius):
-    found = set(find_cells_at(ra, dec, radius))
+    near = set(find_cells_at(ra, dec, radius))
     inside = set(find_cells_at(ra, dec))
-    assert inside <= found
-    for cell in found - inside:
+    assert inside <= near
+    for cell in near - inside:
         assert angle(ra, dec, walk_border(cell)).min() < radius * 1.0001
-    for cell in set(find_cells_at(ra, dec, radius + 0.3)) - found:  # the neighbours that are left out
+    for cell in set(find_cells_at(ra, dec, radius + 0.3)) - near:  # the neighbours that are left out
         assert angle(ra, dec, walk_border(cell)).min() > radius
-    assert len(found) > len(inside) or radius < 0.1
+    assert len(near) > len(inside) or radius < 0.1
 
 
-def test_large_circle_takes_in_the_cells_whose_centers_it_holds():
+def test_large_circle_takes_in_the_cells_whose_centers_it_contains():
     cells = [CellId(1889, x, y) for x in range(1, 22) for y in range(1, 22)]
     ra, dec = cell_centers(cells)
-    held = {cell for cell, d in zip(cells, angle(ra[220], dec[220], np.column_stack([ra, dec])), strict=True) if d < 6}
-    assert held == set(cells)
-    assert held <= set(find_cells_at(ra[220], dec[220], 6.0))
+    in_circle = {
+        cell for cell, d in zip(cells, angle(ra[220], dec[220], np.column_stack([ra, dec])), strict=True) if d < 6
+    }
+    assert in_circle == set(cells)
+    assert in_circle <= set(find_cells_at(ra[220], dec[220], 6.0))
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,10 @@ def test_winding_closure_and_laps_of_ra_are_normalised_anywhere(ra, z, radius, n
 def test_formatted_regions_come_back_as_they_were(centers, n):
     angle = 2 * np.pi * np.arange(n) / n
     polygons = [rotate_out(ra, dec, np.sin(angle), np.cos(angle), 0.0) for ra, dec in centers]
-    once = format_region([normalize_polygon(polygon) for polygon in polygons])
-    again = parse_region(once)
-    assert format_region(again) == once
-    for polygon, parsed in zip(polygons, again, strict=True):
+    text = format_region([normalize_polygon(polygon) for polygon in polygons])
+    parsed_polygons = parse_region(text)
+    assert format_region(parsed_polygons) == text
+    for polygon, parsed in zip(polygons, parsed_polygons, strict=True):
         difference = parsed - normalize_polygon(polygon)
         difference[:, 0] = (difference[:, 0] + 180) % 360 - 180  # 359.9999999999 is written as 0
         np.testing.assert_allclose(difference, 0, atol=5.1e-10)
@@ -107,7 +107,7 @@ def test_circle_becomes_a_polygon_around_it():
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "words"),
     [
         ("", "no shape"),
         ("ICRS", "no shape"),
@@ -129,7 +129,7 @@ def test_circle_becomes_a_polygon_around_it():
         ("CIRCLE ICRS 10 95 1", "vertex 10 95"),
     ],
 )
-def test_texts_that_are_no_region_are_refused_with_what_was_found(text, found):
-    with pytest.raises(InputError, match=found) as caught:
+def test_texts_that_are_no_region_are_refused_with_what_was_found(text, words):
+    with pytest.raises(InputError, match=words) as caught:
         parse_region(text)
     assert "expected" in str(caught.value)

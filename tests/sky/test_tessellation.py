@@ -70,13 +70,13 @@ def test_coarse_pixel_covers_three_fine_pixels_exactly():
 @pytest.mark.parametrize("scale", SCALES)
 def test_canvas_shifts_the_grid_by_whole_pixels(scale):
     canvas = Canvas(1000, 3001, 7, 21954)
-    part = canvas.at_scale(scale)
+    grid = canvas.at_scale(scale)
     cell = CellId(1889, 7, 19)
     whole, cut = tess.cell_wcs(cell, scale), tess.cell_wcs(cell, scale, canvas)
-    assert cut.pixel_shape == (part.x_max - part.x_min + 1, part.y_max - part.y_min + 1)
-    position = whole.all_pix2world([[part.x_min, part.y_min]], 1)
+    assert cut.pixel_shape == (grid.x_max - grid.x_min + 1, grid.y_max - grid.y_min + 1)
+    position = whole.all_pix2world([[grid.x_min, grid.y_min]], 1)
     np.testing.assert_allclose(cut.all_world2pix(position, 1), [[1.0, 1.0]], atol=1e-7)
-    np.testing.assert_array_equal(whole.wcs.crpix - cut.wcs.crpix, [part.x_min - 1, part.y_min - 1])
+    np.testing.assert_array_equal(whole.wcs.crpix - cut.wcs.crpix, [grid.x_min - 1, grid.y_min - 1])
 
 
 def test_projection_cell_wcs_is_centred_and_five_degrees_wide():
@@ -131,8 +131,8 @@ def test_cell_corners_are_the_pixel_edges_counter_clockwise_on_the_sky():
     for p, x, y in CELLS:
         corners = tess.cell_corners(CellId(p, x, y))
         edges = [[0.5, 0.5], [21954.5, 0.5], [21954.5, 21954.5], [0.5, 21954.5]]
-        found = np.column_stack(judge.project(p, *corners.T)) - [(x - 1) * 21442, (y - 1) * 21442]
-        np.testing.assert_allclose(found, edges, atol=2e-7, rtol=0)
+        pixels = np.column_stack(judge.project(p, *corners.T)) - [(x - 1) * 21442, (y - 1) * 21442]
+        np.testing.assert_allclose(pixels, edges, atol=2e-7, rtol=0)
     # Seen from inside with north up, east is to the left: south-east, south-west, north-west, north-east.
     ra, dec = tess.cell_corners(CellId(1889, 11, 11)).T
     assert ra[0] > ra[1]

@@ -23,7 +23,7 @@ from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import CatalogError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
-from mvmdb.garbage import no_collection
+from mvmdb.garbage import gc_paused
 from mvmdb.layers.digests import digest_member
 from mvmdb.layers.members import LayerKey
 from mvmdb.names import ObsMode
@@ -93,7 +93,7 @@ def register_batches(
     source = iter(batches)
     begun = list(islice(source, 1))
     first = bool(begun) and begun[0].n >= WORTH_BARE_TABLES and _has_nothing(engine)
-    with no_collection(), begin_unchecked(engine) if first else engine.begin() as connection:
+    with gc_paused(), begin_unchecked(engine) if first else engine.begin() as connection:
         policy = read_policy(connection)
         bare_now = first and _may_be_bare(connection)
         with bare(connection, *_FILLED_FIRST) if bare_now else nullcontext():

@@ -185,7 +185,7 @@ def _write_quarantine(connection: sa.Connection, bad: dict[str, ExposureError]) 
         query = sa.select(t.quarantine.c.path, t.quarantine.c.first_seen).where(t.quarantine.c.path.in_(part))
         seen.update({path: first for path, first in connection.execute(query)})
     rows = [
-        {"path": path, "kind": error.kind, "reason": str(error), "first_seen": seen.get(path, now())}
+        {"path": path, "kind": error.code, "reason": str(error), "first_seen": seen.get(path, now())}
         for path, error in bad.items()
     ]
     upsert(connection, t.quarantine, ("path",), rows)

@@ -27,7 +27,7 @@ from mvmdb.catalog.layers.recorded import RecordedLayers, load_changed_layers
 from mvmdb.catalog.products.made_digest import relink_products
 from mvmdb.catalog.rows import chunks, keys_of_recipes, load_regions
 from mvmdb.errors import WorkersError
-from mvmdb.layers.build import BuiltLayers, LayerColumns, LayersToBuild, Place, build_layers
+from mvmdb.layers.build import BuiltLayers, LayerColumns, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.digests import digest_recipe
 from mvmdb.layers.members import FloatArray, LayerKey, LayerMembers, gather_members
 from mvmdb.names import CellId, format_cell_name
@@ -137,7 +137,9 @@ def _prepare(
         members=members,
         cell=cell,
         obsmode=[keys[number][1:] for number in members.key.tolist()],
-        places={id_: Place(format_cell_name(CellId.from_index(id_)), str(canvas)) for id_, canvas in canvases.items()},
+        canvases={
+            id_: NamedCanvas(format_cell_name(CellId.from_index(id_)), str(canvas)) for id_, canvas in canvases.items()
+        },
         area=area,
         region_of=measured,
         regions=load_regions(connection, measured.tolist()),

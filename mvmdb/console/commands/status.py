@@ -8,7 +8,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
-from mvmdb.garbage import no_collection
+from mvmdb.garbage import gc_paused
 
 if TYPE_CHECKING:
     pass
@@ -25,6 +25,6 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """
-    with no_collection(), looked(session, cells, deep=deep) as (outlook, _):
+    with gc_paused(), looked(session, cells, deep=deep) as (outlook, _):
         show_outlook(outlook, as_json)
     options.finish(bool(outlook.plan.layers))

@@ -1,1 +1,1 @@
-"""One FITS file: its cards, WCS and pixels, read with no more than is needed."""
+"""One FITS file: its cards, WCS and pixels, of which no more is read than needed."""

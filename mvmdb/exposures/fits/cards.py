@@ -1,6 +1,6 @@
-"""How the 80-character cards of a FITS header become values; which keywords matter is decided elsewhere.
+"""How the 80-character cards of a FITS header become values; the callers decide which keywords matter.
 
-A Hubble header has 200 to 300 cards, of which the catalog wants thirty. These are found by searching the raw bytes,
+A Hubble header has 200 to 300 cards, of which the catalog needs thirty. These are found by searching the raw bytes,
 which is ten times faster than building a general header object, and a million files are registered this way.
 """
 
@@ -13,17 +13,17 @@ from collections.abc import Iterator, Mapping
 CARD = 80
 Value = str | int | float | bool | None
 
-# A text, an integer, or what else stands before a comment: one match a card, as a million files have 150 each.
+# A text, an integer, or whatever else precedes a comment: one match per card, as a million files have 150 each.
 _VALUE = re.compile(r"\s*(?:'([^']*(?:''[^']*)*)'|([+-]?\d+)\s*(?:/|\Z)|([^/]*))")
 _KEYWORD = struct.Struct(f"8s{CARD - 8}x")
 _RECORD = re.compile(r"([A-Z0-9.]+): +(\S+)")
 
 
 class Cards(Mapping[str, Value]):
-    """One header as a mapping of keyword to value; values are parsed when they are asked for.
+    """One header as a mapping of keyword to value; values are parsed on demand.
 
     Texts come without trailing blanks; a keyword that occurs twice has its first value. COMMENT, HISTORY and blank
-    keywords are no values and are not found. `raw` is the header up to, and without, its END card.
+    keywords have no value and are not found. `raw` is the header up to, but without, its END card.
     """
 
     __slots__ = ("_index", "_values", "raw")
@@ -59,7 +59,9 @@ class Cards(Mapping[str, Value]):
         return value
 
     def __iter__(self) -> Iterator[str]:
-        return (key.decode("latin-1").rstrip() for key, at in self._positions().items() if self._has_value(at))
+        return (
+            key.decode("latin-1").rstrip() for key, position in self._positions().items() if self._has_value(position)
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -75,20 +77,20 @@ class Cards(Mapping[str, Value]):
         return parse_card(self._card(position))
 
     def records(self, keyword: str) -> dict[str, float]:
-        """The record values of one keyword: `DP1 = 'EXTVER: 2'` and its like give {"EXTVER": 2.0, ...}."""
+        """The record values of one keyword: `DP1 = 'EXTVER: 2'` and the like give {"EXTVER": 2.0, ...}."""
         key = keyword.ljust(8).encode()
-        found: dict[str, float] = {}
+        fields: dict[str, float] = {}
         position = self.raw.find(key)
         while position >= 0:
             if position % CARD == 0:
                 match = _RECORD.fullmatch(str(parse_card(self._card(position))))
                 if match is not None:
-                    found[match[1]] = parse_number(match[2])
+                    fields[match[1]] = parse_number(match[2])
             position = self.raw.find(key, position + 1)
-        return found
+        return fields
 
     def _continue(self, text: str, position: int) -> str:
-        """The text of the card there, with those of the cards that continue it."""
+        """The text of the card at `position`, joined with those of the cards that continue it."""
         while text.endswith("&") and self._card(position + CARD).startswith("CONTINUE"):
             position += CARD
             text = text[:-1] + str(parse_card(self._card(position)) or "")
@@ -97,7 +99,7 @@ class Cards(Mapping[str, Value]):
     def _positions(self) -> dict[bytes, int]:
         if self._index is None:
             keywords = [keyword for (keyword,) in _KEYWORD.iter_unpack(self.raw)]
-            # Backwards, so that the first of two equal keywords stays.
+            # Backwards, so that the first of two equal keywords wins.
             self._index = dict(zip(reversed(keywords), range(len(self.raw) - CARD, -1, -CARD), strict=True))
         return self._index
 
@@ -111,10 +113,10 @@ class Cards(Mapping[str, Value]):
 def parse_card(card: str) -> Value:
     """The value of one card, by section 4.2 of the FITS standard 4.0; None for an undefined value.
 
-    A value that is no text, logical or number (`NaN` is a number) is returned as the text that it is.
+    A value that is not a text, logical or number (`NaN` is a number) is returned as it is written.
     """
     match = _VALUE.match(card, 10)
-    if match is None:  # never, as the last form may be empty
+    if match is None:  # never, as the last alternative may be empty
         return None
     quoted, integer, token = match.groups()
     if quoted is not None:
@@ -135,7 +137,7 @@ def parse_card(card: str) -> Value:
 
 
 def parse_number(token: str) -> float:
-    """A FITS floating-point text, whose exponent may be written with D."""
+    """The value of a FITS floating-point text, whose exponent may be written with D."""
     try:
         return float(token)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Which numbers of a SCI header place its pixels on the sky: the WCS that they make, and the digest that names them.
+"""Which numbers of a SCI header place its pixels on the sky: the WCS made of them, and the digest that names them.
 
 The WCS object is built from exactly the values that the digest covers, so what moves a pixel changes the digest, and
-cards, comments, formats and alternate solutions do not. Building it from values takes 0.1 ms; astropy's own reading of
-a whole Hubble header takes 5 to 15 ms and gives the same WCS (tests compare the two bit for bit).
+comments, formats, the order of cards and alternate solutions do not. Building it from values takes 0.1 ms; astropy
+takes 5 to 15 ms to read a whole Hubble header and gives the same WCS (tests compare the two bit for bit).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ChipWcs:
 def read_wcs(header: Cards, shape: tuple[int, int], find_table: FindTable) -> ChipWcs:
     """Take the WCS values out of a SCI header; `find_table` is asked for the lookup tables that it names.
 
-    Raises NoSolutionError where a value is missing, is no finite number, or is of a kind that Hubble does not use.
+    Raises NoSolutionError where a value is missing, is not a finite number, or has a form that Hubble does not use.
     """
     ctype = (_text(header, "CTYPE1"), _text(header, "CTYPE2"))
     if not (set(ctype) <= _PROJECTION and ctype[0].startswith("RA") and ctype[1].startswith("DEC")):
@@ -85,7 +85,7 @@ def read_wcs(header: Cards, shape: tuple[int, int], find_table: FindTable) -> Ch
 
 
 def build_wcs(chip: ChipWcs) -> WCS:
-    """The full WCS of a chip, with SIP, NPOL and D2IM; raises NoSolutionError where the values make none."""
+    """The full WCS of a chip, with SIP, NPOL and D2IM; raises NoSolutionError where the values define none."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = list(chip.ctype)
     wcs.wcs.cunit = ["deg", "deg"]
@@ -107,23 +107,23 @@ def build_wcs(chip: ChipWcs) -> WCS:
 
 
 def digest_wcs(chips: tuple[ChipWcs, ...]) -> str:
-    """A digest of all chips' WCS: 32 hexadecimal digits, equal where every pixel has the same place and WCSNAME.
+    """A digest of all chips' WCS: 32 hexadecimal digits, equal where every pixel has the same position and WCSNAME.
 
     Numbers are hashed as the doubles that they are, tables as their float32 values. CPERRn and D2IMERRn are left out:
-    they describe tables that are themselves in.
+    they describe tables that are themselves digested.
     """
     digest = hashlib.blake2b(digest_size=16)
     for chip in chips:
-        parts: list[object] = [chip.shape, chip.wcsname, chip.ctype, chip.crpix, chip.crval, chip.cd, chip.poles]
+        values: list[object] = [chip.shape, chip.wcsname, chip.ctype, chip.crpix, chip.crval, chip.cd, chip.poles]
         for name, matrix in zip(("A", "B", "AP", "BP"), chip.sip, strict=True):
-            if matrix is not None:  # a term that is written as 0 is one that is not there
+            if matrix is not None:  # a term that is written as 0 is as if absent
                 rows = enumerate(matrix.tolist())
-                parts.append((name, [(i, j, value) for i, row in rows for j, value in enumerate(row) if value]))
-        digest.update(repr(parts).encode())
+                values.append((name, [(i, j, value) for i, row in rows for j, value in enumerate(row) if value]))
+        digest.update(repr(values).encode())
         for name, lookup in zip(("npol1", "npol2", "d2im1", "d2im2"), chip.npol + chip.d2im, strict=True):
             if lookup is not None:
-                place = (name, lookup.values.shape, lookup.crpix, lookup.crval, lookup.cdelt)
-                digest.update(repr(place).encode() + lookup.values.astype("<f4").tobytes())
+                grid = (name, lookup.values.shape, lookup.crpix, lookup.crval, lookup.cdelt)
+                digest.update(repr(grid).encode() + lookup.values.astype("<f4").tobytes())
     return digest.hexdigest()
 
 
@@ -134,11 +134,11 @@ _D2IM = ("D2IMDIS", "D2IM", "D2IMARR")
 def _number(header: Cards, keyword: str, default: float | None = None) -> float:
     value = header.get(keyword, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        found = "missing" if value is None else repr(value)
-        raise NoSolutionError(f"{keyword} is {found}")
+        shown = "missing" if value is None else repr(value)
+        raise NoSolutionError(f"{keyword} is {shown}")
     if not math.isfinite(value):
         raise NoSolutionError(f"{keyword} is {value}")
-    return float(value) + 0.0  # -0 and 0 are one number
+    return float(value) + 0.0  # -0 and 0 are the same number
 
 
 def _text(header: Cards, keyword: str) -> str:
@@ -149,12 +149,12 @@ def _text(header: Cards, keyword: str) -> str:
 def _checked_declination(header: Cards) -> float:
     value = _number(header, "CRVAL2")
     if abs(value) > 90:
-        raise NoSolutionError(f"CRVAL2 is {value}, no declination")
+        raise NoSolutionError(f"CRVAL2 is {value}, which is not a declination")
     return value
 
 
 def _read_cd(header: Cards) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The CD matrix, or what PC and CDELT make; degrees a pixel. Missing elements are 0 in CD, the identity in PC."""
+    """The CD matrix, or PC times CDELT, in degrees per pixel. Missing elements are 0 in CD, the identity in PC."""
     if any(f"CD{i}_{j}" in header for i in (1, 2) for j in (1, 2)):
         rows = [[_number(header, f"CD{i}_{j}", 0.0) for j in (1, 2)] for i in (1, 2)]
     else:
@@ -165,12 +165,12 @@ def _read_cd(header: Cards) -> tuple[tuple[float, float], tuple[float, float]]:
     cd = ((rows[0][0], rows[0][1]), (rows[1][0], rows[1][1]))
     pixel = 3600 * math.sqrt(abs(cd[0][0] * cd[1][1] - cd[0][1] * cd[1][0]))
     if not 0 < pixel <= _MAX_PIXEL_ARCSEC:
-        raise NoSolutionError(f"the CD matrix makes pixels of {pixel:.3g} arcsec")
+        raise NoSolutionError(f"the CD matrix gives pixels of {pixel:.3g} arcsec")
     return cd
 
 
 def _read_sip(header: Cards, name: str) -> Matrix | None:
-    """One SIP polynomial as its matrix of (order + 1) squared; None where the header has none."""
+    """One SIP polynomial as its matrix (order + 1, order + 1); None where the header has none."""
     order = header.get(f"{name}_ORDER")
     if order is None or order == 0:
         return None
@@ -185,16 +185,16 @@ def _read_sip(header: Cards, name: str) -> Matrix | None:
 
 def _read_lookup(header: Cards, axis: int, names: tuple[str, str, str], find_table: FindTable) -> Lookup | None:
     """One axis of a table correction, by the FITS distortion paper's keywords as Hubble writes them."""
-    kind, record, extname = names
-    method = header.get(f"{kind}{axis}")
+    method_keyword, record_keyword, extname = names
+    method = header.get(f"{method_keyword}{axis}")
     if method is None:
         return None
     if not isinstance(method, str) or method.strip().lower() != "lookup":
-        raise NoSolutionError(f"{kind}{axis} is {method!r}")
-    records = header.records(f"{record}{axis}")
+        raise NoSolutionError(f"{method_keyword}{axis} is {method!r}")
+    records = header.records(f"{record_keyword}{axis}")
     table_header, values = find_table(extname, int(records.get("EXTVER", 1)))
     if values.ndim != 2 or not np.isfinite(values).all():
-        raise NoSolutionError(f"the {extname} table of axis {axis} is no plane of numbers")
+        raise NoSolutionError(f"the {extname} table of axis {axis} is not an image of finite numbers")
     if records.get(f"AXIS.{axis}", axis) != axis:
         values = values.T
     pairs = [

@@ -1,6 +1,6 @@
-"""What names an exposure's pixels: a token made of its headers, and the digest of its SCI and DQ arrays.
+"""What identifies an exposure's pixels: a token made of its headers, and the digest of its SCI and DQ arrays.
 
-Which of the two is used, and when, is the catalog's business. Neither changes with the WCS: a new astrometric
+`catalog/exposures/register.py` decides which of the two is used. Neither changes with the WCS: a new astrometric
 solution rewrites WCS keywords and adds headerlets, and leaves the pixels as they are.
 """
 
@@ -41,16 +41,16 @@ _UNSET = ("", "N/A")  # tools that assign reference files write N/A where there 
 
 
 def make_pixel_token(file: FitsFile, kind: str) -> str:
-    """The identity of an exposure's pixels as far as its headers tell: `t:` and 32 hexadecimal digits.
+    """The identity of an exposure's pixels as far as its headers show: `t:` and 32 hexadecimal digits.
 
-    Covers root name, kind, exposure time, calibration software, switches and reference files, and of every SCI and
-    DQ its shape, type, size and statistics. Two copies of a file have one token, whatever their names and WCS.
+    Covers root name, kind, exposure time, calibration software, switches and reference files, and the shape, type, size
+    and statistics of every SCI and DQ. Two copies of a file have the same token, whatever their names and WCS.
     """
-    parts: list[object] = [kind, _values(file.primary, _IDENTITY + _SOFTWARE + _SWITCHES + _FILES)]
+    values: list[object] = [kind, _values(file.primary, _IDENTITY + _SOFTWARE + _SWITCHES + _FILES)]
     for hdu in pixel_hdus(file):
-        parts.append((hdu.name, hdu.ver, hdu.bitpix, hdu.pixel_shape, hdu.size))
-        parts.append(_values(hdu.header, _STATISTICS + _STORAGE + _MEANING if hdu.name == "SCI" else _STORAGE))
-    return "t:" + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+        values.append((hdu.name, hdu.ver, hdu.bitpix, hdu.pixel_shape, hdu.size))
+        values.append(_values(hdu.header, _STATISTICS + _STORAGE + _MEANING if hdu.name == "SCI" else _STORAGE))
+    return "t:" + hashlib.blake2b(repr(values).encode(), digest_size=16).hexdigest()
 
 
 def digest_pixels(path: str | os.PathLike[str]) -> str:
@@ -58,7 +58,7 @@ def digest_pixels(path: str | os.PathLike[str]) -> str:
 
     Each array counts with its name, EXTVER, type, shape and scaling, and all of them with EXPTIME, BUNIT and IDCSCALE,
     so that equal bytes of another meaning differ. Reads 1 MB at a time; SHA-256 runs at 1.7 GB/s where the processor
-    knows it, BLAKE2b at 0.6. Raises ExposureError as `scan_file` does, and `no-sci`.
+    has instructions for it, BLAKE2b at 0.6. Raises ExposureError as `scan_file` does, and `no-sci`.
     """
     file = scan_file(path)
     digest = hashlib.sha256(repr(_values(file.primary, ("EXPTIME",))).encode())
@@ -85,19 +85,19 @@ def pixel_hdus(file: FitsFile) -> list[Hdu]:
 
 def _update(digest: hashlib._Hash, stream: BinaryIO, hdu: Hdu) -> None:
     stream.seek(hdu.offset)
-    left = hdu.size
-    while left:
-        chunk = stream.read(min(CHUNK, left))
+    remaining = hdu.size
+    while remaining:
+        chunk = stream.read(min(CHUNK, remaining))
         if not chunk:
-            raise ExposureError("truncated", f"{stream.name} is cut short: {left} data bytes of {hdu} are missing")
+            raise ExposureError("truncated", f"{stream.name} is cut short: {remaining} data bytes of {hdu} are missing")
         digest.update(chunk)
-        left -= len(chunk)
+        remaining -= len(chunk)
 
 
 def _values(header: Cards, keywords: tuple[str, ...]) -> list[tuple[str, str | float]]:
-    found = []
+    pairs = []
     for keyword in keywords:
         value = header.get(keyword)
         if value is not None and value not in _UNSET:
-            found.append((keyword, value if isinstance(value, str) else float(value)))
-    return found
+            pairs.append((keyword, value if isinstance(value, str) else float(value)))
+    return pairs

@@ -1,4 +1,4 @@
-"""Where each header and array of a FITS file lies, and how an array is read; what the values mean is decided elsewhere.
+"""Where each header and array of a FITS file lies, and how an array is read; `layout` and `pixels` use them.
 
 Only headers are read: data are skipped by the size that their header states, and the whole is checked against the
 file's size. The headerlets and tables of archive files (often a megabyte) thus cost one small read each.
@@ -26,11 +26,11 @@ _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 @dataclass(frozen=True, slots=True)
 class Hdu:
-    """One header and the place of its data. `shape` is in numpy's order; offset and size in bytes, without padding."""
+    """One header and where its data are. `shape` is in numpy's order; offset and size in bytes, without padding."""
 
     name: str
     ver: int
-    kind: str
+    xtension: str
     bitpix: int
     shape: tuple[int, ...]
     header: Cards
@@ -39,7 +39,7 @@ class Hdu:
 
     @property
     def pixel_shape(self) -> tuple[int, ...]:
-        """The array's shape, also where Hubble's convention for constant arrays (NAXIS 0, NPIX1, NPIX2) is used."""
+        """The array's shape, also for a constant array in Hubble's convention (NAXIS 0, NPIX1, NPIX2)."""
         if self.shape:
             return self.shape
         sides = (self.header.find("NPIX2"), self.header.find("NPIX1"))
@@ -51,7 +51,7 @@ class Hdu:
 
 @dataclass(frozen=True, slots=True)
 class FitsFile:
-    """The headers of one file, with its size in bytes and modification time as they were then."""
+    """The headers of one file, with the size in bytes and the modification time that it had when they were read."""
 
     path: str
     size: int
@@ -72,11 +72,11 @@ def scan_file(path: str | os.PathLike[str]) -> FitsFile:
     """Read every header of an uncompressed FITS file.
 
     Raises ExposureError: `unreadable` (no such file, no permission, not a plain file), `not-fits`, `truncated`
-    (shorter than its headers say), `contradictory` (headers that cannot be).
+    (shorter than its headers say), `contradictory` (impossible headers).
     """
     name = os.fspath(path)
     try:
-        if not stat.S_ISREG(os.stat(name).st_mode):  # a pipe would block for ever
+        if not stat.S_ISREG(os.stat(name).st_mode):  # a pipe would block forever
             raise ExposureError("unreadable", f"{name} is not a plain file")
         with open(name, "rb", buffering=0) as stream:
             status = os.fstat(stream.fileno())
@@ -93,7 +93,7 @@ def read_array(stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[Any]]:
     stream.seek(hdu.offset)
     data = stream.read(hdu.size)
     if len(data) != hdu.size:
-        raise ExposureError("truncated", f"{hdu}: {len(data)} bytes of pixels found, expected {hdu.size}")
+        raise ExposureError("truncated", f"{hdu}: found {len(data)} bytes of pixels; expected {hdu.size}")
     return np.frombuffer(data, _DTYPES[hdu.bitpix]).reshape(hdu.shape)
 
 
@@ -113,9 +113,9 @@ def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
         if data_offset > size:
             raise ExposureError("truncated", f"{path} is cut short: it ends within the header of {hdu}")
         if data_offset + hdu.size > size:
-            found, expected = size - data_offset, hdu.size
+            present, expected = size - data_offset, hdu.size
             raise ExposureError(
-                "truncated", f"{path} is cut short: {found} of {expected} data bytes of {hdu} are there"
+                "truncated", f"{path} is cut short: {present} of {expected} data bytes of {hdu} are there"
             )
         yield hdu
         offset = data_offset + -(-hdu.size // BLOCK) * BLOCK
@@ -150,27 +150,29 @@ def _check_start(raw: bytes, offset: int, path: str) -> None:
             raise ExposureError("not-fits", f"{path} is not FITS: it begins with {raw[:16]!r}, expected SIMPLE = T")
     elif not raw.startswith(b"XTENSION"):
         raise ExposureError(
-            "contradictory", f"{path}: no extension begins at byte {offset}, where the one before should end"
+            "contradictory", f"{path}: no extension begins at byte {offset}, where the previous one should end"
         )
 
 
 def _describe(header: Cards, offset: int, path: str) -> Hdu:
     """The structure that a header states, by section 4.4.1 of the FITS standard."""
-    # Most values of a primary header will be asked for, so it is indexed at once; of others a few cards are enough.
+    # Most values of a primary header are used, so it is indexed at once; of the others a few cards are enough.
     find = header.get if header.raw.startswith(b"SIMPLE") else header.find
-    kind = str(find("XTENSION") or "PRIMARY")
-    name = str(find("EXTNAME") or kind).strip().upper()
+    xtension = str(find("XTENSION") or "PRIMARY")
+    name = str(find("EXTNAME") or xtension).strip().upper()
     bitpix, naxis = find("BITPIX"), find("NAXIS")
     if not (isinstance(bitpix, int) and bitpix in _DTYPES and isinstance(naxis, int) and 0 <= naxis <= 999):
-        raise ExposureError("contradictory", f"{path}: {name} has BITPIX {bitpix!r} and NAXIS {naxis!r}")
+        raise ExposureError(
+            "contradictory", f"{path}: {name} has BITPIX {bitpix!r} and NAXIS {naxis!r}; expected those of FITS"
+        )
     sides = [find(f"NAXIS{axis}") for axis in range(naxis, 0, -1)]
     shape = tuple(side for side in sides if isinstance(side, int) and side >= 0)
     if len(shape) != naxis:
-        raise ExposureError("contradictory", f"{path}: {name} has axes of {sides} pixels")
+        raise ExposureError("contradictory", f"{path}: {name} has axes of {sides} pixels; expected whole numbers")
     extra, groups = _count(find("PCOUNT"), 0), _count(find("GCOUNT"), 1)
     size = abs(bitpix) // 8 * groups * (extra + prod(shape)) if shape else 0
     ver = find("EXTVER")
-    return Hdu(name, ver if isinstance(ver, int) else 1, kind, bitpix, shape, header, offset, size)
+    return Hdu(name, ver if isinstance(ver, int) else 1, xtension, bitpix, shape, header, offset, size)
 
 
 def _count(value: Value, default: int) -> int:

@@ -1,6 +1,6 @@
-"""How an exposure's pixels are handed to those who drizzle them, chip by chip; which are bad is decided elsewhere.
+"""An exposure's pixels, chip by chip, for the drizzle; `mosaic/drizzle/chips.py` decides which of them are good.
 
-Nothing stays open and nothing is mapped: every chip's arrays are the caller's own.
+Nothing stays open and nothing is memory-mapped: the caller may change every array.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class ChipData:
     """One chip of an exposure: arrays of (rows, columns) in native byte order.
 
     `science` is float32 in `bunit` (capitals, `ELECTRONS` or `ELECTRONS/S`), `dq` uint16 bits, `exptime` in seconds,
-    `idcscale` the detector's nominal pixel size in arcsec (IDCSCALE, or where the header has none the square root of
-    the pixel's area), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not asked for.
+    `idcscale` the detector's nominal pixel size in arcsec (IDCSCALE, or the square root of the pixel's area where
+    the header has none), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not requested.
     """
 
     extver: int
@@ -50,8 +50,8 @@ def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[C
     """Read an exposure one chip at a time, in the order of EXTVER, with ERR or without.
 
     A file with no DQ extension at all has every pixel good; one that has DQ for some chips only is refused.
-    Raises ExposureError: as `scan_file`; `no-sci`; `contradictory` where DQ, ERR and SCI do not fit, EXPTIME is no
-    number or the WCS cannot be evaluated; `no-err` where errors are asked for and a chip has none.
+    Raises ExposureError: as `scan_file`; `no-sci`; `contradictory` where DQ, ERR and SCI do not match, EXPTIME is not a
+    number or the WCS cannot be evaluated; `no-err` where errors are requested and a chip has none.
     """
     file = scan_file(path)
     chips = require_sci(file)
@@ -98,13 +98,13 @@ def _read_errors(
         which = f"(ERR,{chip.ver})" if sigmas else "ERR"
         raise ExposureError(
             "no-err",
-            f"found no {which} extension in {file.path}; expected one a chip, as the archive's mosaics have errors; "
+            f"found no {which} extension in {file.path}; expected one per chip, as the archive's mosaics have errors; "
             "calibrate the exposure again, or run: mvmdb init --no-errors",
         )
     if hdu.pixel_shape != chip.pixel_shape:
         raise ExposureError(
             "contradictory",
-            f"{file.path}: {hdu} is of shape {hdu.pixel_shape}; expected shape {chip.pixel_shape} as {chip}",
+            f"{file.path}: {hdu} has shape {hdu.pixel_shape}; expected shape {chip.pixel_shape} as {chip}",
         )
     return _scaled(hdu, read_array(stream, hdu)).astype(np.float32)
 
@@ -116,19 +116,19 @@ def _read_flags(
         return np.zeros(chip.pixel_shape, np.uint16)
     hdu = flags.get(chip.ver)
     if hdu is None or hdu.pixel_shape != chip.pixel_shape:
-        found = "missing" if hdu is None else f"of shape {hdu.pixel_shape}"
+        problem = "is missing" if hdu is None else f"has shape {hdu.pixel_shape}"
         raise ExposureError(
-            "contradictory", f"{file.path}: (DQ,{chip.ver}) is {found}; expected shape {chip.pixel_shape} as {chip}"
+            "contradictory", f"{file.path}: (DQ,{chip.ver}) {problem}; expected shape {chip.pixel_shape} as {chip}"
         )
     stored = _scaled(hdu, read_array(stream, hdu))
     if stored.dtype == np.dtype(">i2"):
-        return stored.astype(np.int16).view(np.uint16)  # the sign is a bit like the others
-    # By way of a wide integer: in some old files DQ is a float.
+        return stored.astype(np.int16).view(np.uint16)  # the sign bit is a flag like the others
+    # Through a wide integer: in some old files DQ is a float.
     return (stored.astype(np.int64) & 0xFFFF).astype(np.uint16)
 
 
 def _scaled(hdu: Hdu, stored: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
-    """The values that stored numbers stand for; Hubble's own files are never scaled, copies by other tools may be."""
+    """Stored numbers with BSCALE and BZERO applied; Hubble's files are never scaled, copies by other tools may be."""
     scale, zero = hdu.header.get("BSCALE", 1), hdu.header.get("BZERO", 0)
     if (scale, zero) == (1, 0):
         return stored

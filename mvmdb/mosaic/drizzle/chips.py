@@ -27,7 +27,7 @@ def read_member_chips(path: str, ipppssoo: str, errors: bool = False) -> Iterato
             signal = signal or bool(np.any(chip.science))
             yield chip
     except ExposureError as error:
-        if error.kind == "no-err":  # reading it once more would not help
+        if error.code == "no-err":  # reading it once more would not help
             raise ProductError(f"member {ipppssoo} cannot be used: {error}") from error
         raise ProductError(f"member {ipppssoo} cannot be read: {error}; ingest the file again") from error
     if not signal:

@@ -25,9 +25,9 @@ def as_cards(header: fits.Header) -> Cards:
 def test_values_are_those_that_astropy_reads(value: object) -> None:
     card = fits.Card.fromstring(fits.Card("KEY", value).image[:80])
     expected = card.value
-    found = parse_card(card.image)
-    assert type(found) is type(expected)
-    assert found == expected
+    value_read = parse_card(card.image)
+    assert type(value_read) is type(expected)
+    assert value_read == expected
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_unusual_values(field: str, value: object) -> None:
     assert parse_card(f"KEY     {field}".ljust(80)) == value
 
 
-def test_nan_is_a_number_that_is_none() -> None:
-    found = parse_card("CRVAL1  =                  NaN".ljust(80))
-    assert isinstance(found, float)
-    assert math.isnan(found)
+def test_nan_is_read_as_a_number() -> None:
+    value = parse_card("CRVAL1  =                  NaN".ljust(80))
+    assert isinstance(value, float)
+    assert math.isnan(value)
 
 
 def test_long_texts_are_joined_from_continue_cards() -> None:

@@ -1,4 +1,4 @@
-"""The WCS made of a header's values is the one that astropy reads, bit for bit; its digest follows the sky alone."""
+"""The WCS made of a header's values is the one that astropy reads, bit for bit; its digest depends on the sky alone."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def assert_as_astropy(path: Path) -> int:
         warnings.simplefilter("ignore")
         for chip, hdu in zip(chips, [hdu for hdu in hdus if hdu.name == "SCI"], strict=True):
             expected = WCS(hdu.header, hdus)
-            found = build_wcs(chip)
-            np.testing.assert_array_equal(found.all_pix2world(x, y, 1), expected.all_pix2world(x, y, 1))
-            assert (found.sip is None) == (expected.sip is None)
+            built = build_wcs(chip)
+            np.testing.assert_array_equal(built.all_pix2world(x, y, 1), expected.all_pix2world(x, y, 1))
+            assert (built.sip is None) == (expected.sip is None)
             for name in ("cpdis1", "cpdis2", "det2im1", "det2im2"):
-                assert (getattr(found, name) is None) == (getattr(expected, name) is None), name
+                assert (getattr(built, name) is None) == (getattr(expected, name) is None), name
     return len(chips)
 
 
@@ -152,7 +152,7 @@ def test_digest_ignores_order_format_and_comments_of_cards(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("text", ["NaN", "nan", "inf", "'53.0'", "", "T"])
 @pytest.mark.parametrize("keyword", ["CRVAL1", "CRPIX2", "CD1_1", "A_0_2"])
-def test_a_value_that_is_no_finite_number_is_no_solution(tmp_path: Path, keyword: str, text: str) -> None:
+def test_a_value_that_is_not_a_finite_number_is_no_solution(tmp_path: Path, keyword: str, text: str) -> None:
     path = write_exposure(tmp_path)
     set_raw_value(path, keyword, text)
     if (keyword, text) in {("CD1_1", ""), ("A_0_2", "")}:

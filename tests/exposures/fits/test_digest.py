@@ -1,4 +1,4 @@
-"""What names the pixels follows the pixels: not the WCS, not the file's name, not headerlets."""
+"""What identifies the pixels changes with the pixels: not with the WCS, the file's name or headerlets."""
 
 from __future__ import annotations
 
@@ -98,10 +98,10 @@ def test_pixels_replaced_under_the_same_headers_are_seen_by_the_digest_alone(tmp
 
 def test_digest_does_not_depend_on_the_order_of_extensions(tmp_path: Path) -> None:
     path = write_exposure(tmp_path, detector="WFC", chips=2)
-    other = tmp_path / "other.fits"
+    reordered = tmp_path / "reordered.fits"
     with fits.open(path) as hdus:
-        fits.HDUList([hdus[index].copy() for index in (0, 6, 4, 3, 1)]).writeto(other)
-    assert digest_pixels(other) == digest_pixels(path)
+        fits.HDUList([hdus[index].copy() for index in (0, 6, 4, 3, 1)]).writeto(reordered)
+    assert digest_pixels(reordered) == digest_pixels(path)
 
 
 def test_digest_is_of_shape_too(tmp_path: Path) -> None:
@@ -137,4 +137,4 @@ def test_a_file_without_sci_has_no_digest(tmp_path: Path) -> None:
     fits.PrimaryHDU().writeto(path)
     with pytest.raises(ExposureError) as caught:
         digest_pixels(path)
-    assert caught.value.kind == "no-sci"
+    assert caught.value.code == "no-sci"

@@ -1,4 +1,4 @@
-"""Headers and data are found where astropy finds them, and files that are no whole FITS files are told apart."""
+"""Headers and data are found where astropy finds them, and the faults of incomplete files are told apart."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def assert_as_astropy(path: Path) -> None:
     file = scan_file(path)
     with fits.open(path) as hdus:
         assert len(file.hdus) == len(hdus)
-        for found, expected in zip(file.hdus[1:], hdus[1:], strict=True):
+        for hdu, expected in zip(file.hdus[1:], hdus[1:], strict=True):
             info = expected.fileinfo()
-            assert (found.name, found.ver, found.offset) == (expected.name, expected.ver, info["datLoc"])
-            assert -(-found.size // 2880) * 2880 == info["datSpan"]
-            assert found.header.raw.decode() == expected.header.tostring(endcard=False, padding=False)
+            assert (hdu.name, hdu.ver, hdu.offset) == (expected.name, expected.ver, info["datLoc"])
+            assert -(-hdu.size // 2880) * 2880 == info["datSpan"]
+            assert hdu.header.raw.decode() == expected.header.tostring(endcard=False, padding=False)
 
 
-@pytest.mark.parametrize("kind", ["IR", "WFC"])
-def test_structure_is_that_which_astropy_finds(tmp_path: Path, kind: str) -> None:
-    path = write_exposure(tmp_path, detector=kind, chips=2, lookup_tables=True)
+@pytest.mark.parametrize("detector", ["IR", "WFC"])
+def test_structure_is_that_which_astropy_finds(tmp_path: Path, detector: str) -> None:
+    path = write_exposure(tmp_path, detector=detector, chips=2, lookup_tables=True)
     add_headerlet(path)
     assert_as_astropy(path)
 
@@ -58,17 +58,17 @@ def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
     assert (file.size, file.mtime_ns) == (path.stat().st_size, 1234567890123456789)
 
 
-def kind_of(path: Path) -> str:
+def code_of(path: Path) -> str:
     with pytest.raises(ExposureError) as caught:
         scan_file(path)
     assert str(path) in str(caught.value)
-    return caught.value.kind
+    return caught.value.code
 
 
 def test_a_text_is_not_fits(tmp_path: Path) -> None:
     path = tmp_path / "ib6o04tuq_flt.fits"
     path.write_text("hello" * 1000)
-    assert kind_of(path) == "not-fits"
+    assert code_of(path) == "not-fits"
 
 
 def test_a_gzipped_file_is_not_fits_and_says_what_to_do(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_gzipped_file_is_not_fits_and_says_what_to_do(tmp_path: Path) -> None:
 def test_an_empty_file_is_truncated(tmp_path: Path) -> None:
     path = tmp_path / "ib6o04tuq_flt.fits"
     path.write_bytes(b"")
-    assert kind_of(path) == "truncated"
+    assert code_of(path) == "truncated"
 
 
 def test_a_file_cut_anywhere_is_refused_or_ends_between_extensions(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_file_cut_anywhere_is_refused_or_ends_between_extensions(tmp_path: Pat
         if length in borders:
             assert scan_file(path).size == length
         else:
-            assert kind_of(path) in ("truncated", "not-fits" if length < 2880 else "truncated")
+            assert code_of(path) in ("truncated", "not-fits" if length < 2880 else "truncated")
 
 
 def test_a_missing_last_padding_is_forgiven(tmp_path: Path) -> None:
@@ -111,20 +111,20 @@ def test_nonsense_structure_is_refused(tmp_path: Path, keyword: str, text: str) 
     path = write_exposure(tmp_path)
     occurrence = 0 if keyword == "NAXIS1" else 1  # the first NAXIS and BITPIX are the primary header's
     set_raw_value(path, keyword, text, occurrence)
-    assert kind_of(path) == "contradictory"
+    assert code_of(path) == "contradictory"
 
 
 def test_a_size_that_says_too_much_is_truncated(tmp_path: Path) -> None:
     path = write_exposure(tmp_path)
     set_raw_value(path, "NAXIS1", "999999999999")
-    assert kind_of(path) == "truncated"
+    assert code_of(path) == "truncated"
 
 
 def test_folders_pipes_and_absent_files_are_unreadable(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe_flt.fits")
-    assert kind_of(tmp_path) == "unreadable"
-    assert kind_of(tmp_path / "pipe_flt.fits") == "unreadable"
-    assert kind_of(tmp_path / "absent_flt.fits") == "unreadable"
+    assert code_of(tmp_path) == "unreadable"
+    assert code_of(tmp_path / "pipe_flt.fits") == "unreadable"
+    assert code_of(tmp_path / "absent_flt.fits") == "unreadable"
 
 
 def test_a_file_without_permission_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,4 +137,4 @@ def test_a_file_without_permission_is_unreadable(tmp_path: Path, monkeypatch: py
     with pytest.raises(ExposureError, match="Permission denied") as caught:
         scan_file(path)
     monkeypatch.undo()
-    assert caught.value.kind == "unreadable"
+    assert caught.value.code == "unreadable"
