@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-BINS_AT_ONCE = 1 << 18
-"""Pixels of the rows that are looked at at once: what is counted in them stays in the processor's cache."""
-CROSSINGS = 1 << 18
-"""How often edges may cross rows before one row stands for several: some dozens of exposures cross them as often."""
-ROWS = 2000
-"""Of a canvas that has so many rows, this many at least are looked at."""
-SORTING = 10
-"""What it takes to sort one place where a depth changes, in units of what it takes to look at a pixel."""
+CROSSINGS_AT_ONCE = 1 << 15
+"""Places where edges cross rows that are sorted at once, on average: their arrays stay in the processor's cache."""
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -71,47 +65,38 @@ def count_depths(footprints: Sequence[tuple[Sequence[Float], float]], shape: tup
     `scan_rings` finds. Along a row the depth changes only where an edge crosses it, and grows where the edge goes up.
     Seconds are summed as whole microseconds: the sum does not depend on the order.
 
-    Where edges cross rows more than `CROSSINGS` times, one row stands for several, but `ROWS` or all are looked at: so
-    the cost hardly grows with the number of footprints.
+    Every row is counted: for 500 ACS exposures on a whole sky cell in 1 s, a twentieth of the time to add one more.
     """
     edges = _list_edges(footprints, shape[0])
-    # Odd, so that a row in the middle stands for those around it.
-    most = max(1, shape[0] // ROWS)
-    every = min(int((edges.last - edges.first).sum()) // CROSSINGS * 2 + 1, most - 1 + most % 2)
-    if every > 1:
-        edges = _list_edges(footprints, shape[0], every)
-    step = max(1, BINS_AT_ONCE // (shape[1] + 1))
     by_depth = np.zeros(len(footprints) + 1, np.int64)
     parts: list[tuple[Float, Int]] = []
-    bottom = int(edges.last.max(initial=0))
-    for top in range(int(edges.first.min(initial=bottom)), bottom, step):
-        depth, micros, length = _count_rows(edges, range(top, min(top + step, bottom)), shape[1])
+    for rows in _split_rows(edges):
+        depth, micros, length = _count_rows(edges, rows, shape[1])
         by_depth += np.bincount(depth, weights=length, minlength=by_depth.size).astype(np.int64)
         parts.append(_merge(micros, length))
-    each = shape[0] / _sampled_rows(shape[0], every)  # how many rows one stands for
-    by_depth = np.rint(by_depth * each).astype(np.int64)
     held = np.flatnonzero(by_depth)
     values, pixels = _merge(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else _nothing()
-    pixels = np.rint(pixels * each).astype(np.int64)
     return Depths(
         int(by_depth.sum()), Histogram(held.astype(np.float64), by_depth[held]), Histogram(values / 1e6, pixels)
     )
 
 
-def _sampled_rows(rows: int, every: int) -> int:
-    return -(-(rows - every // 2) // every)
+def _split_rows(edges: _Edges) -> Iterator[range]:
+    """All rows that edges cross, as many at once as have `CROSSINGS_AT_ONCE` crossings on average."""
+    bottom = int(edges.last.max(initial=0))
+    top = int(edges.first.min(initial=bottom))
+    step = max(1, CROSSINGS_AT_ONCE * (bottom - top) // max(1, int((edges.last - edges.first).sum())))
+    for first in range(top, bottom, step):
+        yield range(first, min(first + step, bottom))
 
 
-def _list_edges(footprints: Sequence[tuple[Sequence[Float], float]], rows: int, every: int = 1) -> _Edges:
-    """The edges that cross rows; or, where not `every` is 1, one row in so many, counted from 0."""
+def _list_edges(footprints: Sequence[tuple[Sequence[Float], float]], rows: int) -> _Edges:
+    """The edges that cross any of so many rows."""
     rings = [(ring, exptime) for shapes, exptime in footprints for ring in shapes]
     if not rings:
         return _Edges(*(np.zeros((5, 0))), *np.zeros((2, 0)))
     start = np.concatenate([ring[:-1] for ring, _ in rings])
     end = np.concatenate([ring[1:] for ring, _ in rings])
-    for ends in (start, end):
-        ends[:, 1] = (ends[:, 1] - every // 2) / every
-    rows = _sampled_rows(rows, every)
     exptime = np.repeat([float(round(seconds * 1e6)) for _, seconds in rings], [len(ring) - 1 for ring, _ in rings])
     low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
     first, last = (np.clip(np.ceil(y), 0, rows).astype(np.int64) for y in (low, high))
@@ -132,20 +117,11 @@ def _count_rows(edges: _Edges, rows: range, columns: int) -> tuple[Int, Float, I
     column = np.ceil(edges.x[edge] + (row - edges.y[edge]) * edges.slope[edge])
     # One column more than there are: where a footprint ends at the canvas' border, it ends on its own row.
     place = np.clip(column, 0, columns).astype(np.int64) + (row - rows.start) * (columns + 1)
-    place, step, micros = _add_up(place, edges.step[edge], edges.micros[edge], len(rows) * (columns + 1))
-    depth, length = np.cumsum(step)[:-1].astype(np.int64), np.diff(place)
+    order = np.argsort(place)
+    place, edge = place[order], edge[order]
+    depth, length = np.cumsum(edges.step[edge])[:-1].astype(np.int64), np.diff(place)
     exposed = (depth > 0) & (length > 0)
-    return depth[exposed], np.cumsum(micros)[:-1][exposed], length[exposed]
-
-
-def _add_up(place: Int, step: Float, micros: Float, bins: int) -> tuple[Int, Float, Float]:
-    """The places, ascending, of some steps, of which those at one place may be one."""
-    if place.size * SORTING < bins:
-        order = np.argsort(place)
-        return place[order], step[order], micros[order]
-    steps, times = (np.asarray(np.bincount(place, each, bins), np.float64) for each in (step, micros))
-    found = np.flatnonzero((steps != 0) | (times != 0))
-    return found, steps[found], times[found]
+    return depth[exposed], np.cumsum(edges.micros[edge])[:-1][exposed], length[exposed]
 
 
 def _merge(values: Float, pixels: Int) -> tuple[Float, Int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -217,7 +216,6 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
     )
     grid = LayerGrid.of_layer(layer, record.canvas)
     _check_seal(record, rows, _digest_headers(path, hdus, extensions), str(table.header["MVMSEAL"]))
-    _check_images(path, hdus, grid, extensions)
     places = {name: int(hdus.fileinfo(name)["datLoc"]) for name in extensions}
     return StoredProduct(record, rows, hdus["PRIMARY"].header, hdus["SCI"].header, places, grid)
 
@@ -253,22 +251,6 @@ def _check_kinds(path: str, hdus: fits.HDUList, extensions: Sequence[Extension])
     for hdu, kind in zip(hdus, kinds, strict=True):
         if not isinstance(hdu, kind):
             raise ProductError(f"{path} is damaged: {hdu.name} is no {kind.__name__}; {REMEDY}")
-
-
-def _check_images(path: str, hdus: fits.HDUList, grid: LayerGrid, extensions: Sequence[Extension]) -> None:
-    expected: dict[str, float | int | str] = {"BITPIX": -32, "NAXIS1": grid.shape[1], "NAXIS2": grid.shape[0]}
-    expected.update(grid.wcs_cards())
-    for name in extensions:
-        for keyword, value in expected.items():
-            found = hdus[name].header.get(keyword)
-            if not _agree(found, value):
-                raise ProductError(f"{path} is damaged: {keyword} of {name} is {found}; expected {value}; {REMEDY}")
-
-
-def _agree(found: object, expected: float | int | str) -> bool:
-    if isinstance(expected, str) or not isinstance(found, int | float):
-        return found == expected
-    return math.isclose(found, expected, rel_tol=1e-13)  # a card holds a float to 14 digits at least
 
 
 def _read_rows(file: BinaryIO, count: int, stored: StoredProduct) -> Plane:

@@ -108,7 +108,14 @@ def test_changed_provenance_is_found_without_a_deep_read(job: LayerJob) -> None:
 
 
 @pytest.mark.usefixtures("record")
-@pytest.mark.parametrize(("old", "new"), [(b"CRVAL1  =    5", b"CRVAL1  =    6"), (b"BINTABLE", b"BINTABLF")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"CRVAL1  =    5", b"CRVAL1  =    6"),
+        (b"BITPIX  =                  -32", b"BITPIX  =                   32"),
+        (b"BINTABLE", b"BINTABLF"),
+    ],
+)
 def test_changed_headers_of_the_extensions_are_found(job: LayerJob, old: bytes, new: bytes) -> None:
     path = Path(job.target)
     data = path.read_bytes()
