@@ -17,11 +17,12 @@ import numpy as np
 
 from mvmdb.errors import NothingViableError, ProductError, UsageError
 from mvmdb.jobs.lock import claim_folder
-from mvmdb.jobs.report import Progress, ReconcileReport
+from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.rounds import cell_members, make_layers, measure_mean
 from mvmdb.layers.admission import left_out, stays
 from mvmdb.layers.expected import expect_layers
 from mvmdb.layers.recipes import LayerKind
+from mvmdb.monitor import SILENT, Monitor
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
@@ -29,8 +30,8 @@ from mvmdb.names import Kind, Scale, format_product_name
 from mvmdb.records import Action, CellExposure, LayerJob, Member, MemberInput, Policy
 from mvmdb.rectangles.geometry import Rectangle, areas_in_rectangle
 from mvmdb.sky.layer import find_groups
-from mvmdb.workers.choice import staffed
-from mvmdb.workers.executor import Crew
+from mvmdb.workers.choice import open_workers
+from mvmdb.workers.executor import Workers
 
 Skies = Callable[[str, Sequence[str]], Mapping[str, float]]
 """Gives the recorded skies of a layer's members, by the layer's name and its members; empty where there are none."""
@@ -38,11 +39,9 @@ Skies = Callable[[str, Sequence[str]], Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which mosaics of a rectangle are wanted: all scales that its layers have, or one; whose skies are kept; and in
-    how much memory a worker (MB) they are made."""
+    """Which mosaics of a rectangle are wanted: all scales that its layers have, or one; and whose skies are kept."""
 
     scale: Scale | None = None
-    memory_mb: int | None = None
     skies: Skies = field(default=lambda _layer, _members: {})
 
 
@@ -53,10 +52,8 @@ def make_rectangle(
     policy: Policy,
     wanted: Wanted,
     *,
-    jobs: int | None = None,
-    crew: Crew | None = None,
-    announce: Callable[[int], None] | None = None,
-    progress: Progress | None = None,
+    workers: Workers | None = None,
+    monitor: Monitor = SILENT,
 ) -> ReconcileReport:
     """Make the mosaics of a rectangle from those of these exposures that it holds, in `products/<its name>/`.
 
@@ -74,13 +71,12 @@ def make_rectangle(
             f"{rectangle.projection_cell}; choose another rectangle",
             only_small=False,
         )
-    with claim_folder(products), staffed(crew, jobs) as own:
+    with claim_folder(products), open_workers(workers) as opened:
         for job in todo:
             _check_target(job)
-        if announce is not None:
-            announce(len(todo))
+        monitor.plan_known(len(todo))
         sweep_temporaries(folder)
-        make_layers(todo, plan, own, report, progress, wanted.memory_mb)
+        make_layers(todo, plan, opened, report, monitor)
         sweep_temporaries(folder)
         write_manifest(folder, rectangle.name)
     report.seconds = round(monotonic() - started, 3)
