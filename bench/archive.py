@@ -31,7 +31,7 @@ from mvmdb.catalog.exposures.bulk_load import register_batches
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.settings import read_policy
 from mvmdb.reconcile.planning import look_ahead
-from mvmdb.tables.background import read_batches_beside
+from mvmdb.tables.background import read_batches_in_background
 
 HERE = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("MVMDB_SHARED") or HERE.parents[1] / "shared")
@@ -56,7 +56,7 @@ def measure(what: str, night: int, address: str, folder: Path, profile: bool) ->
         os.sync()  # else the disk would be at it while the import is timed
     figures: dict[str, float] = {}
     with open_catalog(address, create=True) as engine:
-        batches = read_batches_beside(table, siaf=siaf, report=ignore, progress=ignore)
+        batches = read_batches_in_background(table, siaf=siaf, report=ignore, progress=ignore)
         with profiled(profile):
             seconds = timed(lambda: register_batches(engine, batches))
         with engine.begin() as connection:

@@ -26,7 +26,8 @@ from mvmdb.reconcile.layer_jobs import build_jobs
 from mvmdb.reconcile.planning import look_ahead
 from mvmdb.reconcile.run import Options, reconcile
 from mvmdb.records import Action, Canvas, LayerJob, ProductMember, ProductRecord
-from mvmdb.workers.executor import Done
+from mvmdb.workers.executor import Done, Workers
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 ROUNDS = 3
 IR_MPIX, ACS_MPIX = 1014 * 1014 / 1e6, 2 * 1024 * 2048 / 1e6  # of the demo's exposures
@@ -103,7 +104,7 @@ def _drizzle_jobs(folder: Path, endings: Iterable[str]) -> Iterator[LayerJob]:
     """To drizzle the exposures of the demo's first night: of each of these layers, that with the largest canvas."""
     paths = [str(path) for path in simulate_night(folder / "inbox", 1)]
     with open_catalog(str(folder / "mvm.db"), create=True) as engine:
-        ingest_files(engine, paths, jobs=1)
+        ingest_files(engine, paths, workers=IN_THIS_PROCESS)
         with engine.begin() as connection:
             policy = read_policy(connection)
         lines = look_ahead(engine.begin, folder, policy).plan.layers
@@ -125,7 +126,7 @@ def _shrink(canvas: Canvas, to: int) -> Canvas:
     return Canvas(canvas.x_min, canvas.x_min + to, canvas.y_min, canvas.y_min + to)
 
 
-class _PretendCrew:
+class _PretendExecutor:
     """Makes nothing: every product is an empty file at once, so that what remains is the coordinator's work."""
 
     def __init__(self) -> None:
@@ -153,12 +154,12 @@ def _pretended(job: LayerJob) -> ProductRecord:
 
 def _measure_record(address: str, products: Path) -> float:
     """Seconds of the coordinator's work for a layer: its job, its record, its line in the manifest."""
-    crew = _PretendCrew()
+    executor = _PretendExecutor()
     with open_catalog(address, create=True) as engine:
         register_batches(engine, make_batches(1000))
         with engine.begin() as connection:
             policy = read_policy(connection)
-        report = reconcile(engine, products, policy, Options(), crew=crew)
+        report = reconcile(engine, products, policy, Options(), workers=Workers(executor))
     if report.failed or not report.drizzled:
         raise SystemExit(f"found {report.failed} failed and {report.drizzled} recorded layers; expected 0 failed")
-    return (crew.ended - crew.started) / report.drizzled
+    return (executor.ended - executor.started) / report.drizzled

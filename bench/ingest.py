@@ -63,6 +63,7 @@ def run_once(folder: Path, what: str, jobs: int, profile: bool) -> dict[str, flo
     from mvmdb.catalog.exposures.ingest import ingest_files
     from mvmdb.catalog.open import open_catalog
     from mvmdb.exposures.fits.file import scan_file
+    from mvmdb.workers.choice import open_workers
 
     paths = sorted(str(path) for path in (folder / "inbox").iterdir())
     for path in paths:
@@ -72,8 +73,8 @@ def run_once(folder: Path, what: str, jobs: int, profile: bool) -> dict[str, flo
         database.unlink(missing_ok=True)
     with open_catalog(str(database), create=True) as engine:
         before, started = os.times(), perf_counter()
-        with profiled(profile):
-            report = ingest_files(engine, paths, jobs=jobs)
+        with profiled(profile), open_workers(jobs=jobs) as workers:
+            report = ingest_files(engine, paths, workers=workers)
         seconds, after = perf_counter() - started, os.times()
     taken = report.new if what == "new" else report.unchanged
     if taken != len(paths):

@@ -19,7 +19,7 @@ from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.settings import read_policy
 from mvmdb.exposures.find import find_exposures
 from mvmdb.nightly import NightReport, run_night
-from mvmdb.reconcile.run import Options
+from mvmdb.workers.choice import open_workers
 
 SHARED = Path(os.environ.get("MVMDB_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 
@@ -30,7 +30,8 @@ def rebuild(folder: Path, paths: tuple[str, ...], jobs: int) -> tuple[NightRepor
     with open_catalog(str(folder / "mvm.db"), create=True) as engine:
         with engine.begin() as connection:
             policy = read_policy(connection)
-        report = run_night(engine, paths, folder / "products", policy, options=Options(jobs=jobs))
+        with open_workers(jobs=jobs) as workers:
+            report = run_night(engine, paths, folder / "products", policy, workers=workers)
     if report.reconcile.failed or not report.reconcile.drizzled:
         raise SystemExit(
             f"found {report.reconcile.failed} failed layers, {report.reconcile.drizzled} made; expected 0 failed"

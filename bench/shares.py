@@ -1,6 +1,6 @@
 """Which share of the time of making mosaics is drizzle's C code, files, hashing, and everything else; by cProfile.
 
-One process makes the layers one after the other; what goes on beside it in threads (hashing and storing what is
+One process makes the layers one after the other; what goes on in background threads (hashing and storing what is
 written) counts as far as it is waited for. The profile itself takes time, nearly all of it from Python code, whose
 share is a little less in truth.
 """
@@ -16,11 +16,11 @@ from time import perf_counter
 
 from tabulate import tabulate
 
-C_CODE, FILES, HASHES, BESIDE, REST, START = (
+C_CODE, FILES, HASHES, BACKGROUND, REST, START = (
     "drizzle's C code",
     "reading and writing files",
     "hashing exposures",
-    "waiting for hashing and storing beside",
+    "waiting for hashing and storing in the background",
     "Python, numpy and astropy",
     "start: the interpreter's modules",
 )
@@ -35,7 +35,7 @@ def kind_of(name: str) -> str:
         return FILES
     if "_hashlib" in name:
         return HASHES
-    return BESIDE if "_thread.lock" in name else REST
+    return BACKGROUND if "_thread.lock" in name else REST
 
 
 def profile_poller(poller: Path, folder: Path) -> dict[str, float]:
@@ -43,12 +43,12 @@ def profile_poller(poller: Path, folder: Path) -> dict[str, float]:
     started = perf_counter()
     from mvmdb.process import process_poller
     from mvmdb.records import Policy
-    from mvmdb.workers.processes import SerialCrew
+    from mvmdb.workers.processes import IN_THIS_PROCESS
 
-    seconds = dict.fromkeys((C_CODE, FILES, HASHES, BESIDE, REST, START), 0.0)
+    seconds = dict.fromkeys((C_CODE, FILES, HASHES, BACKGROUND, REST, START), 0.0)
     seconds[START] = perf_counter() - started
     profile = cProfile.Profile()
-    report = profile.runcall(process_poller, poller, folder, Policy(), crew=SerialCrew())
+    report = profile.runcall(process_poller, poller, folder, Policy(), workers=IN_THIS_PROCESS)
     if report.failed or not report.layers:
         raise SystemExit(f"{report.failed} of {len(report.layers)} layers failed; expected products to profile")
     for (_, _, name), (_, _, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def show_shares(found: dict[str, dict[str, float]]) -> str:
     totals = {work: sum(seconds.values()) for work, seconds in found.items()}
     rows = [
         [kind, *(f"{100 * seconds[kind] / totals[work]:.1f}%" for work, seconds in found.items())]
-        for kind in (C_CODE, FILES, HASHES, BESIDE, REST, START)
+        for kind in (C_CODE, FILES, HASHES, BACKGROUND, REST, START)
     ]
     rows.append(["together", *(f"{total:.1f} s" for total in totals.values())])
     return tabulate(rows, ["share of the time", *found], colalign=("left", *("right" for _ in found)))

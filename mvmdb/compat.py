@@ -22,6 +22,7 @@ from mvmdb.process import process_poller
 from mvmdb.records import Dataset, Policy
 from mvmdb.sky.membership import match_regions
 from mvmdb.sky.tessellation import cell_corners, cell_wcs
+from mvmdb.workers.choice import open_workers
 
 log = logging.getLogger(__name__)
 
@@ -118,9 +119,9 @@ def run_mvm_processing(input_filename: str, output: str | None = None, jobs: int
     for a poller file that cannot be read, MvmdbError when a layer could not be made.
     """
     try:
-        report = process_poller(
-            Path(input_filename), Path(output or "."), apply_switches(Policy(), os.environ), jobs=jobs
-        )
+        with open_workers(jobs=jobs) as workers:
+            policy = apply_switches(Policy(), os.environ)
+            report = process_poller(Path(input_filename), Path(output or "."), policy, workers=workers)
     except NothingViableError as error:
         log.error("%s", error)
         return ONLY_SMALL if error.only_small else NOTHING_VIABLE

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.open import Engine
 from mvmdb.jobs.lock import claim_folder
-from mvmdb.jobs.report import Progress, ReconcileReport
+from mvmdb.jobs.report import ReconcileReport
+from mvmdb.monitor import SILENT, Monitor
 from mvmdb.pollers.write import write_pollers
-from mvmdb.reconcile.planning import Outlook
-from mvmdb.reconcile.run import Options, make_fresh
+from mvmdb.reconcile.run import Options, ReconcileRun
 from mvmdb.records import Mark, Policy
-from mvmdb.workers.choice import staffed
-from mvmdb.workers.executor import Crew
+from mvmdb.workers.choice import open_workers
+from mvmdb.workers.executor import Workers
 
 
 @dataclass(slots=True)
@@ -39,28 +39,20 @@ def run_night(
     *,
     options: Options | None = None,
     mark: Mark = "layer",
-    crew: Crew | None = None,
-    announce: Callable[[Outlook], None] | None = None,
-    reading: Callable[[int], None] | None = None,
-    making: Progress | None = None,
+    workers: Workers | None = None,
+    monitor: Monitor = SILENT,
 ) -> NightReport:
     """Register these files (absolute paths), write the pollers of every stale sky cell, and make stale layers fresh.
 
     The pollers say what this run is about to do; when nothing is stale, nothing is written. Files are read and layers
-    made by the crew, or where none is given by `options.jobs` processes (None: one a core).
+    made by the workers (None: processes, one per core).
     """
-    options = options or Options()
-    with claim_folder(products), staffed(crew, options.jobs) as own:
-        report = NightReport(ingest_files(engine, paths, crew=own, progress=reading))
-
-        def before_making(outlook: Outlook) -> None:
-            report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
-            written = write_pollers(engine.begin, outlook.plan, products, mark)
-            report.pollers, report.poller_problems = written.paths, written.problems
-            if announce is not None:
-                announce(outlook)
-
-        report.reconcile = make_fresh(
-            engine, products, policy, options, crew=own, announce=before_making, progress=making
-        )
+    with claim_folder(products), open_workers(workers) as opened:
+        report = NightReport(ingest_files(engine, paths, workers=opened, monitor=monitor))
+        run = ReconcileRun(engine, products, policy, options or Options(), opened, monitor)
+        outlook = run.plan()
+        report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
+        written = write_pollers(engine.begin, outlook.plan, products, mark)
+        report.pollers, report.poller_problems = written.paths, written.problems
+        report.reconcile = run.make_fresh(outlook)
     return report

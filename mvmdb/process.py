@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -10,9 +9,10 @@ from time import monotonic
 from mvmdb.errors import UsageError
 from mvmdb.jobs.drizzle_jobs import drizzle_job
 from mvmdb.jobs.lock import claim_folder
-from mvmdb.jobs.report import Progress, ReconcileReport
+from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.rounds import make_layers
 from mvmdb.layers.expect import expect_cell_layers
+from mvmdb.monitor import SILENT, Monitor
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import parse_cell_name
@@ -21,8 +21,8 @@ from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
 from mvmdb.rectangles.make import make_rectangle
 from mvmdb.rectangles.plan import Wanted
-from mvmdb.workers.choice import staffed
-from mvmdb.workers.executor import Crew
+from mvmdb.workers.choice import open_workers
+from mvmdb.workers.executor import Workers
 
 
 def process_poller(
@@ -30,51 +30,36 @@ def process_poller(
     products: Path,
     policy: Policy,
     *,
-    jobs: int | None = None,
-    crew: Crew | None = None,
-    announce: Callable[[int], None] | None = None,
-    progress: Progress | None = None,
+    workers: Workers | None = None,
+    monitor: Monitor = SILENT,
     limits: tuple[int, int, int, int] | None = None,
-    memory_mb: int | None = None,
 ) -> ReconcileReport:
     """Make the layers of a poller file that have a NEW row, each from all of its rows, NEW and OLD.
 
     A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
-    are not absolute are relative to its own folder. The layers are made by the crew, or where none is given by `jobs`
-    processes (None: one a core); `announce` is told how many they are. With `limits` (X0, X1, Y0, Y1 in fine pixels of
-    the projection cell, inclusive) the mosaics are of that rectangle, from all rows, NEW or OLD. `memory_mb`
-    bounds the memory of each worker.
+    are not absolute are relative to its own folder. The layers are made by the workers (None: processes, one
+    per core). With `limits` (X0, X1, Y0, Y1 in fine pixels of the projection cell, inclusive) the mosaics are of that
+    rectangle, from all rows, NEW or OLD.
 
     Raises InputError when the file cannot be read, ExposureError or NothingViableError when none of its exposures can
-    be used, UsageError for impossible limits, WorkersError when the crew is lost.
+    be used, UsageError for impossible limits, WorkersError when the workers are lost.
     """
     started = monotonic()
     work = read_poller_work(source, policy)
     if limits is not None:
         rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
         exposures = [CellExposure.of(dataset) for dataset in work.datasets.values()]
-        report = make_rectangle(
-            exposures,
-            rectangle,
-            products,
-            policy,
-            Wanted(memory_mb=memory_mb),
-            jobs=jobs,
-            crew=crew,
-            announce=announce,
-            progress=progress,
-        )
+        report = make_rectangle(exposures, rectangle, products, policy, Wanted(), workers=workers, monitor=monitor)
         report.refused.update(work.unusable)
         return report
     report = ReconcileReport()
-    with claim_folder(products), staffed(crew, jobs) as own:
+    with claim_folder(products), open_workers(workers) as opened:
         planned = {skycell: _build_jobs(skycell, work, products, policy, set()) for skycell in sorted(work.cells)}
-        if announce is not None:
-            announce(sum(map(len, planned.values())))
+        monitor.plan_known(sum(map(len, planned.values())))
         for skycell, todo in planned.items():
             sweep_temporaries(products / skycell)
             again = partial(_build_jobs, skycell, work, products, policy)
-            make_layers(todo, again, own, report, progress, memory_mb)
+            make_layers(todo, again, opened, report, monitor)
             sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
             if any(skycell in outcome.layer for outcome in report.layers):
                 write_manifest(products / skycell, skycell)

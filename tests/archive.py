@@ -19,6 +19,7 @@ from mvmdb.nightly import NightReport, run_night
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.run import Options, reconcile
 from mvmdb.schema import tables as t
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 CENTER = (52.68, -26.0)
 """A position in the middle of one sky cell, and in no other: CELL."""
@@ -54,7 +55,7 @@ class Archive:
         with open_catalog(self.address, create=True) as engine:
             with engine.begin() as connection:
                 follow_environment(connection, self.environ)
-            return ingest_files(engine, found, jobs=1)
+            return ingest_files(engine, found, workers=IN_THIS_PROCESS)
 
     def night(self, *paths: Path) -> NightReport:
         found = find_exposures(paths or [self.inbox]).paths
@@ -62,14 +63,14 @@ class Archive:
             with engine.begin() as connection:
                 policy = follow_environment(connection, self.environ)
                 products = products_folder(connection, self.products)
-            return run_night(engine, found, products, policy, options=Options(jobs=1))
+            return run_night(engine, found, products, policy, workers=IN_THIS_PROCESS)
 
     def reconcile(self, **options: Any) -> ReconcileReport:
         with open_catalog(self.address) as engine:
             with engine.begin() as connection:
                 policy = follow_environment(connection, self.environ)
                 products = products_folder(connection, self.products)
-            return reconcile(engine, products, policy, Options(jobs=1, **options))
+            return reconcile(engine, products, policy, Options(**options), workers=IN_THIS_PROCESS)
 
     def look(self, **options: Any) -> Outlook:
         with open_catalog(self.address) as engine:

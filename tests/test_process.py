@@ -14,6 +14,7 @@ from mvmdb.mosaic.product.read import read_product
 from mvmdb.pollers.files import read_poller, write_basic_poller, write_poller
 from mvmdb.process import process_poller
 from mvmdb.records import Policy
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def poller_of(archive: Archive) -> Path:
 
 def test_a_full_poller_gives_the_mosaics_of_the_catalog(night: Archive, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    report = process_poller(poller_of(night), out, Policy(), jobs=1)
+    report = process_poller(poller_of(night), out, Policy(), workers=IN_THIS_PROCESS)
     assert (report.drizzled, report.failed) == (4, 0)
     made = sorted(path.name for path in (out / CELL).glob("*.fits"))
     assert made == sorted(night.product_files())
@@ -44,7 +45,7 @@ def test_a_full_poller_gives_the_mosaics_of_the_catalog(night: Archive, tmp_path
 def test_a_basic_poller_makes_every_sky_cell_that_its_files_overlap(night: Archive, tmp_path: Path) -> None:
     poller = night.inbox / "basic.out"
     write_basic_poller(poller, [path.name for path in sorted(night.inbox.glob("*.fits"))])
-    process_poller(poller, tmp_path / "out", Policy(), jobs=1)
+    process_poller(poller, tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     assert sorted(path.name for path in (tmp_path / "out" / CELL).glob("*.fits")) == sorted(night.product_files())
 
 
@@ -54,7 +55,7 @@ def test_a_layer_of_old_rows_is_left_alone_and_one_new_row_rebuilds_from_all(nig
 
     marked = [replace(row, flag="NEW" if row.filename == "ib6o04twq_flt.fits" else "OLD") for row in rows]
     write_poller(tmp_path / "poller.out", marked)
-    process_poller(tmp_path / "poller.out", tmp_path / "out", Policy(), jobs=1)
+    process_poller(tmp_path / "poller.out", tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     made = {path.name for path in (tmp_path / "out" / CELL).glob("*.fits")}
     assert made == {f"{FINE}_drz.fits", f"{COARSE}_drz.fits"}
     record = read_product(tmp_path / "out" / CELL / f"{FINE}_drz.fits")
@@ -68,7 +69,7 @@ def test_flc_and_flt_of_one_exposure_count_once(archive: Archive, tmp_path: Path
     archive.expose("j8oz04kpq", detector="WFC", kind="flc")
     poller = archive.inbox / "basic.out"
     write_basic_poller(poller, ["j8oz04kpq_flt.fits", "j8oz04kpq_flc.fits"])
-    process_poller(poller, tmp_path / "out", Policy(), jobs=1)
+    process_poller(poller, tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     (product,) = (tmp_path / "out").glob("*/*.fits")
     assert product.name.endswith("_drc.fits")
     assert len(read_product(product).members) == 1
@@ -76,7 +77,7 @@ def test_flc_and_flt_of_one_exposure_count_once(archive: Archive, tmp_path: Path
 
 def test_an_empty_exposure_is_left_out_and_told_of(night: Archive, tmp_path: Path) -> None:
     set_pixels(night.inbox / "ib6o04twq_flt.fits", np.zeros((64, 64)))
-    report = process_poller(poller_of(night), tmp_path / "out", Policy(), jobs=1)
+    report = process_poller(poller_of(night), tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     assert "ib6o04tw" in report.refused
     assert report.failed == 0
     record = read_product(tmp_path / "out" / CELL / f"{FINE}_drz.fits")
@@ -92,7 +93,7 @@ def test_unusable_exposures_are_told_of_and_none_at_all_is_an_error(archive: Arc
     assert not caught.value.only_small
     archive.expose("ib6o04twq")
     write_basic_poller(poller, ["ib6o04tuq_flt.fits", "ib6o04twq_flt.fits"])
-    report = process_poller(poller, tmp_path / "out", Policy(), jobs=1)
+    report = process_poller(poller, tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     assert list(report.refused) == ["ib6o04tu"]
     assert report.drizzled == 2
 

@@ -20,7 +20,7 @@ from mvmdb.records import Policy
 
 if TYPE_CHECKING:
     from mvmdb.catalog.open import Begin, Engine
-    from mvmdb.workers.executor import Crew
+    from mvmdb.workers.executor import Workers
 
 ATTENTION = 1
 """Exit code of a command that did its work and found something that wants attention."""
@@ -47,7 +47,7 @@ executor = click.option(
     envvar="MVMDB_EXECUTOR",
     show_envvar=True,
     metavar="WHO",
-    help="Who does the work: processes:N (default, one a core), serial, or dask:ADDRESS of a Dask scheduler.",
+    help="Who does the work: processes:N (default: one per core), serial, or dask:ADDRESS of a Dask scheduler.",
 )
 progress = click.option(
     "--progress",
@@ -169,17 +169,18 @@ def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePa
 
 
 @contextmanager
-def hired(executor: str | None, jobs: int | None) -> Iterator[Crew]:
+def open_workers(executor: str | None, jobs: int | None, memory_mb: int | None = None) -> Iterator[Workers]:
     """Who does the work of a command: what --executor says, or --jobs, which goes before the environment.
 
     Raises UsageError when both are given, or what is given is no executor; WorkersError when it cannot be had.
     """
-    from mvmdb.workers.choice import Choice, hire, parse_executor
+    from mvmdb.workers.choice import ExecutorChoice, open_executor, parse_executor
+    from mvmdb.workers.executor import Workers
 
     if jobs is not None and executor is not None:
         given = click.get_current_context().get_parameter_source("executor")
         if given is not ParameterSource.ENVIRONMENT:
             raise UsageError(f"--jobs {jobs} and --executor {executor} are both given; expected one of them")
         executor = None
-    with hire(Choice(n=jobs) if executor is None else parse_executor(executor)) as crew:
-        yield crew
+    with open_executor(ExecutorChoice(n=jobs) if executor is None else parse_executor(executor)) as opened:
+        yield Workers(opened, memory_mb)

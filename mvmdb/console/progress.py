@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
-if TYPE_CHECKING:
-    from mvmdb.jobs.report import LayerOutcome
+from mvmdb.monitor import LayerOutcome, Monitor
+from mvmdb.records import Plan
 
 Form = Literal["bar", "json", "none"]
 
@@ -20,8 +20,8 @@ _FILES_EVERY = 1.0
 """Seconds between two lines about files, of which there are thousands."""
 
 
-class Progress(ExitStack):
-    """Tells of files that are read and of layers that are made; each kind's total is announced first.
+class Progress(Monitor, ExitStack):
+    """Shows files as they are read and layers as they are made; each kind's total comes first.
 
     A bar is shown where standard error is a terminal, and nothing elsewhere. Time left is the time so far over what is
     done, times what is not. `clock` gives seconds.
@@ -36,14 +36,14 @@ class Progress(ExitStack):
         self._layers_done = self._layers_total = 0
         self._step: Callable[[int], None] = _nothing
 
-    def announce_files(self, total: int) -> None:
-        """There are so many files to read."""
+    def files_announced(self, total: int) -> None:
+        """Open the bar of files."""
         self._files_total, self._files = total, self._clock()
         self._told = self._files
         self._step = self._open_bar("files", total)
 
-    def files(self, count: int) -> None:
-        """So many more were read."""
+    def files_read(self, count: int) -> None:
+        """Move the bar, or write a line now and then."""
         self._files_done += count
         self._step(count)
         now = self._clock()
@@ -53,15 +53,15 @@ class Progress(ExitStack):
             left = _time_left(now - self._files, self._files_done, self._files_total)
             _emit(event="files", done=self._files_done, total=self._files_total, seconds_left=left)
 
-    def announce_layers(self, total: int) -> None:
-        """The plan is known, and has so many layers."""
-        self._layers_total, self._layers = total, self._clock()
-        self._step = self._open_bar("mosaics", total)
+    def plan_known(self, n_layers: int, plan: Plan | None = None) -> None:
+        """Open the bar of mosaics, or write a line."""
+        self._layers_total, self._layers = n_layers, self._clock()
+        self._step = self._open_bar("mosaics", n_layers)
         if self._form == "json":
-            _emit(event="plan", total=total)
+            _emit(event="plan", total=n_layers)
 
-    def layer(self, outcome: LayerOutcome) -> None:
-        """A layer was made, or it failed."""
+    def layer_done(self, outcome: LayerOutcome) -> None:
+        """Move the bar, or write a line."""
         self._layers_done += 1
         self._layers_total = max(self._layers_total, self._layers_done)  # a layer may be made again in another form
         self._step(1)

@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from mvmdb.catalog.ask.refused import load_refused
 from mvmdb.catalog.open import Engine, open_catalog
 from mvmdb.catalog.settings import read_policy
 from mvmdb.demo.measure import measure_stars
 from mvmdb.demo.simulate import NIGHTS, Shot, simulate_night, stars
 from mvmdb.errors import UsageError
+from mvmdb.monitor import Monitor
 from mvmdb.nightly import NightReport, run_night
-from mvmdb.reconcile.planning import Outlook
-from mvmdb.reconcile.run import Options
-from mvmdb.records import Action, PlannedLayer, ReasonCode
+from mvmdb.records import Action, Plan, PlannedLayer, ReasonCode
+from mvmdb.workers.choice import open_workers
+from mvmdb.workers.executor import Workers
 
 Report = Callable[[str], None]
 
@@ -37,15 +40,15 @@ def run_demo(folder: Path, report: Report, *, jobs: int | None = None) -> int:
         raise UsageError(f"{folder} is there and not empty; the demo wants a new or empty folder: name another one")
     folder.mkdir(parents=True, exist_ok=True)
     failed = 0
-    with open_catalog(str(folder / "mvm.db"), create=True) as engine:
+    with open_catalog(str(folder / "mvm.db"), create=True) as engine, open_workers(jobs=jobs) as workers:
         for night in sorted(NIGHTS):
-            failed += _run_one(engine, folder, night, report, jobs)
+            failed += _run_one(engine, folder, night, report, workers)
     _tell_truth(folder / "products", report)
     _tell_more(folder, report)
     return 1 if failed else 0
 
 
-def _run_one(engine: Engine, folder: Path, night: int, report: Report, jobs: int | None) -> int:
+def _run_one(engine: Engine, folder: Path, night: int, report: Report, workers: Workers) -> int:
     """One night: simulate, run, tell. Returns how many layers failed."""
     report(f"NIGHT {night}: these exposures arrive in {folder / 'inbox' / f'night{night}'}")
     paths = simulate_night(folder / "inbox" / f"night{night}", night)
@@ -53,21 +56,30 @@ def _run_one(engine: Engine, folder: Path, night: int, report: Report, jobs: int
         report(f"  {line}")
     with engine.begin() as connection:
         policy = read_policy(connection)
-
-    def announce(outlook: Outlook) -> None:
-        _tell_refusals(engine, paths, report)
-        report("What is stale now, and why:")
-        for line in outlook.plan.layers:
-            report(f"  {line.name}: {explain_line(line)}")
-            report(f"    so: {_DOING[line.action]}")
-        report(f"  {outlook.plan.fresh} layers are fresh and stay as they are. Making mosaics ...")
-
     absolute = [str(path.absolute()) for path in paths]
-    done = run_night(engine, absolute, folder / "products", policy, options=Options(jobs=jobs), announce=announce)
+    storyteller = _Storyteller(engine, paths, report)
+    done = run_night(engine, absolute, folder / "products", policy, workers=workers, monitor=storyteller)
     for line in describe_night(done):
         report(f"  {line}")
     report("")
     return done.reconcile.failed
+
+
+class _Storyteller(Monitor):
+    """Tells, once the plan is known, what was registered and what is about to be done."""
+
+    def __init__(self, engine: sa.Engine, paths: Sequence[Path], report: Report) -> None:
+        self._engine, self._paths, self._report = engine, paths, report
+
+    def plan_known(self, n_layers: int, plan: Plan | None = None) -> None:
+        """Tell the plan."""
+        assert plan is not None  # a night has one
+        _tell_refusals(self._engine, self._paths, self._report)
+        self._report("What is stale now, and why:")
+        for line in plan.layers:
+            self._report(f"  {line.name}: {explain_line(line)}")
+            self._report(f"    so: {_DOING[line.action]}")
+        self._report(f"  {plan.fresh} layers are fresh and stay as they are. Making mosaics ...")
 
 
 def describe_shots(shots: Sequence[Shot]) -> list[str]:

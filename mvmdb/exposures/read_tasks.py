@@ -1,4 +1,4 @@
-"""Reading lots of files for somebody who waits elsewhere; which files, and what is made of them, is not decided here.
+"""Reading chunks of files for somebody who waits elsewhere; which files, and what is made of them, is not decided here.
 
 Worker processes import this module and what it needs, and no database: that would double the time until they work.
 """
@@ -34,9 +34,9 @@ class ReadDataset:
     pixel_digest: str | None = None
 
 
-def read_lot(read: Callable[[T], R | ExposureError], lot: Sequence[tuple[int, T]]) -> dict[int, R | ExposureError]:
+def read_chunk(read: Callable[[T], R | ExposureError], chunk: Sequence[tuple[int, T]]) -> dict[int, R | ExposureError]:
     """What `read` makes of each numbered file, by its number."""
-    return {number: read(task) for number, task in lot}
+    return {number: read(task) for number, task in chunk}
 
 
 def read_task(task: Task) -> ReadDataset | ExposureError:

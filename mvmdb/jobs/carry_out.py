@@ -1,4 +1,4 @@
-"""Carrying out layer jobs with a crew, and handing back what became of each. What has to be done was decided before."""
+"""Carrying out layer jobs and handing back what became of each. What has to be done was decided before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from time import monotonic
 
 from mvmdb.errors import MvmdbError, ProductError, WorkersError
 from mvmdb.records import LayerJob, ProductRecord
-from mvmdb.workers.executor import Crew
+from mvmdb.workers.executor import Workers
 from mvmdb.workers.processes import spare_processors
 
 log = logging.getLogger(__name__)
@@ -28,16 +28,17 @@ class Outcome:
     seconds: float
 
 
-def carry_out(jobs: Iterable[LayerJob], make: Maker, crew: Crew, *, expected: int) -> Iterator[Outcome]:
+def carry_out(jobs: Iterable[LayerJob], make: Maker, workers: Workers, *, expected: int) -> Iterator[Outcome]:
     """Do every job and yield each outcome as it comes.
 
     Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole. Where they are at
-    most half as many as the crew's processors, each may have helpers. A worker that dies (out of memory, say) fails
-    the layer that it was making and no other. Raises WorkersError when there are no workers to be had.
+    most half as many as the processors of the workers, each may have helpers. The workers' bound of memory is each
+    job's. A worker that dies (out of memory, say) fails the layer that it was making and no other. Raises WorkersError
+    when there are no workers to be had.
     """
-    here, spare = socket.gethostname(), spare_processors(crew, expected)
-    shared = (replace(job, helpers=spare) for job in jobs)
-    for done in crew.each(partial(_attempt, make, here), shared, expected=expected):
+    here, spare = socket.gethostname(), spare_processors(workers.executor, expected)
+    bounded = (replace(job, helpers=spare, memory_mb=workers.memory_mb) for job in jobs)
+    for done in workers.executor.each(partial(_attempt, make, here), bounded, expected=expected):
         yield Outcome(done.item, done.result, 0.0) if isinstance(done.result, WorkersError) else done.result
 
 

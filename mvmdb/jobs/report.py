@@ -1,24 +1,14 @@
-"""What became of layers: one outcome for each, and the counts."""
+"""What became of the layers of a run: their outcomes, and the counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mvmdb.monitor import LayerOutcome
 from mvmdb.records import Action
 
 _COUNTERS = {Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "recanvased", Action.REMOVE: "removed"}
-
-
-@dataclass(frozen=True, slots=True)
-class LayerOutcome:
-    """What was done for one layer; `error` is empty when it is fresh now."""
-
-    layer: str
-    action: Action
-    product: str
-    seconds: float
-    error: str = ""
 
 
 @dataclass(slots=True)
@@ -43,9 +33,6 @@ class ReconcileReport:
         self.layers.append(outcome)
         counter = "failed" if outcome.error else _COUNTERS[outcome.action]
         setattr(self, counter, getattr(self, counter) + 1)
-
-
-Progress = Callable[[LayerOutcome], None]
 
 
 def failures(outcomes: Iterable[LayerOutcome]) -> list[str]:

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from mvmdb.errors import MemberUnusableError, MvmdbError
 from mvmdb.jobs.carry_out import carry_out
-from mvmdb.jobs.report import LayerOutcome, Progress, ReconcileReport
+from mvmdb.jobs.report import ReconcileReport
+from mvmdb.monitor import LayerOutcome, Monitor
 from mvmdb.mosaic.make_once import make_once
 from mvmdb.records import LayerJob
-from mvmdb.workers.executor import Crew
+from mvmdb.workers.executor import Workers
 
 
 def make_layers(
     todo: Sequence[LayerJob],
     again: Callable[[set[str]], Sequence[LayerJob]],
-    crew: Crew,
+    workers: Workers,
     report: ReconcileReport,
-    progress: Progress | None,
-    memory_mb: int | None = None,
+    monitor: Monitor,
 ) -> None:
-    """Make these layers; where members' pixels prove empty, do what `again` says that is left without them.
-
-    `memory_mb` bounds the memory of each worker.
-    """
+    """Make these layers; where members' pixels prove empty, do what `again` says that is left without them."""
     empty: set[str] = set()
     settled: set[tuple[str, str]] = set()
     while True:
         found = set()
-        bounded = [replace(job, memory_mb=memory_mb) for job in todo]
-        for outcome in carry_out(bounded, make_once, crew, expected=len(todo)):
+        for outcome in carry_out(todo, make_once, workers, expected=len(todo)):
             if isinstance(outcome.result, MemberUnusableError):
                 found.add(outcome.result.ipppssoo)
                 report.refused[outcome.result.ipppssoo] = str(outcome.result)
@@ -40,8 +35,7 @@ def make_layers(
             error = str(outcome.result) if isinstance(outcome.result, MvmdbError) else ""
             done = LayerOutcome(job.layer, job.action, job.target, round(outcome.seconds, 3), error)
             report.note(done)
-            if progress is not None:
-                progress(done)
+            monitor.layer_done(done)
         if not found:
             return
         empty |= found

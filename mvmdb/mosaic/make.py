@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.drizzle.bands import BandedDrizzle, in_file_order, load_band, share_rows, split_rows
-from mvmdb.mosaic.drizzle.helpers import Helper, hire_helpers, share_out
+from mvmdb.mosaic.drizzle.helpers import Helper, share_out, start_helpers
 from mvmdb.mosaic.drizzle.members import DrizzledMember
 from mvmdb.mosaic.drizzle.planes import Block, Planes
 from mvmdb.mosaic.grid import LayerGrid
@@ -27,7 +26,7 @@ from mvmdb.mosaic.skies.measure import SkySource, find_neighbours, measure_pairs
 from mvmdb.mosaic.skies.solve import solve_skies
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
-from mvmdb.workers.background import each
+from mvmdb.workers.background import BackgroundThread, map_in_threads
 
 __all__ = ["make_product", "sweep_temporaries"]
 
@@ -53,7 +52,7 @@ def make_product(job: LayerJob) -> ProductRecord:
     target = _check_target(job)
     layer = parse_layer_name(job.layer)
     grid = LayerGrid.of_layer(layer, job.canvas)
-    with hire_helpers(job) as helpers:
+    with start_helpers(job) as helpers:
         if job.action is Action.DRIZZLE:
             made = _drizzle_all(job, grid, helpers)
         elif job.action is Action.ADD:
@@ -85,10 +84,10 @@ def _drizzle_all(job: LayerJob, grid: LayerGrid, helpers: Sequence[Helper]) -> _
 
 
 def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
-    with ThreadPoolExecutor(1) as pool:
-        ahead = None
+    with BackgroundThread() as thread:
+        loading = None
         if job.memory_mb is None:  # else planes have to wait until the skies' masks are gone
-            ahead = pool.submit(load_band, present, grid, range(grid.shape[0]), job.recipe.errors)
+            loading = thread.submit(load_band, present, grid, range(grid.shape[0]), job.recipe.errors).result
         inspected = _inspect(job, [member for member in job.members if not member.drizzled])
         # What the present product subtracted is what is kept, whatever the job believes.
         kept = {row.ipppssoo: row.sky for row in present.rows}
@@ -97,7 +96,7 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
             outlines.setdefault(row.ipppssoo, []).extend(own)
         outlines |= {ipppssoo: list(found.outlines) for ipppssoo, found in inspected.items()}
         skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
-        rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, present, ahead)
+        rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, present, loading)
     primary, science = present.primary, present.science
     if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # the cards are the first member's
         primary, science = product_cards(inspected[job.members[0].ipppssoo])
@@ -116,7 +115,7 @@ def _drizzle(
     outlines: Mapping[str, Outlines],
     grid: LayerGrid,
     present: StoredProduct | None = None,
-    ahead: Future[Planes] | None = None,
+    loading: Callable[[], Planes] | None = None,
     helpers: Sequence[Helper] = (),
 ) -> tuple[list[ChipRow], Iterator[Block]]:
     """The HDRTAB rows of members that are drizzled, and the finished rows of all bands."""
@@ -127,7 +126,7 @@ def _drizzle(
         [DrizzledMember(i.member.ipppssoo, i.member.path, skies[i.member.ipppssoo]) for i in members],
         [source.reach for source in sources],
         present,
-        ahead,
+        loading,
     )
     if helpers:
         chips = [outline for source in sources for outline in source.outlines]
@@ -182,7 +181,7 @@ def _match_skies(
 
 
 def _inspect(job: LayerJob, members: Iterable[MemberInput]) -> dict[str, InspectedMember]:
-    return {found.member.ipppssoo: found for found in each(inspect_member, members, _threads(job))}
+    return {found.member.ipppssoo: found for found in map_in_threads(inspect_member, members, _threads(job))}
 
 
 def _threads(job: LayerJob) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -17,7 +17,8 @@ from mvmdb.catalog.settings import set_products_folder
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.jobs.carry_out import Outcome, carry_out
 from mvmdb.jobs.lock import claim_folder
-from mvmdb.jobs.report import LayerOutcome, Progress, ReconcileReport
+from mvmdb.jobs.report import ReconcileReport
+from mvmdb.monitor import SILENT, LayerOutcome, Monitor
 from mvmdb.mosaic.make_once import make_once
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
@@ -27,25 +28,19 @@ from mvmdb.reconcile.layer_jobs import build_jobs
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.records import Action, ExpectedLayer, PlannedLayer, Policy
-from mvmdb.workers.choice import staffed
-from mvmdb.workers.executor import Crew
+from mvmdb.workers.choice import open_workers
+from mvmdb.workers.executor import Workers
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to reconcile: in which sky cells (keys), with how many worker processes, from scratch, with new skies, and
-    in how much memory a worker (MB)."""
+    """How to reconcile: in which sky cells (keys), from scratch, with new skies."""
 
     cells: Sequence[int] | None = None
-    jobs: int | None = None
     full: bool = False
     resky: bool = False
-    memory_mb: int | None = None
-
-
-Announce = Callable[[Outlook], None]
 
 
 def reconcile(
@@ -54,65 +49,23 @@ def reconcile(
     policy: Policy,
     options: Options,
     *,
-    crew: Crew | None = None,
-    announce: Announce | None = None,
-    progress: Progress | None = None,
+    workers: Workers | None = None,
+    monitor: Monitor = SILENT,
 ) -> ReconcileReport:
     """Make every stale layer fresh, and remove orphaned products.
 
-    The layers are made by the crew, or where none is given by `options.jobs` processes (None: one a core).
-    `announce` is told the plan before anything is made. Each product is recorded in a transaction of its own as soon
-    as it is in place, so that a killed run loses nothing that it finished. An exposure whose pixels turn out empty
-    becomes ineligible, and its layers are planned again. Raises BusyError when another run works on the folder,
-    WorkersError when the crew is lost.
+    The layers are made by the workers (None: processes, one per core). The monitor receives the plan before anything is
+    made. Each product is recorded in a transaction of its own as soon as it is in place, so that a killed run loses
+    nothing that it finished. An exposure whose pixels turn out empty becomes ineligible, and its layers are planned
+    again. Raises BusyError when another run works on the folder, WorkersError when the workers are lost.
     """
-    with claim_folder(products):
-        return make_fresh(engine, products, policy, options, crew=crew, announce=announce, progress=progress)
+    with claim_folder(products), open_workers(workers) as opened:
+        run = ReconcileRun(engine, products, policy, options, opened, monitor)
+        return run.make_fresh(run.plan())
 
 
-def make_fresh(
-    engine: Engine,
-    products: Path,
-    policy: Policy,
-    options: Options,
-    *,
-    crew: Crew | None = None,
-    announce: Announce | None = None,
-    progress: Progress | None = None,
-) -> ReconcileReport:
-    """As `reconcile`, for a caller that holds the folder's lock."""
-    with staffed(crew, options.jobs) as own:
-        return _make_fresh(_Run(engine, products, policy, options, own, progress), announce)
-
-
-def _make_fresh(run: _Run, announce: Announce | None) -> ReconcileReport:
-    engine, products, policy = run.engine, run.products, run.policy
-    with engine.begin() as connection:
-        set_products_folder(connection, products)
-    outlook = run.look()
-    if replace_missing_files(engine, policy, cells=run.options.cells, everything=run.full):
-        outlook = run.look()
-    if announce is not None:
-        announce(outlook)
-    while lines := [line for line in outlook.plan.layers if run.is_open(line)]:
-        refused = run.carry_out(lines, outlook)
-        for error in refused:
-            with engine.begin() as connection:
-                refuse_exposure(connection, error.ipppssoo, error.rule, str(error), policy)
-            run.report.refused[error.ipppssoo] = str(error)
-        if not refused:
-            break
-        outlook = run.look()
-    for skycell in sorted(run.worked_in):
-        sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
-    for skycell in sorted(outlook.seen_in | run.worked_in):  # shared storage may show a new file late
-        run.list_products(skycell)
-    run.report.seconds = round(monotonic() - run.started, 3)
-    return run.report
-
-
-class _Run:
-    """One reconcile under way: what it works on, and what it has done."""
+class ReconcileRun:
+    """One reconcile under way: what it works on, and what it has done. The caller holds the folder's lock."""
 
     def __init__(
         self,
@@ -120,16 +73,44 @@ class _Run:
         products: Path,
         policy: Policy,
         options: Options,
-        crew: Crew,
-        progress: Progress | None,
+        workers: Workers,
+        monitor: Monitor,
     ) -> None:
         self.engine, self.products, self.policy, self.options = engine, products, policy, options
-        self.crew, self.progress = crew, progress
+        self.workers, self.monitor = workers, monitor
         self.report = ReconcileReport()
         self.started = monotonic()
         self.settled: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.worked_in: set[str] = set()
+
+    def plan(self) -> Outlook:
+        """Record the folder of products, and look at what is stale; nothing is made."""
+        with self.engine.begin() as connection:
+            set_products_folder(connection, self.products)
+        outlook = self.look()
+        if replace_missing_files(self.engine, self.policy, cells=self.options.cells, everything=self.full):
+            outlook = self.look()
+        return outlook
+
+    def make_fresh(self, outlook: Outlook) -> ReconcileReport:
+        """Do what is planned, and what has to be planned anew where members prove unusable; the last call."""
+        self.monitor.plan_known(len(outlook.plan.layers), outlook.plan)
+        while lines := [line for line in outlook.plan.layers if self.is_open(line)]:
+            refused = self.carry_out(lines, outlook)
+            for error in refused:
+                with self.engine.begin() as connection:
+                    refuse_exposure(connection, error.ipppssoo, error.rule, str(error), self.policy)
+                self.report.refused[error.ipppssoo] = str(error)
+            if not refused:
+                break
+            outlook = self.look()
+        for skycell in sorted(self.worked_in):
+            sweep_temporaries(self.products / skycell)  # of workers that died, whose layers others made
+        for skycell in sorted(outlook.seen_in | self.worked_in):  # shared storage may show a new file late
+            self.list_products(skycell)
+        self.report.seconds = round(monotonic() - self.started, 3)
+        return self.report
 
     @property
     def full(self) -> bool:
@@ -162,8 +143,7 @@ class _Run:
         planned = {line.name: line for line in made}
         jobs = build_jobs(self.engine, self.products, made, full=self.full, resky=self.options.resky)
         refused = []
-        bounded = (replace(job, memory_mb=self.options.memory_mb) for job in jobs)
-        for outcome in carry_out(bounded, make_once, self.crew, expected=len(made)):
+        for outcome in carry_out(jobs, make_once, self.workers, expected=len(made)):
             if isinstance(outcome.result, MemberUnusableError):
                 refused.append(outcome.result)
             else:
@@ -180,8 +160,7 @@ class _Run:
 
     def _note(self, outcome: LayerOutcome) -> None:
         self.report.note(outcome)
-        if self.progress is not None:
-            self.progress(outcome)
+        self.monitor.layer_done(outcome)
 
     def _is_blocked(self, line: PlannedLayer, outlook: Outlook) -> bool:
         """Refuse to write over a file that the catalog does not know: somebody's mosaic may be lost."""

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
 from mvmdb.errors import NothingViableError, ProductError, UsageError
 from mvmdb.jobs.lock import claim_folder
-from mvmdb.jobs.report import Progress, ReconcileReport
+from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.rounds import make_layers
+from mvmdb.monitor import SILENT, Monitor
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.records import CellExposure, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
 from mvmdb.rectangles.plan import Wanted, plan_rectangle
-from mvmdb.workers.choice import staffed
-from mvmdb.workers.executor import Crew
+from mvmdb.workers.choice import open_workers
+from mvmdb.workers.executor import Workers
 
 
 def make_rectangle(
@@ -28,10 +29,8 @@ def make_rectangle(
     policy: Policy,
     wanted: Wanted,
     *,
-    jobs: int | None = None,
-    crew: Crew | None = None,
-    announce: Callable[[int], None] | None = None,
-    progress: Progress | None = None,
+    workers: Workers | None = None,
+    monitor: Monitor = SILENT,
 ) -> ReconcileReport:
     """Make the mosaics of a rectangle from those of these exposures that it holds, in `products/<its name>/`.
 
@@ -49,13 +48,12 @@ def make_rectangle(
             f"{rectangle.projection_cell}; choose another rectangle",
             only_small=False,
         )
-    with claim_folder(products), staffed(crew, jobs) as own:
+    with claim_folder(products), open_workers(workers) as opened:
         for job in todo:
             _check_target(job)
-        if announce is not None:
-            announce(len(todo))
+        monitor.plan_known(len(todo))
         sweep_temporaries(folder)
-        make_layers(todo, plan, own, report, progress, wanted.memory_mb)
+        make_layers(todo, plan, opened, report, monitor)
         sweep_temporaries(folder)
         write_manifest(folder, rectangle.name)
     report.seconds = round(monotonic() - started, 3)

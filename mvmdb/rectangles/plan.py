@@ -23,11 +23,9 @@ Skies = Callable[[str, Sequence[str]], Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which mosaics of a rectangle are wanted: all scales that its layers have, or one; whose skies are kept; and in
-    how much memory a worker (MB) they are made."""
+    """Which mosaics of a rectangle are wanted: all scales that its layers have, or one; and whose skies are kept."""
 
     scale: Scale | None = None
-    memory_mb: int | None = None
     skies: Skies = field(default=lambda _layer, _members: {})
 
 

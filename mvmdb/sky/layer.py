@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from mvmdb.sky.footprints import Footprints, IntArray, expand_ranges
 from mvmdb.sky.sphere import FloatArray
 from mvmdb.sky.tessellation import CELL_SIZE, STEP, sky_to_plane
 from mvmdb.sky.unions import MOST, are_convex, union_areas_or_nan
+from mvmdb.workers.background import map_in_threads
 
 ARCMIN2_PER_PIXEL = (PIXEL_SCALE["fine"] / 60) ** 2
 """Area of a fine pixel at the tangent point, square arcmin; on the sky it is at most 0.6% smaller."""
@@ -64,8 +64,8 @@ def _measure_shapes(exposures: Shapes, at: IntArray, start: IntArray, low: Float
         areas[chosen] = areas_within(_unite(exposures, at, start[chosen], counts[chosen]), low[chosen], CELL_SIZE)
 
     n_threads = min(os.cpu_count() or 1, 1 + len(counts) // _WORTH_A_THREAD)
-    with ThreadPoolExecutor(n_threads) as threads:  # GEOS works without Python's lock
-        list(threads.map(measure, np.array_split(np.arange(len(counts)), n_threads)))
+    # GEOS works without Python's lock
+    list(map_in_threads(measure, np.array_split(np.arange(len(counts)), n_threads), n_threads))
     return areas
 
 

@@ -1,1 +1,4 @@
-"""Who does the work that is done layer by layer or file by file: this process, others here, or a Dask cluster."""
+"""Work done for a caller by others: executors for many items, one background thread, one child process.
+
+No other room starts threads or processes; a test holds that (tests/workers/test_only_workers.py).
+"""

@@ -1,4 +1,4 @@
-"""A crew on a Dask cluster: connecting, how much is under way at a time, and what a lost worker or scheduler means."""
+"""The executor on a Dask cluster: connecting, how much is under way at a time, what a lost worker or scheduler is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOOK_SECONDS = 2.0  # between two looks at how many workers there are
 _AT_LEAST = 2  # items under way where there are no workers yet: a cluster that grows on demand needs some demand
 
 
-class ClusterCrew:
+class DaskExecutor:
     """The workers of a Dask cluster, as many as there are at the time, coming and going.
 
     Twice as many items are under way as the workers have threads, so that none waits for the coordinator. A worker
@@ -43,7 +43,7 @@ class ClusterCrew:
         self._told = False
 
     def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
-        """As `Crew.each`."""
+        """As `Executor.each`."""
         from distributed.scheduler import KilledWorker
 
         executor = self._client.get_executor(pure=False)
@@ -81,8 +81,8 @@ class ClusterCrew:
 
 
 @contextmanager
-def connect(address: str) -> Iterator[ClusterCrew]:
-    """The crew of the scheduler at an address (`tcp://host:8786`), or named in a scheduler file (`*.json`).
+def connect(address: str) -> Iterator[DaskExecutor]:
+    """The executor of the scheduler at an address (`tcp://host:8786`), or named in a scheduler file (`*.json`).
 
     Raises WorkersError when the package distributed is missing or the scheduler cannot be reached.
     """
@@ -96,7 +96,7 @@ def connect(address: str) -> Iterator[ClusterCrew]:
     _probe(found)
     with Client(found, timeout=CONNECT_SECONDS, set_as_default=False, name="mvmdb") as client:
         log.info("Dask scheduler %s: %d workers", found, len(client.nthreads()))
-        yield ClusterCrew(client, found)
+        yield DaskExecutor(client, found)
 
 
 def _probe(address: str) -> None:

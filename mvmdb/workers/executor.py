@@ -1,4 +1,4 @@
-"""What a crew is: it does one function on many items and says what became of each. Where, its kinds decide."""
+"""What an executor is: it does one function on many items, and says what became of each. Where is not decided here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Done(Generic[T, R]):
     result: R | WorkersError
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Does one function on each of many items, here or elsewhere.
 
     Function, items and results cross process borders: they are picklable, and small. Paths in them are those of storage
@@ -39,6 +39,14 @@ class Crew(Protocol):
         WorkersError when there are no workers to be had.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who does the work of a call, and the most memory that each of them may take, MB (None: no bound)."""
+
+    executor: Executor
+    memory_mb: int | None = None
 
 
 def feed(

@@ -1,4 +1,4 @@
-"""Crews on this machine: this process alone, or worker processes."""
+"""Executors on this machine: this process alone, or worker processes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from mvmdb.errors import WorkersError
-from mvmdb.workers.executor import Crew, Done, R, T, feed
+from mvmdb.workers.executor import Done, Executor, R, T, Workers, feed
 
 
-class SerialCrew:
+class SerialExecutor:
     """This process, one item after the other."""
 
     def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
-        """As `Crew.each`."""
+        """As `Executor.each`."""
         for item in items:
             yield Done(item, function(item))
 
 
-class ProcessCrew:
+IN_THIS_PROCESS = Workers(SerialExecutor())
+"""For callers that want no other process."""
+
+
+class ProcessExecutor:
     """Up to `n` worker processes, started when there is work for them, and kept from one call to the next.
 
     A worker that dies (out of memory, say) takes its pool with it, and the pool cannot tell which item did it: each
@@ -38,10 +42,10 @@ class ProcessCrew:
         return self._n
 
     def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
-        """As `Crew.each`. One process, or one item, needs no other process."""
+        """As `Executor.each`. One process, or one item, needs no other process."""
         n = min(self._n, expected)
         if n <= 1:
-            yield from SerialCrew().each(function, items, expected=expected)
+            yield from SerialExecutor().each(function, items, expected=expected)
             return
         source = iter(items)
         suspects: list[T] = []
@@ -98,14 +102,14 @@ def _do_interruptibly(function: Callable[[T], R], item: T) -> R:
         leave_interrupts()
 
 
-def spare_processors(crew: Crew, expected: int) -> int:
-    """How many processors each of `expected` items may use beside its own: what is left of a crew on this machine."""
-    return max(0, crew.size // max(expected, 1) - 1) if isinstance(crew, ProcessCrew) else 0
+def spare_processors(executor: Executor, expected: int) -> int:
+    """How many processors each of `expected` items may use beside its own: the idle ones of a ProcessExecutor."""
+    return max(0, executor.size // max(expected, 1) - 1) if isinstance(executor, ProcessExecutor) else 0
 
 
 def _do_alone(function: Callable[[T], R], item: T) -> R | WorkersError:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=leave_interrupts) as executor:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=leave_interrupts) as pool:
         try:
-            return executor.submit(_do_interruptibly, function, item).result()
+            return pool.submit(_do_interruptibly, function, item).result()
         except BrokenProcessPool:
             return WorkersError("the worker process died (out of memory?); try again with fewer --jobs")

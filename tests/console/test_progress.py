@@ -14,7 +14,7 @@ import pytest
 from archive import COARSE, FINE, Archive
 
 from mvmdb.console.progress import Progress
-from mvmdb.jobs.report import LayerOutcome
+from mvmdb.monitor import LayerOutcome
 from mvmdb.records import Action
 
 
@@ -46,10 +46,10 @@ def outcome(name: str, error: str = "") -> LayerOutcome:
 def test_layers_are_told_one_a_line_with_time_left(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
     with Progress("json", clock) as told:
-        told.announce_layers(3)
+        told.plan_known(3)
         for name, error in (("a", ""), ("b", "no room"), ("c", "")):
             clock.now += 10.0
-            told.layer(outcome(name, error))
+            told.layer_done(outcome(name, error))
     plan, first, second, last = events(capsys.readouterr().err)
     assert plan == {"event": "plan", "total": 3}
     assert first == {
@@ -62,9 +62,9 @@ def test_layers_are_told_one_a_line_with_time_left(capsys: pytest.CaptureFixture
 
 def test_a_layer_that_is_made_again_does_not_make_time_run_backwards(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress("json", Clock()) as told:
-        told.announce_layers(1)
-        told.layer(outcome("a"))
-        told.layer(outcome("a"))
+        told.plan_known(1)
+        told.layer_done(outcome("a"))
+        told.layer_done(outcome("a"))
     last = events(capsys.readouterr().err)[-1]
     assert (last["done"], last["total"], last["seconds_left"]) == (2, 2, 0.0)
 
@@ -72,10 +72,10 @@ def test_a_layer_that_is_made_again_does_not_make_time_run_backwards(capsys: pyt
 def test_files_are_told_about_once_a_second_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
     with Progress("json", clock) as told:
-        told.announce_files(100)
+        told.files_announced(100)
         for _ in range(100):
             clock.now += 0.1
-            told.files(1)
+            told.files_read(1)
     found = events(capsys.readouterr().err)
     assert 10 <= len(found) <= 11
     assert all(event["event"] == "files" for event in found)
@@ -86,10 +86,10 @@ def test_files_are_told_about_once_a_second_and_at_the_end(capsys: pytest.Captur
 @pytest.mark.parametrize("form", ["bar", "none"])
 def test_nothing_is_told_where_there_is_no_terminal(form: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(form) as told:
-        told.announce_files(1)
-        told.files(1)
-        told.announce_layers(1)
-        told.layer(outcome("a"))
+        told.files_announced(1)
+        told.files_read(1)
+        told.plan_known(1)
+        told.layer_done(outcome("a"))
     assert capsys.readouterr() == ("", "")
 
 
@@ -118,10 +118,10 @@ def test_a_terminal_shows_a_bar_with_the_time_left(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr("time.time", clock)  # what click's bar measures with
     with Progress("bar", clock) as told:
-        told.announce_files(5)
-        told.files(5)
-        told.announce_layers(4)
+        told.files_announced(5)
+        told.files_read(5)
+        told.plan_known(4)
         clock.now += 60
-        told.layer(outcome("a"))
+        told.layer_done(outcome("a"))
     assert re.search(r"files +\[#+\] +5/5", terminal.getvalue())
     assert re.search(r"mosaics +\[#+-+\] +1/4 +00:03:00", terminal.getvalue())

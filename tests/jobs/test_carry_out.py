@@ -13,7 +13,9 @@ from mvmdb.errors import MemberUnusableError, ProductError
 from mvmdb.jobs.carry_out import Outcome, carry_out
 from mvmdb.layers.recipes import choose_recipe
 from mvmdb.records import Action, Canvas, LayerJob, ProductRecord
-from mvmdb.workers.choice import Choice, hire
+from mvmdb.workers.choice import ExecutorChoice, open_executor
+from mvmdb.workers.executor import Workers
+from mvmdb.workers.processes import IN_THIS_PROCESS, ProcessExecutor
 
 BOX = Canvas(1, 2, 1, 2)
 
@@ -37,8 +39,8 @@ def make(job: LayerJob) -> ProductRecord:
 
 
 def results(names: list[str], workers: int) -> dict[str, Outcome]:
-    with hire(Choice(n=workers)) as crew:
-        outcomes = list(carry_out(map(job, names), make, crew, expected=len(names)))
+    with open_executor(ExecutorChoice(n=workers)) as executor:
+        outcomes = list(carry_out(map(job, names), make, Workers(executor), expected=len(names)))
     assert sorted(outcome.job.layer for outcome in outcomes) == sorted(names)
     return {outcome.job.layer: outcome for outcome in outcomes}
 
@@ -68,8 +70,8 @@ def test_jobs_are_taken_as_workers_get_free() -> None:
             taken.append(name)
             yield job(name)
 
-    with hire(Choice(n=2)) as crew:
-        stream = carry_out(source(), make, crew, expected=6)
+    with open_executor(ExecutorChoice(n=2)) as executor:
+        stream = carry_out(source(), make, Workers(executor), expected=6)
         next(stream)
         assert len(taken) <= 4
         assert len(list(stream)) == 5
@@ -77,5 +79,21 @@ def test_jobs_are_taken_as_workers_get_free() -> None:
 
 def test_nothing_to_do_is_done() -> None:
     nothing: Callable[..., Any] = make
-    with hire(Choice(n=2)) as crew:
-        assert list(carry_out([], nothing, crew, expected=0)) == []
+    with open_executor(ExecutorChoice(n=2)) as executor:
+        assert list(carry_out([], nothing, Workers(executor), expected=0)) == []
+
+
+def make_as_allowed(job: LayerJob) -> ProductRecord:
+    """Stands for a mosaic whose size and time are what the job may take."""
+    return ProductRecord(job.layer, "", job.target, job.memory_mb or 0, job.helpers, "d", BOX, "{}", "r", ())
+
+
+def test_the_bound_of_memory_is_each_jobs_and_idle_processors_are_shared() -> None:
+    bounded = Workers(IN_THIS_PROCESS.executor, memory_mb=900)
+    (outcome,) = carry_out([job("a")], make_as_allowed, bounded, expected=1)
+    assert isinstance(outcome.result, ProductRecord)
+    assert (outcome.result.size, outcome.result.mtime_ns) == (900, 0)
+    alone = Workers(ProcessExecutor(3))  # one item needs no process of its own
+    (outcome,) = carry_out([job("a")], make_as_allowed, alone, expected=1)
+    assert isinstance(outcome.result, ProductRecord)
+    assert (outcome.result.size, outcome.result.mtime_ns) == (0, 2)

@@ -21,7 +21,8 @@ from mvmdb.exposures.find import find_exposures
 from mvmdb.jobs.report import ReconcileReport, failures
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.reconcile.run import Options, reconcile
-from mvmdb.workers.choice import hire, parse_executor
+from mvmdb.workers.choice import open_executor, parse_executor
+from mvmdb.workers.executor import Workers
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +46,18 @@ def expose_two_filters(archive: Archive) -> None:
 
 
 def ingest_on(archive: Archive, cluster: Cluster) -> IngestReport:
-    with hire(parse_executor(cluster.address)) as crew, open_catalog(archive.address, create=True) as engine:
-        return ingest_files(engine, find_exposures([archive.inbox]).paths, crew=crew)
+    with (
+        open_executor(parse_executor(cluster.address)) as executor,
+        open_catalog(archive.address, create=True) as engine,
+    ):
+        return ingest_files(engine, find_exposures([archive.inbox]).paths, workers=Workers(executor))
 
 
 def reconcile_on(archive: Archive, cluster: Cluster) -> ReconcileReport:
-    with hire(parse_executor(cluster.address)) as crew, open_catalog(archive.address) as engine:
+    with open_executor(parse_executor(cluster.address)) as executor, open_catalog(archive.address) as engine:
         with engine.begin() as connection:
             policy = follow_environment(connection, {})
-        return reconcile(engine, archive.products, policy, Options(), crew=crew)
+        return reconcile(engine, archive.products, policy, Options(), workers=Workers(executor))
 
 
 def command(archive: Archive, *words: str) -> list[str]:

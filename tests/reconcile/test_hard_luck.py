@@ -14,14 +14,15 @@ from fitsfiles import realign, set_keywords, write_exposure
 
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import InputError
+from mvmdb.monitor import Monitor
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.nightly import run_night
 from mvmdb.pollers.files import read_poller
 from mvmdb.process import process_poller
 from mvmdb.reconcile import run as run_module
-from mvmdb.reconcile.planning import Outlook
 from mvmdb.reconcile.run import Options, reconcile
-from mvmdb.records import Policy
+from mvmdb.records import Plan, Policy
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 
 @pytest.fixture
@@ -52,11 +53,12 @@ def test_an_exposure_that_comes_between_plan_and_job_is_in_the_product_and_in_it
     archive.ingest()
     second = archive.expose("ib6o04twq", east=2)
 
-    def meanwhile(outlook: Outlook) -> None:
-        archive.ingest(second)
+    class Meanwhile(Monitor):
+        def plan_known(self, n_layers: int, plan: Plan | None = None) -> None:
+            archive.ingest(second)
 
     with open_catalog(archive.address) as engine:
-        reconcile(engine, archive.products, Policy(), Options(jobs=1), announce=meanwhile)
+        reconcile(engine, archive.products, Policy(), Options(), workers=IN_THIS_PROCESS, monitor=Meanwhile())
     expected = dict(archive.rows("SELECT name, recipe_digest FROM layer"))
     for layer in (FINE, COARSE):
         record = read_product(archive.products / CELL / f"{layer}_drz.fits", deep=True)
@@ -73,7 +75,7 @@ def test_an_empty_exposure_that_held_the_canvas_open_leaves_nothing_stale(archiv
     assert (list(report.reconcile.refused), report.reconcile.failed) == (["ib6o05tw"], 0)
     assert archive.reasons() == {}
     poller = archive.products / CELL / f"{CELL}_input.out"
-    process_poller(poller, tmp_path / "out", Policy(), jobs=1)
+    process_poller(poller, tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     canvases = {read_product(path).canvas for path in (tmp_path / "out" / CELL).glob("*.fits")}
     assert canvases == {read_product(archive.products / CELL / f"{FINE}_drz.fits").canvas}
 
@@ -145,12 +147,13 @@ def test_a_product_that_comes_between_plan_and_job_is_no_strangers(archive: Arch
         path.unlink()
     archive.ingest()
 
-    def meanwhile(outlook: Outlook) -> None:
-        for path, content in made.items():
-            path.write_bytes(content)
+    class Meanwhile(Monitor):
+        def plan_known(self, n_layers: int, plan: Plan | None = None) -> None:
+            for path, content in made.items():
+                path.write_bytes(content)
 
     with open_catalog(archive.address) as engine:
-        report = reconcile(engine, archive.products, Policy(), Options(jobs=1), announce=meanwhile)
+        report = reconcile(engine, archive.products, Policy(), Options(), workers=IN_THIS_PROCESS, monitor=Meanwhile())
     assert (report.drizzled, report.failed) == (2, 0)
     assert archive.reasons(deep=True) == {}
 
@@ -289,21 +292,23 @@ def test_rows_of_several_cells_and_of_two_files_of_an_exposure_are_all_heeded(tw
     elsewhere = row.replace(CELL, "skycell-p1000x11y11")
     poller = tmp_path / "poller.out"
     poller.write_text(row.format("NEW") + elsewhere.format("NEW"))
-    report = process_poller(poller, tmp_path / "a", Policy(), jobs=1)
+    report = process_poller(poller, tmp_path / "a", Policy(), workers=IN_THIS_PROCESS)
     assert report.drizzled == 2
     assert report.refused == {"ib6o04tu": "it does not overlap skycell-p1000x11y11"}
     poller.write_text(elsewhere.format("NEW"))
     with pytest.raises(InputError, match="does not overlap"):
-        process_poller(poller, tmp_path / "b", Policy(), jobs=1)
+        process_poller(poller, tmp_path / "b", Policy(), workers=IN_THIS_PROCESS)
     copy = two.expose(filename="hst_11359_04_wfc3_ir_f125w_ib6o04tu_flt.fits", folder=tmp_path / "copies")
     poller.write_text(row.format("NEW") + row.replace(str(path), str(copy)).format("OLD"))
-    assert process_poller(poller, tmp_path / "c", Policy(), jobs=1).drizzled == 2
+    assert process_poller(poller, tmp_path / "c", Policy(), workers=IN_THIS_PROCESS).drizzled == 2
 
 
 def test_one_broken_file_of_a_poller_is_told_of_and_the_rest_goes_on(two: Archive, tmp_path: Path) -> None:
     cut = two.inbox / "ib6o04twq_flt.fits"
     cut.write_bytes(cut.read_bytes()[:20000])
-    report = process_poller(two.products / CELL / f"{CELL}_input.out", tmp_path / "out", Policy(), jobs=1)
+    report = process_poller(
+        two.products / CELL / f"{CELL}_input.out", tmp_path / "out", Policy(), workers=IN_THIS_PROCESS
+    )
     assert (report.drizzled, list(report.refused)) == (2, ["ib6o04twq_flt.fits"])
 
 

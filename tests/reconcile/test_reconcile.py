@@ -18,6 +18,7 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.reconcile import run as run_module
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 
 @pytest.fixture
@@ -137,7 +138,8 @@ def test_a_moved_products_folder_stays_fresh(two: Archive, tmp_path: Path) -> No
     moved = tmp_path / "elsewhere"
     two.products.rename(moved)
     with open_catalog(two.address) as engine:
-        report = run_module.reconcile(engine, moved, read_policy_of(two), run_module.Options(jobs=1))
+        policy = read_policy_of(two)
+        report = run_module.reconcile(engine, moved, policy, run_module.Options(), workers=IN_THIS_PROCESS)
     assert report.layers == []
 
 

@@ -11,7 +11,7 @@ from cluster import Cluster, run_cluster
 
 from mvmdb.errors import WorkersError
 from mvmdb.workers import dask as module
-from mvmdb.workers.choice import hire, parse_executor
+from mvmdb.workers.choice import open_executor, parse_executor
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster
 
 
 def do(cluster: Cluster, function: object, items: object, expected: int = 20) -> list[object]:
-    with hire(parse_executor(cluster.address)) as crew:
-        return [done.result for done in crew.each(function, items, expected=expected)]  # type: ignore[arg-type]
+    with open_executor(parse_executor(cluster.address)) as executor:
+        return [done.result for done in executor.each(function, items, expected=expected)]  # type: ignore[arg-type]
 
 
 def test_every_item_is_done_once_by_several_workers(shared_cluster: Cluster) -> None:
@@ -43,18 +43,18 @@ def test_items_are_taken_as_workers_get_free(shared_cluster: Cluster) -> None:
             taken.append(number)
             yield number
 
-    with hire(parse_executor(shared_cluster.address)) as crew:
-        stream = crew.each(errands.double, source(), expected=100)
+    with open_executor(parse_executor(shared_cluster.address)) as executor:
+        stream = executor.each(errands.double, source(), expected=100)
         next(stream)
         assert len(taken) <= 4
         assert len(list(stream)) == 99
 
 
-def test_what_the_function_raises_is_raised_and_the_crew_works_on(shared_cluster: Cluster) -> None:
-    with hire(parse_executor(shared_cluster.address)) as crew:
+def test_what_the_function_raises_is_raised_and_the_executor_works_on(shared_cluster: Cluster) -> None:
+    with open_executor(parse_executor(shared_cluster.address)) as executor:
         with pytest.raises(ZeroDivisionError, match="no 7"):
-            list(crew.each(errands.refuse, [7], expected=1))
-        assert [done.result for done in crew.each(errands.double, [7], expected=1)] == [14]
+            list(executor.each(errands.refuse, [7], expected=1))
+        assert [done.result for done in executor.each(errands.double, [7], expected=1)] == [14]
 
 
 def test_a_worker_that_is_killed_has_its_items_done_by_the_others(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_an_item_that_kills_every_worker_is_given_up(tmp_path: Path) -> None:
 
 
 def test_workers_that_come_late_are_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with run_cluster(tmp_path / "cluster") as cluster, hire(parse_executor(cluster.address)) as crew:
-        stream = crew.each(errands.double, late(cluster), expected=3)
+    with run_cluster(tmp_path / "cluster") as cluster, open_executor(parse_executor(cluster.address)) as executor:
+        stream = executor.each(errands.double, late(cluster), expected=3)
         assert sorted(done.result for done in stream) == [0, 2, 4]  # type: ignore[type-var]
     assert "has no workers; waiting" in caplog.text
 
@@ -94,14 +94,17 @@ def test_a_scheduler_that_is_not_there_is_one_clear_error(tmp_path: Path, monkey
     for address in ("tcp://127.0.0.1:1", "nowhere", "nonsense://a:1", str(tmp_path / "missing.json")):
         with (
             pytest.raises(WorkersError, match=r"start one|start the scheduler"),
-            hire(parse_executor(f"dask:{address}")),
+            open_executor(parse_executor(f"dask:{address}")),
         ):
             pass
 
 
 def test_a_scheduler_that_dies_ends_the_run(tmp_path: Path) -> None:
-    with run_cluster(tmp_path / "cluster", workers=1) as cluster, hire(parse_executor(cluster.address)) as crew:
-        stream = crew.each(errands.double, range(1000), expected=1000)
+    with (
+        run_cluster(tmp_path / "cluster", workers=1) as cluster,
+        open_executor(parse_executor(cluster.address)) as executor,
+    ):
+        stream = executor.each(errands.double, range(1000), expected=1000)
         next(stream)
         cluster.scheduler.kill()
         with pytest.raises(WorkersError, match="went away; what was finished is recorded"):

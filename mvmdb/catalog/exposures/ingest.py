@@ -11,7 +11,7 @@ from time import monotonic
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
-from mvmdb.catalog.exposures.read_files import Progress, digest_files, reading_beside
+from mvmdb.catalog.exposures.read_files import digest_files, read_in_background
 from mvmdb.catalog.exposures.register import Readers, digests_needed, register
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.settings import read_policy
@@ -19,11 +19,12 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
 from mvmdb.exposures.read_tasks import ReadDataset, Task
+from mvmdb.monitor import SILENT, Monitor
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
-from mvmdb.workers.choice import staffed
-from mvmdb.workers.executor import Crew
-from mvmdb.workers.processes import ProcessCrew, SerialCrew
+from mvmdb.workers.choice import open_workers
+from mvmdb.workers.executor import Executor, Workers
+from mvmdb.workers.processes import ProcessExecutor, SerialExecutor
 
 log = logging.getLogger(__name__)
 
@@ -59,26 +60,25 @@ def ingest_files(
     engine: sa.Engine,
     paths: Sequence[str],
     *,
-    jobs: int | None = None,
-    crew: Crew | None = None,
-    progress: Progress | None = None,
+    workers: Workers | None = None,
+    monitor: Monitor = SILENT,
 ) -> IngestReport:
     """Register exposure files (absolute paths), each batch of 1000 in one transaction.
 
-    The files are read by the crew, or where none is given by `jobs` processes (None: one a core). A file whose size and
-    time are as recorded is not opened. One that cannot be read is quarantined with its reason and tried again by the
-    next ingest; the others go on. `progress` is called with the number of files done since.
+    The files are read by the workers (None: processes, one per core). A file whose size and time are as recorded is not
+    opened. One that cannot be read is quarantined with its reason and tried again by the next ingest; the others go on.
     """
     started = monotonic()
     report = IngestReport(found=len(paths))
+    monitor.files_announced(len(paths))
     with engine.begin() as connection:
         tasks = _select_changed(connection, paths, report)
-    if progress is not None:
-        progress(report.unchanged)
-    with staffed(crew, jobs) as own:
-        readers = SerialCrew() if isinstance(own, ProcessCrew) and len(tasks) < _WORTH_A_POOL else own
+    monitor.files_read(report.unchanged)
+    with open_workers(workers) as opened:
+        few = isinstance(opened.executor, ProcessExecutor) and len(tasks) < _WORTH_A_POOL
+        executor = SerialExecutor() if few else opened.executor
         batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-        _register_batches(engine, batches, readers, report, progress)
+        _register_batches(engine, batches, executor, report, monitor)
     _forget_gone(engine)
     report.quarantined = len(report.problems)
     report.seconds = round(monotonic() - started, 3)
@@ -126,18 +126,18 @@ def _is_text(path: str) -> bool:
 
 
 def _register_batches(
-    engine: sa.Engine, batches: Sequence[list[Task]], crew: Crew, report: IngestReport, progress: Progress | None
+    engine: sa.Engine, batches: Sequence[list[Task]], executor: Executor, report: IngestReport, monitor: Monitor
 ) -> None:
-    """Read and write one batch after the other: while one is written, the crew reads the next."""
+    """Read and write one batch after the other: while one is written, the executor reads the next."""
     if not batches:
         return
-    with reading_beside(crew, progress) as begin:
+    with read_in_background(executor, monitor) as begin:
         pending = begin(batches[0])
         for batch, following in zip(batches, [*batches[1:], []], strict=True):
             read = dict(zip((task.path for task in batch), pending(), strict=True))
             good = {path: result for path, result in read.items() if isinstance(result, ReadDataset)}
             bad = {path: result for path, result in read.items() if isinstance(result, ExposureError)}
-            _compare_pixels(engine, good, bad, crew)
+            _compare_pixels(engine, good, bad, executor)
             pending = begin(following)
             _write_batch(engine, batch, good, bad, report)
 
@@ -167,11 +167,13 @@ def _write_batch(
         log.info("quarantined %s: %s", path, error)
 
 
-def _compare_pixels(engine: sa.Engine, good: dict[str, ReadDataset], bad: dict[str, ExposureError], crew: Crew) -> None:
+def _compare_pixels(
+    engine: sa.Engine, good: dict[str, ReadDataset], bad: dict[str, ExposureError], executor: Executor
+) -> None:
     """Read the pixels of new files of exposures whose pixels are known, before any transaction begins."""
     with engine.begin() as connection:
         paths = digests_needed(connection, list(good.values()))
-    for path, digest in zip(paths, digest_files(paths, crew), strict=True):
+    for path, digest in zip(paths, digest_files(paths, executor), strict=True):
         if isinstance(digest, ExposureError):
             del good[path]
             bad[path] = digest

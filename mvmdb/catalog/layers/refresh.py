@@ -7,13 +7,11 @@ written. The cost follows the layers that a change concerns, not the size of the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence, Set
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, groupby, islice
-from multiprocessing import get_context
 from operator import itemgetter
 from typing import Any
 
@@ -36,7 +34,7 @@ from mvmdb.schema import tables as t
 from mvmdb.schema.bulk_load import bare, is_empty, may_be_bare
 from mvmdb.schema.engine import bulk_insert, refresh_statistics, reserve_keys
 from mvmdb.sky.footprints import expand_ranges
-from mvmdb.workers.processes import leave_interrupts
+from mvmdb.workers.child import ChildProcess
 
 KEYS_AT_ONCE = 20_000
 """More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
@@ -60,10 +58,9 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
     with ExitStack() as stack:
         if many and none_yet and may_be_bare(connection, t.layer, t.layer_member):
             stack.enter_context(bare(connection, t.layer, t.layer_member))
-        stack.enter_context(_clear_deaths())
-        beside = stack.enter_context(_open_beside(many))
+        child = stack.enter_context(ChildProcess(_died, preload=LayersToBuild.__module__)) if many else None
         for own in chain(begun, parts):
-            waiting.append(_prepare(connection, own, policy, beside, none_yet))
+            waiting.append(_prepare(connection, own, policy, child, none_yet))
             if len(waiting) > _AHEAD:
                 done += _finish(connection, waiting.popleft())
         done += sum(_finish(connection, part) for part in waiting)
@@ -71,21 +68,11 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
     return done
 
 
-@contextmanager
-def _clear_deaths() -> Iterator[None]:
-    try:
-        yield
-    except BrokenProcessPool as error:
-        raise WorkersError(
-            "the process that measures layers was stopped; expected it to live (out of memory? a script that calls "
-            "mvmdb without `if __name__ == '__main__'`?); try again"
-        ) from error
-
-
-def _open_beside(many: bool) -> Executor:
-    if not many:
-        return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=leave_interrupts)
+def _died(status: int) -> WorkersError:
+    return WorkersError(
+        f"the process that measures layers was stopped (it left {status}); expected it to live (out of memory?); "
+        "try again"
+    )
 
 
 def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
@@ -107,12 +94,12 @@ class _Part:
     members: LayerMembers
     recorded: RecordedLayers
     regrouped: NDArray[np.bool_]
-    built: Future[BuiltLayers]
+    built: Callable[[], BuiltLayers]
     done: int
 
 
 def _prepare(
-    connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, beside: Executor, none_yet: bool
+    connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, child: ChildProcess | None, none_yet: bool
 ) -> _Part:
     """Read what these keys' layers could be made of and what is recorded, settle the canvases, begin to build rows."""
     write_changed_keys(connection, keys)
@@ -144,12 +131,13 @@ def _prepare(
         region_of=measured,
         regions=load_regions(connection, measured.tolist()),
     )
-    return _Part(members, found.recorded, regrouped, beside.submit(build_layers, layers), done)
+    built = partial(build_layers, layers) if child is None else child.submit(build_layers, layers)
+    return _Part(members, found.recorded, regrouped, built, done)
 
 
 def _finish(connection: sa.Connection, part: _Part) -> int:
     """Write what differs; return how many layers of the part were written or removed, in all."""
-    written = _write_layers(connection, part, part.built.result())
+    written = _write_layers(connection, part, part.built())
     gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
     for ids in chunks(gone):
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))

@@ -56,14 +56,14 @@ def import_table(
     Example: mvmdb import exposures.parquet --map filters=wheels
     """
     from mvmdb.catalog.exposures.bulk_load import register_batches
-    from mvmdb.tables.background import read_batches_beside
+    from mvmdb.tables.background import read_batches_in_background
     from mvmdb.tables.problems import ProblemList
 
     started = monotonic()
     mapping = _read_mapping(maps)
     listed = ProblemList(problems or Path(f"{table.name}.problems.csv"), always=problems is not None)
     with listed, _bar(table) as meter:
-        batches = read_batches_beside(
+        batches = read_batches_in_background(
             table, mapping=mapping, form=form, siaf=None if siaf is None else str(siaf), report=listed.add,
             progress=meter.step,
         )  # fmt: skip

@@ -36,12 +36,11 @@ def ingest(
 
     found = options.find_files(paths)
     with (
-        options.hired(executor, jobs) as crew,
+        options.open_workers(executor, jobs) as workers,
         options.catalog(session, create=True) as (engine, _),
-        Progress(progress) as told,
+        Progress(progress) as monitor,
     ):
-        told.announce_files(len(found.paths))
-        report = ingest_files(engine, found.paths, crew=crew, progress=told.files)
+        report = ingest_files(engine, found.paths, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(ingest_json(report))
     else:

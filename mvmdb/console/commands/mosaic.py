@@ -62,11 +62,10 @@ def mosaic(
             with begin() as connection:
                 return load_skies(connection, layer, list(members))  # type: ignore[call-overload]
 
-        with options.hired(executor, jobs) as crew, Progress(progress) as told:
+        with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
             report = make_rectangle(
-                exposures, rectangle, folder, policy, Wanted(scale, memory_mb, skies), crew=crew,
-                announce=told.announce_layers, progress=told.layer,
-            )  # fmt: skip
+                exposures, rectangle, folder, policy, Wanted(scale, skies), workers=workers, monitor=monitor
+            )
     if as_json:
         options.emit_json(reconcile_json(report))
     else:

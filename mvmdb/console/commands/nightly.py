@@ -41,25 +41,15 @@ def nightly(
     """
     from mvmdb.console.render import ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
-    from mvmdb.reconcile.run import Options
 
     found = options.find_files(paths, quiet_night=True)
-    with options.hired(executor, jobs) as crew, options.catalog(session, create=True) as (engine, policy):
+    with (
+        options.open_workers(executor, jobs, memory_mb) as workers,
+        options.catalog(session, create=True) as (engine, policy),
+    ):
         products = options.chosen_products(engine, output)
-        with Progress(progress) as told:
-            told.announce_files(len(found.paths))
-            report = run_night(
-                engine,
-                found.paths,
-                products,
-                policy,
-                options=Options(memory_mb=memory_mb),
-                mark=mark,
-                crew=crew,
-                announce=lambda outlook: told.announce_layers(len(outlook.plan.layers)),
-                reading=told.files,
-                making=told.layer,
-            )
+        with Progress(progress) as monitor:
+            report = run_night(engine, found.paths, products, policy, mark=mark, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(
             {

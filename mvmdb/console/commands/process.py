@@ -53,11 +53,8 @@ def process(
 
     policy = apply_switches(Policy(), os.environ)
     folder = (output or Path()).absolute()  # a worker elsewhere has another current folder
-    with options.hired(executor, jobs) as crew, Progress(progress) as told:
-        report = process_poller(
-            poller.absolute(), folder, policy, crew=crew, announce=told.announce_layers, progress=told.layer,
-            limits=limits, memory_mb=memory_mb,
-        )  # fmt: skip
+    with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
+        report = process_poller(poller.absolute(), folder, policy, workers=workers, monitor=monitor, limits=limits)
     if as_json:
         options.emit_json(reconcile_json(report))
     else:

@@ -51,19 +51,11 @@ def reconcile(
         with looked(session, cells, products=output) as (outlook, _):
             show_outlook(outlook, as_json)
         return
-    with options.hired(executor, jobs) as crew, options.catalog(session) as (engine, policy):
-        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky, memory_mb=memory_mb)
+    with options.open_workers(executor, jobs, memory_mb) as workers, options.catalog(session) as (engine, policy):
+        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky)
         products = options.chosen_products(engine, output)
-        with Progress(progress) as told:
-            report = make_fresh(
-                engine,
-                products,
-                policy,
-                chosen,
-                crew=crew,
-                announce=lambda outlook: told.announce_layers(len(outlook.plan.layers)),
-                progress=told.layer,
-            )
+        with Progress(progress) as monitor:
+            report = make_fresh(engine, products, policy, chosen, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(reconcile_json(report))
     else:

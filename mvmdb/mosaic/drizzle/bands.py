@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -32,8 +31,8 @@ NEAR = 16
 class BandedDrizzle:
     """Some members to be drizzled, onto what a present product holds or onto nothing, band by band.
 
-    `reach` has the first and last row (0-based, on the canvas) that each member's footprint touches. `loading` is the
-    first band as `load_band` makes it, where that was begun before.
+    `reach` has the first and last row (0-based, on the canvas) that each member's footprint touches. `loading` waits
+    for the first band as `load_band` makes it, where that was begun before.
     """
 
     grid: LayerGrid
@@ -41,7 +40,7 @@ class BandedDrizzle:
     members: Sequence[DrizzledMember]
     reach: Sequence[tuple[float, float]]
     present: StoredProduct | None
-    loading: Future[Planes] | None = None
+    loading: Callable[[], Planes] | None = None
 
     def start(self, bands: Sequence[range]) -> tuple[list[DrizzledChip], Iterator[Block]]:
         """Drizzle the first band, and return what was used of each chip, and the finished rows of all bands.
@@ -67,9 +66,9 @@ class BandedDrizzle:
             yield from finished_blocks(planes)
 
     def _drizzle(
-        self, rows: range, members: Sequence[DrizzledMember], loading: Future[Planes] | None = None
+        self, rows: range, members: Sequence[DrizzledMember], loading: Callable[[], Planes] | None = None
     ) -> tuple[Planes, list[DrizzledChip]]:
-        planes = load_band(self.present, self.grid, rows, self.recipe.errors) if loading is None else loading.result()
+        planes = load_band(self.present, self.grid, rows, self.recipe.errors) if loading is None else loading()
         return planes, drizzle_members(planes, members, self.grid, self.recipe)
 
 

@@ -1,10 +1,10 @@
-"""The digest that names a product's data, worked out beside what its caller does; what is hashed is decided there."""
+"""The digest that names a product's data, computed in a background thread; what is hashed is the caller's choice."""
 
 from __future__ import annotations
 
 import hashlib
 
-from mvmdb.workers.background import Behind
+from mvmdb.workers.background import BackgroundThread
 
 DIGITS = 32
 
@@ -17,15 +17,15 @@ class DataDigest:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._behind = Behind()
+        self._thread = BackgroundThread()
 
     def update(self, data: bytes | memoryview) -> None:
         """Go on with the next piece."""
-        self._behind.do(self._digest.update, data)
+        self._thread.submit(self._digest.update, data)
 
     def text(self) -> str:
         """The digest of all pieces; the last call."""
-        self._behind.finish()
+        self._thread.close()
         return self._digest.hexdigest()[:DIGITS]
 
 

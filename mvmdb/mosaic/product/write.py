@@ -36,7 +36,7 @@ from mvmdb.mosaic.product.summary import (
 )
 from mvmdb.names import parse_layer_name
 from mvmdb.records import ProductRecord
-from mvmdb.workers.background import Behind
+from mvmdb.workers.background import BackgroundThread
 
 BLOCK = 2880
 STORE_BYTES = 1 << 24
@@ -192,24 +192,24 @@ def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weig
     Rows that come in the digest's own order are hashed as they go by; the others are read again.
     """
     digest, hashed = DataDigest(), dict.fromkeys(layout.places, 0)
-    order, beside, run = list(layout.places), Behind(), range(0)
-    for extension, top, rows in blocks:
-        data = np.ascontiguousarray(rows, ">f4")
-        place = layout.place(extension, top)
-        file.seek(place)
-        file.write(data.data)
-        run = range(run.start if place == run.stop else place, place + data.nbytes)
-        if len(run) >= STORE_BYTES:
-            beside.do(_begin_to_store, file.fileno(), run)
-            run = run[len(run) :]
-        if weights is not None and extension == "WHT":
-            beside.do(weights.add, rows)
-        before = order[: order.index(extension)]
-        if hashed[extension] == top and all(hashed[other] == layout.shape[0] for other in before):
-            digest.update(data.data)
-            hashed[extension] += rows.shape[0]
-    file.flush()
-    beside.finish()
+    order, run = list(layout.places), range(0)
+    with BackgroundThread() as thread:
+        for extension, top, rows in blocks:
+            data = np.ascontiguousarray(rows, ">f4")
+            place = layout.place(extension, top)
+            file.seek(place)
+            file.write(data.data)
+            run = range(run.start if place == run.stop else place, place + data.nbytes)
+            if len(run) >= STORE_BYTES:
+                thread.submit(_begin_to_store, file.fileno(), run)
+                run = run[len(run) :]
+            if weights is not None and extension == "WHT":
+                thread.submit(weights.add, rows)
+            before = order[: order.index(extension)]
+            if hashed[extension] == top and all(hashed[other] == layout.shape[0] for other in before):
+                digest.update(data.data)
+                hashed[extension] += rows.shape[0]
+        file.flush()
     for extension in order:
         for data in layout.read(file.name, extension, hashed[extension]):
             digest.update(data.data)

@@ -17,7 +17,7 @@ from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.skies.clipping import clipped_median
 from mvmdb.recipe import Recipe
 from mvmdb.records import SkyPair
-from mvmdb.workers.background import each
+from mvmdb.workers.background import map_in_threads
 
 EDGE_STEP = 32.0
 """Longest piece of an overlap's border, in output pixels: straight on the sky, such a piece is straight in the detector
@@ -84,8 +84,12 @@ def measure_pairs(
     0 pixels where none are good.
     """
     measured: dict[tuple[int, int], tuple[float, int]] = {}
-    for found in each(lambda i: _measure_exposure(i, neighbours[i], sources, grid, recipe), neighbours, threads):
-        measured.update(found)
+
+    def measure(i: int) -> dict[tuple[int, int], tuple[float, int]]:
+        return _measure_exposure(i, neighbours[i], sources, grid, recipe)
+
+    for medians in map_in_threads(measure, neighbours, threads):
+        measured.update(medians)
     return [
         SkyPair(sources[i].ipppssoo, sources[j].ipppssoo, *_interleave(measured[i, j], measured[j, i]))
         for (i, j) in sorted(measured)

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from archive import CELL, COARSE, FINE, Archive
 from fitsfiles import realign, set_keywords, set_pixels, write_exposure
+from monitors import NotingMonitor
 
 from mvmdb.catalog.exposures import ingest as ingest_module
 from mvmdb.catalog.exposures import read_files as reading_module
 from mvmdb.catalog.exposures.ingest import ingest_files
 from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures.find import find_exposures
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 
 def test_a_new_exposure_is_registered_with_its_cells_and_layers(archive: Archive) -> None:
@@ -266,10 +268,12 @@ def test_progress_counts_every_file(archive: Archive) -> None:
     archive.expose()
     archive.ingest()
     archive.expose("ib6o04twq")
-    steps: list[int] = []
+    monitor = NotingMonitor()
     with open_catalog(archive.address) as engine:
-        ingest_files(engine, find_exposures([archive.inbox]).paths, jobs=1, progress=steps.append)
-    assert sum(steps) == 2
+        paths = find_exposures([archive.inbox]).paths
+        ingest_files(engine, paths, workers=IN_THIS_PROCESS, monitor=monitor)
+    assert monitor.announced == [2]
+    assert sum(monitor.read) == 2
 
 
 def test_inputs_are_never_changed(archive: Archive) -> None:

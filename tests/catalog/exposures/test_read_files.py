@@ -18,8 +18,10 @@ from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures.find import find_exposures
 from mvmdb.exposures.read_tasks import Task
-from mvmdb.workers.choice import Choice, hire
-from mvmdb.workers.executor import Crew, Done
+from mvmdb.workers.background import BackgroundThread
+from mvmdb.workers.choice import ExecutorChoice, open_executor
+from mvmdb.workers.executor import Done, Executor, Workers
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 BATCH = 3
 ROWS = (
@@ -31,8 +33,8 @@ ROWS = (
 )
 
 
-class Beside:
-    """A crew that works in this process, but for others to wait for; it notes which files it was given, and when."""
+class NotingExecutor:
+    """An executor that works in this process, for others to wait for; it notes which files it was given, and when."""
 
     def __init__(self) -> None:
         self.read: list[str] = []
@@ -66,9 +68,10 @@ def stocked(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Archive:
     return archive
 
 
-def take_in(archive: Archive, crew: Crew | None = None) -> IngestReport:
+def take_in(archive: Archive, executor: Executor | None = None) -> IngestReport:
     with open_catalog(archive.address, create=True) as engine:
-        return ingest_files(engine, find_exposures([archive.inbox]).paths, crew=crew, jobs=1)
+        workers = IN_THIS_PROCESS if executor is None else Workers(executor)
+        return ingest_files(engine, find_exposures([archive.inbox]).paths, workers=workers)
 
 
 def content(archive: Archive) -> list[list[tuple[Any, ...]]]:
@@ -82,52 +85,59 @@ def told(report: IngestReport) -> tuple[object, ...]:
 def test_two_processes_write_the_rows_that_one_writes_in_the_same_order(stocked: Archive, tmp_path: Path) -> None:
     alone = Archive(tmp_path, str(tmp_path / "alone.db"))
     expected = take_in(alone)
-    with hire(Choice(n=2)) as crew:
-        report = take_in(stocked, crew)
+    with open_executor(ExecutorChoice(n=2)) as executor:
+        report = take_in(stocked, executor)
     assert (report.new, report.quarantined) == (7, 2)
     assert told(report) == told(expected)
     assert content(stocked) == content(alone)
 
 
 def test_the_next_batch_is_read_while_one_is_written(stocked: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    crew, real, begun = Beside(), ingest._write_batch, []
+    executor, real, begun = NotingExecutor(), ingest._write_batch, []
 
     def write(*given: Any) -> None:
-        begun.append(crew.second_batch.wait(timeout=60))
+        begun.append(executor.second_batch.wait(timeout=60))
         real(*given)
 
     monkeypatch.setattr(ingest, "_write_batch", write)
-    assert take_in(stocked, crew).new == 7
+    assert take_in(stocked, executor).new == 7
     assert begun == [True] * 3
 
 
 def test_an_error_in_writing_ends_the_reading(stocked: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    crew = Beside()
-    crew.stopped = stopped = Event()
-    monkeypatch.setattr(reading, "_TOGETHER", 1)
-    monkeypatch.setattr(reading, "Event", lambda: stopped)  # set where the reading is stopped
+    executor = NotingExecutor()
+    executor.stopped = stopped = Event()
+    monkeypatch.setattr(reading, "_CHUNK", 1)
+    abandon = BackgroundThread.abandon
+
+    def note_and_abandon(thread: BackgroundThread) -> None:
+        thread._abandoned = True  # as is the first thing that it does
+        stopped.set()
+        abandon(thread)
+
+    monkeypatch.setattr(BackgroundThread, "abandon", note_and_abandon)
 
     def fail(*given: Any) -> None:
-        crew.second_batch.wait(timeout=60)
+        executor.second_batch.wait(timeout=60)
         raise ZeroDivisionError
 
     monkeypatch.setattr(ingest, "_write_batch", fail)
     with pytest.raises(ZeroDivisionError):
-        take_in(stocked, crew)
-    assert len(crew.read) == BATCH + 1
+        take_in(stocked, executor)
+    assert len(executor.read) == BATCH + 1
     monkeypatch.undo()
     assert take_in(stocked).new == 7
 
 
-def test_a_crew_is_never_asked_for_two_things_at_once(stocked: Archive) -> None:
+def test_an_executor_is_never_asked_for_two_things_at_once(stocked: Archive) -> None:
     stocked.ingest()
     with open_catalog(stocked.address) as engine, engine.begin() as connection:
         connection.exec_driver_sql("UPDATE exposure SET pixel_digest = 'd:0'")  # so that new files must be compared
     for number in range(7):
         stocked.expose(f"ib6o04t{number}q", east=2.0 * number, folder=stocked.inbox / "svm", proctime=57700.0)
-    crew = Beside()
-    report = take_in(stocked, crew)
-    assert (report.new, crew.at_once, crew.calls) == (7, 1, 0)
+    executor = NotingExecutor()
+    report = take_in(stocked, executor)
+    assert (report.new, executor.at_once, executor.calls) == (7, 1, 0)
     digests = {digest for (digest,) in stocked.rows("SELECT pixel_digest FROM exposure")}
     assert len(digests) == 7
 

@@ -6,20 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from time import sleep
 
 import numpy as np
 import pytest
 import shapely
 from mosaic_field import Field
+from processes import is_alive, wait_for_end
 
 from mvmdb.errors import MemberUnusableError, ProductError
 from mvmdb.layers.recipes import choose_recipe
 from mvmdb.mosaic.drizzle import helpers as helping
 from mvmdb.mosaic.drizzle.bands import BandedDrizzle, in_file_order, share_rows
-from mvmdb.mosaic.drizzle.helpers import Helper, hire_helpers
+from mvmdb.mosaic.drizzle.helpers import Helper, start_helpers
 from mvmdb.mosaic.drizzle.members import DrizzledMember
 from mvmdb.mosaic.drizzle.planes import Block
 from mvmdb.mosaic.grid import LayerGrid
@@ -44,21 +45,13 @@ def work_of(job: LayerJob) -> BandedDrizzle:
     return BandedDrizzle(grid, job.recipe, members, [(0.0, 1e9)] * len(members), None)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs still; one that ended and was not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.parametrize(("helpers", "errors"), [(1, False), (3, False), (2, True)])
 def test_products_do_not_depend_on_how_many_processes_make_them(field: Field, helpers: int, errors: bool) -> None:
     recipe = replace(choose_recipe("wfc3", "uvis", "f606w", "fine", 2), errors=errors)
     job = field.job(expose(field), recipe=recipe)
     alone = make_product(job)
-    with hire_helpers(replace(job, helpers=helpers)) as hired:
-        assert len(hired) == helpers
+    with start_helpers(replace(job, helpers=helpers)) as started:
+        assert len(started) == helpers
     shared = make_product(replace(job, helpers=helpers))
     assert shared.data_digest == alone.data_digest
     assert (shared.members, shared.pairs, shared.size) == (alone.members, alone.pairs, alone.size)
@@ -67,23 +60,24 @@ def test_products_do_not_depend_on_how_many_processes_make_them(field: Field, he
 def test_few_pixels_or_bounded_memory_need_no_helper(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     job = replace(field.job(expose(field)), helpers=1)
     for other in (replace(job, helpers=0), replace(job, memory_mb=2000), replace(job, action=Action.RECANVAS)):
-        with hire_helpers(other) as hired:
-            assert hired == []
+        with start_helpers(other) as started:
+            assert started == []
     monkeypatch.setattr(helping, "HELP_BYTES", 1 << 30)
-    with hire_helpers(job) as hired:
-        assert hired == []
+    with start_helpers(job) as started:
+        assert started == []
 
 
 def test_helper_that_dies_fails_the_job_and_leaves_the_product(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
     job = field.job(expose(field))
     before = make_product(job)
-    begin = Helper.begin
+    drizzle = Helper.drizzle
 
-    def begin_and_die(helper: Helper, *work: object) -> None:
-        begin(helper, *work)  # type: ignore[arg-type]
-        os.kill(helper._process.pid, signal.SIGKILL)
+    def begin_and_die(helper: Helper, *work: object) -> Iterator[Block]:
+        blocks = drizzle(helper, *work)  # type: ignore[arg-type]
+        os.kill(helper.pid, signal.SIGKILL)
+        return blocks
 
-    monkeypatch.setattr(Helper, "begin", begin_and_die)
+    monkeypatch.setattr(Helper, "drizzle", begin_and_die)
     with pytest.raises(ProductError, match=r"process that drizzled rows \d+ to \d+ died .* -9; expected its pixels"):
         make_product(replace(job, helpers=1))
     assert Path(job.target).stat().st_mtime_ns == before.mtime_ns
@@ -97,11 +91,10 @@ def test_helper_tells_what_stopped_it(field: Field) -> None:
     paths[1].unlink()
     helper = Helper()
     try:
-        helper.begin(work, range(10))
         with pytest.raises(ProductError, match=r"member ib6o04bb cannot be read"):
-            list(helper.blocks())
+            list(helper.drizzle(work, range(10)))
     finally:
-        helper.dismiss()
+        helper.close()
 
 
 def test_what_is_printed_does_not_get_among_the_pixels() -> None:
@@ -113,10 +106,9 @@ def test_what_is_printed_does_not_get_among_the_pixels() -> None:
 
     helper = Helper()
     try:
-        helper.begin(Loud(), range(1))  # type: ignore[arg-type]
-        assert list(helper.blocks()) == []
+        assert list(helper.drizzle(Loud(), range(1))) == []  # type: ignore[arg-type]
     finally:
-        helper.dismiss()
+        helper.close()
 
 
 def test_empty_member_is_refused_as_without_helpers(field: Field) -> None:
@@ -126,10 +118,9 @@ def test_empty_member_is_refused_as_without_helpers(field: Field) -> None:
     assert refused.value.ipppssoo == "ib6o04zz"
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_no_helper_outlives_its_job_or_its_asker(field: Field) -> None:
-    with hire_helpers(replace(field.job(expose(field)), helpers=2)) as hired:
-        pids = [helper._process.pid for helper in hired]
+    with start_helpers(replace(field.job(expose(field)), helpers=2)) as started:
+        pids = [helper.pid for helper in started]
         assert all(map(is_alive, pids))
     assert not any(map(is_alive, pids))
     asker = subprocess.Popen([sys.executable, "-c", _ASK.format(path=sys.path)], stdout=subprocess.PIPE, text=True)
@@ -138,11 +129,7 @@ def test_no_helper_outlives_its_job_or_its_asker(field: Field) -> None:
     asker.kill()
     asker.wait()
     asker.stdout.close()
-    for _ in range(300):
-        if not is_alive(pid):
-            return
-        sleep(0.1)  # another process ends when it gets to it
-    raise AssertionError(f"helper {pid} lives on")
+    wait_for_end(pid)
 
 
 _ASK = """
@@ -153,8 +140,8 @@ class Forever:
     def __reduce__(self):
         return eval, ("__import__('types').SimpleNamespace(start=lambda bands: __import__('time').sleep(600))",)
 helper = Helper()
-helper.begin(Forever(), range(1))
-print(helper._process.pid, flush=True)
+helper.drizzle(Forever(), range(1))
+print(helper.pid, flush=True)
 time.sleep(600)
 """
 

@@ -1,0 +1,29 @@
+"""Whether a process runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from time import sleep
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs still; one that ended and was not waited for does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return not Path("/proc/self/stat").exists()
+
+
+def wait_for_end(pid: int) -> None:
+    """Give a process half a minute to end: another process ends when it gets to it."""
+    for _ in range(300):
+        if not is_alive(pid):
+            return
+        sleep(0.1)
+    raise AssertionError(f"process {pid} lives on")
