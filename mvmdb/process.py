@@ -20,7 +20,7 @@ from mvmdb.pollers.exposures import PollerWork, read_poller_work
 from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
 from mvmdb.rectangles.make import make_rectangle
-from mvmdb.rectangles.plan import Wanted
+from mvmdb.rectangles.plan import RectangleOptions
 from mvmdb.workers.choice import staffed
 from mvmdb.workers.executor import Crew
 
@@ -58,7 +58,7 @@ def process_poller(
             rectangle,
             products,
             policy,
-            Wanted(memory_mb=memory_mb),
+            RectangleOptions(memory_mb=memory_mb),
             jobs=jobs,
             crew=crew,
             announce=announce,

@@ -50,7 +50,7 @@ def mosaic(
     from mvmdb.console.render import reconcile_json, reconcile_words
     from mvmdb.rectangles.geometry import rectangle_at
     from mvmdb.rectangles.make import make_rectangle
-    from mvmdb.rectangles.plan import Wanted
+    from mvmdb.rectangles.plan import RectangleOptions
 
     rectangle = rectangle_at(*at, size)
     folder = (output or Path()).absolute()
@@ -64,7 +64,7 @@ def mosaic(
 
         with options.hired(executor, jobs) as crew, Progress(progress) as told:
             report = make_rectangle(
-                exposures, rectangle, folder, policy, Wanted(scale, memory_mb, skies), crew=crew,
+                exposures, rectangle, folder, policy, RectangleOptions(scale, memory_mb, skies), crew=crew,
                 announce=told.announce_layers, progress=told.layer,
             )  # fmt: skip
     if as_json:
