@@ -8,7 +8,7 @@ from dataclasses import replace
 from mvmdb.errors import MemberUnusableError, MvmdbError
 from mvmdb.jobs.carry_out import carry_out
 from mvmdb.jobs.report import LayerOutcome, Progress, ReconcileReport
-from mvmdb.mosaic.make_once import make_once
+from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.records import LayerJob
 from mvmdb.workers.executor import Crew
 
@@ -30,7 +30,7 @@ def make_layers(
     while True:
         found = set()
         bounded = [replace(job, memory_mb=memory_mb) for job in todo]
-        for outcome in carry_out(bounded, make_once, crew, expected=len(todo)):
+        for outcome in carry_out(bounded, make_idempotently, crew, expected=len(todo)):
             if isinstance(outcome.result, MemberUnusableError):
                 found.add(outcome.result.ipppssoo)
                 report.refused[outcome.result.ipppssoo] = str(outcome.result)

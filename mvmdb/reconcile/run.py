@@ -18,7 +18,7 @@ from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.jobs.carry_out import Outcome, carry_out
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import LayerOutcome, Progress, ReconcileReport
-from mvmdb.mosaic.make_once import make_once
+from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
@@ -163,7 +163,7 @@ class _Run:
         jobs = build_jobs(self.engine, self.products, made, full=self.full, resky=self.options.resky)
         refused = []
         bounded = (replace(job, memory_mb=self.options.memory_mb) for job in jobs)
-        for outcome in carry_out(bounded, make_once, self.crew, expected=len(made)):
+        for outcome in carry_out(bounded, make_idempotently, self.crew, expected=len(made)):
             if isinstance(outcome.result, MemberUnusableError):
                 refused.append(outcome.result)
             else:
