@@ -20,7 +20,7 @@ from mvmdb.pollers.exposures import PollerWork, read_poller_work
 from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
 from mvmdb.rectangles.make import make_rectangle
-from mvmdb.rectangles.plan import Wanted
+from mvmdb.rectangles.plan import RectangleOptions
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
@@ -49,7 +49,8 @@ def process_poller(
     if limits is not None:
         rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
         exposures = [CellExposure.of(dataset) for dataset in work.datasets.values()]
-        report = make_rectangle(exposures, rectangle, products, policy, Wanted(), workers=workers, monitor=monitor)
+        options = RectangleOptions()
+        report = make_rectangle(exposures, rectangle, products, policy, options, workers=workers, monitor=monitor)
         report.refused.update(work.unusable)
         return report
     report = ReconcileReport()

@@ -1,4 +1,4 @@
-"""The drizzle parameters of one layer, as a value and as text."""
+"""The drizzle parameters of one layer, as a value and as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from functools import cache
 from mvmdb.names import Scale
 
 ALGORITHM = 1
-"""Version of the mosaic algorithm. Raise it when the same members and recipe give other pixels: all is then stale."""
+"""Version of the mosaic algorithm. Raise it when the same members and recipe give different pixels: every layer is then
+stale."""
 
 
 PIXEL_SCALE = {"fine": 0.04, "coarse": 0.12}
@@ -38,7 +39,7 @@ class Recipe:
     errors: bool = False
 
     def to_json(self) -> str:
-        """The parameters as JSON text, sorted by name: what catalog, products and digests carry."""
+        """The parameters as JSON text, sorted by name: the form that the catalog, products and digests use."""
         return _write(self)
 
     @classmethod
@@ -50,6 +51,6 @@ class Recipe:
 @cache
 def _write(recipe: Recipe) -> str:
     parameters = asdict(recipe)
-    if not recipe.errors:  # not named, so that products without errors are what they were before there were any
+    if not recipe.errors:  # left out, so that the text and the digest are those from before errors existed
         del parameters["errors"]
     return json.dumps(parameters, sort_keys=True)

@@ -16,10 +16,10 @@ ExptimeLayers = Literal["all", "classes", "clusters"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an exposure cannot be in any layer: the `rule` it fails, and what was found in its headers."""
+    """Why an exposure cannot be in any layer: the `rule` that it breaks, and what its headers say (`finding`)."""
 
     rule: str
-    found: str
+    finding: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One file of an exposure: where it is and what it looked like when its headers were read."""
+    """One file of an exposure: its path, its size and time when its headers were read, and what they say."""
 
     path: str
     size: int
@@ -78,7 +78,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class CellExposure:
-    """An eligible exposure as a mosaic needs it: where its file is, what it must be, and what it covers.
+    """An eligible exposure as a mosaic needs it: its file, the pixels and WCS that file must have, and its footprint.
 
     `exptime` in seconds, `expstart` and `expend` in MJD.
     """
@@ -99,7 +99,7 @@ class CellExposure:
 
     @classmethod
     def of(cls, dataset: Dataset) -> CellExposure:
-        """A file's exposure."""
+        """The exposure of a file."""
         e = dataset.exposure
         return cls(
             e.ipppssoo, dataset.path, e.kind, e.instrument, e.detector, e.filter, e.pixels, None, e.wcs_digest or "",
@@ -109,10 +109,10 @@ class CellExposure:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The part of an archive's configuration that decides what layers are made of.
+    """The settings of an archive that decide what its layers are made of.
 
-    `epochs` is empty, `yearly`, or dates (YYYY-MM-DD) joined with commas that ranges lie between. With `errors`
-    mosaics have an ERR plane.
+    `epochs` is empty, `yearly`, or the dates (YYYY-MM-DD) between ranges, joined with commas. With `errors`, mosaics
+    have an ERR plane.
     """
 
     rule: Rule = "overlap"
@@ -157,14 +157,14 @@ class Canvas:
 
     @classmethod
     def parse(cls, text: str) -> Canvas:
-        """The canvas that `str` wrote. Raises ValueError for another text."""
+        """The canvas that `str` wrote. Raises ValueError for any other text."""
         columns, rows = text.split(",")
-        return cls(*(int(edge) for part in (columns, rows) for edge in part.split(":")))
+        return cls(*(int(edge) for span in (columns, rows) for edge in span.split(":")))
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Member:
-    """One exposure's part in a layer. `sky_group` names the set of mutually overlapping members that it belongs to."""
+    """One exposure of a layer. `sky_group` names the set of connected (overlapping) members that it belongs to."""
 
     ipppssoo: str
     pixels: str
@@ -174,7 +174,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLayer:
-    """What the catalog says that a layer should be made of; `members` are sorted."""
+    """What a layer should be made of; `members` are sorted."""
 
     name: str
     skycell: str
@@ -187,7 +187,7 @@ class ExpectedLayer:
 
 
 class UnmadeLayer(NamedTuple):
-    """A layer that is expected and has no product; `failure` says why the last attempt failed."""
+    """An expected layer without a product; `failure` says why the last attempt failed."""
 
     name: str
     skycell: str
@@ -195,7 +195,7 @@ class UnmadeLayer(NamedTuple):
 
 
 class ProductState(StrEnum):
-    """What was last seen of a product's file."""
+    """The state of a product's file when it was last looked at."""
 
     INTACT = "intact"
     MISSING = "missing"
@@ -204,7 +204,7 @@ class ProductState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedProduct:
-    """What a mosaic says that it was made of. `recipe` is `Recipe.describe()` as JSON."""
+    """What a mosaic says it was made of. `recipe` is `Recipe.describe()` as JSON."""
 
     name: str
     skycell: str
@@ -242,7 +242,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One cause of staleness; `exposure` is the ipppssoo it concerns, `detail` says it in words."""
+    """One cause of staleness; `exposure` is the ipppssoo that it concerns, `detail` says it in words."""
 
     code: ReasonCode
     exposure: str | None = None
@@ -250,7 +250,10 @@ class Reason:
 
 
 class PlannedLayer(NamedTuple):
-    """One line of a plan: what to do for a layer, and why. `drizzle_because` says why a full drizzle was chosen."""
+    """One line of a plan: what to do for a layer, and why.
+
+    `drizzle_because` says why nothing cheaper than a full drizzle will do.
+    """
 
     name: str
     skycell: str
@@ -269,10 +272,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class MemberInput:
-    """One member as a mosaic job needs it: where its file is, and what that file must still be.
+    """One member as a mosaic job needs it: its file, and the pixels and WCS that the file must still have.
 
-    `sky` is the value kept from an earlier product (electrons/s/arcsec^2), None where it has to be solved; `drizzled`
-    says that the present product holds the member already (only for an `add`).
+    `sky` is the value kept from an earlier product (electrons/s/arcsec^2), None where it has to be solved for;
+    `drizzled` says that the present product already contains the member (only for an `add`).
     """
 
     ipppssoo: str
@@ -289,7 +292,7 @@ class MemberInput:
 class SkyPair:
     """Two overlapping exposures: the sky of each in the overlap (electrons/s/arcsec^2), and from how many pixels.
 
-    A pair of which one has no good pixels there says nothing of their skies.
+    A pair in which either exposure has no good pixels there says nothing about their skies.
     """
 
     first: str
@@ -307,11 +310,11 @@ class SkyPair:
 
 @dataclass(frozen=True, slots=True)
 class LayerJob:
-    """All that a worker needs to make one product; picklable, and complete without a catalog.
+    """Everything a worker needs to make one product, without a catalog; it can be pickled.
 
-    `pairs` are those of its members that were measured before, as the recipe measures, with `first` < `second`.
-    `memory_mb` bounds the memory of the worker's process, None by nothing; `helpers` is how many processes the worker
-    may start beside its own, each on a processor that is idle. The product does not depend on either.
+    `pairs` are the pairs of its members that were measured earlier with the recipe's settings, with `first` < `second`.
+    `memory_mb` limits the memory of the worker's process (None: no limit). `helpers` is the number of extra processes
+    that the worker may start, one per idle processor. The product depends on neither.
     """
 
     layer: str
@@ -329,7 +332,7 @@ class LayerJob:
 
 @dataclass(frozen=True, slots=True)
 class ProductMember:
-    """One member as a finished product holds it: the provenance that HDRTAB carries."""
+    """One member as a finished product records it: the provenance in HDRTAB."""
 
     ipppssoo: str
     rootname: str
@@ -346,7 +349,7 @@ class ProductMember:
 class ProductRecord:
     """A product file as it was read or written: its provenance, and the file's size, time and data digest.
 
-    `pairs` are those that were measured while it was made.
+    `pairs` are the pairs that were measured while it was made.
     """
 
     layer: str

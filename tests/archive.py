@@ -31,7 +31,7 @@ COARSE = f"hst_{CELL}_wfc3_ir_f125w_coarse-all"
 
 @dataclass
 class Archive:
-    """One catalog at `address`, its inbox and its products; every call opens the catalog anew, as commands do."""
+    """One catalog at `address`, its inbox and its products; every call opens the catalog again, as commands do."""
 
     folder: Path
     address: str
@@ -47,8 +47,8 @@ class Archive:
 
     def expose(self, rootname: str = "ib6o04tuq", *, east: float = 0.0, north: float = 0.0, **options: Any) -> Path:
         """Write an exposure into the inbox, shifted from CENTER by arcsec."""
-        place = {"ra": CENTER[0] + east / 3600 / 0.8988, "dec": CENTER[1] + north / 3600}
-        return write_exposure(options.pop("folder", self.inbox), rootname=rootname, **(place | options))
+        position = {"ra": CENTER[0] + east / 3600 / 0.8988, "dec": CENTER[1] + north / 3600}
+        return write_exposure(options.pop("folder", self.inbox), rootname=rootname, **(position | options))
 
     def ingest(self, *paths: Path) -> IngestReport:
         found = find_exposures(paths or [self.inbox]).paths
@@ -97,7 +97,7 @@ class Archive:
             return connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo)).one()
 
     def lose_catalog(self) -> None:
-        """The database is gone, as after a disk failure; exposures and products are still there."""
+        """Delete the database, as a disk failure would; exposures and products are still there."""
         if "://" not in self.address:
             Path(self.address).unlink()
             return
@@ -109,5 +109,5 @@ class Archive:
 
     def product_files(self) -> dict[str, tuple[int, int]]:
         """Size and time of every product file."""
-        found = sorted(self.products.glob("skycell-*/*_dr[cz].fits"))
-        return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
+        products = sorted(self.products.glob("skycell-*/*_dr[cz].fits"))
+        return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in products}

@@ -1,8 +1,8 @@
-"""Small FLT and FLC files for tests: layout, keywords and distortion as in the archive, sizes as small as a test wants.
+"""Small FLT and FLC files for tests: layout, keywords and distortion as in the archive, sizes as small as a test needs.
 
     path = write_exposure(folder)                                       # WFC3/IR F125W, 64 x 64 pixels
     path = write_exposure(folder, rootname="j8oz04kpq", detector="WFC", chips=2, kind="flc")
-    path = write_exposure(folder, primary={"MTFLAG": "T"}, sci={"WCSNAME": None})   # None takes a keyword out
+    path = write_exposure(folder, primary={"MTFLAG": "T"}, sci={"WCSNAME": None})   # None removes a keyword
     realign(path, dec_arcsec=0.3, wcsname="IDC_w3m18525i-FIT_REL_GAIAeDR3")         # a new WCS, same pixels
 
 Pixels have their real scale, so a small shape is a small footprint; SIP coefficients are scaled so that the whole
@@ -109,8 +109,8 @@ def write_exposure(
 
     `ra`, `dec` (degrees) is the middle of the exposure, the gap between the chips if there are two; `orientat` the
     position angle of the y axis in degrees east of north; `shape` is (rows, columns) of each chip; `filters` is as
-    in a poller (`CLEAR1L;F814W`). `science`, `dq` and `errors` are one array a chip (a single array serves all
-    chips); ERR is 1 where none are given, and not there where `errors` is False. `primary` and `sci` override
+    in a poller (`CLEAR1L;F814W`). `science`, `dq` and `errors` are one array per chip (a single array serves all
+    chips); ERR is 1 where none are given, and absent where `errors` is False. `primary` and `sci` override
     header keywords (None removes one). `instrument` need not be given: it follows from `detector`. `lookup_tables`
     adds NPOL and D2IM tables (`WCSDVARR`, `D2IMARR`) of a few hundredths of a pixel.
     """
@@ -175,14 +175,16 @@ def set_pixels(path: Path, science: np.ndarray, extver: int = 1) -> None:
 
 
 def set_raw_value(path: Path, keyword: str, text: str, occurrence: int = 0) -> None:
-    """Overwrite the value of one card of the file by `text` as it stands, e.g. NaN, which no FITS library would write.
+    """Overwrite the value of one card of the file with `text` as it is, e.g. NaN, which no FITS library would write.
 
     `occurrence` counts the cards of that keyword through the whole file.
     """
     content = bytearray(path.read_bytes())
-    starts = [at for at in range(0, len(content), 80) if content[at : at + 10] == f"{keyword:<8}= ".encode()]
-    at = starts[occurrence]
-    content[at + 10 : at + 80] = f"{text:>20}".ljust(70).encode()
+    starts = [
+        start for start in range(0, len(content), 80) if content[start : start + 10] == f"{keyword:<8}= ".encode()
+    ]
+    start = starts[occurrence]
+    content[start + 10 : start + 80] = f"{text:>20}".ljust(70).encode()
     path.write_bytes(bytes(content))
 
 
@@ -208,7 +210,7 @@ def _per_chip(arrays: np.ndarray | Sequence[np.ndarray] | None, chips: int) -> l
     if arrays is None:
         return []
     given = [arrays] * chips if isinstance(arrays, np.ndarray) else list(arrays)
-    assert len(given) == chips, "one array a chip"
+    assert len(given) == chips, "one array per chip"
     return given
 
 
@@ -294,13 +296,13 @@ def _add_lookup_tables(
 ) -> list[fits.ImageHDU]:
     ny, nx = shape
     tables = []
-    for kind, record, extname in (("D2IMDIS", "D2IM", "D2IMARR"), ("CPDIS", "DP", "WCSDVARR")):
+    for prefix, record, extname in (("D2IMDIS", "D2IM", "D2IMARR"), ("CPDIS", "DP", "WCSDVARR")):
         for axis in (1, 2):
             extver = 2 * chip + axis
-            header[f"{kind}{axis}"] = "LOOKUP"
+            header[f"{prefix}{axis}"] = "LOOKUP"
             for text in (f"EXTVER: {extver}", "NAXES: 2", "AXIS.1: 1", "AXIS.2: 2"):
                 header.append((f"{record}{axis}", text), end=True)
-            header["CPERR" + str(axis) if kind == "CPDIS" else "D2IMERR" + str(axis)] = 0.05
+            header["CPERR" + str(axis) if prefix == "CPDIS" else "D2IMERR" + str(axis)] = 0.05
             table = fits.ImageHDU(rng.uniform(-0.05, 0.05, (9, 9)).astype("f4"), name=extname, ver=extver)
             table.header.update(CRPIX1=0.0, CRPIX2=0.0, CRVAL1=0.0, CRVAL2=0.0, CDELT1=nx / 8, CDELT2=ny / 8)
             tables.append(table)

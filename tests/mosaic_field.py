@@ -1,4 +1,4 @@
-"""A small field for mosaic tests: exposures with stars of known flux at known places, and jobs for them."""
+"""A small field for mosaic tests: exposures with stars of known flux at known positions, and jobs for them."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ class Field:
         dq: np.ndarray | None = None,
         **options: object,
     ) -> Path:
-        """Write exposure ib6o04<name>q (or j8oz04<name>q for ACS), offset by arcsec, with sky in electrons/s a pixel.
+        """Write exposure ib6o04<name>q (or j8oz04<name>q for ACS), offset by arcsec, with sky in electrons/s per pixel.
 
         As in flat-fielded FLTs, the sky is flat and a star's counts follow its surface brightness: its electrons
         times the nominal pixel area over the pixel's own.
         """
         detector = str(options.get("detector", "IR"))
         root = ("ib6o04" if detector in ("IR", "UVIS") else "j8oz04") + name + "q"
-        place = {"ra": RA + east / 3600 / math.cos(math.radians(DEC)), "dec": DEC + north / 3600}
-        common = {"rootname": root, "shape": shape, "dq": dq, **place, **options}
+        position = {"ra": RA + east / 3600 / math.cos(math.radians(DEC)), "dec": DEC + north / 3600}
+        common = {"rootname": root, "shape": shape, "dq": dq, **position, **options}
         chips = int(options.get("chips", 1))  # type: ignore[call-overload]
         blank = write_exposure(self.folder, **common, science=np.zeros(shape))  # type: ignore[arg-type]
         rng = np.random.default_rng(sum(root.encode()))
@@ -118,7 +118,7 @@ class Field:
 
 
 def around(regions: Sequence[str]) -> Canvas:
-    """The fine pixels of the cell that hold some footprints, rounded outwards."""
+    """The fine pixels of the cell that contain some footprints, rounded outwards."""
     vertices = np.concatenate([polygon for region in regions for polygon in parse_region(region)])
     x, y = sky_to_plane(CELL.projection_cell, vertices[:, 0], vertices[:, 1])
     x, y = x - (CELL.x - 1) * STEP, y - (CELL.y - 1) * STEP
@@ -146,9 +146,9 @@ def pixel_areas(wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
     ra, dec = wcs.all_pix2world(x.ravel(), y.ravel(), 0)
     xi = ((ra - wcs.wcs.crval[0]) * np.cos(np.radians(dec)) * 3600).reshape(x.shape)
     eta = ((dec - wcs.wcs.crval[1]) * 3600).reshape(x.shape)
-    diagonal = (xi[1:, 1:] - xi[:-1, :-1], eta[1:, 1:] - eta[:-1, :-1])
-    other = (xi[1:, :-1] - xi[:-1, 1:], eta[1:, :-1] - eta[:-1, 1:])
-    return np.abs(diagonal[0] * other[1] - diagonal[1] * other[0]) / 2
+    rising = (xi[1:, 1:] - xi[:-1, :-1], eta[1:, 1:] - eta[:-1, :-1])
+    falling = (xi[1:, :-1] - xi[:-1, 1:], eta[1:, :-1] - eta[:-1, 1:])
+    return np.abs(rising[0] * falling[1] - rising[1] * falling[0]) / 2
 
 
 def plane_stretch(star: Star) -> float:
@@ -167,9 +167,9 @@ def measure_star(product: Path, star: Star, radius_arcsec: float = 2.0) -> tuple
         science, wcs = hdus["SCI"].data.astype(float), WCS(hdus["SCI"].header)
         x0, y0 = wcs.wcs_world2pix(star.ra, star.dec, 0)
         y, x = np.indices(science.shape)
-        near = np.hypot(x - x0, y - y0) < radius_arcsec / abs(hdus["SCI"].header["CD2_2"] * 3600)
-        flux = science[near].sum()
-        return flux, (science * x)[near].sum() / flux - x0, (science * y)[near].sum() / flux - y0
+        nearby = np.hypot(x - x0, y - y0) < radius_arcsec / abs(hdus["SCI"].header["CD2_2"] * 3600)
+        flux = science[nearby].sum()
+        return flux, (science * x)[nearby].sum() / flux - x0, (science * y)[nearby].sum() / flux - y0
 
 
 def with_members(job: LayerJob, **changes: object) -> LayerJob:

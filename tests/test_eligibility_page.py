@@ -74,7 +74,7 @@ def test_a_rules_row_names_the_keywords_and_values_that_break_it(name: str) -> N
             instrument.filter_keywords[0]: "G1", instrument.filter_keywords[-1]: "FR1",
         }  # fmt: skip
         for refusal in judge(header, [{}]):
-            assert refusal.found.split()[0] in rows[refusal.rule], refusal
+            assert refusal.finding.split()[0] in rows[refusal.rule], refusal
     assert set(instrument.imaging) <= set(re.findall(r"\w+", rows["imaging"]))
     assert [target for target in instrument.calibration_targets if target not in rows["calibration"]] == []
     assert set(instrument.scan_types) <= set(re.findall(r"\w+", rows["spatial scan"]))

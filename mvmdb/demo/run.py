@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from mvmdb.catalog.ask.refused import load_refused
 from mvmdb.catalog.open import Engine, open_catalog
 from mvmdb.catalog.settings import read_policy
@@ -68,7 +66,7 @@ def _run_one(engine: Engine, folder: Path, night: int, report: Report, workers: 
 class _Storyteller(Monitor):
     """Tells, once the plan is known, what was registered and what is about to be done."""
 
-    def __init__(self, engine: sa.Engine, paths: Sequence[Path], report: Report) -> None:
+    def __init__(self, engine: Engine, paths: Sequence[Path], report: Report) -> None:
         self._engine, self._paths, self._report = engine, paths, report
 
     def plan_known(self, n_layers: int, plan: Plan | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Jobs of layers that are made with no catalog: from an expected layer and its exposures, all of it drizzled."""
+"""Jobs for expected layers that are made without a catalog: all members are drizzled."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def drizzle_job(
 ) -> LayerJob:
     """The job that drizzles a layer from all its members into a folder.
 
-    `exposures` maps identities to exposures, the layer's members among them. `skies` are kept where the recipe matches
-    skies (electrons/s/arcsec^2); the others are solved for.
+    `exposures` maps ipppssoo to exposures and includes the layer's members. `skies` (electrons/s/arcsec^2) are kept
+    where the recipe matches skies; those of the other members are solved for.
     """
     kept = (skies or {}) if layer.recipe.sky_match else {}
     inputs = tuple(

@@ -8,7 +8,7 @@ from mvmdb.errors import MemberUnusableError, MvmdbError
 from mvmdb.jobs.carry_out import carry_out
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import LayerOutcome, Monitor
-from mvmdb.mosaic.make_once import make_once
+from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.records import LayerJob
 from mvmdb.workers.executor import Workers
 
@@ -25,7 +25,7 @@ def make_layers(
     settled: set[tuple[str, str]] = set()
     while True:
         found = set()
-        for outcome in carry_out(todo, make_once, workers, expected=len(todo)):
+        for outcome in carry_out(todo, make_idempotently, workers, expected=len(todo)):
             if isinstance(outcome.result, MemberUnusableError):
                 found.add(outcome.result.ipppssoo)
                 report.refused[outcome.result.ipppssoo] = str(outcome.result)

@@ -1,4 +1,4 @@
-"""Where a layer's pixels lie on the sky: canvas pixels to and from positions. What falls on them is not known here."""
+"""Where a layer's pixels lie on the sky: canvas pixels to and from positions. drizzle/ fills the pixels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Float = NDArray[np.float64]
 class LayerGrid:
     """The output array of one layer: `canvas` is in fine pixels of the sky cell, 1-based and inclusive.
 
-    `in_cell` is off where the canvas is a rectangle of the projection cell, whose first cell then is `cell`.
+    `in_cell` is False where the canvas is a rectangle of the projection cell; `cell` is then its first sky cell.
     """
 
     cell: CellId
@@ -45,7 +45,7 @@ class LayerGrid:
 
     @property
     def at_fine_scale(self) -> LayerGrid:
-        """The same rectangle in fine pixels: where skies are measured, so that they are the same at either scale."""
+        """The same rectangle in fine pixels, in which skies are measured, so that they are the same at both scales."""
         return replace(self, scale="fine")
 
     @property
@@ -55,7 +55,7 @@ class LayerGrid:
 
     @property
     def pixels_in_cell(self) -> int:
-        """How many pixels of this scale the whole sky cell, or the rectangle, has."""
+        """How many pixels of this scale the whole sky cell has; in a rectangle's grid, the rectangle."""
         if not self.in_cell:
             return self.shape[0] * self.shape[1]
         side: int = CELL_SIZE // FINE_PER_PIXEL[self.scale]
@@ -66,7 +66,7 @@ class LayerGrid:
         return cell_wcs(self.cell, self.scale, self.canvas)
 
     def wcs_cards(self) -> dict[str, float | int | str]:
-        """The WCS as header keywords, with a CD matrix as the field's products have it."""
+        """The WCS as header keywords, with a CD matrix as in the pipeline's products."""
         plane = self.wcs().wcs
         cards: dict[str, float | int | str] = {"WCSAXES": 2, "RADESYS": "ICRS", "ORIENTAT": 0.0}
         for axis in (1, 2):
@@ -74,8 +74,8 @@ class LayerGrid:
             cards[f"CUNIT{axis}"] = "deg"
             cards[f"CRPIX{axis}"] = float(plane.crpix[axis - 1])
             cards[f"CRVAL{axis}"] = float(plane.crval[axis - 1])
-            for other in (1, 2):
-                cards[f"CD{axis}_{other}"] = float(plane.cd[axis - 1][other - 1])
+            for pixel_axis in (1, 2):
+                cards[f"CD{axis}_{pixel_axis}"] = float(plane.cd[axis - 1][pixel_axis - 1])
         return cards
 
     def sky_to_pixel(self, ra: Float, dec: Float) -> tuple[Float, Float]:
@@ -85,10 +85,10 @@ class LayerGrid:
         return x - left, y - bottom
 
     def sky_to_frame(self, ra: Float, dec: Float) -> tuple[Float, Float]:
-        """Pixel coordinates that no canvas changes, of positions in degrees: `offset` more than in the output array.
+        """Pixel coordinates of positions in degrees that do not depend on the canvas.
 
-        Fine ones are the projection cell's own, the same in all its sky cells; coarse ones are the sky cell's, whose
-        coarse grid is its own.
+        They are larger by `offset` than in the output array. Fine ones are those of the projection cell, the same in
+        all its sky cells; coarse ones are those of the sky cell, since each has a coarse grid of its own.
         """
         x, y = sky_to_plane(self.cell.projection_cell, ra, dec)
         if self.scale == "fine":
@@ -114,18 +114,18 @@ class LayerGrid:
         )
         return ra, dec
 
-    def holds(self, other: LayerGrid) -> bool:
-        """Whether every pixel of another canvas of the same cell and scale is one of this."""
-        mine, theirs = self.pixels, other.pixels
-        inside = mine.x_min <= theirs.x_min and theirs.x_max <= mine.x_max
-        return inside and mine.y_min <= theirs.y_min and theirs.y_max <= mine.y_max
+    def holds(self, inner: LayerGrid) -> bool:
+        """Whether this canvas contains every pixel of `inner`, a canvas of the same cell and scale."""
+        ours, theirs = self.pixels, inner.pixels
+        inside = ours.x_min <= theirs.x_min and theirs.x_max <= ours.x_max
+        return inside and ours.y_min <= theirs.y_min and theirs.y_max <= ours.y_max
 
     def outlines_on_canvas(self, outlines: Sequence[Float]) -> list[shapely.Geometry]:
         """Sky polygons, each (n, 2) in degrees, as valid polygons in 0-based pixel coordinates."""
         if not outlines:
             return []
-        place = np.concatenate(outlines)
-        x, y = self.sky_to_pixel(place[:, 0], place[:, 1])
+        vertices = np.concatenate(outlines)
+        x, y = self.sky_to_pixel(vertices[:, 0], vertices[:, 1])
         number = np.repeat(np.arange(len(outlines)), [len(outline) for outline in outlines])
         rings = shapely.linearrings(np.column_stack([x, y]), indices=number)
         valid: list[shapely.Geometry] = shapely.make_valid(shapely.polygons(rings)).tolist()

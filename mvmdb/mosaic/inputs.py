@@ -1,4 +1,4 @@
-"""Whether a member's file is still what was registered, and what a product records of it. Pixels are used elsewhere."""
+"""Whether a member's file is still the one registered, and what a product records of it. drizzle/ uses the pixels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PHOTOMETRY = ("PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW
 
 @dataclass(frozen=True, slots=True)
 class InspectedMember:
-    """A member whose file was found as registered. `outlines` has one (n, 2) sky polygon in degrees a chip."""
+    """A member whose file is as registered. `outlines` has one (n, 2) sky polygon in degrees per chip."""
 
     member: MemberInput
     dataset: Dataset
@@ -38,7 +38,7 @@ class InspectedMember:
 def inspect_member(member: MemberInput) -> InspectedMember:
     """Read a member's headers, digest its pixels, and compare both with what was registered.
 
-    Raises ProductError when the file is missing, unreadable, or has another identity, WCS or other pixels.
+    Raises ProductError when the file is missing, unreadable, or has another identity, another WCS or other pixels.
     """
     dataset, digest = _read(member)
     exposure = dataset.exposure
@@ -51,22 +51,24 @@ def inspect_member(member: MemberInput) -> InspectedMember:
     outlines = tuple(parse_region(exposure.s_region))
     if len(outlines) != exposure.n_chips:
         raise ProductError(
-            f"{member.path} has {len(outlines)} footprints for {exposure.n_chips} chips; expected one a chip; "
+            f"{member.path} has {len(outlines)} footprints for {exposure.n_chips} chips; expected one per chip; "
             "ingest the file again"
         )
     return InspectedMember(member, dataset, digest, member.wcs_digest, outlines)
 
 
 def check_unchanged(members: Iterable[InspectedMember]) -> None:
-    """Raises ProductError when a file's size or time is no longer what it was at its inspection."""
+    """Raises ProductError when a file's size or time is no longer what `inspect_member` saw."""
     for inspected in members:
         path, dataset = inspected.member.path, inspected.dataset
         try:
             status = Path(path).stat()
         except OSError as error:
-            raise ProductError(f"{path} went away while it was drizzled: {error.strerror}; run again") from error
+            raise ProductError(
+                f"{path} disappeared while it was being drizzled: {error.strerror}; run again"
+            ) from error
         if (status.st_size, status.st_mtime_ns) != (dataset.size, dataset.mtime_ns):
-            raise ProductError(f"{path} changed while it was drizzled; expected it to stay as it was; run again")
+            raise ProductError(f"{path} changed while it was being drizzled; expected it to stay unchanged; run again")
 
 
 def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky: float | None) -> list[ChipRow]:
@@ -98,9 +100,9 @@ def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky
 
 
 def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]:
-    """Cards of (PRIMARY, SCI) that a product takes over from its first member: instrument, filter, photometry.
+    """(PRIMARY, SCI) cards that a product takes over from its first member: instrument, filter, photometry.
 
-    Photometry stays in the HDU where the member has it, as in AstroDrizzle's products.
+    Photometry stays in the HDU in which the member has it, as in AstroDrizzle's products.
     """
     with fits.open(inspected.member.path, mode="readonly", memmap=False) as hdus:
         # FILTER comes last: it gets all wheels joined, whichever keywords the instrument has them in.
@@ -125,9 +127,9 @@ def _read(member: MemberInput) -> tuple[Dataset, str]:
         ) from error
 
 
-def _compare(member: MemberInput, what: str, found: str, expected: str) -> None:
-    if found != expected:
+def _compare(member: MemberInput, quantity: str, actual: str, expected: str) -> None:
+    if actual != expected:
         raise ProductError(
-            f"{member.path} changed since it was registered: its {what} is {found}, expected {expected}; "
+            f"{member.path} changed since it was registered: its {quantity} is {actual}, expected {expected}; "
             f"run: mvmdb ingest {member.path}"
         )

@@ -1,4 +1,4 @@
-"""One job carried out: drizzle, add or recanvas, and the product written. What has to be done was decided before."""
+"""Carries out one job: drizzle, add or recanvas, and write the product. The job says which of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["make_product", "sweep_temporaries"]
 log = logging.getLogger(__name__)
 
 MOST_THREADS = 4
-"""More than so many would wait for one another: for Python's lock."""
+"""More threads than this would only wait for Python's lock."""
 
 Outlines = Sequence[NDArray[np.float64]]
 """The outline of each chip on the sky, (n, 2) degrees."""
@@ -42,12 +42,12 @@ Outlines = Sequence[NDArray[np.float64]]
 def make_product(job: LayerJob) -> ProductRecord:
     """Make or change one mosaic as `job` says, write it to `job.target`, and return its record.
 
-    A function of the job and the files it names: neither catalog nor environment is asked. The target is replaced at
-    once, when all is done; until then, and after any failure, it stays as it was. Members are read, never written.
+    The result depends only on the job and the files it names, not on the catalog or the environment. The target is
+    replaced in one step at the end; until then, and after any failure, it stays as it was. Members are only read.
 
-    Raises ProductError when a member's file is missing or not what was registered, when the present product (for
+    Raises ProductError when a member's file is missing or not the one registered, when the present product (for
     `add` and `recanvas`) is damaged or not the one the job starts from, or when the target cannot be written;
-    MemberUnusableError when a member's pixels are useless (`empty`).
+    MemberUnusableError when a member cannot be used (rules `empty`, `units` and `exposure time`).
     """
     target = _check_target(job)
     layer = parse_layer_name(job.layer)
@@ -89,16 +89,16 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
         if job.memory_mb is None:  # else planes have to wait until the skies' masks are gone
             loading = thread.submit(load_band, present, grid, range(grid.shape[0]), job.recipe.errors).result
         inspected = _inspect(job, [member for member in job.members if not member.drizzled])
-        # What the present product subtracted is what is kept, whatever the job believes.
+        # The skies that the present product subtracted are kept, whatever the job says.
         kept = {row.ipppssoo: row.sky for row in present.rows}
         outlines: dict[str, list[NDArray[np.float64]]] = {}
-        for row, own in zip(present.rows, read_outlines(present.rows), strict=True):
-            outlines.setdefault(row.ipppssoo, []).extend(own)
-        outlines |= {ipppssoo: list(found.outlines) for ipppssoo, found in inspected.items()}
+        for row, polygons in zip(present.rows, read_outlines(present.rows), strict=True):
+            outlines.setdefault(row.ipppssoo, []).extend(polygons)
+        outlines |= {ipppssoo: list(member.outlines) for ipppssoo, member in inspected.items()}
         skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
         rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, present, loading)
     primary, science = present.primary, present.science
-    if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # the cards are the first member's
+    if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # cards come from the first member
         primary, science = product_cards(inspected[job.members[0].ipppssoo])
     return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), blocks, pairs)
 
@@ -118,7 +118,7 @@ def _drizzle(
     loading: Callable[[], Planes] | None = None,
     helpers: Sequence[Helper] = (),
 ) -> tuple[list[ChipRow], Iterator[Block]]:
-    """The HDRTAB rows of members that are drizzled, and the finished rows of all bands."""
+    """The HDRTAB rows of the drizzled members, and the finished rows of all bands."""
     sources = _sources([i.member for i in members], outlines, grid)
     work = BandedDrizzle(
         grid,
@@ -130,9 +130,9 @@ def _drizzle(
     )
     if helpers:
         chips = [outline for source in sources for outline in source.outlines]
-        own, *others = share_rows(chips, grid.shape, 1 + len(helpers))
-        shared = share_out(work, others, helpers)
-        used, blocks = work.start([own])
+        own_rows, *helper_rows = share_rows(chips, grid.shape, 1 + len(helpers))
+        shared = share_out(work, helper_rows, helpers)
+        used, blocks = work.start([own_rows])
         blocks = in_file_order([blocks, *shared])
     else:
         used, blocks = work.start(split_rows(grid.shape, job.memory_mb, job.recipe.errors))
@@ -144,7 +144,7 @@ def _drizzle(
 
 
 def _checked(blocks: Iterator[Block], members: Sequence[InspectedMember]) -> Iterator[Block]:
-    """The blocks, and then the proof that all of them came from the same files."""
+    """Yield the blocks, then check that the members' files did not change in the meantime."""
     yield from blocks
     check_unchanged(members)
 
@@ -156,9 +156,9 @@ def _match_skies(
     inspected: dict[str, InspectedMember],
     grid: LayerGrid,
 ) -> tuple[Mapping[str, float | None], tuple[SkyPair, ...]]:
-    """The sky of every member, None where the recipe matches none, and the pairs that had to be measured for it.
+    """The sky of every member, None where the recipe does not match skies, and the pairs that were measured for it.
 
-    Pixels of pairs that the job knows are not read again. What is measured does not depend on the layer's scale.
+    Pairs that the job knows are not measured again. Skies are measured at the fine scale, whatever the layer's.
     """
     members = {member.ipppssoo: member for member in job.members}
     if not job.recipe.sky_match:
@@ -168,14 +168,14 @@ def _match_skies(
     known = {(pair.first, pair.second) for pair in job.pairs}
     unknown = members.keys() - kept.keys()
     neighbours = {}
-    for index, others in find_neighbours(sources, unknown).items():
-        names = {other: sorted((sources[index].ipppssoo, sources[other].ipppssoo)) for other in others}
-        if left := [other for other, (first, second) in names.items() if (first, second) not in known]:
-            neighbours[index] = left
-    read = [sources[index].ipppssoo for index in neighbours]
-    also_read = _inspect(job, [members[ipppssoo] for ipppssoo in read if ipppssoo not in inspected])
+    for i, overlapping in find_neighbours(sources, unknown).items():
+        names = {j: sorted((sources[i].ipppssoo, sources[j].ipppssoo)) for j in overlapping}
+        if unmeasured := [j for j, (first, second) in names.items() if (first, second) not in known]:
+            neighbours[i] = unmeasured
+    to_measure = [sources[i].ipppssoo for i in neighbours]
+    not_drizzled = _inspect(job, [members[ipppssoo] for ipppssoo in to_measure if ipppssoo not in inspected])
     measured = tuple(measure_pairs(sources, neighbours, grid, job.recipe, _threads(job)))
-    check_unchanged(also_read.values())
+    check_unchanged(not_drizzled.values())
     pairs = sorted([*job.pairs, *measured], key=lambda pair: (pair.first, pair.second))
     return solve_skies(members, pairs, kept), measured
 
@@ -185,7 +185,7 @@ def _inspect(job: LayerJob, members: Iterable[MemberInput]) -> dict[str, Inspect
 
 
 def _threads(job: LayerJob) -> int:
-    """How many members are looked at at once: each takes a processor, and memory for a chip and its masks."""
+    """How many members are read at once: each takes a processor, and memory for a chip and its masks."""
     return 1 if job.memory_mb is not None else min(1 + job.helpers, MOST_THREADS)
 
 
@@ -195,26 +195,28 @@ def _sources(members: Sequence[MemberInput], outlines: Mapping[str, Outlines], g
 
 
 def _open_present(job: LayerJob, target: Path) -> StoredProduct:
-    """The product that an `add` or `recanvas` starts from, checked to be the one that the job means."""
+    """The product that an `add` or `recanvas` starts from, checked to be the one that the job describes."""
     present = open_product(target)
     record = present.record
-    held = {m.ipppssoo: m for m in record.members}
+    present_members = {m.ipppssoo: m for m in record.members}
     expected = {m.ipppssoo: m for m in job.members if m.drizzled or job.action is Action.RECANVAS}
     if record.layer != job.layer or record.recipe != job.recipe.to_json():
-        raise ProductError(f"{target} holds another layer or recipe than {job.layer}'s; drizzle it from all members")
-    if held.keys() != expected.keys():
+        raise ProductError(f"{target} has another layer or recipe than {job.layer}; drizzle it from all members")
+    if present_members.keys() != expected.keys():
         raise ProductError(
-            f"{target} holds {_listed(held)}; expected {_listed(expected)} to start from; drizzle it from all members"
+            f"{target} is made of {_listed(present_members)}; expected {_listed(expected)} to start from; "
+            "drizzle it from all members"
         )
     for ipppssoo, member in expected.items():
-        same_pixels = {member.pixels, member.pixel_digest} & {held[ipppssoo].pixels, held[ipppssoo].pixel_digest}
-        if held[ipppssoo].wcs_digest != member.wcs_digest or not same_pixels:
-            raise ProductError(f"{target} holds another version of {ipppssoo}; drizzle it from all members")
+        present_member = present_members[ipppssoo]
+        same_pixels = {member.pixels, member.pixel_digest} & {present_member.pixels, present_member.pixel_digest}
+        if present_member.wcs_digest != member.wcs_digest or not same_pixels:
+            raise ProductError(f"{target} contains another version of {ipppssoo}; drizzle it from all members")
     return present
 
 
 def _carry_over(job: LayerJob, present: StoredProduct) -> list[ChipRow]:
-    """The present product's rows, with the identity and sky group by which the job knows their members now."""
+    """The present product's rows, with the pixel identity and sky group that the job has for their members."""
     members = {member.ipppssoo: member for member in job.members}
     return [
         replace(row, pixels=members[row.ipppssoo].pixels, sky_group=members[row.ipppssoo].sky_group)
@@ -253,7 +255,7 @@ def _check_target(job: LayerJob) -> Path:
 
 
 def _is_same(target: Path, path: str) -> bool:
-    """Whether two names are of one file, by whatever links; what is not there is no file."""
+    """Whether two paths lead to the same file, links included; False where one does not exist."""
     try:
         return target.samefile(path)
     except OSError:

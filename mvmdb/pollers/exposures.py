@@ -43,7 +43,7 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
             unusable[Path(filename).name] = str(error)
             continue
         exposure = dataset.exposure
-        why = "; ".join(refusal.found for refusal in exposure.refusals)
+        why = "; ".join(refusal.finding for refusal in exposure.refusals)
         only_small = only_small and not why and is_small(exposure.instrument, exposure.detector)
         why = why or left_out(exposure.instrument, exposure.detector, exposure.kind, policy)
         if why:

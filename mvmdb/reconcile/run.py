@@ -19,7 +19,7 @@ from mvmdb.jobs.carry_out import Outcome, carry_out
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, LayerOutcome, Monitor
-from mvmdb.mosaic.make_once import make_once
+from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
@@ -143,7 +143,7 @@ class ReconcileRun:
         planned = {line.name: line for line in made}
         jobs = build_jobs(self.engine, self.products, made, full=self.full, resky=self.options.resky)
         refused = []
-        for outcome in carry_out(jobs, make_once, self.workers, expected=len(made)):
+        for outcome in carry_out(jobs, make_idempotently, self.workers, expected=len(made)):
             if isinstance(outcome.result, MemberUnusableError):
                 refused.append(outcome.result)
             else:

@@ -1,4 +1,4 @@
-"""Rectangles of a projection cell's pixels, across its sky cells; what is made in them is decided elsewhere."""
+"""Rectangles of a projection cell's pixels, across its sky cells; plan.py decides which mosaics are made of them."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ class Rectangle:
 
     def __post_init__(self) -> None:
         if not 0 <= self.projection_cell < N_PROJECTION_CELLS:
-            raise UsageError(f"there is no projection cell {self.projection_cell}; they are 0 to 2643")
+            raise UsageError(f"found projection cell {self.projection_cell}; expected 0 to {N_PROJECTION_CELLS - 1}")
         c = self.canvas
         if not (1 <= c.x_min <= c.x_max <= PROJECTION_SIZE and 1 <= c.y_min <= c.y_max <= PROJECTION_SIZE):
             raise UsageError(
                 f"found the rectangle {c} of projection cell {self.projection_cell}; expected X0 X1 Y0 Y1 with "
-                f"1 <= X0 <= X1 <= {PROJECTION_SIZE}, and Y0, Y1 likewise; choose a smaller one, or one further inside"
+                f"1 <= X0 <= X1 <= {PROJECTION_SIZE}, and the same for Y0 and Y1; "
+                "choose a smaller rectangle, or one further inside"
             )
 
     @property
     def name(self) -> str:
-        """What stands in the place of a sky cell in the names of its mosaics."""
+        """The name that stands for the sky cell in the names of its mosaics."""
         c = self.canvas
         ra, dec = plane_to_sky(
             self.projection_cell, np.array([c.x_min + c.x_max]) / 2, np.array([c.y_min + c.y_max]) / 2
@@ -59,15 +60,16 @@ class Rectangle:
 def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
     """The square of `size` arcmin around a position in degrees, in the projection cell with the nearest centre.
 
-    Raises UsageError where it is not wholly inside the projection cell, or for what is no position or size.
+    Raises UsageError where the square is not wholly inside the projection cell, or the position or size is impossible.
     """
     if not (np.isfinite(ra) and -90.0 <= dec <= 90.0):
         raise UsageError(f"found the position {ra:g} {dec:g}; expected finite ra, and dec from -90 to 90 degrees")
     if not 0.0 < size < 300.0:
-        raise UsageError(f"found the size {size:g}; expected arcmin above 0, and below a projection cell's 300")
-    every = np.arange(N_PROJECTION_CELLS)
-    closeness = sky_to_vector(*projection_cell_centers(every)).T @ sky_to_vector(ra, dec)
-    p = int(np.argmax(closeness))
+        raise UsageError(
+            f"found the size {size:g}; expected more than 0 and less than 300 arcmin, the size of a projection cell"
+        )
+    centers = projection_cell_centers(np.arange(N_PROJECTION_CELLS))
+    p = int(np.argmax(sky_to_vector(*centers).T @ sky_to_vector(ra, dec)))
     x, y = (float(np.ravel(value)[0]) for value in sky_to_plane(p, np.array([ra]), np.array([dec])))
     n = max(1, round(size * 60 / PIXEL_SCALE["fine"]))
     x_min, y_min = (round(middle - (n - 1) / 2) for middle in (x, y))
@@ -75,9 +77,9 @@ def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
 
 
 def overlaps_with(rectangle: Rectangle, regions: Sequence[str]) -> Overlaps:
-    """How footprints (`s_region`) overlap the rectangle; those that do not are not among them.
+    """The overlaps of footprints (`s_region`) with the rectangle; footprints without one are left out.
 
-    The boxes are the rectangle's: its canvas does not depend on its members.
+    Every box is the rectangle's canvas, which does not depend on the members.
     """
     areas: FloatArray = shapely.area(_clip(rectangle, regions)) * ARCMIN2_PER_PIXEL
     inside = np.flatnonzero(areas > 0.0)

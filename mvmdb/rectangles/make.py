@@ -1,4 +1,4 @@
-"""Making the mosaics of a rectangle: in a folder of its own, never over the mosaic of another rectangle."""
+"""Making the mosaics of a rectangle, in a folder of its own; the mosaic of another rectangle is never overwritten."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.records import CellExposure, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
-from mvmdb.rectangles.plan import Wanted, plan_rectangle
+from mvmdb.rectangles.plan import RectangleOptions, plan_rectangle
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
@@ -27,20 +27,21 @@ def make_rectangle(
     rectangle: Rectangle,
     products: Path,
     policy: Policy,
-    wanted: Wanted,
+    options: RectangleOptions,
     *,
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> ReconcileReport:
-    """Make the mosaics of a rectangle from those of these exposures that it holds, in `products/<its name>/`.
+    """Make the mosaics of a rectangle from the exposures that overlap it, in `products/<its name>/`.
 
-    One mosaic for each instrument, detector and filter, and scale. Raises NothingViableError where no exposure
-    overlaps the rectangle, UsageError where another rectangle's mosaic, or another file, has a mosaic's name.
+    There is one mosaic per obsmode (instrument, detector, filter) and scale. Raises NothingViableError where no
+    exposure overlaps the rectangle, UsageError where another rectangle's mosaic, or some other file, already has the
+    name.
     """
     started = monotonic()
     report = ReconcileReport()
     folder = products / rectangle.name
-    plan = partial(plan_rectangle, exposures, rectangle, folder, policy, wanted)
+    plan = partial(plan_rectangle, exposures, rectangle, folder, policy, options)
     todo = plan(set())
     if not todo:
         raise NothingViableError(
@@ -61,16 +62,17 @@ def make_rectangle(
 
 
 def _check_target(job: LayerJob) -> None:
-    """Refuse to write over another rectangle's mosaic of the same name, or somebody's file."""
+    """Refuse to overwrite another rectangle's mosaic of the same name, or a file that mvmdb did not make."""
     if not Path(job.target).exists():
         return
     try:
         canvas = read_product(job.target).canvas
     except ProductError as error:
         raise UsageError(
-            f"{job.target} is there, and is no mosaic of mvmdb's ({error}); give -o another folder"
+            f"{job.target} already exists and is not a mosaic made by mvmdb ({error}); give another folder with -o"
         ) from error
     if canvas != job.canvas:
         raise UsageError(
-            f"{job.target} is there, of the rectangle {canvas}; expected {job.canvas}: give -o another folder"
+            f"{job.target} already exists, with the rectangle {canvas}; expected {job.canvas}; "
+            "give another folder with -o"
         )

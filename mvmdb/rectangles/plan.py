@@ -1,8 +1,8 @@
 """What the mosaics of a rectangle should be made of: its exposures, recipes and kept skies.
 
-A rectangle's pixels are those of its projection cell, and so of every fine mosaic in its sky cells. Where a rectangle
-has the members of a sky cell's layer, it takes the recipe of that layer and, where its mosaic is recorded, its skies:
-then the pixels are the same too.
+A rectangle's pixels are those of its projection cell, and so of every fine mosaic in its sky cells. A rectangle that
+has the same members as a sky cell's layer takes that layer's recipe and, where its mosaic is recorded, its skies: the
+values of the pixels are then the same too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from mvmdb.records import CellExposure, ExpectedLayer, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle, overlaps_with, united_area
 
 Skies = Callable[[str, Sequence[str]], Mapping[str, float]]
-"""Gives the recorded skies of a layer's members, by the layer's name and its members; empty where there are none."""
+"""Maps a layer's name and members to the recorded skies of the members; empty where none are recorded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which mosaics of a rectangle are wanted: all scales that its layers have, or one; and whose skies are kept."""
+class RectangleOptions:
+    """Which mosaics of a rectangle to make, and how.
+
+    `scale` is the only one to make (None: all that its layers have); `skies` gives the skies to keep.
+    """
 
     scale: Scale | None = None
     skies: Skies = field(default=lambda _layer, _members: {})
@@ -34,10 +37,10 @@ def plan_rectangle(
     rectangle: Rectangle,
     folder: Path,
     policy: Policy,
-    wanted: Wanted,
+    options: RectangleOptions,
     refused: set[str],
 ) -> list[LayerJob]:
-    """The jobs of a rectangle's layers, in `folder`, from those of these exposures that were not refused.
+    """The jobs of a rectangle's layers, in `folder`, from the exposures that were not refused.
 
     A rectangle's layers are never divided by exposure time or date.
     """
@@ -55,21 +58,21 @@ def plan_rectangle(
     by_name = {exposure.ipppssoo: exposure for exposure in usable}
     jobs = []
     for layer in layers:
-        if wanted.scale not in (None, layer.recipe.scale):
+        if options.scale not in (None, layer.recipe.scale):
             continue
         twin = _find_twin(layer, cell_layers)
         skies: Mapping[str, float] = {}
         if twin is not None:
-            skies = wanted.skies(twin.name, [member.ipppssoo for member in layer.members])
+            skies = options.skies(twin.name, [member.ipppssoo for member in layer.members])
         jobs.append(drizzle_job(layer if twin is None else with_recipe(layer, twin.recipe), by_name, folder, skies))
     return jobs
 
 
 def _find_twin(layer: ExpectedLayer, cell_layers: Sequence[ExpectedLayer]) -> ExpectedLayer | None:
-    """The first sky cell's layer of the same obsmode and scale that has the same members, None without one."""
-    kind_of_layer = layer.name.removeprefix(f"hst_{layer.skycell}_")
+    """The first sky cell layer of the same obsmode and scale with the same members; None if there is none."""
+    suffix = layer.name.removeprefix(f"hst_{layer.skycell}_")
     for twin in cell_layers:
-        same_kind = twin.name.removeprefix(f"hst_{twin.skycell}_") == kind_of_layer
-        if same_kind and [m.ipppssoo for m in twin.members] == [m.ipppssoo for m in layer.members]:
+        same_suffix = twin.name.removeprefix(f"hst_{twin.skycell}_") == suffix
+        if same_suffix and [m.ipppssoo for m in twin.members] == [m.ipppssoo for m in layer.members]:
             return twin
     return None

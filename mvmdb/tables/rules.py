@@ -40,5 +40,5 @@ def judge_row(
     names = ("FILTER",) if len(wheels) == 1 else ("FILTER1", "FILTER2")
     header.update(zip(names, wheels, strict=False))  # only the first two wheels count
     refusals = [] if product.lower() in _IMAGING else [("imaging", f"the data product type is {product}")]
-    refusals += [(refusal.rule, refusal.found) for refusal in judge(header, _SOLVED) if refusal.rule != "imaging"]
+    refusals += [(refusal.rule, refusal.finding) for refusal in judge(header, _SOLVED) if refusal.rule != "imaging"]
     return "; ".join(rule for rule, _ in refusals), "; ".join(found for _, found in refusals)

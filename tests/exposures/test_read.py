@@ -181,7 +181,7 @@ def test_a_broken_wcs_is_no_solution_and_has_no_footprint(tmp_path: Path, keywor
     set_raw_value(path, keyword, text)
     exposure = read(path)
     assert [refusal.rule for refusal in exposure.refusals] == ["no solution"]
-    assert keyword in exposure.refusals[0].found
+    assert keyword in exposure.refusals[0].finding
     assert (exposure.ra, exposure.dec, exposure.s_region, exposure.wcs_digest) == (None, None, "", None)
 
 

@@ -1,4 +1,4 @@
-"""Products with errors: ERR against sums by hand, beside SCI and WHT that do not change, and through every action."""
+"""Products with errors: ERR against sums by hand, unchanged SCI and WHT, and every action."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def test_error_is_the_root_of_the_variances_summed_by_squared_weights(field: Fie
         variances[there] += ~bad * (exptime * rate) ** 2
     job = with_errors(field.job(paths, canvas=CANVAS))
     make_product(job)
-    found = arrays(job.target)
+    product = arrays(job.target)
     exposed = weights > 0
-    assert found["WHT"][exposed] == pytest.approx(weights[exposed], rel=1e-5)
+    assert product["WHT"][exposed] == pytest.approx(weights[exposed], rel=1e-5)
     expected = np.sqrt(variances[exposed]) / weights[exposed]
     assert exposed.sum() > 2000
-    assert found["ERR"][exposed] == pytest.approx(expected, rel=1e-5)
+    assert product["ERR"][exposed] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("scale", ["fine", "coarse"])
@@ -93,14 +93,14 @@ def test_error_is_the_root_of_the_variances_summed_by_squared_weights(field: Fie
 def test_science_and_weight_are_the_same_bits_with_errors_and_without(field: Field, scale: str, mean: int) -> None:
     job = field.job(dithered(field), scale=scale, mean=mean)
     plain = make_product(job)
-    without = arrays(job.target)
+    without_err = arrays(job.target)
     full = make_product(with_errors(job))
-    found = arrays(job.target)
-    assert list(without) == ["SCI", "WHT"]
-    assert list(found) == ["SCI", "WHT", "ERR"]
-    for name in without:
-        assert found[name].tobytes() == without[name].tobytes()
-    assert np.array_equal(np.isnan(found["ERR"]), found["WHT"] == 0)
+    with_err = arrays(job.target)
+    assert list(without_err) == ["SCI", "WHT"]
+    assert list(with_err) == ["SCI", "WHT", "ERR"]
+    for name in without_err:
+        assert with_err[name].tobytes() == without_err[name].tobytes()
+    assert np.array_equal(np.isnan(with_err["ERR"]), with_err["WHT"] == 0)
     assert (full.members, full.canvas) == (plain.members, plain.canvas)
     assert full.data_digest != plain.data_digest
 
@@ -130,9 +130,9 @@ def test_any_changed_bit_of_err_is_found_by_a_deep_read(field: Field) -> None:
     with fits.open(path) as hdus:
         start, size = hdus.fileinfo("ERR")["datLoc"], hdus["ERR"].data.nbytes
     dice = random.Random(5)
-    for place in (0, size - 1, *(dice.randrange(size) for _ in range(20))):
+    for offset in (0, size - 1, *(dice.randrange(size) for _ in range(20))):
         damaged = bytearray(whole)
-        damaged[start + place] ^= 1 << dice.randrange(8)
+        damaged[start + offset] ^= 1 << dice.randrange(8)
         path.write_bytes(damaged)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
         assert read_product(path) == record
@@ -180,12 +180,12 @@ def test_recanvas_keeps_every_bit_of_errors_and_pads_with_nan(field: Field) -> N
     c = job.canvas
     wide = Canvas(c.x_min - 31, c.x_max + 7, c.y_min - 2, c.y_max + 40)
     make_product(replace(job, action=Action.RECANVAS, canvas=wide))
-    found = arrays(job.target)["ERR"]
+    padded = arrays(job.target)["ERR"]
     there = np.s_[2 : 2 + c.shape[0], 31 : 31 + c.shape[1]]
-    assert found[there].tobytes() == error.tobytes()
+    assert padded[there].tobytes() == error.tobytes()
     outside = np.ones(wide.shape, bool)
     outside[there] = False
-    assert np.isnan(found[outside]).all()
+    assert np.isnan(padded[outside]).all()
     assert make_product(replace(job, action=Action.RECANVAS)).data_digest == before.data_digest
 
 

@@ -1,10 +1,10 @@
-"""What a mosaic keeps of the sky where there is no noise: fluxes to 1e-4, places to 0.01 pixel, no seams, true holes.
+"""What a mosaic keeps of the sky without noise: fluxes to 1e-4, positions to 0.01 pixel, no seams, true holes.
 
-Two judges. The sky: a brightness on the sphere, whose mean over a detector pixel times IDCSCALE**2 is what a
-flat-fielded exposure holds; in a product, fluxes are larger by the plane's stretch, 1 / cos^3 (see mosaic_field). And
-drizzling by hand: every pixel a polygon, every weight an area of overlap. The second is for stars that the border of a
-member cuts. There, pixels of the other members that reach across the border count on one side of it only, so that
-drizzling, however well done, misses the sky's truth by up to 0.03 (pixel / star's sigma)^2.
+There are two references. One is the sky: a brightness on the sphere, whose mean over a detector pixel times IDCSCALE**2
+is the value in a flat-fielded exposure; in a product, fluxes are larger by the plane's stretch, 1 / cos^3 (see
+mosaic_field). The other is drizzling by hand: every pixel a polygon, every weight an area of overlap. It serves for
+stars that the border of a member cuts. There, pixels of the other members that reach across the border count on one
+side of it only, so that drizzling, however well done, differs from the sky by up to 0.03 (pixel / star's sigma)^2.
 """
 
 from __future__ import annotations
@@ -85,17 +85,17 @@ def product_planes(job: LayerJob) -> tuple[np.ndarray, np.ndarray, fits.Header]:
 
 
 def measure(science: np.ndarray, header: fits.Header, star: Star, detector: str) -> tuple[float, float]:
-    """(flux over truth - 1, distance from the true place in product pixels), in a product whose sky is 0."""
+    """(flux over truth - 1, distance from the true position in product pixels), in a product whose sky is 0."""
     scale = header["CD2_2"] * 3600
     x0, y0 = WCS(header).wcs_world2pix(star.ra, star.dec, 0)
     y, x = np.indices(science.shape)
     radius = 6 * SIGMA * NOMINAL[detector] / scale
-    near = disc(header, star, radius * scale)
-    assert near.sum() == pytest.approx(math.pi * radius**2, rel=0.02), "the star is on the canvas"
-    assert np.isfinite(science[near]).all(), "all of the star is exposed"
-    flux = science[near].sum()
-    place = (science[near] @ x[near] / flux - x0, science[near] @ y[near] / flux - y0)
-    return flux / (star.rate * plane_stretch(star)) - 1, math.hypot(*place)
+    nearby = disc(header, star, radius * scale)
+    assert nearby.sum() == pytest.approx(math.pi * radius**2, rel=0.02), "the star is on the canvas"
+    assert np.isfinite(science[nearby]).all(), "all of the star is exposed"
+    flux = science[nearby].sum()
+    offsets = (science[nearby] @ x[nearby] / flux - x0, science[nearby] @ y[nearby] / flux - y0)
+    return flux / (star.rate * plane_stretch(star)) - 1, math.hypot(*offsets)
 
 
 def remaining_sky(sky: float, header: fits.Header, detector: str) -> float:
@@ -127,10 +127,10 @@ def test_bright_and_faint_stars_keep_flux_and_place_across_rolled_members_of_dif
 def test_stars_beside_every_edge_of_a_chip_keep_flux_and_place(field: Field, options: dict[str, object]) -> None:
     detector, (ny, nx) = str(options["detector"]), options["shape"]  # type: ignore[misc]
     reach = 6 * SIGMA * 1.1  # all of a star's light, in the shortest pixels
-    places = [(reach, ny / 2), (nx - reach, ny / 2), (nx / 2, reach), (nx / 3, ny - reach), (nx - reach, ny - reach)]
+    positions = [(reach, ny / 2), (nx - reach, ny / 2), (nx / 2, reach), (nx / 3, ny - reach), (nx - reach, ny - reach)]
     with fits.open(expose(field, "zz", [], 0.0, **options)) as hdus:
         chips = [WCS(hdu.header, hdus) for hdu in hdus if hdu.name == "SCI"]
-        sky = [chip.all_pix2world(x, y, 0) for chip in chips for x, y in places]
+        sky = [chip.all_pix2world(x, y, 0) for chip in chips for x, y in positions]
     stars = [Star(float(ra), float(dec), 30.0 * 3**n) for n, (ra, dec) in enumerate(sky)]
     path = expose(field, "zz", stars, 0.0, **options)
     science, _, header = product_planes(field.job([path], mean=1))
@@ -143,7 +143,7 @@ def test_stars_beside_every_edge_of_a_chip_keep_flux_and_place(field: Field, opt
 @pytest.mark.parametrize("options", [IR, ACS], ids=["edge", "gap"])
 def test_stars_that_an_edge_or_the_gap_cuts_are_as_drizzled_by_hand(field: Field, options: dict[str, object]) -> None:
     detector = str(options["detector"])
-    # Nominal pixels east and north; member aa ends, or has its gap, at north = 0. The others' borders lie elsewhere.
+    # Nominal pixels east and north; member aa ends, or has its gap, at north = 0; the other members do not.
     ends = 47.5 if detector == "IR" else 0.0
     stars = [pixels_at(detector, x, y, rate) for x, y, rate in ((-30, 0, 90.0), (0, 1.5, 4e3), (30, 14, 7.0))]
     paths = [
@@ -154,15 +154,15 @@ def test_stars_that_an_edge_or_the_gap_cuts_are_as_drizzled_by_hand(field: Field
     ]  # fmt: skip
     job = field.job(paths)
     science, _, header = product_planes(job)
-    near = np.logical_or.reduce([disc(header, star, 6.5 * SIGMA * NOMINAL[detector]) for star in stars])
-    by_hand = drizzle_by_hand(paths, job.canvas, near, {"aa": 0.0, "bb": 0.03, "cc": 0.01})
+    nearby = np.logical_or.reduce([disc(header, star, 6.5 * SIGMA * NOMINAL[detector]) for star in stars])
+    by_hand = drizzle_by_hand(paths, job.canvas, nearby, {"aa": 0.0, "bb": 0.03, "cc": 0.01})
     sky = remaining_sky(0.10, header, detector)
     smeared = 0.0
     for star in stars:
         flux, distance = measure(science - sky, header, star, detector)
-        truth, place = measure(by_hand - sky, header, star, detector)
+        truth, true_distance = measure(by_hand - sky, header, star, detector)
         assert abs(flux - truth) < 1e-4, star
-        assert abs(distance - place) < 0.01, star
+        assert abs(distance - true_distance) < 0.01, star
         smeared = max(smeared, abs(truth))
     assert 1e-4 < smeared < 0.03 / SIGMA**2
 
@@ -184,8 +184,8 @@ def disc(header: fits.Header, star: Star, radius: float) -> np.ndarray:
     return inside
 
 
-def drizzle_by_hand(paths: Sequence[Path], canvas: Canvas, near: np.ndarray, skies: dict[str, float]) -> np.ndarray:
-    """SCI at the fine scale, of the canvas pixels in `near`; NaN elsewhere. All detector pixels are good."""
+def drizzle_by_hand(paths: Sequence[Path], canvas: Canvas, chosen: np.ndarray, skies: dict[str, float]) -> np.ndarray:
+    """SCI at the fine scale, of the canvas pixels in `chosen`; NaN elsewhere. All detector pixels are good."""
     total, weight = np.zeros(canvas.shape), np.zeros(canvas.shape)
     for path in paths:
         with fits.open(path) as hdus:
@@ -194,7 +194,7 @@ def drizzle_by_hand(paths: Sequence[Path], canvas: Canvas, near: np.ndarray, ski
             for chip in (hdu for hdu in hdus if hdu.name == "SCI"):
                 unit = 1.0 if chip.header["BUNIT"].endswith("/S") else seconds
                 value = (chip.data / unit - sky) * (0.04 / chip.header["IDCSCALE"]) ** 2
-                output, pixel, area = overlaps(WCS(chip.header, hdus), np.ones(chip.shape, bool), canvas, near)
+                output, pixel, area = overlaps(WCS(chip.header, hdus), np.ones(chip.shape, bool), canvas, chosen)
                 np.add.at(total.ravel(), output, seconds * value.ravel()[pixel] * area)
                 np.add.at(weight.ravel(), output, seconds * area)
     with np.errstate(invalid="ignore"):
@@ -203,14 +203,14 @@ def drizzle_by_hand(paths: Sequence[Path], canvas: Canvas, near: np.ndarray, ski
 
 
 def overlaps(
-    wcs: WCS, good: np.ndarray, canvas: Canvas, wanted: np.ndarray | None = None
+    wcs: WCS, good: np.ndarray, canvas: Canvas, chosen: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(canvas pixel, detector pixel, area in canvas pixels) wherever a good pixel meets a canvas pixel."""
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]])
     pixels = np.argwhere(good)
     sky = wcs.all_pix2world((pixels[:, None, ::-1] + corners).reshape(-1, 2), 0)
     quads = shapely.polygons(cell_wcs(CELL, "fine", canvas).wcs_world2pix(sky, 0).reshape(-1, 4, 2))
-    y, x = np.nonzero(np.ones(canvas.shape, bool) if wanted is None else wanted)
+    y, x = np.nonzero(np.ones(canvas.shape, bool) if chosen is None else chosen)
     boxes = shapely.box(x - 0.5, y - 0.5, x + 0.5, y + 0.5)
     box, quad = shapely.STRtree(quads).query(boxes)
     area = shapely.area(shapely.intersection(boxes[box], quads[quad]))
@@ -236,14 +236,14 @@ def test_a_sky_step_under_noise_leaves_no_seam_beyond_the_noise(field: Field) ->
     science, _, header = product_planes(job)
     first, second = (well_inside(job, path) for path in paths)
     alone = [science[first & ~second], science[second & ~first]]
-    assert min(part.size for part in alone) > 50_000
+    assert min(pixels.size for pixels in alone) > 50_000
     # The medians of the 20,000 pixels of the overlap are good to 0.0005 each.
-    levels = [float(part.mean()) / remaining_sky(1.0, header, "IR") for part in alone]
+    levels = [float(pixels.mean()) / remaining_sky(1.0, header, "IR") for pixels in alone]
     assert levels == pytest.approx([1.0, 1.0], abs=0.003)
 
 
 def well_inside(job: LayerJob, path: Path, by: float = 4) -> np.ndarray:
-    """The canvas pixels whose centres lie inside an exposure by 4 pixels or more, or by as many as are asked for."""
+    """The canvas pixels whose centres lie inside an exposure by at least `by` pixels."""
     (outline,) = parse_region(read_exposure(path).exposure.s_region)
     polygon = shapely.Polygon(cell_wcs(CELL, "fine", job.canvas).wcs_world2pix(outline, 0))
     y, x = np.indices(job.canvas.shape)
@@ -279,7 +279,7 @@ def test_nan_is_exactly_where_no_good_pixel_of_any_member_contributes(
 
 
 def holes(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    """DQ with a few bad rectangles, some of which reach the rim."""
+    """DQ with a few bad rectangles, some of which reach the edge."""
     dq = np.zeros(shape, int)
     for _ in range(6):
         row, column = rng.integers(0, shape[0]), rng.integers(0, shape[1])
@@ -303,9 +303,9 @@ def test_a_chip_across_the_border_of_the_canvas_loses_no_weight(field: Field, or
     path = expose(field, "aa", [], 1.0, detector="IR", shape=(600, 600), orientat=orientat)
     whole = around([read_exposure(path).exposure.s_region])
     _, expected, _ = product_planes(field.job([path], canvas=whole, mean=1, scale="coarse"))
-    for part in halves(whole):
-        _, weight, _ = product_planes(field.job([path], canvas=part, mean=1, scale="coarse"))
-        first, origin = part.at_scale("coarse"), whole.at_scale("coarse")
+    for half in halves(whole):
+        _, weight, _ = product_planes(field.job([path], canvas=half, mean=1, scale="coarse"))
+        first, origin = half.at_scale("coarse"), whole.at_scale("coarse")
         row, column = first.y_min - origin.y_min, first.x_min - origin.x_min
         inside = expected[row : row + weight.shape[0], column : column + weight.shape[1]]
         assert np.abs(weight - inside).max() < 1e-3 * expected.max()

@@ -1,4 +1,4 @@
-"""Mosaics of small fields: flux, places, bad pixels, sky, and the three ways to make a product."""
+"""Mosaics of small fields: flux, positions, bad pixels, sky, and the three ways to make a product."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def dithered(field: Field, **options: object) -> list[Path]:
     ]
 
 
-# Flux and places
+# Flux and positions
 
 
 @pytest.mark.parametrize("scale", ["fine", "coarse"])
@@ -306,11 +306,11 @@ def test_a_recanvased_products_header_says_what_a_drizzled_ones_does(field: Fiel
     for after in (replace(c, x_max=c.x_max + 33), cut):
         make_product(job)
         make_product(replace(job, canvas=after, action=Action.RECANVAS))
-        found = fits.getheader(job.target)
+        recanvased = fits.getheader(job.target)
         make_product(replace(job, canvas=after))
-        expected = fits.getheader(job.target)
+        drizzled = fits.getheader(job.target)
         for key in ("NPIXFRAC", "MEANEXPT", "MEDEXPT", "MEANNEXP", "MEDNEXP", "MEANWHT", "MEDWHT"):
-            assert found[key] == expected[key], key
+            assert recanvased[key] == drizzled[key], key
 
 
 def test_the_same_job_gives_the_same_data_twice(field: Field) -> None:
@@ -328,24 +328,24 @@ def test_a_canvas_that_holds_part_of_the_field_gets_the_same_bits(field: Field, 
     whole = planes(job.target)
     big, c = job.canvas.at_scale(scale), job.canvas  # type: ignore[arg-type]
     middle = ((c.x_min + c.x_max) // 2, (c.y_min + c.y_max) // 2)
-    for part in (
+    for cut in (
         replace(c, x_min=middle[0]),
         replace(c, x_max=middle[0]),
         replace(c, y_min=middle[1] + 3),
         replace(c, y_max=middle[1] - 9),
         Canvas(middle[0], middle[0] + 60, middle[1], middle[1] + 40),
     ):
-        make_product(replace(field.job(paths, scale=scale, kept=kept), canvas=part))
-        small = part.at_scale(scale)  # type: ignore[arg-type]
+        make_product(replace(field.job(paths, scale=scale, kept=kept), canvas=cut))
+        small = cut.at_scale(scale)  # type: ignore[arg-type]
         there = np.s_[
             small.y_min - big.y_min : small.y_max - big.y_min + 1, small.x_min - big.x_min : small.x_max - big.x_min + 1
         ]
-        for found, expected in zip(planes(job.target), whole, strict=True):
-            assert found.tobytes() == expected[there].tobytes()
+        for plane, expected in zip(planes(job.target), whole, strict=True):
+            assert plane.tobytes() == expected[there].tobytes()
 
 
 def test_no_pixel_of_a_chip_is_lost(field: Field) -> None:
-    # Drizzle itself leaves out rows at the edges of what it is given, by rounding, and whole wedges of distorted chips.
+    # Drizzle alone loses rows at the edges of its input to rounding, and whole wedges of distorted chips.
     for number, orientat in enumerate((0.0, 12.3, 90.0, 163.7, 271.1)):
         shape = (300, 417)
         path = field.expose(f"a{number}", shape=shape, orientat=orientat, exptime=100.0)
@@ -387,7 +387,7 @@ def test_a_product_made_in_bands_is_the_same_file(
 
 def test_too_little_memory_is_refused_with_what_is_needed(field: Field) -> None:
     job = replace(field.job([field.expose("aa")]), memory_mb=100)
-    assert re.search(r"100 MB are too few .* expected 40\d at least", refusal(job))
+    assert re.search(r"100 MB is too little .* expected at least 40\d MB", refusal(job))
     make_product(replace(job, memory_mb=410))
 
 
@@ -533,8 +533,8 @@ def test_add_and_recanvas_refuse_another_product_than_the_jobs(field: Field) -> 
     assert "expected ib6o04aa to start from" in refusal(
         field.job(paths, action=Action.ADD, kept={"ib6o04aa": 0.0}, drizzled=["ib6o04aa"])
     )
-    other = choose_recipe("wfc3", "ir", "f125w", "fine", 1)
-    assert "recipe" in refusal(replace(job, action=Action.RECANVAS, recipe=other))
+    other_recipe = choose_recipe("wfc3", "ir", "f125w", "fine", 1)
+    assert "recipe" in refusal(replace(job, action=Action.RECANVAS, recipe=other_recipe))
     assert "version" in refusal(with_members(replace(job, action=Action.RECANVAS), wcs_digest="f" * 32))
 
 

@@ -21,7 +21,7 @@ from mvmdb.records import Canvas
 from mvmdb.rectangles.geometry import Rectangle, rectangle_at
 
 BORDER = 21442 / 2 * 0.04
-"""From the middle of a sky cell to the border with the next, in arcsec: east of CENTER, column 10."""
+"""Arcsec from the middle of a sky cell to its border with the next: east of CENTER, with column 10."""
 
 
 def run(archive: Archive, *words: object) -> Result:
@@ -65,38 +65,37 @@ def same_pixels(mosaic: Path, product: Path) -> int:
 
 def test_a_rectangle_across_sky_cells_has_the_pixels_of_either_cells_mosaic(archive: Archive, tmp_path: Path) -> None:
     on_border(archive)
-    at = (CENTER[0] + BORDER / 3600 / np.cos(np.deg2rad(CENTER[1])), CENTER[1])
-    made = products_of(
-        run(archive, "mosaic", "--at", *at, "--size", 0.3, "--filter", "F125W", "-o", tmp_path, "--json", "--jobs", 1)
-    )
-    assert set(made) == {"fine", "coarse"}
-    fine = read_product(made["fine"], deep=True)
+    position = (CENTER[0] + BORDER / 3600 / np.cos(np.deg2rad(CENTER[1])), CENTER[1])
+    words = ("mosaic", "--at", *position, "--size", 0.3, "--filter", "F125W", "-o", tmp_path, "--json", "--jobs", 1)
+    mosaics = products_of(run(archive, *words))
+    assert set(mosaics) == {"fine", "coarse"}
+    fine = read_product(mosaics["fine"], deep=True)
     assert fine.canvas.shape == (450, 450)
     cells = sorted(archive.products.glob("skycell-p0726x1[01]y11/*_f125w_all_drz.fits"))
     assert len(cells) == 2
     for product in cells:
-        assert same_pixels(made["fine"], product) > 1000
-    header = fits.getheader(made["fine"])
+        assert same_pixels(mosaics["fine"], product) > 1000
+    header = fits.getheader(mosaics["fine"])
     assert header["SCELLID"].startswith("p0726-ra52d8")
     assert 0.1 < header["NPIXFRAC"] < 0.9
 
 
 def test_limits_of_a_poller_make_the_same_mosaic_with_no_catalog(archive: Archive, tmp_path: Path) -> None:
     on_border(archive)
-    at = (CENTER[0] + BORDER / 3600 / np.cos(np.deg2rad(CENTER[1])), CENTER[1])
-    c = rectangle_at(*at, 0.3).canvas
+    position = (CENTER[0] + BORDER / 3600 / np.cos(np.deg2rad(CENTER[1])), CENTER[1])
+    c = rectangle_at(*position, 0.3).canvas
     pollers = archive.folder / "pollers"
     run(archive, "poller", "--all", "-o", pollers)
     rows = "".join(path.read_text() for path in sorted(pollers.glob("*/*_input.out")))
     poller = tmp_path / "all_input.out"
     poller.write_text(rows)
     limits = ("--limits", c.x_min, c.x_max, c.y_min, c.y_max)
-    made = products_of(run(archive, "process", poller, *limits, "-o", tmp_path / "out", "--json", "--jobs", 1))
-    assert made["fine"].parent.name == rectangle_at(*at, 0.3).name
+    mosaics = products_of(run(archive, "process", poller, *limits, "-o", tmp_path / "out", "--json", "--jobs", 1))
+    assert mosaics["fine"].parent.name == rectangle_at(*position, 0.3).name
     for product in archive.products.glob("skycell-p0726x1[01]y11/*_f125w_all_drz.fits"):
-        assert same_pixels(made["fine"], product) > 1000
-    assert (made["fine"].parent / f"{made['fine'].parent.name}_manifest.txt").read_text().split() == sorted(
-        path.name for path in made.values()
+        assert same_pixels(mosaics["fine"], product) > 1000
+    assert (mosaics["fine"].parent / f"{mosaics['fine'].parent.name}_manifest.txt").read_text().split() == sorted(
+        path.name for path in mosaics.values()
     )
 
 
@@ -105,26 +104,26 @@ def test_only_exposures_inside_the_rectangle_are_members(archive: Archive, tmp_p
     archive.expose("ib6o02tuq", east=20.0)
     archive.ingest()
     words = ("--at", *CENTER, "--size", 0.1, "--filter", "f125w", "--scale", "fine", "-o", tmp_path, "--json")
-    made = products_of(run(archive, "mosaic", *words, "--executor", "serial"))
-    assert [member.ipppssoo for member in read_product(made["fine"]).members] == ["ib6o01tu"]
+    mosaics = products_of(run(archive, "mosaic", *words, "--executor", "serial"))
+    assert [member.ipppssoo for member in read_product(mosaics["fine"]).members] == ["ib6o01tu"]
 
 
 def test_what_is_in_the_way_is_not_written_over(archive: Archive, tmp_path: Path) -> None:
     archive.expose()
     archive.ingest()
     words = ("mosaic", "--at", *CENTER, "--filter", "f125w", "--scale", "fine", "-o", tmp_path, "--json", "--jobs", 1)
-    made = products_of(run(archive, *words, "--size", 0.1))["fine"]
-    before = made.read_bytes()
-    with pytest.raises(UsageError, match="of the rectangle"):
+    mosaic = products_of(run(archive, *words, "--size", 0.1))["fine"]
+    before = mosaic.read_bytes()
+    with pytest.raises(UsageError, match="with the rectangle"):
         run(archive, *words, "--size", 0.2)
-    assert made.read_bytes() == before
+    assert mosaic.read_bytes() == before
     again = products_of(run(archive, *words, "--size", 0.1))["fine"]
-    assert again == made
+    assert again == mosaic
     assert read_product(again, deep=True).canvas == rectangle_at(*CENTER, 0.1).canvas
-    made.write_text("mine")
-    with pytest.raises(UsageError, match="no mosaic of mvmdb's"):
+    mosaic.write_text("mine")
+    with pytest.raises(UsageError, match="is not a mosaic made by mvmdb"):
         run(archive, *words, "--size", 0.1)
-    assert made.read_text() == "mine"
+    assert mosaic.read_text() == "mine"
 
 
 def test_impossible_rectangles_are_refused(archive: Archive, tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def _values(exposure: Exposure) -> dict[str, Any]:
     )  # fmt: skip
     return {name: getattr(exposure, name) for name in same} | {
         "ineligible_rule": "; ".join(refusal.rule for refusal in exposure.refusals),
-        "ineligible_reason": "; ".join(refusal.found for refusal in exposure.refusals),
+        "ineligible_reason": "; ".join(refusal.finding for refusal in exposure.refusals),
         "warnings": "; ".join(exposure.warnings),
     }
 

@@ -50,7 +50,7 @@ def mosaic(
     from mvmdb.console.render import reconcile_json, reconcile_words
     from mvmdb.rectangles.geometry import rectangle_at
     from mvmdb.rectangles.make import make_rectangle
-    from mvmdb.rectangles.plan import Wanted
+    from mvmdb.rectangles.plan import RectangleOptions
 
     rectangle = rectangle_at(*at, size)
     folder = (output or Path()).absolute()
@@ -64,7 +64,7 @@ def mosaic(
 
         with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
             report = make_rectangle(
-                exposures, rectangle, folder, policy, Wanted(scale, skies), workers=workers, monitor=monitor
+                exposures, rectangle, folder, policy, RectangleOptions(scale, skies), workers=workers, monitor=monitor
             )
     if as_json:
         options.emit_json(reconcile_json(report))

@@ -1,1 +1,1 @@
-"""Drizzling: coordinates, pieces of chips, bands of rows, helper processes."""
+"""Drizzling: pixel coordinates, squares of chips, bands of rows, helper processes."""

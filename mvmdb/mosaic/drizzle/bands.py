@@ -1,4 +1,4 @@
-"""Drizzling a canvas in bands of rows, so that a job stays within its memory; the pixels do not depend on it."""
+"""Drizzling a canvas in bands of rows, to stay within a job's memory limit; the pixels do not depend on the bands."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from mvmdb.mosaic.product.read import StoredProduct, check_data, load_planes
 from mvmdb.recipe import Recipe
 
 RESERVE_MB = 400
-"""What a job takes beside its planes: the program, one chip of any Hubble detector, and the masks of its sky."""
+"""Memory of a job besides its planes: the program, one chip of any Hubble detector, and the masks for its sky."""
 ERRORS_MB = 100
-"""What it takes more with errors, beside their plane: ERR of a chip as stored and as used, and rows being finished."""
+"""Further memory with errors, besides their plane: ERR of a chip as stored and as used, and rows being finished."""
 FEWEST_ROWS = 256
-"""Squares of a chip that lie on two bands are drizzled twice: lower bands would cost more time than is worth it."""
+"""Least height of a band. A chip's squares on the border of two bands are drizzled twice: lower bands take too long."""
 NEAR = 16
-"""Rows between a footprint and a band from which the footprint's member cannot reach the band."""
+"""A member reaches no band that is this many rows or more from its footprint."""
 
 
 @dataclass(frozen=True, slots=True)
 class BandedDrizzle:
-    """Some members to be drizzled, onto what a present product holds or onto nothing, band by band.
+    """Members to be drizzled band by band, onto the present product or onto an empty canvas.
 
     `reach` has the first and last row (0-based, on the canvas) that each member's footprint touches. `loading` waits
     for the first band as `load_band` makes it, where that was begun before.
@@ -45,8 +45,8 @@ class BandedDrizzle:
     def start(self, bands: Sequence[range]) -> tuple[list[DrizzledChip], Iterator[Block]]:
         """Drizzle the first band, and return what was used of each chip, and the finished rows of all bands.
 
-        Every member is read in the first band, also where it does not touch it; the rest is drizzled as rows are asked
-        for. Raises MemberUnusableError, and ProductError where the present product is damaged.
+        Every member is read for the first band, even one that does not touch it; further bands are drizzled when their
+        rows are requested. Raises MemberUnusableError, and ProductError where the present product is damaged.
         """
         if self.present is not None and len(bands) > 1:
             check_data(self.present)
@@ -56,13 +56,13 @@ class BandedDrizzle:
     def _go_on(self, planes: Planes, bands: Sequence[range]) -> Iterator[Block]:
         yield from finished_blocks(planes)
         for rows in bands[1:]:
-            del planes  # before others take their place
-            near = [
+            del planes  # their memory is free before the next band takes its own
+            in_reach = [
                 member
                 for member, (low, high) in zip(self.members, self.reach, strict=True)
                 if high > rows.start - NEAR and low < rows.stop + NEAR
             ]
-            planes, _ = self._drizzle(rows, near)
+            planes, _ = self._drizzle(rows, in_reach)
             yield from finished_blocks(planes)
 
     def _drizzle(
@@ -73,7 +73,7 @@ class BandedDrizzle:
 
 
 def load_band(present: StoredProduct | None, grid: LayerGrid, rows: range, errors: bool) -> Planes:
-    """Planes of some rows with what a present product holds. Raises ProductError where that is damaged."""
+    """Planes of some rows, with the present product's pixels, if any. Raises ProductError where it is damaged."""
     planes = Planes.empty(grid.shape, rows, errors)
     if present is not None:
         load_planes(present, grid, planes)
@@ -81,9 +81,9 @@ def load_band(present: StoredProduct | None, grid: LayerGrid, rows: range, error
 
 
 def split_rows(shape: tuple[int, int], memory_mb: int | None, errors: bool = False) -> list[range]:
-    """The bands of a canvas of `shape` (rows, columns), all but the last of one height: one, where there is no limit.
+    """The bands of a canvas of `shape` (rows, columns): one without a limit, else of equal height except the last.
 
-    With `errors` a pixel takes 12 bytes, else 8. Raises ProductError where the limit is too low.
+    A pixel takes 8 bytes, or 12 with `errors`. Raises ProductError where the limit is too low.
     """
     if memory_mb is None:
         return [range(shape[0])]
@@ -95,30 +95,30 @@ def split_rows(shape: tuple[int, int], memory_mb: int | None, errors: bool = Fal
     if height < FEWEST_ROWS:
         least = reserve + -(-FEWEST_ROWS * row // 1_000_000)
         raise ProductError(
-            f"{memory_mb} MB are too few for a canvas of {shape[1]} columns; expected {least} at least; "
+            f"{memory_mb} MB is too little for a canvas of {shape[1]} columns; expected at least {least} MB; "
             "allow more memory (--memory)"
         )
     return [range(top, min(top + height, shape[0])) for top in range(0, shape[0], height)]
 
 
-def share_rows(outlines: Sequence[shapely.Geometry], shape: tuple[int, int], parts: int) -> list[range]:
-    """The rows of a canvas of `shape` (rows, columns) in bands, `parts` at most, of about the same work.
+def share_rows(outlines: Sequence[shapely.Geometry], shape: tuple[int, int], n_bands: int) -> list[range]:
+    """The rows of a canvas of `shape` (rows, columns) in at most `n_bands` bands of about equal work.
 
-    Work is the area of the chips' outlines, in 0-based canvas pixels.
+    Work is the area that the chips' outlines, in 0-based canvas pixels, cover in a band.
     """
-    width = np.ones(shape[0])  # so that a canvas that nothing falls on has work too
+    width = np.ones(shape[0])  # not 0, so that a canvas without footprints can be shared too
     for outline in outlines:
         spans = scan_rings(polygon_rings(outline), shape)
         width += np.bincount(spans.row, weights=spans.stop - spans.start, minlength=shape[0])
-    done = np.cumsum(width)
-    cuts = np.searchsorted(done, done[-1] * np.arange(1, parts) / parts)
+    work = np.cumsum(width)
+    cuts = np.searchsorted(work, work[-1] * np.arange(1, n_bands) / n_bands)
     return [range(top, bottom) for top, bottom in pairwise([0, *cuts.tolist(), shape[0]]) if bottom > top]
 
 
 def in_file_order(bands: Sequence[Iterator[Block]]) -> Iterator[Block]:
-    """The finished rows of several bands, array by array, as they lie in the file: so they are hashed as they go by."""
-    first, *others = (groupby(band, key=lambda block: block[0]) for band in bands)
-    for _, blocks in first:
+    """The finished rows of several bands, array by array as in the file, so that they can be hashed as they pass."""
+    first_band, *next_bands = (groupby(band, key=lambda block: block[0]) for band in bands)
+    for _, blocks in first_band:
         yield from blocks
-        for other in others:
-            yield from next(other)[1]
+        for band in next_bands:
+            yield from next(band)[1]

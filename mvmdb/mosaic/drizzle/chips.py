@@ -1,4 +1,4 @@
-"""One chip's pixels as sky matching and drizzling both see them: good or bad, in which units, all zeros or not."""
+"""One chip's pixels as sky matching and drizzling use them: which are good, in which units, whether all are zero."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mvmdb.instruments import COUNT_UNITS, RATE_UNITS
 
 
 def read_member_chips(path: str, ipppssoo: str, errors: bool = False) -> Iterator[ChipData]:
-    """Each chip of a member's file in turn, with its ERR where `errors` are wanted.
+    """Yield each chip of a member's file, with its ERR if `errors` are wanted.
 
     Raises MemberUnusableError: `empty` after the last chip when every SCI array is all zeros, `units` when BUNIT is not
     electrons or electrons/s, `exposure time` when EXPTIME is not above 0. Raises ProductError when the file cannot be
-    read, or has no ERR where it must.
+    read, or has no ERR although `errors` are wanted.
     """
     signal = False
     try:
@@ -34,10 +34,10 @@ def read_member_chips(path: str, ipppssoo: str, errors: bool = False) -> Iterato
         raise MemberUnusableError(ipppssoo, EMPTY, f"every SCI array of {path} is all zeros; withdraw the exposure")
 
 
-def good_pixels(chip: ChipData, good_bits: int, part: tuple[slice, slice] = np.s_[:, :]) -> NDArray[np.bool_]:
-    """Mask of pixels, of all or of a part, with a finite value and no DQ bit but those in `good_bits`."""
-    good: NDArray[np.bool_] = (chip.dq[part] & np.uint16(0xFFFF & ~good_bits)) == 0
-    good &= np.isfinite(chip.science[part])
+def good_pixels(chip: ChipData, good_bits: int, window: tuple[slice, slice] = np.s_[:, :]) -> NDArray[np.bool_]:
+    """Mask of the pixels in `window` that have a finite value and no DQ bits but those in `good_bits`."""
+    good: NDArray[np.bool_] = (chip.dq[window] & np.uint16(0xFFFF & ~good_bits)) == 0
+    good &= np.isfinite(chip.science[window])
     return good
 
 

@@ -57,19 +57,19 @@ class Helper:
 def start_helpers(job: LayerJob) -> Iterator[list[Helper]]:
     """As many helpers as `job` allows and has work for, which are gone at the end.
 
-    None where its memory is bounded: a process more takes memory of its own.
+    There are none where the job's memory is limited: every process takes memory of its own.
     """
-    wanted = 0
+    n_helpers = 0
     if job.action is Action.DRIZZLE and job.memory_mb is None and job.helpers:
-        wanted = min(job.helpers, sum(_size(member.path) for member in job.members) // HELP_BYTES)
+        n_helpers = min(job.helpers, sum(_size(member.path) for member in job.members) // HELP_BYTES)
     helpers: list[Helper] = []
     with ExitStack() as stack:
         try:
-            for _ in range(wanted):
+            for _ in range(n_helpers):
                 helpers.append(Helper())
                 stack.callback(helpers[-1].close)
         except OSError as error:
-            log.warning("%s: no process more to be had (%s); %d do the work", job.layer, error, 1 + len(helpers))
+            log.warning("%s: cannot start another process (%s); %d do the work", job.layer, error, 1 + len(helpers))
         yield helpers
 
 
@@ -90,4 +90,4 @@ def _size(path: str) -> int:
     try:
         return Path(path).stat().st_size
     except OSError:
-        return 0  # who reads it will say so
+        return 0  # the error is raised where the file is read

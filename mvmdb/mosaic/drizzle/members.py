@@ -1,10 +1,10 @@
 """Putting members onto the canvas with drizzle 3, piece by piece; the only module that imports drizzle.
 
-Drizzle leaves out input pixels that are off its array, and judges that by straight lines between the array's corners
-as it finds them in the detector: with a distorted chip that is tens of pixels beside the truth, and rows at the edge
-get lost by rounding. So every chip is cut into the same small squares, each is drizzled onto an array that holds all of
-it, and the part on the canvas is carried over. Pixels then depend neither on where the canvas ends nor on which of its
-rows are made.
+Drizzle leaves out input pixels that fall off its output array. It decides this with straight lines between the array's
+corners in detector coordinates: for a distorted chip these are off by tens of pixels, and rows at the edge are lost to
+rounding. Every chip is therefore cut into the same small squares, each square is drizzled onto an array that contains
+all of it, and what lies on the canvas is copied over. Pixels then depend neither on where the canvas ends nor on which
+of its rows are made.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ TILE = 256
 """Longest side of the squares of detector pixels that are drizzled at once: their output stays in the processor's
 cache."""
 BORDER = 1
-"""Pixels of weight 0 around a square: drizzle finds the corners of pixels between their centres, and theirs."""
+"""Pixels of weight 0 around a square: drizzle interpolates the corners of pixels between the centres of neighbours."""
 RIM = 4
-"""Output pixels around a square's outermost positions: half an input pixel is 2.4 at most."""
+"""Output pixels added around a square's outermost positions: half an input pixel is at most 2.4 of them."""
 STRETCH = 1.1
-"""How much larger than nominal the sides of a detector's pixels may be."""
+"""Largest ratio of a detector pixel's side to its nominal size."""
 
 Float = NDArray[np.float64]
 Image = NDArray[np.float32]
-Part = tuple[slice, slice]
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
 class DrizzledMember:
-    """What one member brings: its file, and the sky to subtract in electrons/s/arcsec^2 (None: nothing)."""
+    """One member to drizzle: its file, and the sky to subtract in electrons/s/arcsec^2 (None: none)."""
 
     ipppssoo: str
     path: str
@@ -50,7 +50,7 @@ class DrizzledMember:
 
 @dataclass(frozen=True, slots=True)
 class DrizzledChip:
-    """What was used of one chip, for the record; `subtracted` is the sky in the input's own units (MDRIZSKY)."""
+    """What was used of one chip, for HDRTAB; `subtracted` is the sky in the input's own units (MDRIZSKY)."""
 
     ipppssoo: str
     extver: int
@@ -61,7 +61,7 @@ class DrizzledChip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Square:
-    """Part of a chip as drizzle takes it, with a border of weight 0; `variance` in the square of science's units."""
+    """A square of a chip as drizzle takes it, with a border of weight 0; `variance` is in science's units squared."""
 
     science: Image
     weight: Image
@@ -69,27 +69,27 @@ class _Square:
 
 
 class Scratch:
-    """Two arrays that are used again and again: memory is slow when it is new."""
+    """Two arrays that are reused from square to square: newly allocated memory is slow."""
 
     def __init__(self) -> None:
-        self._room = np.empty((2, 0), np.float32)
+        self._arrays = np.empty((2, 0), np.float32)
 
     def take(self, shape: tuple[int, int]) -> tuple[Image, Image]:
-        """Two arrays of a shape, with anything in them; those taken before are not to be used any more."""
+        """Two arrays of `shape` with arbitrary values; arrays taken earlier must not be used any more."""
         size = shape[0] * shape[1]
-        if self._room.shape[1] < size:
-            self._room = np.empty((2, size + size // 4), np.float32)
-        return self._room[0, :size].reshape(shape), self._room[1, :size].reshape(shape)
+        if self._arrays.shape[1] < size:
+            self._arrays = np.empty((2, size + size // 4), np.float32)
+        return self._arrays[0, :size].reshape(shape), self._arrays[1, :size].reshape(shape)
 
 
 def drizzle_members(
     planes: Planes, members: Iterable[DrizzledMember], grid: LayerGrid, recipe: Recipe
 ) -> list[DrizzledChip]:
-    """Add members to the planes in place, in the given order, and say what was used of each chip.
+    """Add members to the planes in place, in the given order, and return what was used of each chip.
 
-    The planes have variances exactly where the recipe has errors.
-    Resuming gives the same bits as having drizzled all members in one go in the same order; so do planes of some of
-    the rows, and other canvases of the same cell. Raises MemberUnusableError.
+    The planes must have a variance plane if the recipe has errors, and none otherwise. Adding members in several calls
+    gives the same bits as one call with all of them in the same order; so do planes of some of the rows, and other
+    canvases of the same cell. Raises MemberUnusableError, and ProductError as `read_member_chips`.
     """
     used = []
     for member in members:
@@ -101,12 +101,12 @@ def drizzle_members(
 
 
 def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:
-    made: ChipMap | None = None
+    chip_map: ChipMap | None = None
     scratch = Scratch()
-    for rows, parts in find_squares(chip, grid, recipe.pixel_scale, planes.rows):
-        made = made or map_chip(chip.wcs, chip.shape, grid, BORDER)
-        positions = made.positions(slice(rows.start, rows.stop + 2 * BORDER))
-        for columns in parts:
+    for rows, column_ranges in find_squares(chip, grid, recipe.pixel_scale, planes.rows):
+        chip_map = chip_map or map_chip(chip.wcs, chip.shape, grid, BORDER)
+        positions = chip_map.positions(slice(rows.start, rows.stop + 2 * BORDER))
+        for columns in column_ranges:
             pixmap = positions[:, columns.start : columns.stop + 2 * BORDER]
             square = _cut_out(chip, (rows, columns), subtracted, recipe.good_bits)
             _drizzle_square(planes, grid, square, pixmap, chip, recipe, scratch)
@@ -115,7 +115,7 @@ def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: Layer
 def find_squares(
     chip: ChipData, grid: LayerGrid, pixel_scale: float, rows: range
 ) -> Iterator[tuple[slice, list[slice]]]:
-    """Row by row of squares, their detector rows, and the columns of each that may fall on some rows of the canvas.
+    """Yield, for each row of squares, its detector rows and the columns of squares that may reach the canvas' `rows`.
 
     A square is judged by its middle: its pixels are at most half a diagonal away.
     """
@@ -123,30 +123,30 @@ def find_squares(
     middles = np.meshgrid((x_edges[:-1] + x_edges[1:] - 1) / 2, (y_edges[:-1] + y_edges[1:] - 1) / 2)
     canvas = ExactMap(chip.wcs, chip.shape, grid).project(*middles) - grid.offset
     margin = np.sqrt(0.5) * TILE * STRETCH * chip.idcscale / pixel_scale + RIM
-    near = (canvas > [-margin, rows.start - margin]) & (canvas < [grid.shape[1] + margin, rows.stop + margin])
-    for i, row in enumerate(np.logical_and(near[..., 0], near[..., 1])):
+    in_reach = (canvas > [-margin, rows.start - margin]) & (canvas < [grid.shape[1] + margin, rows.stop + margin])
+    for i, row in enumerate(np.logical_and(in_reach[..., 0], in_reach[..., 1])):
         if row.any():
             columns = [slice(int(x_edges[j]), int(x_edges[j + 1])) for j in np.flatnonzero(row)]
             yield slice(int(y_edges[i]), int(y_edges[i + 1])), columns
 
 
 def _cut_evenly(size: int) -> NDArray[np.int64]:
-    """Where a side of so many pixels is cut: drizzle loses rows of narrow pieces, so that none must be left over."""
+    """Where a side of `size` pixels is cut: evenly, because drizzle loses rows of narrow pieces."""
     return np.linspace(0, size, -(-size // TILE) + 1).round().astype(np.int64)
 
 
-def _cut_out(chip: ChipData, part: Part, subtracted: float, good_bits: int) -> _Square:
-    """A square's pixels without the sky, their weights, and variances if any: 0 for bad pixels, and in the border."""
-    good = good_pixels(chip, good_bits, part)
+def _cut_out(chip: ChipData, window: Window, subtracted: float, good_bits: int) -> _Square:
+    """A square's pixels minus the sky, their weights, and variances if any: 0 for bad pixels and in the border."""
+    good = good_pixels(chip, good_bits, window)
     shape = (good.shape[0] + 2 * BORDER, good.shape[1] + 2 * BORDER)
     science, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     inside = np.s_[BORDER:-BORDER, BORDER:-BORDER]
-    np.subtract(chip.science[part], np.float32(subtracted), out=science[inside], where=good)
+    np.subtract(chip.science[window], np.float32(subtracted), out=science[inside], where=good)
     np.multiply(good, np.float32(chip.exptime), out=weight[inside])
     if chip.error is None:
         return _Square(science, weight, None)
     variance = np.zeros(shape, np.float32)
-    variance[inside] = pixel_variance(chip.error[part], good)
+    variance[inside] = pixel_variance(chip.error[window], good)
     return _Square(science, weight, variance)
 
 
@@ -159,30 +159,30 @@ def _drizzle_square(
     recipe: Recipe,
     scratch: Scratch,
 ) -> None:
-    # The outermost positions are those of the square's own edge, to the few hundredths of a pixel of the tables.
+    # The outermost positions lie on the square's edge, to the few hundredths of a pixel by which tables move pixels.
     edge = np.concatenate([positions[0], positions[-1], positions[:, 0], positions[:, -1]])
     low = np.floor(edge.min(axis=0)).astype(np.int64) - RIM
     high = np.ceil(edge.max(axis=0)).astype(np.int64) + RIM + 1
-    # Whole pixels are taken off, and the small numbers that remain are exact: the same on every canvas.
+    # Subtracting whole pixels is exact, and leaves the same small numbers on every canvas.
     left, bottom = (low - grid.offset - [0, planes.first]).tolist()
     width, height = (high - low).tolist()
     rows, columns = planes.science.shape
     on_canvas = np.s_[max(bottom, 0) : min(bottom + height, rows), max(left, 0) : min(left + width, columns)]
     if on_canvas[0].start >= on_canvas[0].stop or on_canvas[1].start >= on_canvas[1].stop:
         return
-    here = np.s_[
+    in_square = np.s_[
         on_canvas[0].start - bottom : on_canvas[0].stop - bottom, on_canvas[1].start - left : on_canvas[1].stop - left
     ]
     image, weights = scratch.take((height, width))
-    _lift(planes.science, on_canvas, here, image)
-    _lift(planes.weight, on_canvas, here, weights)
+    _copy_in(planes.science, on_canvas, in_square, image)
+    _copy_in(planes.weight, on_canvas, in_square, weights)
     variances = None
     if planes.variance is not None:
         variances = [np.empty((height, width), np.float32)]
-        _lift(planes.variance, on_canvas, here, variances[0])
+        _copy_in(planes.variance, on_canvas, in_square, variances[0])
     ratio = recipe.pixel_scale / chip.idcscale
-    # No context plane: it would cost 4 bytes a pixel per 32 chips, and HDRTAB keeps the membership. The time that the
-    # arrays hold already is for drizzle's own accounts; with 0 it would check by a sum that they are empty.
+    # No context plane: it would cost 4 bytes per pixel and 32 chips, and HDRTAB lists the members. `exptime`, the time
+    # already in the arrays, is only for drizzle's own bookkeeping; with 0 it would sum the arrays to see them empty.
     engine = Drizzle(
         kernel=recipe.kernel, fillval="INDEF", fillval2="INDEF", out_img=image, out_wht=weights, out_img2=variances,
         exptime=1.0, disable_ctx=True,
@@ -198,21 +198,21 @@ def _drizzle_square(
         pixfrac=recipe.pixfrac,
         in_units="cps" if is_rate(chip) else "counts",
     )
-    planes.science[on_canvas], planes.weight[on_canvas] = image[here], weights[here]
+    planes.science[on_canvas], planes.weight[on_canvas] = image[in_square], weights[in_square]
     if planes.variance is not None and variances is not None:
-        planes.variance[on_canvas] = variances[0][here]
+        planes.variance[on_canvas] = variances[0][in_square]
 
 
-def _lift(plane: Image, on_canvas: Part, here: Part, lifted: Image) -> None:
-    """Copy part of a plane into `here` of an array, with zeros around it."""
-    part = plane[on_canvas]
-    if part.shape != lifted.shape:
-        lifted[:] = 0.0
-    lifted[here] = part
+def _copy_in(plane: Image, on_canvas: Window, in_square: Window, image: Image) -> None:
+    """Copy a window of a plane into a window of a square's output array, with zeros around it."""
+    pixels = plane[on_canvas]
+    if pixels.shape != image.shape:
+        image[:] = 0.0
+    image[in_square] = pixels
 
 
 def _shift(positions: Float, low: NDArray[np.int64]) -> Float:
-    """Positions less `low`, x and y as one complex number: numpy is slow along an axis of length 2."""
+    """Positions minus `low`, with x and y as one complex number: numpy is slow along an axis of length 2."""
     rows, columns = positions.shape[:2]
     flat = positions.view(np.complex128)[..., 0] - complex(*low)
     return flat.view(np.float64).reshape(rows, columns, 2)

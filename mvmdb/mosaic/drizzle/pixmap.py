@@ -1,17 +1,17 @@
 """Where each pixel of a chip falls: interpolated, and checked against the exact transform on every chip.
 
-A chip's WCS first moves a pixel by tables (D2IM, then NPOL) and then by what is smooth (SIP, the linear terms and the
-two tangent projections). The smooth part is a polynomial of high degree in x and y, through nodes where it was
-computed exactly. What the tables add is computed exactly at their own nodes, in output pixels, and is linear between
-them, as the tables themselves are: so their steps and kinks are where they belong. Both are one matrix product.
+A chip's WCS first moves a pixel by tables (D2IM, then NPOL) and then by smooth terms (SIP, the linear terms and the two
+tangent projections). The smooth part is a polynomial of high degree in x and y, through nodes where it was computed
+exactly. What the tables add is computed exactly at their own nodes, in output pixels, and is linear between them, as
+the tables themselves are, so that their steps and kinks stay where they are. Both together are one matrix product.
 
-Why the check bounds the error: the polynomial's error oscillates between its nodes, and is looked at three times on
-the way from each node to the next. What is neglected of the tables is, inside a cell of theirs, a product of a table's
-value and of how the smooth part's derivative varies, largest in the middle; and beside a cell's border, where D2IM
-moves a pixel across a kink of NPOL, a product of the two. Every cell is looked at in its middle and beside its borders
-(of very many cells, thousands, with all their rows and columns among them). Between those places the error may be a
-little larger than at them, never twice as large, so it has to be below half of `TOLERANCE` there. Otherwise nodes and
-cells are made finer, and where that does not help every pixel is computed exactly.
+Why the check bounds the error: the polynomial's error oscillates between its nodes, and is checked at three points
+between each node and the next. The error made in the tables' part is a product of two small numbers: inside a cell of
+a table, of the table's value and the variation of the smooth part's derivative, largest in the middle; next to a cell's
+border, where D2IM moves a pixel across a kink of NPOL, of the two tables. Every cell is checked in its middle and next
+to its borders (where there are very many cells, thousands of them, with every row and column among them). Between these
+points the error may be a little larger than at them, but never twice as large, so at them it must be below half of
+`TOLERANCE`. Otherwise nodes and cells are made finer, and where that does not help, every pixel is computed exactly.
 """
 
 from __future__ import annotations
@@ -31,35 +31,35 @@ log = logging.getLogger(__name__)
 TOLERANCE = 1e-3
 """Largest distance, in output pixels, between an interpolated position and the exact one."""
 LEVELS = ((8, 128.0), (12, 64.0), (18, 32.0), (27, 16.0))
-"""(nodes along an axis, largest side of a cell in detector pixels), coarsest first; from one to the next the
-polynomial's error falls by 100 or more, that of the cells by 4."""
+"""(nodes along an axis, largest side of a cell in detector pixels), coarsest first. From one to the next the
+polynomial's error falls by a factor of 100 or more, that of the cells by 4."""
 CHECKS = 20000
-"""Pixels at which the tables' part is compared with the exact transform: of a table of 65 x 33 nodes, all cells."""
+"""Pixels at which the tables' part is compared with the exact transform: all cells of a table of 65 x 33 nodes."""
 EXACT_SHARE = 4
-"""Tables that need more than one exact position for so many pixels gain nothing by interpolation."""
+"""Interpolation gains nothing where tables need more than one exact position per this many pixels."""
 ROWS_AT_ONCE = 128
-"""Rows computed at once: a fixed partition, so that a row's bits do not depend on which others are asked for."""
+"""Rows computed at once: a fixed partition, so that a row's bits do not depend on which other rows are requested."""
 
 PRODUCT_SIZE = 1 << 18
-"""Multiplications in one product of matrices: the library beneath numpy makes smaller ones in one thread. More threads
-gain nothing here, and lose much where every processor has a layer to make."""
+"""Multiplications in one matrix product: numpy's BLAS computes smaller products in one thread. More threads gain
+nothing here, and cost much where every processor has a layer to make."""
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 
 class ChipMap(Protocol):
-    """Positions of the pixels of one chip, with a border around it where one was asked for."""
+    """Positions of the pixels of one chip and of the border around it, if any."""
 
     def positions(self, rows: slice) -> Float:
-        """(rows, columns, 2): x, y by `LayerGrid.sky_to_frame` of all pixels of some rows, the border's included."""
+        """(rows, columns, 2): x, y by `LayerGrid.sky_to_frame` of all pixels of some rows, including the border."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExactMap:
     """The full WCS evaluated at every pixel, 0.3 microseconds each.
 
-    `shape` is the chip's with its border, so that pixel (0, 0) is `border` pixels before the chip's first, both ways.
+    `shape` includes the border, so that pixel (0, 0) is `border` pixels before the chip's first on both axes.
     """
 
     wcs: WCS
@@ -70,8 +70,8 @@ class ExactMap:
     def project(self, x: Float, y: Float) -> Float:
         """(..., 2): x, y by `LayerGrid.sky_to_frame` of 0-based pixels, through SIP, NPOL and D2IM."""
         ra, dec = self.wcs.all_pix2world(x.ravel() - self.border, y.ravel() - self.border, 0)
-        found: Float = np.stack(self.grid.sky_to_frame(ra, dec), axis=-1).reshape(*x.shape, 2)
-        return found
+        projected: Float = np.stack(self.grid.sky_to_frame(ra, dec), axis=-1).reshape(*x.shape, 2)
+        return projected
 
     def positions(self, rows: slice) -> Float:
         """As `ChipMap.positions`."""
@@ -87,7 +87,7 @@ class ExactMap:
 class InterpolatedMap:
     """Smooth polynomial and tables' part, each expanded to all columns, so that a row is a product of two matrices.
 
-    `row_factors` (rows, nodes) times `columns` (nodes, 2 * columns) is the smooth part, x and y in turn along a row;
+    `row_factors` (rows, nodes) times `columns` (nodes, 2 * columns) is the smooth part, x and y alternating in a row;
     `cells` (len(knots), 2 * columns) is what the tables add at the rows `knots` (ascending, from 0 to the last row).
     """
 
@@ -111,23 +111,23 @@ class InterpolatedMap:
         return pixmap.reshape(-1, self.shape[1], 2)
 
     def _cell_rows(self, cell: int, top: int, bottom: int, out: Float) -> Float:
-        """All rows of a cell, in `out` where that has as many: the bits of a product may depend on its size."""
+        """All rows of a cell, in `out` if that has as many: the bits of a matrix product may depend on its size."""
         factors = np.column_stack([self.row_factors[top:bottom], *self._cell_weights(cell, np.arange(top, bottom))])
         values = np.vstack([self.columns, self.cells[cell : cell + 2]])
         block = out if out.shape[0] == bottom - top else np.empty((bottom - top, out.shape[1]))
         at_once = max(16, PRODUCT_SIZE // factors.size // 16 * 16)
-        for left in range(0, block.shape[1], at_once):
-            part = slice(left, left + at_once)
-            np.matmul(factors, values[:, part], out=block[:, part])
+        for first in range(0, block.shape[1], at_once):
+            columns = slice(first, first + at_once)
+            np.matmul(factors, values[:, columns], out=block[:, columns])
         return block
 
-    def at(self, x: Int, y: Int) -> Float:
+    def pixel_positions(self, x: Int, y: Int) -> Float:
         """(n, 2): the positions of single pixels, from the same numbers as `positions`."""
         cell = np.searchsorted(self._starts, y, side="right") - 1
         low, high = self._cell_weights(cell, y)
-        columns, cells = (part.reshape(len(part), -1, 2) for part in (self.columns, self.cells))
-        found: Float = np.einsum("nk,kna->na", self.row_factors[y], columns[:, x])
-        return found + low[:, None] * cells[cell, x] + high[:, None] * cells[cell + 1, x]
+        columns, cells = (matrix.reshape(len(matrix), -1, 2) for matrix in (self.columns, self.cells))
+        smooth: Float = np.einsum("nk,kna->na", self.row_factors[y], columns[:, x])
+        return smooth + low[:, None] * cells[cell, x] + high[:, None] * cells[cell + 1, x]
 
     def _cell_weights(self, cell: int | Int, y: Int) -> tuple[Float, Float]:
         along = (y - self.knots[cell]) / (self.knots[np.add(cell, 1)] - self.knots[cell])
@@ -137,8 +137,8 @@ class InterpolatedMap:
 def map_chip(wcs: WCS, shape: tuple[int, int], grid: LayerGrid, border: int = 0) -> ChipMap:
     """The positions of a chip of `shape` (rows, columns), each within `TOLERANCE` output pixels of the exact one.
 
-    They are of the chip with `border` pixels around it, and depend on the whole chip alone: not on the canvas, nor on
-    which rows are asked for.
+    They include `border` pixels around the chip, and depend on the whole chip alone: not on the canvas, nor on which
+    rows are requested.
     """
     wide = (shape[0] + 2 * border, shape[1] + 2 * border)
     exact = ExactMap(wcs, wide, grid, border)
@@ -147,10 +147,10 @@ def map_chip(wcs: WCS, shape: tuple[int, int], grid: LayerGrid, border: int = 0)
         x_knots, y_knots = (_find_knots(exact, axis, step) for axis in (0, 1))
         if x_knots.size * y_knots.size * EXACT_SHARE > wide[0] * wide[1]:
             break
-        made = _interpolate(exact, smooth, nodes, x_knots, y_knots)
-        error = _largest_error(made, exact, nodes, x_knots, y_knots)
+        interpolated = _interpolate(exact, smooth, nodes, x_knots, y_knots)
+        error = _largest_error(interpolated, exact, nodes, x_knots, y_knots)
         if error < TOLERANCE / 2:
-            return made
+            return interpolated
         log.debug("%d nodes and cells of %g pixels leave an error of %.2g pixels", nodes, step, error)
     return exact
 
@@ -177,18 +177,20 @@ def _interpolate(exact: ExactMap, smooth: ExactMap, nodes: int, x_knots: Float, 
     )
 
 
-def _largest_error(made: InterpolatedMap, exact: ExactMap, nodes: int, x_knots: Float, y_knots: Float) -> float:
-    """In output pixels; NaN where a position is not finite."""
+def _largest_error(interpolated: InterpolatedMap, exact: ExactMap, nodes: int, x_knots: Float, y_knots: Float) -> float:
+    """The largest error at the checked pixels, in output pixels; NaN where a position is not finite."""
     x, y = _smooth_checks(nodes, exact.shape)
     if _tables(exact.wcs):
         more_x, more_y = _cell_checks(x_knots, y_knots)
         x, y = np.concatenate([x, more_x]), np.concatenate([y, more_y])
-    error = np.hypot(*(made.at(x, y) - exact.project(x.astype(np.float64), y.astype(np.float64))).T)
+    error = np.hypot(
+        *(interpolated.pixel_positions(x, y) - exact.project(x.astype(np.float64), y.astype(np.float64))).T
+    )
     return float(error.max())
 
 
 def _smooth_checks(nodes: int, shape: tuple[int, int]) -> tuple[Int, Int]:
-    """Columns and rows of pixels: the corners, and three places on the way from each node to the next, both ways."""
+    """Columns and rows of pixels: the corners, and three points between each node and the next on both axes."""
     sides = []
     for size in reversed(shape):
         ends = np.concatenate([[0.0], _chebyshev(nodes, size), [size - 1.0]])
@@ -199,7 +201,7 @@ def _smooth_checks(nodes: int, shape: tuple[int, int]) -> tuple[Int, Int]:
 
 
 def _cell_checks(x_knots: Float, y_knots: Float) -> tuple[Int, Int]:
-    """Columns and rows of the pixels in the middle of cells and at their ends: all, or `CHECKS` or more well mixed."""
+    """Columns and rows of pixels in the middle of cells and at their ends: all, or at least `CHECKS`, well mixed."""
     x, y = (
         np.unique(np.rint(np.stack([knots[:-1] + 1, (knots[:-1] + knots[1:]) / 2, knots[1:] - 1]))).astype(np.int64)
         for knots in (x_knots, y_knots)
@@ -208,49 +210,49 @@ def _cell_checks(x_knots: Float, y_knots: Float) -> tuple[Int, Int]:
         pairs = np.meshgrid(x, y)
         return pairs[0].ravel(), pairs[1].ravel()
     count = np.arange(max(CHECKS, x.size, y.size))
-    # Steps of the golden section pair every column and row with ever other ones.
+    # Steps of the golden section pair every column and row with ever new partners.
     return x[count % x.size], y[(count * 0.6180339887498949 % 1.0 * y.size).astype(np.int64)]
 
 
 def _find_knots(exact: ExactMap, axis: int, step: float) -> Float:
-    """Where, along x (0) or y (1), a table's interpolation may bend, and places between so that none are far apart.
+    """Where, along x (0) or y (1), a table's interpolation may bend, and points between, at most `step` apart.
 
-    0-based pixels, border included, the first and the last among them. Node k of a table (from 0) is the chip's pixel
-    (k + 1 - CRPIX) * CDELT + CRVAL, 1-based.
+    In 0-based pixels, border included; the first and the last pixel are among them. Node k of a table (from 0) is the
+    chip's pixel (k + 1 - CRPIX) * CDELT + CRVAL, 1-based.
     """
     last = max(exact.shape[1 - axis] - 1.0, 1.0)
     knots = [np.array([0.0, last])]
     for table in _tables(exact.wcs):
         nodes = np.arange(table.data.shape[1 - axis])
         knots.append((nodes + 1 - table.crpix[axis]) * table.cdelt[axis] + table.crval[axis] - 1 + exact.border)
-    found = np.unique(np.concatenate(knots))
-    found = found[(found >= 0.0) & (found <= last)]
-    parts = np.ceil(np.diff(found) / step).astype(np.int64)
-    width = np.repeat(np.diff(found) / parts, parts)
-    number = np.arange(width.size) - np.repeat(np.cumsum(parts) - parts, parts)
-    return np.append(np.repeat(found[:-1], parts) + number * width, found[-1])
+    bends = np.unique(np.concatenate(knots))
+    bends = bends[(bends >= 0.0) & (bends <= last)]
+    pieces = np.ceil(np.diff(bends) / step).astype(np.int64)
+    width = np.repeat(np.diff(bends) / pieces, pieces)
+    number = np.arange(width.size) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    return np.append(np.repeat(bends[:-1], pieces) + number * width, bends[-1])
 
 
 def _expand(values: Float, knots: Float, size: int) -> Float:
-    """(n, len(knots), 2) values at `knots`, made linear between them: (n, size, 2)."""
-    place = np.arange(size, dtype=np.float64)
-    cell = np.clip(np.searchsorted(knots, place, side="right") - 1, 0, knots.size - 2)
-    along = ((place - knots[cell]) / (knots[cell + 1] - knots[cell]))[:, None]
+    """(n, len(knots), 2) values at `knots`, interpolated linearly between them: (n, size, 2)."""
+    pixel = np.arange(size, dtype=np.float64)
+    cell = np.clip(np.searchsorted(knots, pixel, side="right") - 1, 0, knots.size - 2)
+    along = ((pixel - knots[cell]) / (knots[cell + 1] - knots[cell]))[:, None]
     expanded: Float = values[:, cell] * (1.0 - along) + values[:, cell + 1] * along
     return expanded
 
 
 def _chebyshev(nodes: int, size: int) -> Float:
-    """Nodes over the pixels 0 to size - 1, ascending, at which interpolation by a polynomial is close to the best."""
+    """Nodes over the pixels 0 to size - 1, ascending, at which interpolation by a polynomial is nearly optimal."""
     angles = (2 * np.arange(nodes)[::-1] + 1) * np.pi / (2 * nodes)
     return (size - 1) / 2 * (1 + np.cos(angles))
 
 
-def _lagrange(nodes: Float, places: Float) -> Float:
-    """(places, nodes): what a value at each node counts at some places (barycentric form of Lagrange's)."""
+def _lagrange(nodes: Float, points: Float) -> Float:
+    """(points, nodes): the weight of each node's value at some points (Lagrange interpolation in barycentric form)."""
     order = np.arange(nodes.size)
     weights = (-1.0) ** order * np.sin((2 * order + 1) * np.pi / (2 * nodes.size))
-    difference = places[:, None] - nodes
+    difference = points[:, None] - nodes
     hit = difference == 0.0
     terms = weights / np.where(hit, 1.0, difference)
     factors: Float = np.where(hit.any(axis=1, keepdims=True), hit, terms / terms.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Which pixels a polygon covers: the pixels whose centres lie inside, row by row. Polygons come from elsewhere."""
+"""Which pixels a polygon covers: those whose centres lie inside, row by row."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Spans:
 
 
 def polygon_rings(shape: shapely.Geometry) -> list[Float]:
-    """The closed rings (n, 2) of every polygon in a geometry, holes among them; points and lines have none."""
+    """The closed rings (n, 2) of every polygon in a geometry, including holes; points and lines have none."""
     rings: list[Float] = []
-    for part in shapely.get_parts(shape):
-        if isinstance(part, shapely.Polygon) and not part.is_empty:
-            rings += [shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)]
-        elif isinstance(part, shapely.MultiPolygon):
-            rings += polygon_rings(part)
+    for polygon in shapely.get_parts(shape):
+        if isinstance(polygon, shapely.Polygon) and not polygon.is_empty:
+            rings += [shapely.get_coordinates(ring) for ring in (polygon.exterior, *polygon.interiors)]
+        elif isinstance(polygon, shapely.MultiPolygon):
+            rings += polygon_rings(polygon)
     return rings
 
 

@@ -10,9 +10,9 @@ DIGITS = 32
 
 
 class DataDigest:
-    """The first 32 hexadecimal digits of the SHA-256 of data that come in pieces, hashed in a thread of its own.
+    """The first 32 hexadecimal digits of the SHA-256 of data in pieces, computed in a background thread.
 
-    SHA-256 runs at 1.7 GB/s where the processor knows it, BLAKE2b at 0.6. Pieces must stay as they are until `text`.
+    SHA-256 runs at 1.7 GB/s where the processor supports it, BLAKE2b at 0.6. Pieces must not change before `text`.
     """
 
     def __init__(self) -> None:
@@ -30,5 +30,5 @@ class DataDigest:
 
 
 def digest_bytes(data: bytes) -> str:
-    """The same digest of little that is there at once."""
+    """The same digest of a few bytes, computed at once."""
     return hashlib.sha256(data).hexdigest()[:DIGITS]

@@ -1,4 +1,4 @@
-"""The manifest: the text file that lists a sky cell's products. Which products there should be is decided elsewhere."""
+"""The manifest: the text file that lists the products of a sky cell that exist in its folder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from mvmdb.names import parse_product_name
 
 
 def write_manifest(folder: str | Path, skycell: str) -> bool:
-    """List the sky cell's products that are in `folder` in `<skycell>_manifest.txt`, sorted, one file name a line.
+    """List the sky cell's products that are in `folder` in `<skycell>_manifest.txt`, sorted, one file name per line.
 
-    Returns whether the file was written: it is left alone when it says so already. Raises ProductError when the folder
+    Returns whether the file was written: it is left alone when it is already right. Raises ProductError when the folder
     cannot be written.
     """
     folder = Path(folder)

@@ -1,4 +1,4 @@
-"""The rows of HDRTAB: what a product says it was made of, one row a chip. Files are read and written elsewhere."""
+"""The rows of HDRTAB: what a product says it was made of, one row per chip. read.py and write.py handle files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = {
     "MDRIZSKY": "subtracted", "IPPPSSOO": "ipppssoo", "KIND": "kind", "PIXELS": "pixels", "PIXDIGST": "pixel_digest",
     "WCSDIGST": "wcs_digest", "SKYGROUP": "sky_group", "SKY": "sky", "S_REGION": "s_region",
 }  # fmt: skip
-"""HDRTAB's columns and the fields of ChipRow that they hold. The first eleven are drizzlepac's own names."""
+"""HDRTAB's columns and the fields of ChipRow that they hold. The first eleven names are drizzlepac's."""
 
 _UNITS = {"EXPTIME": "s", "EXPSTART": "d", "EXPEND": "d", "IDCSCALE": "arcsec", "SKY": "electron / (s arcsec2)"}
 _NUMBERS = {"extver": ">i4", "exptime": ">f8", "expstart": ">f8", "expend": ">f8", "idcscale": ">f8",
@@ -64,19 +64,19 @@ _ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow)))
 
 
 def read_outlines(rows: Sequence[ChipRow]) -> list[list[NDArray[np.float64]]]:
-    """The polygons of each row's S_REGION, (n, 2) in degrees: one a chip, as this program writes it.
+    """The polygons of each row's S_REGION, (n, 2) in degrees: one per row, as mvmdb writes it.
 
-    Such text is in normal form, and what `parse_region` does for a stranger's would take a tenth of a second for some
-    hundred members.
+    What mvmdb writes is already normalised. `parse_region`, which normalises any region, would take a tenth of a second
+    for a few hundred members.
     """
-    found = []
+    outlines = []
     for row in rows:
         words = row.s_region.split(" ")
         if words[:2] == ["POLYGON", "ICRS"] and len(words) % 2 == 0 and words.count("POLYGON") == 1:
-            found.append([np.array([float(word) for word in words[2:]]).reshape(-1, 2)])
+            outlines.append([np.array([float(word) for word in words[2:]]).reshape(-1, 2)])
         else:
-            found.append(parse_region(row.s_region))
-    return found
+            outlines.append(parse_region(row.s_region))
+    return outlines
 
 
 def list_members(rows: Sequence[ChipRow]) -> tuple[ProductMember, ...]:
@@ -135,9 +135,9 @@ def unpack_rows(table: fits.BinTableHDU, path: str) -> tuple[ChipRow, ...]:
 def seal_provenance(
     layer: str, canvas: Canvas, recipe: str, recipe_digest: str, data: str, headers: str, rows: Sequence[ChipRow]
 ) -> str:
-    """A digest over all that a product says of itself, by which damage to its headers is found: 32 hex digits.
+    """A digest of everything a product says about itself, which reveals damage to its headers: 32 hex digits.
 
-    `data` is the digest of the arrays (SCI, WHT, and ERR if any), `headers` that of the headers of PRIMARY and these.
+    `data` is the digest of the arrays (SCI, WHT, and ERR if any), `headers` that of their headers and PRIMARY's.
     """
     values = [_ROW_FIELDS(row) for row in rows]
     text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, values])

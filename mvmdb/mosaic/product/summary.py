@@ -1,4 +1,4 @@
-"""What a product's header says of its pixels: depth, exposure, weight and outline. Files are written elsewhere."""
+"""What a product's header says about its pixels: depth, exposure, weight and outline. write.py writes it."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def summarise_depth(depths: Depths, grid: LayerGrid) -> Keywords:
 
 
 class WeightSummary:
-    """Mean and median of the weights above 0 of an array that goes by twice, in rows, and is never held whole.
+    """Mean and median of the weights above 0 of an array whose rows are read twice; it is never in memory whole.
 
-    The median is exact: bits of positive floats sort as whole numbers do, so counting their upper halves, and then the
-    lower halves of those in the middle, finds it. Neither number depends on which rows come together. Weights below
-    1e-40 count as none.
+    The median is exact: the bits of positive floats sort as integers do, so counting their upper halves, and then the
+    lower halves of those in the middle, finds it. Neither number depends on how rows are grouped. Weights below 1e-40
+    count as none.
     """
 
     def __init__(self) -> None:
@@ -57,15 +57,15 @@ class WeightSummary:
         self._upper = np.zeros(1 << 16, np.int64)
 
     def add(self, rows: NDArray[np.float32]) -> None:
-        """Count rows of the array for the first time."""
+        """Count some rows of the array, in the first reading."""
         values = np.ascontiguousarray(rows, np.float32)
         self._row_sums += values.sum(axis=1, dtype=np.float64).tolist()
-        for start in range(0, values.size, VALUES_AT_ONCE):  # bincount makes eight bytes of each two
+        for start in range(0, values.size, VALUES_AT_ONCE):  # bincount turns two bytes into eight
             halves = values.reshape(-1)[start : start + VALUES_AT_ONCE].view(np.uint32) >> 16
             self._upper += np.bincount(halves, minlength=1 << 16)
 
-    def keywords(self, again: Iterable[NDArray[np.float32]]) -> Keywords:
-        """MEANWHT and MEDWHT, both 0 where there is no weight; `again` are all rows once more, in any order."""
+    def keywords(self, second_reading: Iterable[NDArray[np.float32]]) -> Keywords:
+        """MEANWHT and MEDWHT, both 0 where there is no weight; `second_reading` yields all rows again, in any order."""
         upper = self._upper.copy()
         upper[0] = 0
         count, reached = int(upper.sum()), np.cumsum(upper)
@@ -73,10 +73,10 @@ class WeightSummary:
         if count:
             ranks = ((count - 1) // 2, count // 2)
             halves = [int(np.searchsorted(reached, rank, side="right")) for rank in ranks]
-            lower = _count_lower(set(halves), again)
+            lower = _count_lower(set(halves), second_reading)
             before = [rank - int(reached[half] - upper[half]) for rank, half in zip(ranks, halves, strict=True)]
-            rest = [np.searchsorted(np.cumsum(lower[h]), b, side="right") for h, b in zip(halves, before, strict=True)]
-            bits = np.array([(h << 16) | int(r) for h, r in zip(halves, rest, strict=True)], np.uint32)
+            lows = [np.searchsorted(np.cumsum(lower[h]), b, side="right") for h, b in zip(halves, before, strict=True)]
+            bits = np.array([(h << 16) | int(low) for h, low in zip(halves, lows, strict=True)], np.uint32)
             mean, median = math.fsum(self._row_sums) / count, float(bits.view(np.float32).astype(np.float64).mean())
         return {
             "MEANWHT": (mean, "mean weight of pixels with weight"),
@@ -87,34 +87,35 @@ class WeightSummary:
 def carried_numbers(primary: fits.Header, before: LayerGrid, grid: LayerGrid) -> tuple[Keywords, Keywords]:
     """(keywords of `summarise_depth`, keywords of `WeightSummary`) that a product keeps on another canvas.
 
-    Either is empty where it has to be found anew: weights where pixels are cut off; depths too where a footprint may
-    go on beyond the old canvas, which then was not the sky cell's whole.
+    Both are empty where pixels are cut off, and either where `primary` lacks one of its keywords: they then have to be
+    computed anew. The depths are right only if all footprints lie within the old canvas; see `lie_within`.
     """
     if not grid.holds(before):
         return {}, {}
-    found = {key: (primary[key], primary.comments[key]) for key in (*DEPTHS, *WEIGHTS) if key in primary}
-    depths, weights = ({key: found[key] for key in keys if key in found} for keys in (DEPTHS, WEIGHTS))
+    cards = {key: (primary[key], primary.comments[key]) for key in (*DEPTHS, *WEIGHTS) if key in primary}
+    depths, weights = ({key: cards[key] for key in keys if key in cards} for keys in (DEPTHS, WEIGHTS))
     return depths if len(depths) == len(DEPTHS) else {}, weights if len(weights) == len(WEIGHTS) else {}
 
 
 def lie_within(footprints: Sequence[tuple[shapely.Geometry, float]], grid: LayerGrid, before: LayerGrid) -> bool:
-    """Whether all footprints, in 0-based pixels of one canvas, lie on another canvas of the same cell."""
+    """Whether all footprints, in 0-based pixels of `grid`, lie on the canvas `before` of the same cell."""
     bounds = shapely.total_bounds([shape for shape, _ in footprints])
-    left, bottom = grid.pixels.x_min - before.pixels.x_min, grid.pixels.y_min - before.pixels.y_min
-    low = bounds[0] + left >= -0.5 and bounds[1] + bottom >= -0.5
-    return bool(low and bounds[2] + left <= before.shape[1] - 0.5 and bounds[3] + bottom <= before.shape[0] - 0.5)
+    dx, dy = grid.pixels.x_min - before.pixels.x_min, grid.pixels.y_min - before.pixels.y_min
+    low = bounds[0] + dx >= -0.5 and bounds[1] + dy >= -0.5
+    return bool(low and bounds[2] + dx <= before.shape[1] - 0.5 and bounds[3] + dy <= before.shape[0] - 0.5)
 
 
 def member_footprints(rows: Sequence[ChipRow], grid: LayerGrid) -> list[tuple[shapely.Geometry, float]]:
     """(footprint in 0-based canvas pixels, exposure time in seconds) of each member, its chips united."""
     outlines = read_outlines(rows)
-    shapes = iter(grid.outlines_on_canvas([outline for own in outlines for outline in own]))
+    shapes = iter(grid.outlines_on_canvas([polygon for polygons in outlines for polygon in polygons]))
     chips: dict[str, list[shapely.Geometry]] = {}
-    for row, own in zip(rows, outlines, strict=True):
-        chips.setdefault(row.ipppssoo, []).extend(islice(shapes, len(own)))
+    for row, polygons in zip(rows, outlines, strict=True):
+        chips.setdefault(row.ipppssoo, []).extend(islice(shapes, len(polygons)))
     exptimes = {row.ipppssoo: row.exptime for row in rows}
     return [
-        (own[0] if len(own) == 1 else shapely.union_all(own), exptimes[ipppssoo]) for ipppssoo, own in chips.items()
+        (chip_shapes[0] if len(chip_shapes) == 1 else shapely.union_all(chip_shapes), exptimes[ipppssoo])
+        for ipppssoo, chip_shapes in chips.items()
     ]
 
 
@@ -122,24 +123,24 @@ def measure_depths(footprints: Sequence[tuple[shapely.Geometry, float]], grid: L
     """How many canvas pixels hold how many exposures and seconds, from the members' footprints."""
     shapes = shapely.normalize([shape for shape, _ in footprints])
     rings = [polygon_rings(shape) for shape in shapes]
-    return count_depths([(own, exptime) for own, (_, exptime) in zip(rings, footprints, strict=True)], grid.shape)
+    return count_depths([(member, exptime) for member, (_, exptime) in zip(rings, footprints, strict=True)], grid.shape)
 
 
 def outline_region(footprints: Sequence[tuple[shapely.Geometry, float]], grid: LayerGrid) -> str:
-    """S_REGION of the product: the union of the members' footprints on the canvas, holes left out; may be empty."""
+    """S_REGION of the product: the union of the members' footprints on the canvas, without holes; may be empty."""
     rows, columns = grid.shape
     canvas = shapely.box(-0.5, -0.5, columns - 0.5, rows - 0.5)
     union = shapely.intersection(shapely.union_all([shape for shape, _ in footprints]), canvas)
     outlines = []
-    for part in shapely.get_parts(shapely.simplify(union, OUTLINE_TOLERANCE)):
-        if isinstance(part, shapely.Polygon) and not part.is_empty:
-            x, y = shapely.get_coordinates(part.exterior)[:-1].T
+    for polygon in shapely.get_parts(shapely.simplify(union, OUTLINE_TOLERANCE)):
+        if isinstance(polygon, shapely.Polygon) and not polygon.is_empty:
+            x, y = shapely.get_coordinates(polygon.exterior)[:-1].T
             outlines.append(normalize_polygon(np.column_stack(grid.pixel_to_sky(x, y))))
     return format_region(outlines)
 
 
 def _count_lower(halves: set[int], rows: Iterable[NDArray[np.float32]]) -> dict[int, NDArray[np.int64]]:
-    """For each of some upper halves of bits, how many values have it with each lower half."""
+    """For each of some upper halves of bits, how many values have it with which lower half."""
     counts = {half: np.zeros(1 << 16, np.int64) for half in halves}
     for block in rows:
         bits = np.ascontiguousarray(block, np.float32).view(np.uint32)

@@ -1,4 +1,4 @@
-"""The product file as it is written: headers, arrays and HDRTAB, whole or not at all. product.py reads it."""
+"""The product file as it is written: headers, arrays and HDRTAB, whole or not at all. read.py reads it."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ from mvmdb.workers.background import BackgroundThread
 
 BLOCK = 2880
 STORE_BYTES = 1 << 24
-"""Bytes that are written before the system is asked to store them: it is asked now and then, not for every row."""
+"""Bytes that are written before the system is asked to flush them to disk: now and then, not for every row."""
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
 class ProductText:
-    """All that a product's headers say and its pixels do not.
+    """Everything that a product's headers say and its pixels do not.
 
-    `primary` and `science` hold the cards taken over from the first member (instrument, photometry); `before` the
-    canvas and the PRIMARY header of the product that has the same pixels on another canvas, if there is one; with
-    `errors` there is an ERR plane.
+    `primary` and `science` are the cards taken over from the first member (instrument, photometry). `before` is the
+    canvas and the PRIMARY header of the product with the same pixels on another canvas, if there is one. With `errors`
+    there is an ERR plane.
     """
 
     layer: str
@@ -69,9 +69,9 @@ class ProductText:
 def write_product(target: Path, text: ProductText, blocks: Iterable[Block]) -> ProductRecord:
     """Write a product from its finished rows, each once and in any order, and return its record.
 
-    Rows are taken when they are needed and not kept, so `blocks` may make them one after the other. Written to a
-    temporary file beside the target, synced, and renamed, so that the target is the old file or the new one and never
-    less. Raises ProductError when the folder cannot be written; what making the rows raises passes through.
+    Rows are taken one by one and not kept, so `blocks` may make them on demand. The product is written to a temporary
+    file next to the target, synced and renamed, so that the target is always the old file or the new one, complete.
+    Raises ProductError when the folder cannot be written; errors raised by `blocks` pass through.
     """
     digests: list[str] = []
     write_atomically(target, lambda file: digests.append(_write_hdus(file, target.name, text, blocks)))
@@ -91,15 +91,15 @@ def write_product(target: Path, text: ProductText, blocks: Iterable[Block]) -> P
 
 
 def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Replace `target` whole or not at all; no trace is left of a failure.
+    """Replace `target` whole or not at all; a failure leaves no trace.
 
-    Raises ProductError for what the system refuses; what `write` raises passes through.
+    Raises ProductError where the system refuses to write; errors raised by `write` pass through.
     """
     try:
         replace_file(target, write)
     except OSError as error:
         raise ProductError(
-            f"cannot write {target}: {error.strerror or error}; expected a folder with room that may be written"
+            f"cannot write {target}: {error.strerror or error}; expected a writable folder with free space"
         ) from error
 
 
@@ -108,20 +108,20 @@ def sweep_temporaries(folder: str | Path) -> list[str]:
 
     The caller must be the only run that writes to the folder.
     """
-    found = sorted(path for path in Path(folder).glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
-    for path in found:
+    paths = sorted(path for path in Path(folder).glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
+    for path in paths:
         path.unlink(missing_ok=True)
-    return [path.name for path in found]
+    return [path.name for path in paths]
 
 
 def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterable[Block]) -> str:
-    """Write all HDUs and return the data digest; rows go where they belong as they come."""
+    """Write all HDUs and return the data digest; every row is written to its place as it comes."""
     footprints = member_footprints(text.rows, text.grid)
     depths, carried = _carry_numbers(text, footprints)
     weights = WeightSummary()
     images = {name: _image_header(name, text) for name in extensions_of(text.errors)}
     images["SCI"]["S_REGION"] = outline_region(footprints, text.grid)
-    # The weights' keywords are known last; a header with others in their place is as long.
+    # The weights' keywords are known last; a header with other values has the same length.
     primary = _primary_header(filename, text, {**depths, **weights.keywords([])})
     layout = _Layout.after(len(primary.tostring()), {n: len(h.tostring()) for n, h in images.items()}, text.grid.shape)
     digest = _write_arrays(file, layout, blocks, None if carried else weights)
@@ -149,14 +149,14 @@ def _carry_numbers(
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where the arrays lie in a file (bytes), in their order, and their shape."""
+    """Where the arrays begin in a file (bytes), in the order of the file, and their shape."""
 
     places: Mapping[Extension, int]
     shape: tuple[int, int]
 
     @classmethod
     def after(cls, start: int, headers: Mapping[Extension, int], shape: tuple[int, int]) -> _Layout:
-        """Arrays of one shape from the byte `start` on, each behind a header of so many bytes."""
+        """Arrays of one shape from the byte `start` on, each after its header; `headers` are their lengths in bytes."""
         padded = -(-shape[0] * shape[1] * 4 // BLOCK) * BLOCK
         places: dict[Extension, int] = {}
         for extension, size in headers.items():
@@ -166,7 +166,7 @@ class _Layout:
 
     @property
     def length(self) -> int:
-        """Bytes of one array, without what fills its last block."""
+        """Bytes of one array, without the padding of its last block."""
         return self.shape[0] * self.shape[1] * 4
 
     @property
@@ -187,9 +187,9 @@ class _Layout:
 
 
 def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weights: WeightSummary | None) -> str:
-    """Write all rows, count their weights, and return the digest of one array after the other.
+    """Write all rows, count their weights, and return the digest of the arrays in the order of the file.
 
-    Rows that come in the digest's own order are hashed as they go by; the others are read again.
+    Rows that come in that order are hashed as they pass; the others are read again.
     """
     digest, hashed = DataDigest(), dict.fromkeys(layout.places, 0)
     order, run = list(layout.places), range(0)
@@ -216,20 +216,20 @@ def _write_arrays(file: BinaryIO, layout: _Layout, blocks: Iterable[Block], weig
     return digest.text()
 
 
-def _begin_to_store(file: int, places: range) -> None:
-    """Have the system store what was just written while more is made; else all waits for the sync at the end.
+def _begin_to_store(file: int, written: range) -> None:
+    """Have the system flush the bytes just written while more is made; else everything waits for the sync at the end.
 
-    To say that these bytes are not needed in memory does so on Linux. They stay there until they are stored.
+    On Linux, saying that these bytes are not needed in memory does this. They stay in memory until they are flushed.
     """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file, places.start, len(places), os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(file, written.start, len(written), os.POSIX_FADV_DONTNEED)
 
 
 def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits.Header:
     header = fits.PrimaryHDU(header=text.primary.copy()).header
     starts, ends = ([v for v in times if not np.isnan(v)] for times in _times(text.rows))
     exptime = sum(member.exptime for member in list_members(text.rows))
-    own: Keywords = {
+    cards: Keywords = {
         "DATE": (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "[UTC] when this file was written"),
         "FILENAME": (filename, ""),
         "ROOTNAME": (text.layer, ""),
@@ -246,9 +246,9 @@ def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits
         "TEXPTIME": (exptime, "[s] sum over the members"),
     }
     if starts and ends:
-        own["EXPSTART"] = (min(starts), "[d] start of the first exposure (MJD)")
-        own["EXPEND"] = (max(ends), "[d] end of the last exposure (MJD)")
-    header.update({**own, **numbers})
+        cards["EXPSTART"] = (min(starts), "[d] start of the first exposure (MJD)")
+        cards["EXPEND"] = (max(ends), "[d] end of the last exposure (MJD)")
+    header.update({**cards, **numbers})
     return header
 
 
@@ -289,4 +289,4 @@ def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
     )
     buffer = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
-    return buffer.getvalue()[BLOCK:]  # without the primary HDU, one block long, that a file must begin with
+    return buffer.getvalue()[BLOCK:]  # without the primary HDU, one block, with which a file must begin

@@ -1,8 +1,8 @@
-"""The median of many values after clipping, exactly, though hardly any of them are sorted; which values is not asked.
+"""The exact median of many values after clipping, with hardly any of them sorted.
 
-Sorting 8 million pixels takes 0.1 s and more, and a pair of ACS exposures needs it 8 times. A sample tells what needs
-no sorting: the wide core that every clip keeps, of which the sums are enough, save for the narrow middle of it that the
-median lies in. If the values prove the sample wrong, all are sorted: the result is the same.
+Sorting 8 million pixels takes 0.1 s or more, and a pair of ACS exposures needs it 8 times. A sample shows what needs no
+sorting: the wide core that every clip keeps, for which sums are enough, except for its narrow middle in which the
+median lies. If the values prove the sample wrong, all are sorted: the result is the same.
 """
 
 from __future__ import annotations
@@ -16,48 +16,49 @@ Float = NDArray[np.float64]
 Values = NDArray[np.float32]
 
 SAMPLE = 1 << 15
-"""Values that are looked at first; fewer than four times as many are sorted at once."""
+"""Values in the sample; where there are fewer than four times as many in all, they are simply sorted."""
 CORE = 0.7
-"""The part of the sample's final bounds that is taken to be inside all bounds."""
+"""The fraction of the sample's final bounds that is assumed to lie inside all bounds."""
 MIDDLE = 6.0
 """Half width of the middle, in standard deviations of a sample median's rank."""
 VALUES_AT_ONCE = 1 << 15
 
 
 def clipped_median(values: Values, lower: float, clips: int, sigma: float) -> tuple[float, int] | None:
-    """(median, number of values) after `clips` times leaving out what is over `sigma` deviations from the mean.
+    """(median, number of values) after clipping values over `sigma` deviations from the mean, `clips` times.
 
-    `values` are finite. Those below `lower` never count; None if nothing is left. Bounds are about the mean of the
-    values inside the bounds before, with the sample deviation, and include their ends, as stsci.imagestats does.
+    `values` must be finite. Those below `lower` never count; None if nothing is left. Each pair of bounds is about the
+    mean of the values inside the previous one, with their sample deviation, and includes its ends, as in
+    stsci.imagestats.
     """
     if values.size >= 4 * SAMPLE:
-        # Not every nth value, which might be all of one column of a detector: steps of the golden section.
+        # Steps of the golden section; every nth value might all come from one column of a detector.
         sample = np.sort(values[(np.arange(SAMPLE) * 0.6180339887498949 % 1.0 * values.size).astype(np.intp)])
         bounds = _clip(_Parts.sorted(sample), lower, clips, sigma)
         parts = None if bounds is None else _split(values, sample, *bounds)
-        found = None if parts is None else _clip(parts, lower, clips, sigma)
-        if parts is not None and found is not None:
-            median = parts.median(*found)
+        kept = None if parts is None else _clip(parts, lower, clips, sigma)
+        if parts is not None and kept is not None:
+            median = parts.median(*kept)
             if median is not None:
                 return median
     parts = _Parts.sorted(np.sort(values))
-    found = _clip(parts, lower, clips, sigma)
-    return None if found is None else parts.median(*found)
+    kept = _clip(parts, lower, clips, sigma)
+    return None if kept is None else parts.median(*kept)
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """Values in parts: `outer`, sorted; and all those from `low` to `high`, of which `middle` (sorted) is known.
+    """Values in two parts: `outer`, sorted, and the core from `low` to `high`, of which only `middle` is kept, sorted.
 
-    `low` is above `high` where there is no core. `place` is the core's place in `outer`, `count` its size, `before` how
-    many of it lie before the middle; `total` and `squares` sum the core's distances from `centre`.
+    `low` is above `high` where there is no core. `index` is where the core would lie in `outer`, `count` its size,
+    `before` how many of its values lie below the middle; `total` and `squares` sum the core's distances from `centre`.
     """
 
     outer: Values
     centre: float
     low: float = np.inf
     high: float = -np.inf
-    place: int = 0
+    index: int = 0
     count: int = 0
     total: float = 0.0
     squares: float = 0.0
@@ -66,18 +67,18 @@ class _Parts:
 
     @classmethod
     def sorted(cls, ordered: Values) -> _Parts:
-        """Values all of which are sorted."""
+        """Values without a core, sorted."""
         return cls(ordered, float(ordered[ordered.size // 2]) if ordered.size else 0.0)
 
     def keep(self, low: float, high: float) -> tuple[int, int] | None:
-        """The range of `outer` from `low` to `high`; None where they cut the core."""
+        """The range of `outer` from `low` to `high`; None where these bounds cut the core."""
         if self.count and not (low <= self.low and high >= self.high):
             return None
         begin = np.searchsorted(self.outer, _next(low, np.inf), side="left")
         return int(begin), int(np.searchsorted(self.outer, _next(high, -np.inf), side="right"))
 
     def moments(self, begin: int, end: int) -> tuple[int, float, float]:
-        """Number, mean and sample deviation of `outer[begin:end]` with the core."""
+        """Number, mean and sample deviation of `outer[begin:end]` and the core."""
         offset = self.outer[begin:end].astype(np.float64) - self.centre
         n = offset.size + self.count
         mean = (self.total + offset.sum()) / max(n, 1)
@@ -85,12 +86,12 @@ class _Parts:
         return n, self.centre + float(mean), float(np.sqrt(max(variance, 0.0)))
 
     def median(self, begin: int, end: int) -> tuple[float, int] | None:
-        """(median, number) of `outer[begin:end]` with the core; None where it does not lie in the middle."""
+        """(median, number) of `outer[begin:end]` and the core; None where the median lies outside the middle."""
         n = end - begin + self.count
         if not self.count:
             ranks, known = [begin + (n - 1) // 2, begin + n // 2], self.outer
         else:
-            first = self.place - begin + self.before  # how many kept values come before the middle
+            first = self.index - begin + self.before  # how many kept values come before the middle
             ranks, known = [(n - 1) // 2 - first, n // 2 - first], self.middle
         if ranks[0] < 0 or ranks[1] >= known.size:
             return None
@@ -98,9 +99,9 @@ class _Parts:
 
 
 def _clip(parts: _Parts, lower: float, clips: int, sigma: float) -> tuple[int, int] | None:
-    """The range of outer values that is left after clipping; None if nothing is, or where the core is cut."""
-    every = parts.keep(lower, np.inf)
-    kept = every
+    """The range of outer values left after clipping; None if nothing is left, or where a bound cuts the core."""
+    unclipped = parts.keep(lower, np.inf)
+    kept = unclipped
     for _ in range(clips):
         if kept is None:
             return None
@@ -109,12 +110,12 @@ def _clip(parts: _Parts, lower: float, clips: int, sigma: float) -> tuple[int, i
             return None
         kept = parts.keep(max(lower, mean - sigma * deviation), mean + sigma * deviation)
         if kept is not None and kept[1] - kept[0] + parts.count <= 0:  # only by rounding, when all values are equal
-            return every
+            return unclipped
     return kept
 
 
 def _split(values: Values, sample: Values, begin: int, end: int) -> _Parts | None:
-    """The values in parts, as a sorted sample advises, of which `begin` to `end` is left after clipping."""
+    """The values in parts, by a sorted sample of which `begin` to `end` is left after clipping; None if it fails."""
     inside = sample[begin:end]
     centre = inside[inside.size // 2]
     low = np.float32(centre - CORE * (float(centre) - float(inside[0])))
@@ -136,15 +137,15 @@ def _split(values: Values, sample: Values, begin: int, end: int) -> _Parts | Non
         total += float(offset.sum())
         squares += float(np.einsum("i,i->", offset, offset))
     outside = np.sort(np.concatenate(outer))
-    place = int(np.searchsorted(outside, low))
+    index = int(np.searchsorted(outside, low))
     return _Parts(
-        outside, float(centre), float(low), float(high), place, values.size - outside.size, total, squares,
-        below - place, np.sort(np.concatenate(middle)),
+        outside, float(centre), float(low), float(high), index, values.size - outside.size, total, squares,
+        below - index, np.sort(np.concatenate(middle)),
     )  # fmt: skip
 
 
 def _next(bound: float, towards: float) -> np.float32:
-    """A bound as the float32 next to it: to search float32 values for a double would convert them all."""
-    near = np.float32(bound)
-    inside = float(near) >= bound if towards > 0 else float(near) <= bound
-    return near if inside else np.nextafter(near, np.float32(towards))
+    """The float32 next to a bound, inside it: searching float32 values for a double would convert them all."""
+    nearest = np.float32(bound)
+    inside = float(nearest) >= bound if towards > 0 else float(nearest) <= bound
+    return nearest if inside else np.nextafter(nearest, np.float32(towards))

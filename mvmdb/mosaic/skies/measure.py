@@ -1,4 +1,4 @@
-"""The sky of overlapping exposures, measured in the overlap of each pair. What follows from it is skymatch.py's."""
+"""The sky of overlapping exposures, measured in the overlap of each pair. solve.py derives the skies from it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from mvmdb.records import SkyPair
 from mvmdb.workers.background import map_in_threads
 
 EDGE_STEP = 32.0
-"""Longest piece of an overlap's border, in output pixels: straight on the sky, such a piece is straight in the detector
-to a few hundredths of a pixel."""
+"""Longest piece of an overlap's border, in output pixels: a straight piece of this length on the sky is straight on the
+detector to a few hundredths of a pixel."""
 
 REFERENCES = 4
-"""How many members of known sky a new one is compared with: the median of one overlap is good to a thousandth of the
-noise of a pixel, and a few of them even out what differs from flat field to flat field."""
+"""How many members of known sky a new one is compared with. The median of one overlap is good to a thousandth of
+a pixel's noise, and a few of them average out the differences between flat fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +44,29 @@ class SkySource:
 
 
 def find_neighbours(sources: Sequence[SkySource], unknown: Collection[str]) -> dict[int, list[int]]:
-    """Which sources are compared with which, by their place in `sources`: those that overlap and are both `unknown`.
+    """Which sources are compared with which, by index in `sources`: each `unknown` one with those that it overlaps.
 
-    Known skies are all on one level, so that an unknown one is compared with but the `REFERENCES` that it overlaps
-    most: what a new member costs does not depend on how many there are.
+    Known skies are all on one level, so an unknown one is compared with only the `REFERENCES` known ones that it
+    overlaps most: the cost of a new member does not depend on how many there are.
     """
     if not unknown:
         return {}
     neighbours: dict[int, set[int]] = {}
     whole = [shapely.union_all(source.outlines) for source in sources]
     tree = shapely.STRtree(whole)
-    asked = [i for i, source in enumerate(sources) if source.ipppssoo in unknown]
-    pairs = tree.query([whole[i] for i in asked], predicate="intersects").T.tolist()
+    unknown_indices = [i for i, source in enumerate(sources) if source.ipppssoo in unknown]
+    pairs = tree.query([whole[i] for i in unknown_indices], predicate="intersects").T.tolist()
     known: dict[int, list[int]] = {}
-    for place, j in pairs:
-        i = asked[place]
+    for k, j in pairs:
+        i = unknown_indices[k]
         if i != j and sources[j].ipppssoo in unknown:
             neighbours.setdefault(i, set()).add(j)
         elif i != j:
             known.setdefault(i, []).append(j)
-    for i, others in known.items():
-        areas = dict(zip(others, shapely.area(shapely.intersection(whole[i], [whole[j] for j in others])), strict=True))
-        for j in sorted(others, key=lambda j: (-areas[j], sources[j].ipppssoo))[:REFERENCES]:
+    for i, overlapping in known.items():
+        shared = shapely.intersection(whole[i], [whole[j] for j in overlapping])
+        areas = dict(zip(overlapping, shapely.area(shared), strict=True))
+        for j in sorted(overlapping, key=lambda j: (-areas[j], sources[j].ipppssoo))[:REFERENCES]:
             neighbours.setdefault(i, set()).add(j)
             neighbours.setdefault(j, set()).add(i)
     return {i: sorted(neighbours[i]) for i in sorted(neighbours)}
@@ -80,8 +81,8 @@ def measure_pairs(
 ) -> list[SkyPair]:
     """The sky of both exposures of each pair in their overlap; `neighbours` are those of `find_neighbours`.
 
-    Each exposure's pixels are read once, and a chip of as many as there are threads is in memory at a time. A pair has
-    0 pixels where none are good.
+    Each exposure's pixels are read once; one chip per thread is in memory at a time. A pair has 0 pixels where none
+    are good.
     """
     measured: dict[tuple[int, int], tuple[float, int]] = {}
 
@@ -98,20 +99,20 @@ def measure_pairs(
 
 
 def _measure_exposure(
-    index: int, others: Sequence[int], sources: Sequence[SkySource], grid: LayerGrid, recipe: Recipe
+    index: int, neighbours: Sequence[int], sources: Sequence[SkySource], grid: LayerGrid, recipe: Recipe
 ) -> dict[tuple[int, int], tuple[float, int]]:
-    """For one exposure, its (sky, pixels) inside the overlap with each other one: chips weighted by pixels."""
-    totals = dict.fromkeys(others, (0.0, 0))
+    """For one exposure, its (sky, pixels) inside the overlap with each of its neighbours: chips weighted by pixels."""
+    totals = dict.fromkeys(neighbours, (0.0, 0))
     source = sources[index]
     for chip, outline in zip(read_member_chips(source.path, source.ipppssoo), source.outlines, strict=True):
         good = good_pixels(chip, recipe.sky_good_bits)
-        for j in others:
-            for other_outline in sources[j].outlines:
-                overlap = shapely.intersection(outline, other_outline)
-                found = _median_inside(chip, good, overlap, grid, recipe)
-                if found is not None:
+        for j in neighbours:
+            for neighbour_outline in sources[j].outlines:
+                overlap = shapely.intersection(outline, neighbour_outline)
+                measured = _median_inside(chip, good, overlap, grid, recipe)
+                if measured is not None:
                     total, pixels = totals[j]
-                    totals[j] = total + found[0] * found[1], pixels + found[1]
+                    totals[j] = total + measured[0] * measured[1], pixels + measured[1]
     return {(index, j): (total / max(pixels, 1), pixels) for j, (total, pixels) in totals.items()}
 
 
@@ -123,15 +124,15 @@ def _median_inside(
     shape = chip.science.shape
     rings = [_to_detector(ring, chip.wcs, grid) for ring in polygon_rings(shapely.segmentize(overlap, EDGE_STEP))]
     mask = fill_mask(scan_rings(rings, (shape[0], shape[1])), (shape[0], shape[1]))
-    found = clipped_median(chip.science[mask & good], recipe.sky_lower, recipe.sky_clips, recipe.sky_sigma)
-    if found is None:
+    clipped = clipped_median(chip.science[mask & good], recipe.sky_lower, recipe.sky_clips, recipe.sky_sigma)
+    if clipped is None:
         return None
-    return found[0] * brightness_per_unit(chip), found[1]
+    return clipped[0] * brightness_per_unit(chip), clipped[1]
 
 
 def _to_detector(ring: NDArray[np.float64], wcs: WCS, grid: LayerGrid) -> NDArray[np.float64]:
     ra, dec = grid.pixel_to_sky(ring[:, 0], ring[:, 1])
-    # Half a thousandth of a pixel is plenty for a border; on the rim the inverse may not reach the default 1e-4.
+    # 5e-4 pixels is plenty for a border; near a chip's edge the inverse may not reach the default of 1e-4.
     x, y = wcs.all_world2pix(ra, dec, 0, tolerance=5e-4, quiet=True)
     return np.column_stack([x, y])
 

@@ -1,4 +1,4 @@
-"""Which sky value each exposure gets, from the medians of overlapping pairs. Measuring them is skystat.py's."""
+"""Which sky value each exposure gets, from the medians of overlapping pairs. measure.py measures them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def solve_skies(members: Iterable[str], pairs: Sequence[SkyPair], kept: Mapping[
 
     Each pair says `weight * (s_first - s_second) = weight * (first_sky - second_sky)`; the equations are solved by
     weighted least squares, as `match` of stsci.skypac does. Only differences are known, so a group of connected members
-    of which none is kept is shifted until its lowest is 0. A member without a valid pair gets 0.
+    without a kept one is shifted until its lowest sky is 0. A member without a valid pair gets 0.
     """
     skies = {member: kept.get(member, 0.0) for member in members}
     unknown = [member for member in skies if member not in kept]
@@ -51,7 +51,7 @@ def _solve_group(group: Sequence[str], pairs: Sequence[SkyPair], kept: Mapping[s
 
 
 def _connect(unknown: Sequence[str], pairs: Sequence[SkyPair]) -> list[list[str]]:
-    """Groups of unknown members that pairs connect, directly or through one another, in the given order."""
+    """Groups of unknown members that pairs connect, directly or through other members, in the given order."""
     root = {member: member for member in unknown}
 
     def find(member: str) -> str:

@@ -35,8 +35,8 @@ def _small_jobs_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def expose(field: Field) -> list[Path]:
-    places = (("aa", 0, 0), ("bb", 2.5, 1.1), ("cc", -1.7, 4.3))
-    return [field.expose(name, east=e, north=n, sky=1.0, noise=0.1, chips=2, detector="UVIS") for name, e, n in places]
+    offsets = (("aa", 0, 0), ("bb", 2.5, 1.1), ("cc", -1.7, 4.3))
+    return [field.expose(name, east=e, north=n, sky=1.0, noise=0.1, chips=2, detector="UVIS") for name, e, n in offsets]
 
 
 def work_of(job: LayerJob) -> BandedDrizzle:
@@ -168,5 +168,5 @@ def test_bands_come_array_by_array() -> None:
     def band(first: int) -> list[Block]:
         return [(name, row, nothing) for name in ("SCI", "WHT") for row in (first, first + 1)]
 
-    found = [(name, row) for name, row, _ in in_file_order([iter(band(0)), iter(band(2))])]
-    assert found == [(name, row) for name in ("SCI", "WHT") for row in range(4)]
+    blocks = [(name, row) for name, row, _ in in_file_order([iter(band(0)), iter(band(2))])]
+    assert blocks == [(name, row) for name in ("SCI", "WHT") for row in range(4)]

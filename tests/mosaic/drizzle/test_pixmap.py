@@ -1,4 +1,4 @@
-"""Interpolated positions against astropy's exact transform, pixel by pixel, for ordinary and for nasty chips."""
+"""Interpolated positions against astropy's exact transform, pixel by pixel, for ordinary and for extreme chips."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def make_wcs(chip: ChipOptics, ra: float = RA, dec: float = DEC) -> WCS:
     return wcs
 
 
-def table(shape: tuple[int, int], size: float, step: tuple[float, float], seed: int, at: float = 0.0):
+def table(shape: tuple[int, int], size: float, step: tuple[float, float], seed: int, origin: float = 0.0):
     """Random values of up to `size` pixels at nodes `step` pixels apart, as NPOL and D2IM have them."""
     values = np.random.default_rng(seed).uniform(-size, size, shape).astype("f4")
-    return DistortionLookupTable(values, (at, at), (at, at), step)
+    return DistortionLookupTable(values, (origin, origin), (origin, origin), step)
 
 
 def with_archive_tables(wcs: WCS) -> WCS:
@@ -53,16 +53,18 @@ def with_archive_tables(wcs: WCS) -> WCS:
     return wcs
 
 
-def worst(wcs: WCS, shape: tuple[int, int], grid: LayerGrid, every: int = 1, kind: type = InterpolatedMap) -> float:
-    """The largest distance from astropy's position, in output pixels, over all pixels of (every) row."""
-    made, largest = map_chip(wcs, shape, grid), 0.0
-    assert isinstance(made, kind)
-    for top in range(0, shape[0], 64 * every):
+def worst(
+    wcs: WCS, shape: tuple[int, int], grid: LayerGrid, stride: int = 1, map_type: type = InterpolatedMap
+) -> float:
+    """The largest distance from astropy's position, in output pixels, over 64 rows out of every 64 * `stride`."""
+    chip_map, largest = map_chip(wcs, shape, grid), 0.0
+    assert isinstance(chip_map, map_type)
+    for top in range(0, shape[0], 64 * stride):
         rows = slice(top, min(top + 64, shape[0]))
         y, x = np.mgrid[rows, : shape[1]]
         ra, dec = wcs.all_pix2world(x.ravel(), y.ravel(), 0)
         expected = np.column_stack(grid.sky_to_frame(ra, dec)).reshape(*x.shape, 2)
-        largest = max(largest, float(np.abs(np.linalg.norm(made.positions(rows) - expected, axis=-1)).max()))
+        largest = max(largest, float(np.abs(np.linalg.norm(chip_map.positions(rows) - expected, axis=-1)).max()))
     return largest
 
 
@@ -83,15 +85,15 @@ def test_tables_of_one_value_a_column_keep_their_steps() -> None:
     steps[0, 2024::68] += 0.3
     wcs.det2im1 = DistortionLookupTable(steps, (1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
     grid = grid_of()
-    assert worst(wcs, WFC, grid, every=4) < TOLERANCE
+    assert worst(wcs, WFC, grid, stride=4) < TOLERANCE
     x = map_chip(wcs, WFC, grid).positions(slice(0, 1))[0, :, 0]
     assert np.argsort(np.abs(np.diff(x, 2)))[-60:].min() >= 997  # no step has been smoothed into its surroundings
 
 
 def test_tables_that_do_not_reach_the_edges_go_on_as_astropy_has_them() -> None:
     wcs = make_wcs(WFC3_IR.chips[0])
-    wcs.cpdis1 = table((5, 7), 0.1, (100.3, 77.7), 5, at=2.5)
-    wcs.det2im2 = table((3, 1), 0.1, (1.0, 400.5), 6, at=0.5)
+    wcs.cpdis1 = table((5, 7), 0.1, (100.3, 77.7), 5, origin=2.5)
+    wcs.det2im2 = table((3, 1), 0.1, (1.0, 400.5), 6, origin=0.5)
     assert worst(wcs, (1014, 1014), grid_of()) < TOLERANCE
 
 
@@ -99,7 +101,7 @@ RIM = (projection_cell_centers(726)[0] + 2.75, projection_cell_centers(726)[1] +
 
 
 @pytest.mark.parametrize(
-    ("cell", "place"),
+    ("cell", "position"),
     [
         (CellId(0, 11, 11), (40.0, -89.97)),
         (CellId(2643, 11, 11), (200.0, 89.98)),
@@ -108,13 +110,13 @@ RIM = (projection_cell_centers(726)[0] + 2.75, projection_cell_centers(726)[1] +
     ],
 )
 def test_positions_hold_at_the_poles_at_ra_0_and_at_the_rim_of_a_projection_cell(
-    cell: CellId, place: tuple[float, float]
+    cell: CellId, position: tuple[float, float]
 ) -> None:
-    wcs = with_archive_tables(make_wcs(ACS_WFC.chips[1], *map(float, place)))
+    wcs = with_archive_tables(make_wcs(ACS_WFC.chips[1], *map(float, position)))
     if cell.projection_cell == 635:
         ra = wcs.all_pix2world([0.0, 4095.0], [0.0, 0.0], 0)[0]
         assert float(np.ptp(ra)) > 300  # the chip lies on both sides of RA 0
-    assert worst(wcs, WFC, grid_of(cell), every=8) < TOLERANCE
+    assert worst(wcs, WFC, grid_of(cell), stride=8) < TOLERANCE
 
 
 def test_a_smooth_part_that_is_too_strong_for_few_nodes_gets_more() -> None:
@@ -124,22 +126,22 @@ def test_a_smooth_part_that_is_too_strong_for_few_nodes_gets_more() -> None:
     a[:5, :5], b[:5, :5] = wcs.sip.a, wcs.sip.b
     a[9, 0], a[0, 9], b[4, 5] = 3e-24, -2e-24, 2e-24  # 6 pixels at the edges, of the ninth power
     wcs.sip = Sip(a, b, None, None, list(chip.crpix))
-    made = map_chip(wcs, (1014, 1014), grid_of())
-    assert isinstance(made, InterpolatedMap)
-    assert made.row_factors.shape[1] > 8
+    chip_map = map_chip(wcs, (1014, 1014), grid_of())
+    assert isinstance(chip_map, InterpolatedMap)
+    assert chip_map.row_factors.shape[1] > 8
     assert worst(wcs, (1014, 1014), grid_of()) < TOLERANCE
 
 
 def test_tables_so_rough_that_nothing_helps_are_computed_exactly() -> None:
     wcs = make_wcs(WFC3_IR.chips[0])
     wcs.cpdis1 = table((127, 127), 1.0, (8.0, 8.0), 7)
-    wcs.det2im2 = table((1, 1014), 2.0, (1.0, 1.0), 8, at=1.0)  # moves pixels across kinks of the other table
+    wcs.det2im2 = table((1, 1014), 2.0, (1.0, 1.0), 8, origin=1.0)  # moves pixels across kinks of the other table
     grid = grid_of()
-    made = map_chip(wcs, (1014, 1014), grid)
-    assert isinstance(made, ExactMap)
+    chip_map = map_chip(wcs, (1014, 1014), grid)
+    assert isinstance(chip_map, ExactMap)
     y, x = np.mgrid[100:300, :1014]
     expected = np.column_stack(grid.sky_to_frame(*wcs.all_pix2world(x.ravel(), y.ravel(), 0)))
-    assert np.array_equal(made.positions(slice(100, 300)).reshape(-1, 2), expected)
+    assert np.array_equal(chip_map.positions(slice(100, 300)).reshape(-1, 2), expected)
 
 
 def test_a_table_as_fine_as_the_detector_is_computed_exactly() -> None:
@@ -154,10 +156,10 @@ def test_the_exact_transform_is_taken_where_the_check_fails_at_every_level(monke
 
 
 def test_rows_have_the_same_bits_whichever_others_are_asked_for() -> None:
-    made = map_chip(with_archive_tables(make_wcs(ACS_WFC.chips[0])), WFC, grid_of())
-    whole = made.positions(slice(0, WFC[0]))
+    chip_map = map_chip(with_archive_tables(make_wcs(ACS_WFC.chips[0])), WFC, grid_of())
+    whole = chip_map.positions(slice(0, WFC[0]))
     for rows in (slice(0, 1), slice(63, 65), slice(200, 777), slice(2047, 2048)):
-        assert made.positions(rows).tobytes() == whole[rows].tobytes()
+        assert chip_map.positions(rows).tobytes() == whole[rows].tobytes()
 
 
 @pytest.mark.parametrize("scale", ["fine", "coarse"])
@@ -165,17 +167,19 @@ def test_positions_do_not_depend_on_the_canvas_but_for_whole_pixels(scale: Scale
     wcs, grid = with_archive_tables(make_wcs(ACS_WFC.chips[0])), grid_of(scale=scale)
     moved = replace(grid, canvas=Canvas(7901, 15000, 6981, 14000))
     rows = slice(900, 1100)
-    found = map_chip(wcs, WFC, grid).positions(rows)
-    assert map_chip(wcs, WFC, moved).positions(rows).tobytes() == found.tobytes()
+    positions = map_chip(wcs, WFC, grid).positions(rows)
+    assert map_chip(wcs, WFC, moved).positions(rows).tobytes() == positions.tobytes()
     ra, dec = wcs.all_pix2world([17.0], [900.0], 0)
-    for each in (grid, moved):
-        assert found[0, 17] - each.offset == pytest.approx(np.ravel(each.sky_to_pixel(ra, dec)), abs=TOLERANCE)
+    for either_grid in (grid, moved):
+        assert positions[0, 17] - either_grid.offset == pytest.approx(
+            np.ravel(either_grid.sky_to_pixel(ra, dec)), abs=TOLERANCE
+        )
 
 
 def test_fine_positions_are_one_in_all_sky_cells_of_a_projection_cell() -> None:
     wcs = make_wcs(ACS_WFC.chips[0])
-    here, there = (map_chip(wcs, WFC, grid_of(CellId(726, x, 4))).positions(slice(0, 9)) for x in (10, 11))
-    assert here.tobytes() == there.tobytes()
+    cell_10, cell_11 = (map_chip(wcs, WFC, grid_of(CellId(726, x, 4))).positions(slice(0, 9)) for x in (10, 11))
+    assert cell_10.tobytes() == cell_11.tobytes()
 
 
 def test_a_border_goes_on_beyond_the_chip() -> None:
@@ -185,17 +189,17 @@ def test_a_border_goes_on_beyond_the_chip() -> None:
     assert np.abs(wide[2:-2, 2:-2] - map_chip(wcs, WFC, grid).positions(slice(0, WFC[0]))).max() < TOLERANCE
     x, y = np.array([-2.0, 4097.0, 4097.0, -1.0]), np.array([-2.0, 2049.0, 7.0, 2048.0])
     expected = np.column_stack(grid.sky_to_frame(*wcs.all_pix2world(x, y, 0)))
-    found = wide[(y + 2).astype(int), (x + 2).astype(int)]
-    assert np.abs(found - expected).max() < TOLERANCE
+    interpolated = wide[(y + 2).astype(int), (x + 2).astype(int)]
+    assert np.abs(interpolated - expected).max() < TOLERANCE
 
 
 @pytest.mark.parametrize(("detector", "chips"), [("WFC", 2), ("UVIS", 2), ("HRC", 1), ("PC", 1), ("IR", 1)])
 def test_small_files_of_every_detector_are_within_bounds(tmp_path: Path, detector: str, chips: int) -> None:
     path = write_exposure(tmp_path, detector=detector, chips=chips, shape=(150, 230), lookup_tables=True)
     for chip in read_chips(path):
-        assert worst(chip.wcs, chip.shape, grid_of(), kind=object) < TOLERANCE
+        assert worst(chip.wcs, chip.shape, grid_of(), map_type=object) < TOLERANCE
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 3)])
 def test_chips_of_few_pixels_are_right_too(shape: tuple[int, int]) -> None:
-    assert worst(make_wcs(WFC3_IR.chips[0]), shape, grid_of(), kind=object) < 1e-6
+    assert worst(make_wcs(WFC3_IR.chips[0]), shape, grid_of(), map_type=object) < 1e-6

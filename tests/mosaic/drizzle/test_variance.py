@@ -1,4 +1,4 @@
-"""Errors of mosaics: what drizzle's squared weights make of members' errors is what noise does to their pixels."""
+"""Errors of mosaics: drizzle's squared weights turn members' errors into the spread that noise gives the pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ISCALE = 0.64  # pixels 1.25 times as wide as the canvas'
 
 @dataclass
 class Shot:
-    """A detector's pixels: values and errors in `units`, on the canvas turned and moved."""
+    """A detector's pixels: values and errors in `units`, turned and moved on the canvas."""
 
     science: np.ndarray
     error: np.ndarray
@@ -44,7 +44,7 @@ def shots(rng: np.random.Generator) -> list[Shot]:
 def drizzle(
     members: Sequence[Shot], planes: Planes, variance: np.ndarray | None, exptime: float = 0.0
 ) -> tuple[Planes, np.ndarray | None]:
-    """Add members as drizzling.py does, with the variance plane or without one."""
+    """Add members as drizzle/members.py does, with the variance plane or without one."""
     second = {} if variance is None else {"out_img2": [variance]}
     engine = Drizzle(
         kernel="square", fillval="INDEF", out_img=planes.science, out_wht=planes.weight, exptime=exptime,
@@ -124,11 +124,11 @@ def test_an_unknown_error_of_a_good_pixel_is_unknown_in_the_mosaic_where_it_coun
     shot.error[6, 7] = unknown
     alone = Shot(shot.science, shot.error, np.zeros(SHAPE, bool), shot.angle)
     alone.good[6, 7] = True
-    touched = drizzle([alone], Planes.empty(CANVAS), None)[0].weight > 0
+    reached = drizzle([alone], Planes.empty(CANVAS), None)[0].weight > 0
     planes, variance = drizzle([shot], Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     assert variance is not None
     error = error_of(variance, planes.weight)
-    assert np.array_equal(np.isnan(error) & (planes.weight > 0), touched)
+    assert np.array_equal(np.isnan(error) & (planes.weight > 0), reached)
     shot.good[6, 7] = False
     planes, variance = drizzle([shot], Planes.empty(CANVAS), np.zeros(CANVAS, np.float32))
     assert variance is not None

@@ -101,8 +101,8 @@ def test_changed_provenance_is_found_without_a_deep_read(job: LayerJob) -> None:
     path = Path(job.target)
     data = path.read_bytes()
     for text in (b"ib6o04bbq", job.members[0].wcs_digest.encode(), b'"good_bits": 528', job.recipe_digest.encode()):
-        place = data.rindex(text)
-        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        offset = data.rindex(text)
+        path.write_bytes(data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :])
         with pytest.raises(ProductError, match="damaged"):
             read_product(path)
 
@@ -126,11 +126,11 @@ def test_changed_headers_of_the_extensions_are_found(job: LayerJob, old: bytes, 
 
 
 @pytest.mark.usefixtures("record")
-@pytest.mark.parametrize("left", [0, 100, 2880, 2880 * 4, 0.3, 0.6, 0.9, -2880, -1])
-def test_a_product_that_is_cut_short_is_damaged(job: LayerJob, left: float) -> None:
+@pytest.mark.parametrize("kept", [0, 100, 2880, 2880 * 4, 0.3, 0.6, 0.9, -2880, -1])
+def test_a_product_that_is_cut_short_is_damaged(job: LayerJob, kept: float) -> None:
     path = Path(job.target)
     data = path.read_bytes()
-    path.write_bytes(data[: int(left * len(data)) if isinstance(left, float) else left])
+    path.write_bytes(data[: int(kept * len(data)) if isinstance(kept, float) else kept])
     with pytest.raises(ProductError, match=f"{path.name} is damaged|holds .*expected PRIMARY"):
         read_product(path)
 

@@ -44,10 +44,10 @@ def test_clipping_is_that_of_the_literal_loop(seed: int, size: int, spread: floa
 def test_clipping_of_many_values_is_that_of_the_literal_loop(size: int, spread: float, sigma: float) -> None:
     values = picture(size, size, spread)
     before = values.copy()
-    found = clipped_median(values, -100.0, 5, sigma)
-    assert found is not None
+    clipped = clipped_median(values, -100.0, 5, sigma)
+    assert clipped is not None
     median, count = clip_literally(values, -100.0, 5, sigma)
-    assert found == (median, count)
+    assert clipped == (median, count)
     assert np.array_equal(values, before)
 
 

@@ -67,8 +67,8 @@ def test_a_new_member_is_compared_with_the_few_known_ones_that_it_overlaps_most(
     new = [field.expose("gg"), field.expose("hh", east=0.3)]
     grid = LayerGrid(CELL, "fine", field.job(paths).canvas)
     sources = sources_of(field, [*paths, *new], grid)
-    found = find_neighbours(sources, {"ib6o04gg", "ib6o04hh"})
-    assert found[6] == [0, 1, 2, 3, 7]  # the nearest four, and the other that is not known either
-    assert found[7] == [0, 1, 2, 3, 6]
-    assert found[0] == [6, 7]
-    assert 4 not in found
+    neighbours = find_neighbours(sources, {"ib6o04gg", "ib6o04hh"})
+    assert neighbours[6] == [0, 1, 2, 3, 7]  # the nearest four, and the other that is not known either
+    assert neighbours[7] == [0, 1, 2, 3, 6]
+    assert neighbours[0] == [6, 7]
+    assert 4 not in neighbours

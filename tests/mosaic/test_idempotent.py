@@ -1,4 +1,4 @@
-"""A job that is done twice: the second time finds what the first put in place, and nothing else will do."""
+"""A job that is done twice: the second run returns the product of the first, and accepts nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archive import Archive
 
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import ProductError
-from mvmdb.mosaic.make_once import make_once
+from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.reconcile.layer_jobs import build_jobs
 from mvmdb.records import Action, LayerJob
 
@@ -33,22 +33,22 @@ def job(tmp_path: Path) -> Iterator[LayerJob]:
 
 
 def test_adding_twice_adds_once(job: LayerJob) -> None:
-    first = make_once(job)
+    first = make_idempotently(job)
     before = Path(job.target).read_bytes()
-    assert make_once(job) == first
+    assert make_idempotently(job) == first
     assert Path(job.target).read_bytes() == before
 
 
 def test_what_was_put_in_place_must_be_whole(job: LayerJob) -> None:
-    make_once(job)
+    make_idempotently(job)
     with Path(job.target).open("r+b") as file:
         file.seek(40000)
         file.write(b"\1\2\3\4")
     with pytest.raises(ProductError):
-        make_once(job)
+        make_idempotently(job)
 
 
 def test_a_product_that_is_gone_is_still_an_error(job: LayerJob) -> None:
     Path(job.target).unlink()
     with pytest.raises(ProductError, match="does not exist"):
-        make_once(job)
+        make_idempotently(job)
