@@ -17,7 +17,7 @@ help:
 	@echo "make exactness    memberships of 200,000 footprints against brute force (4 minutes)"
 	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
-	@echo "make docs         the tables and the picture of docs/catalog.md from the code"
+	@echo "make docs         the diagram and the tables of docs/catalog.md from the code"
 	@echo "make bench        how fast it is here"
 	@echo "make lock         choose new versions for requirements/ (needs uv)"
 
@@ -75,7 +75,7 @@ conformance-sky: $(CONFORMANCE)/.ready
 	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.sky.known_misses
 
 docs: env
-	$(BIN)/python -m mvmdb.schema.document
+	$(BIN)/python tools/schema_page.py
 
 bench: env
 	for script in bench/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
