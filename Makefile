@@ -45,6 +45,7 @@ test: lint types imports unit
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 types: env
 	$(BIN)/mypy
