@@ -8,18 +8,22 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 # A PYTHONPATH from outside could shadow what is locked.
 unexport PYTHONPATH
 
-.PHONY: help demo test lint types imports unit test-lowest exactness conformance conformance-sky docs bench lock env clean
+.PHONY: help env demo test lint types imports unit test-lowest dist test-dist test-wheel test-sdist
+.PHONY: exactness conformance conformance-sky docs bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
 	@echo "make test         lint, types, import contracts and tests"
 	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
+	@echo "make dist         the source distribution and the wheel, in dist/"
+	@echo "make test-dist    both, tested: a demonstration with the wheel, all tests of the unpacked source distribution"
 	@echo "make exactness    memberships of 200,000 footprints against brute force (4 minutes)"
 	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
-	@echo "make docs         the tables and the picture of docs/catalog.md from the code"
+	@echo "make docs         the diagram and the tables of docs/catalog.md from the code"
 	@echo "make bench        how fast it is here"
-	@echo "make lock         choose new versions for requirements/ (needs uv)"
+	@echo "make lock         add to requirements/ what pyproject.toml asks for anew (needs uv)"
+	@echo "make upgrade      choose new versions for all of requirements/ (needs uv)"
 
 env: $(STAMP)
 
@@ -41,6 +45,7 @@ test: lint types imports unit
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 
 types: env
 	$(BIN)/mypy
@@ -53,6 +58,28 @@ unit: env
 
 test-lowest:
 	$(MAKE) unit VENV=.venv-lowest LOCK=requirements/lowest.txt
+
+# The wheel is built from the source distribution, which is thereby complete. Nothing is fetched.
+dist: env
+	rm -rf dist
+	$(BIN)/hatchling build -t sdist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
+
+test-dist: test-wheel test-sdist
+
+# Only what the wheel asks for is installed, at the locked versions; the demonstration uses every file of data in it.
+test-wheel: dist
+	rm -rf build/wheel
+	$(PYTHON) -m venv build/wheel
+	sed -n 's/^\([^ #]*==[^\\]*\).*/\1/p' requirements/dev.txt > build/wheel/constraints.txt
+	build/wheel/bin/python -m pip install --quiet --only-binary :all: -c build/wheel/constraints.txt dist/*.whl
+	cd build/wheel && bin/mvmdb demo demo
+
+test-sdist: dist
+	rm -rf build/sdist
+	mkdir -p build/sdist
+	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
+	MVMDB_SHARED="$${MVMDB_SHARED:-$(abspath ../shared)}" $(MAKE) -C build/sdist unit VENV=.venv
 
 # PYTHONPATH is for these recipes alone: what the tests share lies in tests/.
 exactness: env
@@ -75,17 +102,20 @@ conformance-sky: $(CONFORMANCE)/.ready
 	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.sky.known_misses
 
 docs: env
-	$(BIN)/python -m mvmdb.schema.document
+	$(BIN)/python tools/schema_page.py
 
 bench: env
 	for script in bench/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
 
 # No URL may enter the locks: they hold names, versions and hashes, and work with any package index.
 COMPILE = uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate $(UPGRADE)
 lock:
 	$(COMPILE) -o requirements/dev.txt
 	$(COMPILE) --resolution lowest-direct -o requirements/lowest.txt
+
+upgrade:
+	$(MAKE) lock UPGRADE=--upgrade
 
 clean:
 	rm -rf .venv .venv-lowest .venv-conformance build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,7 +1,8 @@
 """Fixtures that every room's tests may use: where the shared data are, and what happens when they are not there.
 
 A test that reads the shared data wears the marker `shared` and takes the fixture `shared` (or one built on it). Without
-the data it is skipped, except in continuous integration (CI is set), where a test that cannot run is a failure.
+the data it is skipped, unless MVMDB_REQUIRE_SHARED=1 is set: then a test that cannot run is a failure. The same holds
+for the PostgreSQL server, with MVMDB_REQUIRE_POSTGRES=1.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from archive import Archive
@@ -32,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"{item.nodeid} reads ../shared; mark it with @pytest.mark.shared")
 
 
+def _skip_unless_required(message: str, variable: str) -> NoReturn:
+    """End a test that lacks what it needs: as a failure where the environment sets `variable` to 1, else skipped."""
+    if os.environ.get(variable) == "1":
+        pytest.fail(f"{message}; {variable}=1 asks for it")
+    pytest.skip(message)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared data beside the repository; the environment's MVMDB_SHARED names another place."""
@@ -39,9 +48,7 @@ def shared() -> Path:
     if folder.is_dir():
         return folder
     message = f"there is no folder {folder}; put the shared data beside the repository or name it in MVMDB_SHARED"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
+    _skip_unless_required(message, "MVMDB_REQUIRE_SHARED")
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +78,7 @@ def postgres() -> Iterator[Server]:
             yield server
     except NoServerError as error:
         message = f"no PostgreSQL server can be started: {error}"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        _skip_unless_required(message, "MVMDB_REQUIRE_POSTGRES")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

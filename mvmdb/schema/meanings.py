@@ -1,0 +1,46 @@
+"""What the catalog's views and their columns mean. Tables say it themselves, in the comments of tables.py."""
+
+from __future__ import annotations
+
+from mvmdb.schema.tables import layer
+
+
+def _of_layer(*names: str) -> dict[str, str]:
+    """Columns that a view passes on from the table `layer`."""
+    return {name: str(layer.c[name].comment) for name in names}
+
+
+_NAMED = {"layer": "name of the layer", "skycell": "name of its sky cell"}
+
+# A database keeps no comments on the columns of views, so their meanings are here; a test compares the names.
+VIEWS: dict[str, tuple[str, dict[str, str]]] = {
+    "coverage": (
+        "One row per layer: what it covers, and how deeply.",
+        {
+            **_NAMED,
+            "ra": "centre of the sky cell, degrees",
+            "dec": "centre of the sky cell, degrees",
+            **_of_layer("instrument", "detector", "filter", "scale", "n_exposures", "exptime", "expstart", "expend"),
+            "programs": "HST program numbers of its members, joined with commas",
+            "astrometric_catalogs": "astrometric catalogs of its members, joined with commas; null where none has one",
+            **_of_layer("area_arcmin2", "mean_exposures"),
+        },
+    ),
+    "stale_layer": (
+        "One row per stale layer.",
+        {
+            **_NAMED,
+            "reasons": "codes of its reasons, joined with commas",
+            "n_exposures_concerned": "number of exposures that the reasons concern",
+        },
+    ),
+    "stale_reason": (
+        "One row per reason why a layer is stale.",
+        {
+            **_NAMED,
+            "reason": "code of the reason, such as member-added",
+            "exposure": "ipppssoo of the exposure that it concerns; null where it concerns the layer",
+        },
+    ),
+}
+"""Each view by its name: its meaning, and the meaning of each column in order."""
