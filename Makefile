@@ -13,7 +13,7 @@ unexport PYTHONPATH
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
-	@echo "make test         lint, types, import contracts and tests"
+	@echo "make test         lint, types, import contracts and tests, with their coverage"
 	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
 	@echo "make dist         the source distribution and the wheel, in dist/"
 	@echo "make test-dist    both, tested: a demonstration with the wheel, all tests of the unpacked source distribution"
@@ -53,11 +53,13 @@ types: env
 imports: env
 	$(BIN)/lint-imports
 
+# The total is printed, and must not be below fail_under in pyproject.toml; `coverage report` then tells more.
+COVERAGE ?= --cov --cov-report=
 unit: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(COVERAGE)
 
 test-lowest:
-	$(MAKE) unit VENV=.venv-lowest LOCK=requirements/lowest.txt
+	$(MAKE) unit VENV=.venv-lowest LOCK=requirements/lowest.txt COVERAGE=
 
 # The wheel is built from the source distribution, which is thereby complete. Nothing is fetched.
 dist: env
@@ -79,7 +81,7 @@ test-sdist: dist
 	rm -rf build/sdist
 	mkdir -p build/sdist
 	tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1
-	MVMDB_SHARED="$${MVMDB_SHARED:-$(abspath ../shared)}" $(MAKE) -C build/sdist unit VENV=.venv
+	MVMDB_SHARED="$${MVMDB_SHARED:-$(abspath ../shared)}" $(MAKE) -C build/sdist unit VENV=.venv COVERAGE=
 
 # PYTHONPATH is for these recipes alone: what the tests share lies in tests/.
 exactness: env
@@ -118,5 +120,5 @@ upgrade:
 	$(MAKE) lock UPGRADE=--upgrade
 
 clean:
-	rm -rf .venv .venv-lowest .venv-conformance build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lowest .venv-conformance build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

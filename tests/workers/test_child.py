@@ -81,7 +81,7 @@ def test_an_error_is_raised_where_its_result_is_taken_and_the_child_works_on(chi
 def test_errors_of_mvmdb_travel_whole(child: ChildProcess) -> None:
     with pytest.raises(ExposureError, match=r"^cut$") as caught:
         child.submit(errands.refuse_exposure, "cut")()
-    assert caught.value.kind == "truncated"
+    assert caught.value.code == "truncated"
     assert not hasattr(caught.value, "__notes__")
 
 
