@@ -2,10 +2,9 @@
 
     python bench/archive.py [--exposures 10000,100000,1000000] [--postgres] [--night 500]
 
-Synthetic exposures (see synthetic.py) are written as a CSV table, untimed, and imported from it as `mvmdb import` does.
-Each column is a process of its own; peak memory is that of the largest one of its processes, those that it starts
-among them. `--postgres` starts a server of its own on the disk of the temporary folder (see SERVER). `list` is the real
-list of ../shared, where it is there.
+Synthetic exposures (see synthetic.py) are written to a CSV table (not timed) and imported as `mvmdb import` does. Each
+column is measured in a separate process; peak memory is that of its largest process, including its children.
+`--postgres` starts a new server in the temporary folder (see SERVER). `list` is the real list in ../shared, if present.
 """
 
 from __future__ import annotations
@@ -46,14 +45,14 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def measure(what: str, night: int, address: str, folder: Path, profile: bool) -> dict[str, float]:
-    """Every figure for an archive of `what` exposures, or of the real list: numbers, MB, and seconds."""
+    """All figures for an archive of `what` exposures, or for the real list (`list`): counts, MB and seconds."""
     table, siaf = folder / "table.csv", None
     if what == "list":
-        place = SHARED / "data" / "archive_list"
-        table, siaf = place / "hst_search.txt.gz", str(place / "hst_siaf.dat.gz")
+        lists = SHARED / "data" / "archive_list"
+        table, siaf = lists / "hst_search.txt.gz", str(lists / "hst_siaf.dat.gz")
     else:
         write_table(table, int(what))
-        os.sync()  # else the disk would be at it while the import is timed
+        os.sync()  # so that the disk is idle when the import is timed
     figures: dict[str, float] = {}
     with open_catalog(address, create=True) as engine:
         batches = read_batches_in_background(table, siaf=siaf, report=ignore, progress=ignore)
@@ -96,7 +95,7 @@ CONE = (
     "SELECT * FROM coverage WHERE filter = 'F814W' AND dec BETWEEN {dec} - 1.0 AND {dec} + 1.0 "
     "AND in_cone(ra, dec, {ra}, {dec}, 1.0)"
 )
-"""Asked where the longest exposure is: the worst place. The range of declinations is what SQLite's index goes by."""
+"""Asked at the layer with the longest exposure time, the worst case. SQLite's index needs the range of declinations."""
 AS_IF_MADE = (
     "INSERT INTO product (layer, layer_id, skycell, filename, size, mtime_ns, data_digest, x_min, x_max, y_min, y_max, "
     "n_members, recipe, recipe_digest, state, made_at) SELECT l.name, l.id, c.name, '', 0, 0, '', c.x_min, c.x_max, "
@@ -107,11 +106,11 @@ AS_IF_MADE = (
     "FROM product p JOIN layer_member m ON m.layer_id = p.layer_id JOIN exposure e ON e.id = m.exposure_id",
     "UPDATE layer SET made_digest = recipe_digest",
 )
-"""Rows as if every mosaic had been made; files are another matter, and not looked at here."""
+"""Writes the rows of a catalog whose mosaics have all been made; there are no files."""
 
 
 def settle(engine: sa.Engine) -> None:
-    """What PostgreSQL's autovacuum does after so many changes, now; SQLite does nothing of the kind."""
+    """Do now what PostgreSQL's autovacuum does after so many changes; SQLite has nothing like it."""
     if engine.dialect.name != "postgresql":
         return
     connection = engine.raw_connection()
@@ -123,15 +122,15 @@ def settle(engine: sa.Engine) -> None:
 
 
 def ask(engine: sa.Engine, sql: str) -> float:
-    """Seconds that a question takes where the longest exposure is, the least of three."""
+    """Seconds that a query takes at the layer with the longest exposure time, the least of three runs."""
     with engine.connect() as connection:
-        place = connection.execute(sa.text(DEEPEST)).one()
-        statement = sa.text(sql.format(**place._mapping))
+        cell = connection.execute(sa.text(DEEPEST)).one()
+        statement = sa.text(sql.format(**cell._mapping))
         return min(timed(lambda: connection.execute(statement).all()) for _ in range(3))
 
 
 def look(address: str) -> None:
-    """`mvmdb status`, in a process of its own; nobody reads what it prints."""
+    """Run `mvmdb status` in a separate process; its output is discarded."""
     done = subprocess.run(
         [sys.executable, "-m", "mvmdb.cli", "--db", address, "status"], stdout=subprocess.DEVNULL, check=False
     )
@@ -140,11 +139,11 @@ def look(address: str) -> None:
 
 
 def ignore(*_: object) -> None:
-    """Nobody wants to know."""
+    """Discard problems and progress."""
 
 
 def size_of(address: str) -> float:
-    """Megabytes of a catalog."""
+    """The size of a catalog in MB."""
     if "://" not in address:
         return Path(address).stat().st_size / 1e6
     with open_catalog(address) as engine, engine.begin() as connection:
@@ -155,29 +154,29 @@ SERVER = {
     "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "wal_level": "replica", "autovacuum": "on",
     "shared_buffers": "2GB", "maintenance_work_mem": "512MB", "max_wal_size": "8GB",
 }  # fmt: skip
-"""As safe as PostgreSQL is by itself, with the memory and the room for its log that a centre would give it."""
+"""As safe as PostgreSQL's defaults, with as much memory and space for its log as a data centre would give it."""
 
 
 @contextmanager
 def databases(postgres: bool, folder: str) -> Iterator[Callable[[str], str]]:
-    """Gives the address of a new database for each column."""
+    """Yields a function that returns the address of a new database for a column."""
     if not postgres:
         yield lambda what: str(Path(folder) / f"{what}.db")
         return
     sys.path.insert(0, str(HERE.parent / "tests"))
     from postgres import run_server
 
-    os.chmod(folder, 0o755)  # the server's own user works below it
+    os.chmod(folder, 0o755)  # the server runs as a user of its own
     with run_server(folder, SERVER) as server:
         yield lambda what: server.address(server.make_database())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exposures", default="10000,50000,list", help="numbers of exposures, or list, with commas")
+    parser.add_argument("--exposures", default="10000,50000,list", help="numbers of exposures or list, with commas")
     parser.add_argument("--night", type=int, default=500, help="new exposures of one night")
-    parser.add_argument("--postgres", action="store_true", help="a PostgreSQL server of its own, instead of SQLite")
-    parser.add_argument("--profile", action="store_true", help="say where the time of the import goes")
+    parser.add_argument("--postgres", action="store_true", help="use a new PostgreSQL server instead of SQLite")
+    parser.add_argument("--profile", action="store_true", help="show where the time of the import goes")
     parser.add_argument("--one", nargs=2, metavar=("WHAT", "ADDRESS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

@@ -1,7 +1,7 @@
-"""What one layer costs here, measured on small real jobs: drizzle, add, recanvas, and the coordinator's record.
+"""Measures what one layer costs here, on small real jobs: drizzle, add, recanvas, and the coordinator's record.
 
-Jobs are those of the demo's exposures (WFC3/IR of full size, ACS/WFC of a quarter); each is done in several rounds,
-and the fastest counts.
+The jobs use the demo's exposures (full-size WFC3/IR, a quarter of ACS/WFC). Each job runs in several rounds, and the
+fastest counts.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ IR_MPIX, ACS_MPIX = 1014 * 1014 / 1e6, 2 * 1024 * 2048 / 1e6  # of the demo's ex
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of computing: of any layer, of an exposure and of each of its megapixels, of each pair of overlapping
-    exposures and megapixel, of each megapixel of a new canvas and of one that is read and written again; and seconds
-    that the coordinator takes for a layer.
+    """Seconds of computing: per layer, per exposure, per megapixel of an exposure, per pair of overlapping exposures
+    and megapixel, per megapixel of a new canvas, per megapixel of a canvas that is read and written again; and seconds
+    of the coordinator per layer.
     """
 
     layer: float
@@ -50,7 +50,7 @@ class Costs:
 
 
 def measure_costs(address: str | None = None) -> Costs:
-    """Do the jobs. `address` is that of an empty database for the coordinator's part (default: SQLite)."""
+    """Run the jobs. `address` is an empty database for measuring the coordinator (default: SQLite)."""
     with tempfile.TemporaryDirectory(prefix="mvmdb-bench-") as name:
         folder = Path(name)
         ir, acs = _drizzle_jobs(folder, ("wfc3_ir_f125w_all", "acs_wfc_f814w_all"))
@@ -62,7 +62,7 @@ def measure_costs(address: str | None = None) -> Costs:
                 "wide": _plain(ir, 1, large),
                 "one acs": _plain(acs, 1, _grow(acs.canvas, 1500)),
                 "two acs": _plain(acs, 2, _grow(acs.canvas, 1500)),
-                "matched": replace(ir, canvas=small),  # the last to drizzle: recanvas starts from what it left
+                "matched": replace(ir, canvas=small),  # the last that drizzles: recanvas starts from its product
                 "kept": replace(ir, action=Action.RECANVAS, canvas=small),
                 "cut": replace(ir, action=Action.RECANVAS, canvas=tiny),
                 "tiny": replace(ir, action=Action.RECANVAS, canvas=tiny),
@@ -84,7 +84,7 @@ def measure_costs(address: str | None = None) -> Costs:
 
 
 def _fastest(jobs: Mapping[str, LayerJob]) -> dict[str, float]:
-    """Processor seconds of each job, the least of several rounds; waiting for the disk is the storage's part."""
+    """Processor seconds of each job, the least of several rounds; waiting for the disk counts as storage."""
     took = dict.fromkeys(jobs, float("inf"))
     for _ in range(ROUNDS):
         for name, job in jobs.items():
@@ -95,13 +95,13 @@ def _fastest(jobs: Mapping[str, LayerJob]) -> dict[str, float]:
 
 
 def _plain(job: LayerJob, n: int, canvas: Canvas) -> LayerJob:
-    """The job with its first n members alone, and no skies to match."""
+    """The job with its first n members only, and without sky matching."""
     recipe = replace(job.recipe, sky_match=False)
     return replace(job, members=job.members[:n], canvas=canvas, recipe=recipe)
 
 
 def _drizzle_jobs(folder: Path, endings: Iterable[str]) -> Iterator[LayerJob]:
-    """To drizzle the exposures of the demo's first night: of each of these layers, that with the largest canvas."""
+    """Drizzle jobs of the demo's first night: for each ending, the layer with the largest canvas."""
     paths = [str(path) for path in simulate_night(folder / "inbox", 1)]
     with open_catalog(str(folder / "mvm.db"), create=True) as engine:
         ingest_files(engine, paths, workers=IN_THIS_PROCESS)
@@ -118,7 +118,7 @@ def _mpix(canvas: Canvas) -> float:
 
 
 def _grow(canvas: Canvas, by: int) -> Canvas:
-    """A canvas that holds whole exposures, where those of a sky cell end at its edge."""
+    """A canvas that holds whole exposures; that of a sky cell ends at the cell's edge."""
     return Canvas(canvas.x_min - by, canvas.x_max + by, canvas.y_min - by, canvas.y_max + by)
 
 
@@ -127,7 +127,7 @@ def _shrink(canvas: Canvas, to: int) -> Canvas:
 
 
 class _PretendExecutor:
-    """Makes nothing: every product is an empty file at once, so that what remains is the coordinator's work."""
+    """Makes empty files for products at once, so that only the coordinator's work remains."""
 
     def __init__(self) -> None:
         self.started = self.ended = 0.0
@@ -153,7 +153,7 @@ def _pretended(job: LayerJob) -> ProductRecord:
 
 
 def _measure_record(address: str, products: Path) -> float:
-    """Seconds of the coordinator's work for a layer: its job, its record, its line in the manifest."""
+    """Seconds of the coordinator's work per layer: its job, its record, its line in the manifest."""
     executor = _PretendExecutor()
     with open_catalog(address, create=True) as engine:
         register_batches(engine, make_batches(1000))

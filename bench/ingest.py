@@ -1,9 +1,9 @@
-"""How many exposure files per second are registered: new ones, by one process and by several, and known ones.
+"""How many exposure files are registered per second: new ones, by one process and by several, and known ones.
 
-The files are as long as archive files and have the headers of the ERS exposures, ten of them at each of many places on
-the sky; their pixels are holes, as registering reads headers alone. Without ../shared, the demo's headers are used.
-Each run is a process of its own, as a command is, on headers that are in the system's file cache; the least time of
-several runs counts. The time includes starting the worker processes, and what is imported at the first use.
+The files are as long as archive files and have the headers of the ERS exposures, ten of them at each of many positions
+on the sky. Their pixels are holes, as registering reads headers only. Without ../shared, the demo's headers are used.
+Each run is a separate process, as a command is, with the headers in the system's file cache; the fastest of several
+runs counts. The time includes the start of worker processes and imports on first use.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from time import perf_counter
 
 from profiling import profiled
 
-# Nothing of mvmdb is imported here: worker processes import this file too, and those of a command import little.
+# mvmdb is not imported here: worker processes import this file too, and those of a command import little.
 
 SHARED = Path(os.environ.get("MVMDB_SHARED") or Path(__file__).resolve().parents[2] / "shared")
-PER_PLACE = 10
+PER_FIELD = 10
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def write_sources(folder: Path) -> list[Path]:
-    """FLT files whose headers are copied."""
+    """Write the FLT files whose headers are copied, and return their paths."""
     from mvmdb.demo.simulate import simulate_night
 
     tool = SHARED / "tools" / "make_ers_flts.py"
@@ -38,7 +38,7 @@ def write_sources(folder: Path) -> list[Path]:
 
 
 def write_hollow_copy(source: Path, number: int, folder: Path) -> Path:
-    """A file with the headers of `source` and holes for its pixels, as exposure `number`, somewhere else on the sky."""
+    """Write a file with the headers of `source` and holes for pixels, as exposure `number`, elsewhere on the sky."""
     from astropy.io import fits
 
     root = "ix" + "".join(DIGITS[number // 36**k % 36] for k in (3, 2, 1, 0)) + "00q"
@@ -49,9 +49,9 @@ def write_hollow_copy(source: Path, number: int, folder: Path) -> Path:
             if "ROOTNAME" in header:
                 header["ROOTNAME"], header["FILENAME"] = root, target.name
             if "CRVAL2" in header:
-                place = number // PER_PLACE
-                header["CRVAL1"] = (header["CRVAL1"] + 7.0 * place) % 360
-                header["CRVAL2"] = -80 + 160 * (place * 0.618 % 1)
+                field = number // PER_FIELD
+                header["CRVAL1"] = (header["CRVAL1"] + 7.0 * field) % 360
+                header["CRVAL2"] = -80 + 160 * (field * 0.618 % 1)
             out.write(header.tostring().encode("ascii"))
             out.seek(hdu.fileinfo()["datSpan"], os.SEEK_CUR)
         out.truncate()
@@ -59,7 +59,7 @@ def write_hollow_copy(source: Path, number: int, folder: Path) -> Path:
 
 
 def run_once(folder: Path, what: str, jobs: int, profile: bool) -> dict[str, float]:
-    """Register the files of `folder`, which must all be `what` (new or known); seconds, and seconds of processors."""
+    """Register the files of `folder`, which must all be `what` (new or known); returns wall and processor seconds."""
     from mvmdb.catalog.exposures.ingest import ingest_files
     from mvmdb.catalog.open import open_catalog
     from mvmdb.exposures.fits.file import scan_file
@@ -67,7 +67,7 @@ def run_once(folder: Path, what: str, jobs: int, profile: bool) -> dict[str, flo
 
     paths = sorted(str(path) for path in (folder / "inbox").iterdir())
     for path in paths:
-        scan_file(path)  # into the file cache
+        scan_file(path)  # loads it into the file cache
     database = folder / "mvm.db"
     if what == "new":
         database.unlink(missing_ok=True)
@@ -85,13 +85,13 @@ def run_once(folder: Path, what: str, jobs: int, profile: bool) -> dict[str, flo
 
 
 def report_runs(folder: Path, what: str, jobs: int, repeat: int, profile: bool) -> None:
-    """Print the best of some runs, each in a process of its own."""
+    """Print the fastest of several runs, each in a separate process."""
     words = [sys.executable, __file__, "--one", str(folder), what, str(jobs)] + ["--profile"] * profile
     runs = [json.loads(subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout) for _ in range(repeat)]
     best = min(runs, key=lambda run: run["seconds"])
     print(
         f"ingest of {what:5} files, {jobs} process(es): {best['files'] / best['seconds']:8.0f} files/s "
-        f"({best['seconds']:.2f} s; of processors {best['main']:.2f} s here, {best['workers']:.2f} s in workers)"
+        f"({best['seconds']:.2f} s; processors: {best['main']:.2f} s here, {best['workers']:.2f} s in workers)"
     )
 
 
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--repeat", type=int, default=3, help="runs, of which the fastest counts")
-    parser.add_argument("--profile", action="store_true", help="say where this process (no worker) spends its time")
+    parser.add_argument("--profile", action="store_true", help="show where this process (no worker) spends its time")
     parser.add_argument("--one", nargs=3, metavar=("FOLDER", "WHAT", "JOBS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

@@ -1,7 +1,6 @@
-"""Footprints per second of `find_members`: squares of the size of ACS/WFC, over the whole sky and in clusters.
+"""Footprints per second of `find_members`, for squares of the size of ACS/WFC, over the whole sky and in clusters.
 
-Run: python bench/membership.py [N], N footprints (default 400,000). One process. Numbers are of this machine, on this
-day.
+Run: python bench/membership.py [N], for N footprints (default 400,000), in one process.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def place_uniform(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float64]
 
 
 def place_clustered(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Positions around a few fields, 0.1 degrees wide, as an archive of observing programs has them."""
+    """Positions around a few fields, 0.1 degrees wide, like those of observing programs."""
     ra, dec = place_uniform(rng, N_CLUSTERS)
     field = np.sort(rng.integers(0, N_CLUSTERS, n))
     dec = np.clip(dec[field] + rng.normal(0.0, 0.1, n), -89.9, 89.9)
@@ -34,7 +33,7 @@ def place_clustered(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float6
 
 
 def draw_squares(rng: np.random.Generator, ra: NDArray[np.float64], dec: NDArray[np.float64]) -> Footprints:
-    """Squares of random roll around positions in degrees."""
+    """Squares of random roll around positions (degrees)."""
     angle = rng.uniform(0.0, 2.0 * np.pi, len(ra))[:, None] + np.arange(4) * (np.pi / 2.0)
     reach = np.deg2rad(SIDE) / np.sqrt(2.0)
     xi, eta = reach * np.sin(angle), reach * np.cos(angle)
@@ -54,8 +53,8 @@ def main() -> None:
     find_members(draw_squares(rng, *place_uniform(rng, 1000)))
     print(f"first call, with the candidate table: {time.perf_counter() - start:.2f} s")
     print(f"{'footprints':>10}  {'sky':<9}  {'rule':<7}  {'memberships':>11}  {'seconds':>7}  {'footprints/s':>12}")
-    for sky, place in (("uniform", place_uniform), ("clustered", place_clustered)):
-        footprints = draw_squares(rng, *place(rng, n))
+    for sky, draw_positions in (("uniform", place_uniform), ("clustered", place_clustered)):
+        footprints = draw_squares(rng, *draw_positions(rng, n))
         for rule in ("overlap", "nearest"):
             start = time.perf_counter()
             members = find_members(footprints, rule)

@@ -1,4 +1,4 @@
-"""Where the time of a block of code went: what the benchmarks' --profile prints."""
+"""Profiles a block of code: what the benchmarks' --profile prints."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def profiled(wanted: bool, n_lines: int = 25) -> Iterator[None]:
-    """Print the functions of this process (no worker) that took most time in the block, on standard error."""
-    if not wanted:
+def profiled(enabled: bool, n_lines: int = 25) -> Iterator[None]:
+    """Print the functions that took most time in the block to standard error; workers are not profiled."""
+    if not enabled:
         yield
         return
     with cProfile.Profile() as profile:

@@ -1,8 +1,9 @@
-"""A queue of layers before workers, one shared storage and one coordinator: when the last layer is recorded.
+"""Models a queue of layers with workers, one shared storage and one coordinator: when is the last layer recorded?
 
-A worker takes a layer, moves its bytes over the shared storage (whose bandwidth all that are moving share, each up to
-its own link's), and computes; the coordinator records finished layers one after the other and submits a new one for
-each, keeping twice as many under way as there are workers. As `mvmdb reconcile --executor dask:...` does it.
+A worker takes a layer, moves its bytes over the shared storage, and computes. All workers that are moving bytes share
+the storage's bandwidth, each up to that of its link. The coordinator records finished layers one after the other and
+submits a new one for each, so that there are always twice as many in progress as workers. That is how `mvmdb reconcile
+--executor dask:...` works.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEVER = float("inf")
-AHEAD = 2  # layers under way for each worker
+AHEAD = 2  # layers in progress per worker
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds until the last layer is recorded, and the shares of the workers' time; bounds in seconds by name."""
+    """Seconds until the last layer is recorded, shares of the workers' time, and lower bounds in seconds by name."""
 
     seconds: float
     computing: float
@@ -30,6 +31,7 @@ class Outcome:
 
     @property
     def bound_by(self) -> str:
+        """The name of the largest bound."""
         return max(self.bounds, key=lambda name: self.bounds[name])
 
 
@@ -42,7 +44,7 @@ def simulate(
     link: float,
     record: float,
 ) -> Outcome:
-    """Layers in the order given: seconds of work and bytes to move; storage and links in bytes a second."""
+    """Run the layers in order, with seconds of `work` and bytes `moved` each; storage and links in bytes per second."""
     seconds, computing, moving = _run(work.tolist(), moved.tolist(), workers, bandwidth, link, record)
     alone = work + moved / link
     bounds = {
@@ -58,9 +60,9 @@ def simulate(
 def _run(
     work: list[float], moved: list[float], workers: int, bandwidth: float, link: float, record: float
 ) -> tuple[float, float, float]:
-    """Seconds at the end, and the seconds that workers computed and moved bytes, summed over them."""
-    now = level = computing = moving = 0.0  # level: bytes that a transfer begun at the start would have moved by now
-    transfers: list[tuple[float, int]] = []  # by the level at which they end
+    """Seconds at the end, and the seconds of computing and of moving bytes, each summed over the workers."""
+    now = level = computing = moving = 0.0  # level: bytes that a transfer since time 0 would have moved by now
+    transfers: list[tuple[float, int]] = []  # each with the level at which it ends
     computations: list[tuple[float, int]] = []
     waiting: deque[int] = deque(range(min(AHEAD * workers, len(work))))
     submitted, unrecorded, recorded_at, free = len(waiting), 0, NEVER, workers

@@ -1,6 +1,6 @@
 """Time and peak memory of a full rebuild of the ERS field: every mosaic of 16 WFC3/IR exposures, from nothing.
 
-Needs ../shared. Peak memory is that of the largest single process; with N processes, N of them are there at a time.
+Needs ../shared. Peak memory is that of the largest single process; N processes run at a time.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def main() -> None:
     options = parser.parse_args()
     tool = SHARED / "tools" / "make_ers_flts.py"
     if not tool.is_file():
-        print(f"there is no {tool}; the rebuild of the ERS field is left out")
+        print(f"there is no {tool}; the rebuild of the ERS field is skipped")
         return
     with tempfile.TemporaryDirectory(prefix="mvmdb-bench-") as name:
         folder = Path(name)
         subprocess.run([sys.executable, str(tool), str(folder / "inbox")], check=True, stdout=subprocess.DEVNULL)
         paths = find_exposures([folder / "inbox"]).paths
-        # Many processes first: the peak of this process, which the last line reports, never goes down again.
+        # Many processes first: the peak memory of this process, which the last line reports, never decreases.
         for jobs in sorted({1, options.jobs}, reverse=True):
             who = resource.RUSAGE_SELF if jobs == 1 else resource.RUSAGE_CHILDREN
             target = folder / f"jobs{jobs}"

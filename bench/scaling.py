@@ -1,10 +1,10 @@
-"""How long the whole archive's layers take on many workers, predicted from costs that are measured here first.
+"""Predicts how long the whole archive's layers take on many workers, from costs that are measured here first.
 
     python bench/scaling.py [--workers 100] [--storage 2,10] [--layers 1900000] [--deep 300] [--seed 1] [--db URL]
 
-Layers are drawn from those of a synthetic archive (see synthetic.py), by the real rule of membership; some deep ones,
-as it has none, are added. Costs are those of one process here (see costs.py), or given as options; the rest is queueing
-(see queue_model.py). With the costs given, the same seed gives the same answer.
+Layers are drawn from those of a synthetic archive (see synthetic.py), by the real rule of membership. That archive has
+no deep layers, so some are added. Costs are measured in one process (see costs.py) or given as options; queue_model.py
+computes the rest. With given costs, the same seed gives the same answer.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from mvmdb.exposures.batch import ExposureBatch
 from mvmdb.names import CELLS_PER_PROJECTION_CELL
 from mvmdb.sky.membership import find_members
 
-MPIX = (16.8, 1.03, 16.8, 1.05, 1.05)  # of an exposure, by camera as in CAMERAS
-READ = 6  # bytes of SCI and DQ a pixel
-WRITTEN = 8  # bytes of SCI and WHT a pixel
+MPIX = (16.8, 1.03, 16.8, 1.05, 1.05)  # per exposure, in the order of CAMERAS
+READ = 6  # bytes of SCI and DQ per pixel
+WRITTEN = 8  # bytes of SCI and WHT per pixel
 IR = 1
-_FILTERS = 16  # at most, of a camera
+_FILTERS = 16  # at most, per camera
 _DEEP = (100, 2000)  # members of deep layers, evenly in the logarithm, all overlapping
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Every layer of the archive: members, megapixels of an exposure and of the canvas, overlapping pairs."""
+    """All layers of the archive: members, megapixels of an exposure and of the canvas, overlapping pairs."""
 
     members: NDArray[np.int64]
     mpix: NDArray[np.float64]
@@ -62,28 +62,28 @@ def make_layers(exposures: int, seed: int) -> Layers:
     )
 
 
-def draw_layers(found: Layers, n: int, deep: int, seed: int) -> Layers:
-    """n layers with the mix of those found, of which `deep`, anywhere among them, have hundreds of members."""
+def draw_layers(mix: Layers, n: int, deep: int, seed: int) -> Layers:
+    """Draw n layers from a mix; `deep` of them, at random positions, get hundreds of members."""
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.integers(0, len(found.members), n))
-    members, mpix, canvas, pairs = (column[chosen] for column in (found.members, found.mpix, found.canvas, found.pairs))
-    place = rng.choice(n, deep, replace=False)
-    members[place] = np.exp(rng.uniform(*np.log(_DEEP), deep)).astype(int)
-    pairs[place] = members[place] * (members[place] - 1) / 2
+    chosen = np.sort(rng.integers(0, len(mix.members), n))
+    members, mpix, canvas, pairs = (column[chosen] for column in (mix.members, mix.mpix, mix.canvas, mix.pairs))
+    deepened = rng.choice(n, deep, replace=False)
+    members[deepened] = np.exp(rng.uniform(*np.log(_DEEP), deep)).astype(int)
+    pairs[deepened] = members[deepened] * (members[deepened] - 1) / 2
     return Layers(members, mpix, canvas, pairs)
 
 
 def _memberships(exposures: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Of each membership of an eligible exposure: a number of its layer, sky cells first, and its box in the cell."""
+    """For each membership of an eligible exposure: a key of its layer, ordered by sky cell, and its box in the cell."""
     cameras = {camera[:2]: number for number, camera in enumerate(CAMERAS)}
     for batch in make_batches(exposures, seed):
         layer = np.array([_layer_number(batch, n, cameras) for n in range(batch.n)])
-        found = find_members(batch.footprints)
-        good = np.array(batch.columns["eligible"])[found.exposure]
-        cell = found.projection_cell.astype(np.int64) * CELLS_PER_PROJECTION_CELL + found.y * 21 + found.x
-        key = cell * (len(CAMERAS) * _FILTERS) + layer[found.exposure]
-        boxes = np.column_stack([found.x_min, found.x_max, found.y_min, found.y_max]).astype(np.int64)
-        yield key[good], boxes[good]
+        m = find_members(batch.footprints)
+        eligible = np.array(batch.columns["eligible"])[m.exposure]
+        cell = m.projection_cell.astype(np.int64) * CELLS_PER_PROJECTION_CELL + m.y * 21 + m.x
+        key = cell * (len(CAMERAS) * _FILTERS) + layer[m.exposure]
+        boxes = np.column_stack([m.x_min, m.x_max, m.y_min, m.y_max]).astype(np.int64)
+        yield key[eligible], boxes[eligible]
 
 
 def _layer_number(batch: ExposureBatch, n: int, cameras: dict[tuple[str, str], int]) -> int:
@@ -92,17 +92,17 @@ def _layer_number(batch: ExposureBatch, n: int, cameras: dict[tuple[str, str], i
 
 
 def _count_pairs(boxes: NDArray[np.int64], start: NDArray[np.int64], members: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of each layer, how many pairs of its members overlap, by their boxes."""
+    """The number of pairs of members whose boxes overlap, for each layer."""
     pairs = np.zeros(len(start))
     for number in np.flatnonzero(members > 1).tolist():
         x0, x1, y0, y1 = boxes[start[number] : start[number] + members[number]].T
-        met = (x0[:, None] <= x1) & (x1[:, None] >= x0) & (y0[:, None] <= y1) & (y1[:, None] >= y0)
-        pairs[number] = (met.sum() - members[number]) / 2
+        overlap = (x0[:, None] <= x1) & (x1[:, None] >= x0) & (y0[:, None] <= y1) & (y1[:, None] >= y0)
+        pairs[number] = (overlap.sum() - members[number]) / 2
     return pairs
 
 
 def work_of(layers: Layers, costs: Costs, action: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Seconds of work and bytes to move of each layer, where every one of them has this to be done."""
+    """Seconds of work and bytes to move for each layer, if every layer needs this action."""
     canvas, exposure = layers.canvas, layers.mpix
     if action == "drizzle":
         seconds = layers.members * (costs.exposure + exposure * costs.input_mpix)
@@ -112,14 +112,14 @@ def work_of(layers: Layers, costs: Costs, action: str) -> tuple[NDArray[np.float
         seconds = canvas * costs.present_mpix
         moved = canvas * 2 * WRITTEN
         if action == "add":
-            others = 2 * layers.pairs / layers.members  # the members that the new one overlaps are read for its sky
-            seconds = seconds + costs.exposure + exposure * (costs.input_mpix + others * costs.pair_mpix)
-            moved = moved + (1 + others) * exposure * READ
+            neighbours = 2 * layers.pairs / layers.members  # members that the new one overlaps are read to match skies
+            seconds = seconds + costs.exposure + exposure * (costs.input_mpix + neighbours * costs.pair_mpix)
+            moved = moved + (1 + neighbours) * exposure * READ
     return seconds + costs.layer, moved * 1e6
 
 
 def describe(layers: Layers) -> str:
-    """The archive in three lines."""
+    """A summary of the archive in three lines."""
     tail = np.percentile(layers.members, [50, 90, 99, 100]).astype(int)
     return (
         f"{len(layers.members):,} layers; members of a layer: median {tail[0]}, 90% {tail[1]}, 99% {tail[2]}, "
@@ -135,14 +135,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layers", type=int, default=1_900_000)
     parser.add_argument("--deep", type=int, default=300, help="how many of them have 100 to 2000 members")
-    parser.add_argument("--exposures", type=int, default=200_000, help="of the synthetic archive they are drawn from")
+    parser.add_argument("--exposures", type=int, default=200_000, help="of the synthetic archive behind the layers")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--workers", default="100", help="numbers of workers, joined with commas")
-    parser.add_argument("--storage", default="2,10", help="bandwidths of the shared storage, GB/s, joined with commas")
-    parser.add_argument("--link", type=float, default=1.0, help="a worker's own bandwidth, GB/s")
-    parser.add_argument("--db", metavar="URL", help="an empty database for the coordinator's cost (default: SQLite)")
+    parser.add_argument("--workers", default="100", help="numbers of workers, separated by commas")
+    parser.add_argument("--storage", default="2,10", help="bandwidths of the shared storage, GB/s, separated by commas")
+    parser.add_argument("--link", type=float, default=1.0, help="bandwidth of each worker's link, GB/s")
+    parser.add_argument("--db", metavar="URL", help="an empty database for measuring the coordinator (default: SQLite)")
     for field in fields(Costs):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=float, metavar="S", help="seconds, not measured")
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}", type=float, metavar="S", help="seconds (default: measured)"
+        )
     options = parser.parse_args()
     given = {field.name: getattr(options, field.name) for field in fields(Costs)}
     if None in given.values():
@@ -157,13 +159,13 @@ def main() -> None:
         work, moved = work_of(layers, costs, action)
         for workers in map(int, options.workers.split(",")):
             for storage in map(float, options.storage.split(",")):
-                found = simulate(
+                outcome = simulate(
                     work, moved, workers=workers, bandwidth=storage * 1e9, link=options.link * 1e9, record=costs.record
                 )
-                bounds = ", ".join(f"{name} {seconds / 3600:.1f}" for name, seconds in found.bounds.items())
+                bounds = ", ".join(f"{name} {seconds / 3600:.1f}" for name, seconds in outcome.bounds.items())
                 print(
-                    f"{action:9}{workers:>8}{storage:>6g}{found.seconds / 3600:>9.1f}{found.computing:>11.0%}"
-                    f"{found.moving:>8.0%}{found.idle:>6.0%}  {found.bound_by} (hours at least: {bounds})",
+                    f"{action:9}{workers:>8}{storage:>6g}{outcome.seconds / 3600:>9.1f}{outcome.computing:>11.0%}"
+                    f"{outcome.moving:>8.0%}{outcome.idle:>6.0%}  {outcome.bound_by} (hours at least: {bounds})",
                     flush=True,
                 )
 

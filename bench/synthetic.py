@@ -1,9 +1,9 @@
-"""A synthetic archive with Hubble's mix of instruments and its habit of coming back to the same fields.
+"""A synthetic archive with Hubble's mix of instruments, which returns to the same fields as Hubble does.
 
-Fields lie anywhere on the sky; how many exposures one has follows a long-tailed law, so that most have few and some
-have thousands. A visit looks at one point of its field with one detector and roll, in some filters, dithered. Shares of
-cameras and the spread of visits are chosen so that a million exposures have about as many memberships and layers as the
-archive has (2.6 of 2.75 million, and 1.9 million), of up to some hundred members.
+Fields lie anywhere on the sky. The number of exposures per field follows a long-tailed law: most have few, some have
+thousands. A visit observes one position in its field with one detector and roll, dithered, in several filters. The
+shares of cameras and the spread of visits are chosen so that a million exposures have about as many memberships and
+layers as the archive has (2.6 of 2.75 million, and 1.9 million), with up to some hundred members.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mvmdb.exposures.batch import ExposureBatch
 from mvmdb.sky.footprints import Footprints
 from mvmdb.sky.sphere import deproject, tangent_frame, vector_to_sky
 
-# instrument, detector, kind, share of exposures, side of a chip in x and y (arcsec), chips, filters
+# instrument, detector, kind, share of exposures, sides of a chip in x and y (arcsec), chips, filters
 CAMERAS = (
     ("wfc3", "uvis", "flc", 0.32, (162.0, 80.5), 2, ("F275W", "F336W", "F438W", "F555W", "F606W", "F814W", "F350LP")),
     ("wfc3", "ir", "flt", 0.24, (136.0, 123.0), 1, ("F098M", "F105W", "F110W", "F125W", "F140W", "F160W", "G141")),
@@ -31,14 +31,14 @@ _DIGITS = np.array(list("0123456789abcdefghijklmnopqrstuvwxyz"))
 
 
 def make_batches(n: int, seed: int = 1, size: int = 25_000, start: int = 0) -> Iterator[ExposureBatch]:
-    """`n` exposures in batches; `start` numbers the first, so that a later night has names of its own."""
+    """`n` exposures in batches; `start` is the number of the first, so that a later night gets other names."""
     rng = np.random.default_rng(seed)
     for first in range(0, n, size):
         yield make_batch(rng, min(size, n - first), start + first)
 
 
 def write_table(path: Path, n: int) -> None:
-    """`n` exposures as a CSV table with the columns of ObsCore."""
+    """Write `n` exposures as a CSV table with the columns of ObsCore."""
     columns = ("rootname", "filters", "exptime", "expstart", "expend", "target", "proposal_id", "s_region")
     names = ("obs_id", "filters", "t_exptime", "t_min", "t_max", "target_name", "proposal_id", "s_region")
     with path.open("w", newline="") as stream:
@@ -49,8 +49,8 @@ def write_table(path: Path, n: int) -> None:
                 f"{instrument.upper()}/{detector.upper()}"
                 for instrument, detector in zip(batch.columns["instrument"], batch.columns["detector"], strict=True)
             ]
-            own = [batch.columns[name] for name in columns]
-            rows.writerows(zip(*own, cameras, ["image"] * batch.n, strict=True))
+            values = [batch.columns[name] for name in columns]
+            rows.writerows(zip(*values, cameras, ["image"] * batch.n, strict=True))
 
 
 def make_batch(rng: np.random.Generator, n: int, start: int) -> ExposureBatch:
@@ -101,7 +101,7 @@ def make_batch(rng: np.random.Generator, n: int, start: int) -> ExposureBatch:
 
 
 def _point(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
-    """ra, dec, roll (degrees), camera and filter of n exposures: fields, visits in them, dithers in these."""
+    """ra, dec, roll (degrees), camera and filter of n exposures: dithers within visits within fields."""
     per_field = np.minimum(np.ceil(rng.pareto(1.1, n) * 3), 20_000).astype(int) + 1
     per_field = per_field[: np.searchsorted(np.cumsum(per_field), n) + 1]
     field = np.repeat(np.arange(len(per_field)), per_field)[:n]
@@ -111,7 +111,7 @@ def _point(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
     n_visits = visit.max() + 1
     field_ra = rng.uniform(0, 360, len(per_field))
     field_dec = np.rad2deg(np.arcsin(rng.uniform(-1, 1, len(per_field))))
-    # Degrees: fields seen often are wider, and either deep or mosaics.
+    # Degrees: fields with many exposures are wider, and are either deep or mosaics.
     spread = 0.01 + rng.choice([0.005, 0.15], len(per_field), p=[0.4, 0.6]) * np.sqrt(per_field / 8)
     camera = rng.choice(len(CAMERAS), n_visits, p=[c[3] for c in CAMERAS])[visit]
     n_filters = np.array([len(c[6]) for c in CAMERAS])[camera]
@@ -119,8 +119,7 @@ def _point(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
         rng.integers(0, 100, n_visits)[visit] + np.cumsum(rng.random(n) < 0.8)
     ) % n_filters  # some filters are dithered
     offset = rng.normal(0, 1, (2, n_visits))[:, visit] * spread[field] + rng.normal(0, 0.0008, (2, n))
-    place = deproject(tangent_frame(field_ra[field], field_dec[field]), *np.deg2rad(offset))
-    ra, dec = vector_to_sky(place)
+    ra, dec = vector_to_sky(deproject(tangent_frame(field_ra[field], field_dec[field]), *np.deg2rad(offset)))
     return ra, dec, rng.uniform(0, 360, n_visits)[visit], camera, filters
 
 
@@ -136,8 +135,8 @@ def _outline(ra: np.ndarray, dec: np.ndarray, roll: np.ndarray, camera: np.ndarr
     angle = np.deg2rad(roll[owner])[:, None]
     xi, eta = -x * np.cos(angle) + y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
     frame = tangent_frame(np.repeat(ra[owner], 4), np.repeat(dec[owner], 4))
-    place = vector_to_sky(deproject(frame, np.deg2rad(xi.ravel() / 3600), np.deg2rad(eta.ravel() / 3600)))
-    return np.round(np.column_stack(place), 9), np.arange(0, 4 * len(owner) + 1, 4), owner
+    vertices = vector_to_sky(deproject(frame, np.deg2rad(xi.ravel() / 3600), np.deg2rad(eta.ravel() / 3600)))
+    return np.round(np.column_stack(vertices), 9), np.arange(0, 4 * len(owner) + 1, 4), owner
 
 
 def _format(vertices: np.ndarray, polygon_start: np.ndarray, owner: np.ndarray, n: int) -> list[str]:
@@ -153,5 +152,5 @@ def _names(camera: np.ndarray, start: int) -> list[str]:
     letters = ["i" if CAMERAS[c][0] == "wfc3" else "j" for c in camera.tolist()]
     return [
         f"{letter}{a}{b}0{c}{d}{e}0"
-        for letter, a, b, c, d, e in zip(letters, *(part.tolist() for part in digits), strict=True)
+        for letter, a, b, c, d, e in zip(letters, *(column.tolist() for column in digits), strict=True)
     ]

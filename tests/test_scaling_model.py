@@ -1,4 +1,4 @@
-"""The model behind docs/scaling.md, where the answer is known without it: one thing that bounds at a time."""
+"""The model behind docs/scaling.md, in cases with a known answer: one bound at a time."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def run(work: float, moved: float, n: int = 1000, **limits: float) -> object:
     return model.simulate(np.full(n, work), np.full(n, moved), **options)
 
 
-def test_workers_alone_share_the_work() -> None:
-    found = run(3.0, 0.0)
-    assert found.seconds == pytest.approx(300.0)
-    assert (found.computing, found.idle) == pytest.approx((1.0, 0.0))
-    assert found.bound_by == "the workers"
+def test_unlimited_storage_leaves_the_workers_as_the_bound() -> None:
+    outcome = run(3.0, 0.0)
+    assert outcome.seconds == pytest.approx(300.0)
+    assert (outcome.computing, outcome.idle) == pytest.approx((1.0, 0.0))
+    assert outcome.bound_by == "the workers"
 
 
-def test_storage_gives_its_bandwidth_and_no_more() -> None:
-    found = run(0.001, 5e9, bandwidth=1e10)
-    assert found.seconds == pytest.approx(500.0, rel=0.01)
-    assert found.moving > 0.99
-    assert found.bound_by == "the storage"
+def test_storage_gives_no_more_than_its_bandwidth() -> None:
+    outcome = run(0.001, 5e9, bandwidth=1e10)
+    assert outcome.seconds == pytest.approx(500.0, rel=0.01)
+    assert outcome.moving > 0.99
+    assert outcome.bound_by == "the storage"
 
 
 def test_a_worker_moves_no_more_than_its_link_does() -> None:
@@ -50,24 +50,24 @@ def test_a_worker_moves_no_more_than_its_link_does() -> None:
 
 
 def test_a_slow_coordinator_leaves_workers_idle() -> None:
-    found = run(0.01, 0.0, record=0.1)
-    assert found.seconds == pytest.approx(100.0, rel=0.01)
-    assert found.idle > 0.98
-    assert found.bound_by == "the coordinator"
+    outcome = run(0.01, 0.0, record=0.1)
+    assert outcome.seconds == pytest.approx(100.0, rel=0.01)
+    assert outcome.idle > 0.98
+    assert outcome.bound_by == "the coordinator"
 
 
 def test_one_long_layer_at_the_end_is_waited_for() -> None:
     work = np.append(np.full(1000, 1.0), 500.0)
-    found = model.simulate(work, np.zeros(1001), workers=10, bandwidth=PLENTY, link=PLENTY, record=0.0)
-    assert found.seconds == pytest.approx(600.0)
-    assert found.bound_by == "the longest layer"
+    outcome = model.simulate(work, np.zeros(1001), workers=10, bandwidth=PLENTY, link=PLENTY, record=0.0)
+    assert outcome.seconds == pytest.approx(600.0)
+    assert outcome.bound_by == "the longest layer"
 
 
 def test_random_layers_take_no_less_than_any_bound_and_little_more() -> None:
     rng = np.random.default_rng(1)
     work, moved = rng.pareto(2.5, 20_000), 1e9 * rng.pareto(2.5, 20_000)
-    found = model.simulate(work, moved, workers=50, bandwidth=2e11, link=1e10, record=0.001)
-    most = max(found.bounds.values())
-    assert most <= found.seconds <= 1.2 * most
-    assert found.computing + found.moving + found.idle == pytest.approx(1.0)
-    assert found.computing * 50 * found.seconds == pytest.approx(work.sum())
+    outcome = model.simulate(work, moved, workers=50, bandwidth=2e11, link=1e10, record=0.001)
+    largest = max(outcome.bounds.values())
+    assert largest <= outcome.seconds <= 1.2 * largest
+    assert outcome.computing + outcome.moving + outcome.idle == pytest.approx(1.0)
+    assert outcome.computing * 50 * outcome.seconds == pytest.approx(work.sum())

@@ -1,4 +1,4 @@
-"""How far two mosaics of one layer are apart, as numbers; which numbers are good enough is run.py's to say."""
+"""Measures how far two mosaics of one layer differ; run.py holds the targets."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from astropy.io import fits
 
 CLIPS, SIGMAS = 8, 4.0
-WHOLE = 1e-6  # pixels: how near to a whole number a shift of the canvas must be
+WHOLE = 1e-6  # pixels: how close to an integer a shift of the canvas must be
 WEIGHT_TARGET = 1e-4
 
 
 @dataclass(frozen=True)
 class Difference:
-    """mvmdb minus drizzlepac, over the pixels that both expose, in units of `sigma` unless said.
+    """mvmdb minus drizzlepac, over the pixels with weight in both, in units of `sigma` unless stated otherwise.
 
-    `sigma` is the deviation of drizzlepac's SCI about its median, clipped (electrons/s a pixel). `science` holds the
-    median, 99th and 99.9th percentile and largest of |difference in SCI|, `weight` the same of |difference in WHT|
-    relative to drizzlepac's, `weight_share` the share of pixels where that is over 1e-4. `only_peer`, `only_own` count
-    pixels with weight in one of the two, `filled` those where drizzlepac's SCI is a number though its WHT is 0, and
-    `own_nan` those where mvmdb's SCI is NaN though it has weight, or is not though it has none. `sky` is the largest
-    difference of MDRIZSKY, as it enters SCI; `wcs` says what is not equal.
+    `sigma` is the clipped standard deviation of drizzlepac's SCI about its median (electrons/s per pixel). `science`
+    holds the median, the 99th and 99.9th percentile and the maximum of |difference in SCI|, `weight` the same of
+    |difference in WHT| relative to drizzlepac's, `weight_share` the share of pixels where that exceeds 1e-4.
+    `only_peer` and `only_ours` count pixels with weight in one of the two only, `filled` those where drizzlepac's SCI
+    is a number although its WHT is 0, and `ours_nan` those where mvmdb's SCI is NaN although it has weight, or a number
+    although it has none. `sky` is the largest difference of MDRIZSKY as it enters SCI; `wcs` names what is not equal.
     """
 
     product: str
@@ -34,27 +34,27 @@ class Difference:
     weight: tuple[float, float, float, float]
     weight_share: float
     only_peer: int
-    only_own: int
+    only_ours: int
     filled: int
-    own_nan: int
+    ours_nan: int
     sky: float
 
 
-def compare_products(peer: Path, own: Path) -> Difference:
-    """Compare drizzlepac's product with mvmdb's, on the canvas that both have."""
-    with fits.open(peer) as theirs, fits.open(own) as ours:
+def compare_products(peer_path: Path, our_path: Path) -> Difference:
+    """Compare drizzlepac's product with mvmdb's, on the canvas that they share."""
+    with fits.open(peer_path) as theirs, fits.open(our_path) as ours:
         shift, faults = _compare_wcs(theirs["SCI"].header, ours["SCI"].header)
-        here, there = _common(theirs["SCI"].shape, ours["SCI"].shape, shift)
-        outside = _exposed_outside(theirs["WHT"].data, here), _exposed_outside(ours["WHT"].data, there)
-        a, wa = (theirs[name].data[here].astype(np.float32) for name in ("SCI", "WHT"))
-        b, wb = (ours[name].data[there].astype(np.float32) for name in ("SCI", "WHT"))
+        in_theirs, in_ours = _common(theirs["SCI"].shape, ours["SCI"].shape, shift)
+        outside = _exposed_outside(theirs["WHT"].data, in_theirs), _exposed_outside(ours["WHT"].data, in_ours)
+        a, wa = (theirs[name].data[in_theirs].astype(np.float32) for name in ("SCI", "WHT"))
+        b, wb = (ours[name].data[in_ours].astype(np.float32) for name in ("SCI", "WHT"))
         skies = _sky_steps(theirs, ours)
     both = (wa > 0) & (wb > 0)
     sigma = clipped_deviation(a[both])
     science = np.abs(b[both].astype(np.float64) - a[both]) / sigma
     weight = np.abs(wb[both].astype(np.float64) / wa[both] - 1)
     return Difference(
-        product=own.name,
+        product=our_path.name,
         shift=shift,
         wcs=faults,
         pixels=int(both.sum()),
@@ -63,15 +63,15 @@ def compare_products(peer: Path, own: Path) -> Difference:
         weight=_summary(weight),
         weight_share=float((weight > WEIGHT_TARGET).mean()),
         only_peer=int(((wa > 0) & (wb == 0)).sum()) + outside[0],
-        only_own=int(((wa == 0) & (wb > 0)).sum()) + outside[1],
+        only_ours=int(((wa == 0) & (wb > 0)).sum()) + outside[1],
         filled=int((np.isfinite(a) & (wa == 0)).sum()),
-        own_nan=int((np.isnan(b) == (wb > 0)).sum()),
+        ours_nan=int((np.isnan(b) == (wb > 0)).sum()),
         sky=max(np.abs(skies), default=0.0) / sigma,
     )
 
 
 def clipped_deviation(values: np.ndarray) -> float:
-    """Standard deviation about the median, after leaving out 8 times what is over 4 deviations away."""
+    """Standard deviation about the median, clipped 8 times at 4 deviations."""
     kept = values[:: max(1, values.size // 2_000_000)].astype(np.float64)
     for _ in range(CLIPS):
         kept = kept[np.abs(kept - np.median(kept)) <= SIGMAS * kept.std()]
@@ -79,7 +79,7 @@ def clipped_deviation(values: np.ndarray) -> float:
 
 
 def _compare_wcs(theirs: fits.Header, ours: fits.Header) -> tuple[tuple[int, int], tuple[str, ...]]:
-    """By how many whole pixels our canvas begins before theirs in x and y, and what else differs."""
+    """By how many whole pixels our canvas begins before theirs in x and y, and the keywords that differ."""
     shifts = [ours[f"CRPIX{axis}"] - theirs[f"CRPIX{axis}"] for axis in (1, 2)]
     faults = [f"CRPIX{n} by {s}" for n, s in enumerate(shifts, 1) if abs(s - round(s)) > WHOLE]
     keys = ("CRVAL1", "CRVAL2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
@@ -89,22 +89,23 @@ def _compare_wcs(theirs: fits.Header, ours: fits.Header) -> tuple[tuple[int, int
 
 
 def _common(theirs: tuple[int, int], ours: tuple[int, int], shift: tuple[int, int]) -> tuple[tuple[slice, slice], ...]:
-    """The common rectangle in either array."""
-    here, there = [], []
+    """The common rectangle, as slices of their array and of ours."""
+    their_slices, our_slices = [], []
     for axis in (0, 1):
         step = shift[1 - axis]
         first, last = max(0, -step), min(theirs[axis], ours[axis] - step)
-        here.append(slice(first, last))
-        there.append(slice(first + step, last + step))
-    return (here[0], here[1]), (there[0], there[1])
+        their_slices.append(slice(first, last))
+        our_slices.append(slice(first + step, last + step))
+    return (their_slices[0], their_slices[1]), (our_slices[0], our_slices[1])
 
 
 def _exposed_outside(weight: np.ndarray, inside: tuple[slice, slice]) -> int:
+    """The number of pixels with weight outside of a rectangle."""
     return int(np.count_nonzero(weight)) - int(np.count_nonzero(weight[inside]))
 
 
 def _sky_steps(theirs: fits.HDUList, ours: fits.HDUList) -> list[float]:
-    """Differences of each chip's MDRIZSKY as they enter SCI: electrons/s per output pixel."""
+    """Differences of each chip's MDRIZSKY as they enter SCI, in electrons/s per output pixel."""
     expected = {_chip(row): float(row["MDRIZSKY"]) for row in theirs["HDRTAB"].data}
     scale = abs(ours["SCI"].header["CD2_2"]) * 3600
     return [
@@ -120,5 +121,6 @@ def _chip(row: fits.FITS_record) -> tuple[str, int]:
 
 
 def _summary(values: np.ndarray) -> tuple[float, float, float, float]:
-    middle, most, nearly = np.percentile(values, [50, 99, 99.9])
-    return float(middle), float(most), float(nearly), float(values.max())
+    """Median, 99th and 99.9th percentile, and maximum."""
+    p50, p99, p999 = np.percentile(values, [50, 99, 99.9])
+    return float(p50), float(p99), float(p999), float(values.max())

@@ -1,4 +1,4 @@
-"""The sets of exposures that both drizzle, and the poller of each; how they are drizzled is run.py's."""
+"""The sets of exposures that drizzlepac and mvmdb drizzle, and the poller of each; run.py drizzles them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mvmdb.sky.tessellation import cell_wcs
 
 SKYCELL = "skycell-p0726x10y04"
 MIDDLE = (2900, 9000)  # fine pixels of the sky cell; its eastern border, at x = 0.5, is 116 arcsec away
-# Dithered, rolled, and with the last one across the sky cell's border; skies differ by tens of percent.
+# Dithered and rolled, the last one across the sky cell's border; skies differ by tens of percent.
 SHOTS = (
     ("1", 520.0, 0.0, 0.0, 9.0, 0.110),
     ("2", 520.0, 7.3, -4.1, 9.0, 0.140),
@@ -26,7 +26,7 @@ SHOTS = (
 
 
 def write_ers(folder: Path, shared: Path) -> None:
-    """The real exposures of the ERS field, 12 of F125W and 4 of F140W; its grism exposures are in no layer."""
+    """Write the real exposures of the ERS field, 12 of F125W and 4 of F140W; grism exposures enter no layer."""
     maker = [sys.executable, str(shared / "tools" / "make_ers_flts.py"), "--names", "svm", str(folder)]
     subprocess.run(maker, check=True, stdout=subprocess.DEVNULL)
     for path in folder.glob("*_g141_*"):
@@ -34,12 +34,12 @@ def write_ers(folder: Path, shared: Path) -> None:
 
 
 def write_acs(folder: Path, shared: Path) -> None:
-    """Four full-size ACS/WFC exposures."""
+    """Write four full-size ACS/WFC exposures."""
     _write(folder, make_acs(shared / "data" / "headers"), "jdmo01b{}q")
 
 
 def write_uvis(folder: Path, shared: Path) -> None:
-    """Four full-size WFC3/UVIS exposures."""
+    """Write four full-size WFC3/UVIS exposures."""
     _write(folder, make_uvis(shared / "data" / "headers"), "idmo01b{}q")
 
 
@@ -47,7 +47,7 @@ SETS: dict[str, Callable[[Path, Path], None]] = {"ers": write_ers, "acs": write_
 
 
 def write_set_poller(folder: Path) -> Path:
-    """A full poller of all exposures in a folder, all NEW, beside them."""
+    """Write a full poller of all exposures in a folder, all of them NEW, into that folder."""
     rows = []
     for path in sorted(folder.glob("hst_*_fl?.fits")):
         header = fits.getheader(path)

@@ -1,10 +1,10 @@
-"""The same exposures through drizzlepac and through mvmdb, and a table of what differs; exits with 1 off target.
+"""Runs the same exposures through drizzlepac and mvmdb, and prints a table of the differences; exits with 1 off target.
 
     python -m conformance.pixels.run --peer .venv-conformance/bin/python [--work DIR] [--reuse] [ers acs uvis]
 
-drizzlepac runs three times on each set: without its static mask, which is the comparison; corrected, which tells its
-approximations from the rest: its coordinates computed at every pixel instead of every tenth, and the overlaps of sky
-matching found from the true outlines of chips; and as it is shipped.
+drizzlepac runs three times on each set. Without its static mask: this is the comparison. Corrected: its coordinates
+are computed at every pixel instead of every tenth, and its sky matching finds overlaps from the true outlines of chips,
+which separates its approximations from all other differences. As shipped: unchanged.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ HEADINGS = (
 
 
 def main() -> int:
-    """Run what is asked for, print the table and return how many comparisons are off target."""
+    """Compare the requested sets, print the table and return the number of differences that are off target."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", type=Path, required=True, help="the interpreter of drizzlepac's environment")
-    parser.add_argument("sets", nargs="*", metavar="SET", help=f"of {', '.join(SETS)}; all where none is given")
-    parser.add_argument("--work", type=Path, help="where to work, and to leave all files; else a folder that goes")
-    parser.add_argument("--reuse", action="store_true", help="keep what --work already holds of drizzlepac's products")
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"any of {', '.join(SETS)} (default: all)")
+    parser.add_argument("--work", type=Path, help="a folder to work in and keep (default: a temporary one)")
+    parser.add_argument("--reuse", action="store_true", help="reuse drizzlepac's products that --work holds already")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.sets if name not in SETS]
     if unknown:
         parser.error(f"found {', '.join(unknown)}; expected sets of {', '.join(SETS)}")
     shared = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
-    peer = arguments.peer.absolute()  # not resolved: a virtual environment's interpreter is a link
+    peer = arguments.peer.absolute()  # not resolved: the interpreter of a virtual environment is a symbolic link
     print_versions(sys.executable, "mvmdb", "drizzle", "astropy", "numpy")
     print_versions(str(peer), "drizzlepac", "spherical_geometry", "stsci.skypac", "astropy", "numpy")
     with tempfile.TemporaryDirectory() as scratch:
@@ -74,27 +74,27 @@ def compare_set(name: str, folder: Path, shared: Path, peer: Path, reuse: bool) 
         exposures.mkdir(parents=True)
         SETS[name](exposures, shared)
     poller = write_set_poller(exposures)
-    seconds = run_own(poller, folder / "mvmdb")
+    seconds = run_mvmdb(poller, folder / "mvmdb")
     print(f"\n{name}: {len(list(exposures.glob('*.fits')))} exposures; mvmdb {seconds:.0f} s", flush=True)
     print(f"\n| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}", flush=True)
     off_target = []
     for label, options in PEER_RUNS.items():
-        theirs = folder / label.replace(", ", "-").replace(" ", "-")
-        if not (reuse and list(theirs.glob("*_dr?.fits"))):
-            run_peer(poller, theirs, peer, options)
-        products = sorted(theirs.glob("*_dr?.fits"))
-        own = sorted((folder / "mvmdb" / SKYCELL).glob("*_dr?.fits"))
-        if [path.name for path in products] != [path.name for path in own]:
-            raise SystemExit(f"{name}: drizzlepac made {products}; expected the products of mvmdb, {own}")
-        for ours in own:
-            found = compare_products(theirs / ours.name, ours)
-            print(format_row(label, found), flush=True)
-            off_target += [f"{found.product}, drizzlepac {label}: {fault}" for fault in judge(label, found)]
+        peer_folder = folder / label.replace(", ", "-").replace(" ", "-")
+        if not (reuse and list(peer_folder.glob("*_dr?.fits"))):
+            run_peer(poller, peer_folder, peer, options)
+        theirs = sorted(peer_folder.glob("*_dr?.fits"))
+        ours = sorted((folder / "mvmdb" / SKYCELL).glob("*_dr?.fits"))
+        if [path.name for path in theirs] != [path.name for path in ours]:
+            raise SystemExit(f"{name}: drizzlepac made {theirs}; expected the products of mvmdb, {ours}")
+        for peer_path, our_path in zip(theirs, ours, strict=True):
+            difference = compare_products(peer_path, our_path)
+            print(format_row(label, difference), flush=True)
+            off_target += [f"{our_path.name}, drizzlepac {label}: {fault}" for fault in judge(label, difference)]
     return off_target
 
 
-def run_own(poller: Path, folder: Path) -> float:
-    """Make mvmdb's products of a poller in `folder`, anew; returns seconds."""
+def run_mvmdb(poller: Path, folder: Path) -> float:
+    """Make mvmdb's products of a poller anew in `folder`; returns seconds."""
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-c", "from mvmdb.cli import main; main()", "process", str(poller), "-o", str(folder)]
     started = time.monotonic()
@@ -103,7 +103,7 @@ def run_own(poller: Path, folder: Path) -> float:
 
 
 def run_peer(poller: Path, folder: Path, peer: Path, options: tuple[str, ...]) -> None:
-    """Make drizzlepac's products of a poller in `folder`, from copies of the exposures: it writes to them."""
+    """Make drizzlepac's products of a poller in `folder`, from copies of the exposures, as it writes to them."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(poller.parent, folder)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -119,34 +119,34 @@ def run_peer(poller: Path, folder: Path, peer: Path, options: tuple[str, ...]) -
         path.unlink()
 
 
-def judge(label: str, found: Difference) -> list[str]:
-    """What is off target. Weights are judged against corrected drizzlepac alone: they follow its coordinate grid.
+def judge(label: str, diff: Difference) -> list[str]:
+    """What is off target. Weights are judged against the corrected run only, as they follow the coordinate grid.
 
-    A difference of the skies is judged by itself, so it is taken from the median.
+    The difference of the skies has its own target, so it is subtracted from the median.
     """
-    faults = list(found.wcs)
+    faults = list(diff.wcs)
     if label == "as shipped":
         return faults
-    if not (found.science[0] - found.sky < SCIENCE_MEDIAN and found.science[1] < SCIENCE_MOST):  # NaN is off target
-        faults.append(f"SCI differs by {found.science[0]:.4f} (median), {found.science[1]:.4f} (99%) sky sigma")
-    if not found.sky < SKY:
-        faults.append(f"sky differs by {found.sky:.4f} sky sigma")
-    if found.own_nan:
-        faults.append(f"{found.own_nan} pixels are NaN with weight, or numbers without")
-    if label == "corrected" and not found.weight[1] < WEIGHT_MOST:
-        faults.append(f"WHT differs by {found.weight[1]:.1e} (99%)")
-    if label == "corrected" and found.only_peer >= COVER * found.pixels:
-        faults.append(f"{found.only_peer} pixels have weight in drizzlepac's product alone")
+    if not (diff.science[0] - diff.sky < SCIENCE_MEDIAN and diff.science[1] < SCIENCE_MOST):  # NaN is off target
+        faults.append(f"SCI differs by {diff.science[0]:.4f} (median), {diff.science[1]:.4f} (99%) sky sigma")
+    if not diff.sky < SKY:
+        faults.append(f"sky differs by {diff.sky:.4f} sky sigma")
+    if diff.ours_nan:
+        faults.append(f"{diff.ours_nan} pixels are NaN with weight, or numbers without")
+    if label == "corrected" and not diff.weight[1] < WEIGHT_MOST:
+        faults.append(f"WHT differs by {diff.weight[1]:.1e} (99%)")
+    if label == "corrected" and diff.only_peer >= COVER * diff.pixels:
+        faults.append(f"{diff.only_peer} pixels have weight in drizzlepac's product alone")
     return faults
 
 
-def format_row(label: str, found: Difference) -> str:
+def format_row(label: str, diff: Difference) -> str:
     """One row of the table."""
-    layer = found.product.removeprefix(f"hst_{SKYCELL}_").rsplit("_", 1)[0]
+    layer = diff.product.removeprefix(f"hst_{SKYCELL}_").rsplit("_", 1)[0]
     cells = [
-        layer, label, f"{found.pixels:,}", *(f"{value:.5f}" for value in found.science[:3]),
-        f"{found.science[3]:.2g}", *(f"{value:.1e}" for value in found.weight[1:3]), f"{found.weight_share:.2%}",
-        f"{found.sky:.5f}", f"{found.only_peer}, {found.only_own}", f"{found.filled:,}",
+        layer, label, f"{diff.pixels:,}", *(f"{value:.5f}" for value in diff.science[:3]),
+        f"{diff.science[3]:.2g}", *(f"{value:.1e}" for value in diff.weight[1:3]), f"{diff.weight_share:.2%}",
+        f"{diff.sky:.5f}", f"{diff.only_peer}, {diff.only_ours}", f"{diff.filled:,}",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

@@ -1,9 +1,9 @@
-"""drizzlepac's mosaics of one poller, in the current folder; runs in drizzlepac's environment, without mvmdb.
+"""Makes drizzlepac's mosaics of one poller in the current folder; runs in drizzlepac's environment, without mvmdb.
 
     python run_peer.py POLLER [--static off] [--step 1] [--outlines true]
 
-drizzlepac takes its parameters as it chooses them, but for those given here. Nothing of the installed package is
-changed. The exposures must lie in the current folder: drizzlepac writes to them.
+drizzlepac chooses its own parameters, except for those given here. The installed package is not changed. The exposures
+must lie in the current folder: drizzlepac writes to them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import sys
 import time
 from importlib.metadata import version
 
-# Read when drizzlepac is imported. No exposure is to be aligned anew, and no archive asked.
+# Read when drizzlepac is imported: it shall align no exposure anew and query no archive.
 os.environ["ASTROMETRY_STEP_CONTROL"] = "off"
 
 SIDE = 6  # vertices along a side of a corrected outline: spherical_geometry takes minutes for many
 
 
 def override_parameters(product, changes):
-    """Make drizzlepac's layers call AstroDrizzle with some parameters changed, all else as its parameter set has it."""
+    """Make drizzlepac call AstroDrizzle with these parameters changed, and all others as in its parameter set."""
     original = product.astrodrizzle.AstroDrizzle
 
     def with_changes(*args, **pars):
@@ -37,8 +37,8 @@ def override_parameters(product, changes):
 def correct_outlines():
     """Give sky matching the true outlines of chips.
 
-    `SphericalPolygon.from_wcs` of spherical_geometry 1.3.5 takes the rows of an array for its columns, so that the
-    outline of a chip of 2051 x 4096 pixels is that of one of 4096 x 2051.
+    `SphericalPolygon.from_wcs` of spherical_geometry 1.3.5 mistakes the rows of an array for its columns, so that a
+    chip of 2051 x 4096 pixels gets the outline of one of 4096 x 2051.
     """
     import numpy as np
     from spherical_geometry.polygon import SphericalPolygon

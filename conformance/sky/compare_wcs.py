@@ -1,6 +1,6 @@
-"""Whether every sky cell's WCS is drizzlepac's: all 1,166,004 cells at both scales; memberships are not compared here.
+"""Checks that every sky cell's WCS is drizzlepac's, for all 1,166,004 cells at both scales.
 
-Both sides are the real thing, one object a cell: drizzlepac's `SkyCell(projection_cell=..., x=..., y=..., scale=...)`
+Both sides run the real code, once per cell: drizzlepac's `SkyCell(projection_cell=..., x=..., y=..., scale=...)`
 and mvmdb's `cell_wcs`. Run from the repository's root by `make conformance-sky`; exits with 1 when a size, CRVAL, CD or
 fine CRPIX differs at all, a coarse CRPIX by more than its last bit, or a corner by more than 1e-8 arcsec.
 """
@@ -43,44 +43,44 @@ def load_theirs(p, scale):
 
 
 def load_ours(p, scale):
-    """The same by mvmdb; the corners through the plane that memberships are decided in."""
+    """The same from mvmdb; the corners are computed in the plane in which memberships are decided."""
     numbers = np.array([read_numbers(cell_wcs(CellId(p, x, y), scale)) for x, y in GRID])
     zoom, (x, y) = ZOOM[scale], np.array(GRID).T
-    low, high = zoom, CELL_SIZE // zoom * zoom  # middles of the first and last pixel, in fine pixels
+    low, high = zoom, CELL_SIZE // zoom * zoom  # centres of the first and last pixel, in fine pixels
     corner_x, corner_y = np.array([low, low, high, high]), np.array([low, high, high, low])
     ra, dec = plane_to_sky(p, corner_x + (x[:, None] - 1) * STEP, corner_y + (y[:, None] - 1) * STEP)
     return numbers, np.stack([ra, dec], axis=-1)
 
 
 def measure_separation(a, b):
-    """Arcsec between positions (..., 2) in degrees, by the chord, which keeps its digits when it is small."""
+    """Arcsec between positions (..., 2) in degrees, from the chord, which is accurate for small angles."""
     first, second = sky_to_vector(a[..., 0], a[..., 1]), sky_to_vector(b[..., 0], b[..., 1])
     return np.rad2deg(np.sqrt(((first - second) ** 2).sum(axis=0))) * 3600.0
 
 
 def compare(scale, projection_cells):
-    """Largest difference of each quantity over whole projection cells, and where; and how many cells differ."""
+    """Largest difference of each quantity over whole projection cells, and where; number of cells that differ."""
     worst = dict.fromkeys((*QUANTITIES, CORNER), (0.0, None))
     last_bits, n_differing = 0.0, dict.fromkeys(QUANTITIES, 0)
     for p in projection_cells:
         (theirs, their_corners), (ours, our_corners) = load_theirs(p, scale), load_ours(p, scale)
         difference = np.abs(theirs - ours)
-        found = {name: difference[:, part].max(axis=1) for name, part in QUANTITIES.items()}
-        found[CORNER] = measure_separation(their_corners, our_corners).max(axis=1)
+        largest = {name: difference[:, columns].max(axis=1) for name, columns in QUANTITIES.items()}
+        largest[CORNER] = measure_separation(their_corners, our_corners).max(axis=1)
         last_bits = max(last_bits, float((difference[:, :2] / np.spacing(np.abs(ours[:, :2]))).max()))
-        for name, values in found.items():
-            at = int(np.argmax(values))
-            if values[at] > worst[name][0]:
-                worst[name] = (float(values[at]), str(CellId(p, *GRID[at])))
+        for name, values in largest.items():
+            cell = int(np.argmax(values))
+            if values[cell] > worst[name][0]:
+                worst[name] = (float(values[cell]), str(CellId(p, *GRID[cell])))
             if name in QUANTITIES:
                 n_differing[name] += int((values > 0).sum())
     return worst, n_differing, last_bits
 
 
 def main():
-    """Compare, print a table for each scale, and return how many of them are not as expected."""
+    """Compare, print a table for each scale, and return the number of scales that are not as expected."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth projection cell")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="compare every Nth projection cell only")
     projection_cells = range(0, N_PROJECTION_CELLS, parser.parse_args().every)
     n_cells, failures = len(projection_cells) * len(GRID), 0
     print(f"drizzlepac {version('drizzlepac')}, astropy {version('astropy')}, numpy {version('numpy')}")

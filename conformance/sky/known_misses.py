@@ -1,7 +1,7 @@
-"""What drizzlepac's `get_sky_cells` makes of the nine exposures of tests/exactness/cases.py; nothing else is compared.
+"""Checks that drizzlepac's `get_sky_cells` misses the cells listed for the nine exposures of tests/exactness/cases.py.
 
-Run from the repository's root by `make conformance-sky`. Exits with 1 when drizzlepac finds one of the cells that it is
-said to miss, or mvmdb does not have it.
+Run from the repository's root by `make conformance-sky`. Exits with 1 if drizzlepac finds one of these cells, or if
+mvmdb does not have it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from mvmdb.sky.membership import Footprints, find_members
 
 
 def ask_drizzlepac(path):
-    """Names of the cells that drizzlepac finds for one exposure; it opens files by their bare names."""
+    """Names of the cells that drizzlepac finds for one exposure; it opens files in the current folder."""
     with contextlib.chdir(path.parent):
         return set(get_sky_cells([path.name]))
 
 
 def ask_mvmdb(path):
-    """Fine pixels^2 of the exposure in each cell, by the cell's name."""
+    """Area of the exposure in each cell, in fine pixels^2, by the cell's name."""
     with fits.open(path) as hdus:
         header = hdus["SCI"].header
         polygon = chip_outline(WCS(header), header["NAXIS1"], header["NAXIS2"])
@@ -41,7 +41,7 @@ def ask_mvmdb(path):
 
 
 def main():
-    """Print one line a case and return how many are not as said."""
+    """Print one line per case and return the number of cases that are not as listed."""
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     print(f"drizzlepac {version('drizzlepac')}, spherical_geometry {version('spherical_geometry')}")

@@ -1,7 +1,8 @@
-"""How many exposures drizzlepac leaves out of a sky cell, and why: its own search, on footprints drawn here.
+"""Counts the exposures that drizzlepac leaves out of a sky cell, by cause: its search, on random footprints.
 
-`GridDefs.get_sky_cells` and all below it are drizzlepac's. What it asks of an exposure (the edges' positions, the frame
-that holds them) is computed here from an outline, as building drizzlepac's pixel masks takes 10 seconds an exposure.
+`GridDefs.get_sky_cells` and everything below it are drizzlepac's. What it needs of an exposure (the positions of its
+edges and the frame around them) is computed here from an outline, as drizzlepac's pixel masks take 10 seconds per
+exposure.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from exactness.planes import N_BAND, PIXELS_PER_DEGREE, RING_DEC_MAX, RING_DEC_M
 from mvmdb.names import CellId
 
 SPACING = 4
-"""Between positions along the edges, in fine pixels."""
+"""Spacing of positions along the edges, in fine pixels."""
 CLEARLY = 10_000
-"""Fine pixels^2: drizzlepac's edges are whole pixels, so smaller overlaps are not held against it."""
+"""Fine pixels^2: drizzlepac's edges are whole pixels, so smaller overlaps do not count as missed."""
 PROJECTION_SIDE = 450287
 
 
 class Outline:
-    """What drizzlepac's search asks of a SkyFootprint, for one exposure."""
+    """What drizzlepac's search needs of a SkyFootprint, for one exposure."""
 
     def __init__(self, ra, dec):
         self.members = ["exposure"]
@@ -45,12 +46,12 @@ class Outline:
         self._edges = tuple(self.meta_wcs.wcs_pix2world(edges, 0).T)
 
     def get_edges_sky(self, member="total"):
-        """(ra, dec) along all edges."""
+        """(ra, dec) of positions along all edges."""
         return self._edges
 
 
 def name_cause(cell, ra, dec):
-    """Why drizzlepac does not find a cell, from geometry alone."""
+    """Why drizzlepac misses a cell, from geometry alone."""
     ring = int(np.searchsorted(np.cumsum(N_BAND), cell.projection_cell, side="right"))
     if dec.min() < RING_DEC_MIN[ring] or dec.max() > RING_DEC_MAX[ring]:
         return "ring edge"

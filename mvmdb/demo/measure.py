@@ -1,4 +1,4 @@
-"""How well the stars of the demo come out of a mosaic: offsets and fluxes against the truth, judged by nobody here."""
+"""Measures the demo's stars in a mosaic: their offsets and flux errors against the truth."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ APERTURE = (
     0.45  # arcsec: more than 5 sigma of a star as drizzled, and within the blemish-free surroundings of each star
 )
 SKY_INNER, SKY_OUTER = 0.6, 1.2  # arcsec
-EVENNESS = 0.97  # least over largest weight around a star that no edge of an exposure crosses
+EVENNESS = 0.97  # smallest over largest weight around a star, if no edge of an exposure crosses it
 
 
 @dataclass(frozen=True)
 class StarCheck:
-    """Stars measured in one mosaic: `offset` in output pixels, `flux_error` relative to the true rate; (n,) each."""
+    """Stars measured in one mosaic: `offset` in output pixels, `flux_error` relative to the true rate; both (n,)."""
 
     offset: Floats
     flux_error: Floats
 
     @property
     def n(self) -> int:
-        """How many stars were measured."""
+        """Number of stars that were measured."""
         return int(self.offset.size)
 
     def __str__(self) -> str:
@@ -41,16 +41,16 @@ class StarCheck:
 
 
 def measure_stars(product: Path, catalog: StarTable) -> StarCheck:
-    """Measure every star of the catalog that no edge of an exposure or of the mosaic is near."""
+    """Measure every star of the catalog that is not near an edge of an exposure or of the mosaic."""
     with fits.open(product) as hdus:
         science, weight, wcs = hdus["SCI"].data, hdus["WHT"].data, WCS(hdus["SCI"].header)
     scale = float(np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix)))) * 3600
     xs, ys = wcs.all_world2pix(catalog.ra, catalog.dec, 0)
     results = []
     for x, y, rate in zip(xs, ys, catalog.rate, strict=True):
-        found = _measure(science, weight, float(x), float(y), scale)
-        if found is not None:
-            dx, dy, flux = found
+        measured = _measure(science, weight, float(x), float(y), scale)
+        if measured is not None:
+            dx, dy, flux = measured
             results.append((np.hypot(dx, dy), flux / rate - 1))
     offset, flux_error = np.array(results, dtype=np.float64).reshape(-1, 2).T
     return StarCheck(offset, flux_error)
@@ -59,7 +59,7 @@ def measure_stars(product: Path, catalog: StarTable) -> StarCheck:
 def _measure(
     science: npt.NDArray[np.float32], weight: npt.NDArray[np.float32], x: float, y: float, scale: float
 ) -> tuple[float, float, float] | None:
-    """(x offset, y offset, flux) in pixels and image units of the star at `x`, `y`; None when an edge is near."""
+    """(x offset, y offset, flux) in pixels and image units of the star at `x`, `y`; None if an edge is near."""
     reach = int(SKY_OUTER / scale) + 1
     column, row = round(x), round(y)
     if not (reach <= column < science.shape[1] - reach and reach <= row < science.shape[0] - reach):

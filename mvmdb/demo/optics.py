@@ -1,4 +1,4 @@
-"""Distortion of the simulated detectors, as numbers: which coefficients are used, not how they are applied.
+"""The distortion coefficients of the simulated detectors; pointing.py applies them.
 
 WFC3/IR: the WCS of exposure ib6o04tuq (IDCTAB w3m18525i), as in its archive header. ACS/WFC: both chips of exposure
 j94f05bgq (IDCTAB qbu1641sj), without its tables of residual distortion.
@@ -160,7 +160,7 @@ WFC3_IR = DetectorOptics(
     "wfc3", "ir", "flt", "ELECTRONS/S", 0.1282500028610229, "iref$w3m18525i_idc.fits", "IDC_w3m18525i", 8192, (_IR,)
 )
 
-# Half of each chip's columns and rows, those beside the gap between the chips: a quarter of the pixels keeps it quick.
+# Half of each chip's columns and rows, next to the gap between the chips: a quarter of the pixels keeps the demo quick.
 ACS_WFC = DetectorOptics(
     "acs", "wfc", "flc", "ELECTRONS", 0.05, "jref$qbu1641sj_idc.fits", "IDC_qbu1641sj", 4096, (_WFC2, _WFC1)
 )

@@ -1,6 +1,6 @@
-"""Where the simulated telescope points: a real chip's WCS turned to another place on the sky; optics are given.
+"""Points the simulated telescope: turns a real chip's WCS to another position on the sky.
 
-The sky is turned as a rigid sphere, so that the chips of one detector keep their exact places relative to each other.
+The sky is turned as a rigid sphere, so that the chips of one detector keep their exact relative positions.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Vector = npt.NDArray[np.float64]
 
 
 def point_detector(optics: DetectorOptics, ra: float, dec: float, pa: float) -> list[fits.Header]:
-    """WCS headers of each chip when the detector's middle is at `ra`, `dec`. All in degrees.
+    """The WCS header of each chip when the detector's middle is at `ra`, `dec`. All in degrees.
 
-    `pa` is the position angle, east of north, of the y axis of the first chip there.
+    `pa` is the position angle of the first chip's y axis, east of north, at that position.
     """
     middle = _mean_direction([chip.crval for chip in optics.chips])
     first = optics.chips[0]
@@ -32,7 +32,7 @@ def _position_angle(chip: ChipOptics) -> float:
 
 
 def _wcs_header(optics: DetectorOptics, chip: ChipOptics, turn: Vector) -> fits.Header:
-    ra, dec, angle = _turned(chip.crval, turn)
+    ra, dec, angle = _turn(chip.crval, turn)
     cosine, sine = np.cos(angle), np.sin(angle)
     cd = np.array([[cosine, sine], [-sine, cosine]]) @ np.array(chip.cd)
     header = fits.Header()
@@ -62,8 +62,8 @@ def _sip_cards(letter: str, terms: Terms) -> dict[str, float]:
     return cards
 
 
-def _turned(crval: tuple[float, float], turn: Vector) -> tuple[float, float, float]:
-    """The new place of a chip's reference point, degrees, and the angle in radians by which its local north turned."""
+def _turn(crval: tuple[float, float], turn: Vector) -> tuple[float, float, float]:
+    """The new position of a chip's reference point, degrees, and the angle by which its local north turned, radians."""
     before = _frame(*crval, 0.0)
     direction = turn @ before[:, 0]
     ra, dec = _angles(direction)
@@ -86,6 +86,6 @@ def _angles(direction: Vector) -> tuple[float, float]:
     return float(np.degrees(np.arctan2(y, x)) % 360), float(np.degrees(np.arcsin(z)))
 
 
-def _mean_direction(places: list[tuple[float, float]]) -> tuple[float, float]:
-    total = np.sum([_frame(ra, dec, 0.0)[:, 0] for ra, dec in places], axis=0)
+def _mean_direction(positions: list[tuple[float, float]]) -> tuple[float, float]:
+    total = np.sum([_frame(ra, dec, 0.0)[:, 0] for ra, dec in positions], axis=0)
     return _angles(total / np.linalg.norm(total))

@@ -1,4 +1,4 @@
-"""Stars onto pixels: how a point source of known rate fills the pixels of a chip; which stars there are is given."""
+"""Renders stars on a chip: how a point source of known rate fills the pixels."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def find_star_pixels(
 ) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
     """0-based x and y of the stars whose light may reach the chip, and their indices in the catalog.
 
-    The full WCS is inverted; stars beyond the chip's surroundings are dropped before that, as the distortion polynomial
-    means nothing far from the chip and its inversion would not converge there.
+    The full WCS is inverted. Stars far from the chip are dropped first, because the distortion polynomial is
+    meaningless there and its inversion would not converge.
     """
     ny, nx = shape
     rough_x, rough_y = wcs.wcs_world2pix(catalog.ra, catalog.dec, 0)
@@ -43,7 +43,7 @@ def find_star_pixels(
 
 
 def pixel_areas(wcs: WCS, x: Floats, y: Floats) -> Floats:
-    """Areas on the sky, in arcsec**2, of the pixels at 0-based `x`, `y`: by differences over one pixel."""
+    """Areas on the sky, in arcsec**2, of the pixels at 0-based `x`, `y`, from differences over one pixel."""
     steps = np.array([[-0.5, 0.5, 0.0, 0.0], [0.0, 0.0, -0.5, 0.5]])
     ra, dec = wcs.all_pix2world(np.add.outer(x, steps[0]), np.add.outer(y, steps[1]), 0)
     east, north = ra * np.cos(np.radians(dec.mean(axis=1)))[:, None] * 3600, dec * 3600
@@ -56,7 +56,7 @@ def add_stars(image: Floats, wcs: WCS, x: Floats, y: Floats, rate: Floats, idcsc
     """Add stars at 0-based `x`, `y` to `image`, in place.
 
     Each pixel gets its share of the Gaussian, integrated over the pixel, divided by the pixel's area in units of
-    `idcscale`**2 (arcsec**2): the brightness that a flat-fielded exposure shows.
+    `idcscale`**2 (arcsec**2): that is the brightness in a flat-fielded exposure.
     """
     if x.size == 0:
         return
@@ -68,7 +68,7 @@ def add_stars(image: Floats, wcs: WCS, x: Floats, y: Floats, rate: Floats, idcsc
 
 
 def _shares(center: float, size: int, sigma: float) -> tuple[slice, Floats]:
-    """The pixels of one axis within reach of `center`, and the part of a Gaussian that falls in each."""
+    """The pixels of one axis within REACH of `center`, and the fraction of a Gaussian that falls on each."""
     first, last = max(0, round(center) - REACH), min(size, round(center) + REACH + 1)
     if last <= first:
         return slice(0, 0), np.zeros(0)

@@ -1,4 +1,4 @@
-"""The demonstration: two simulated nights through the same nightly run that an archive uses, told in plain words."""
+"""The demonstration: two simulated nights through the nightly run that an archive uses, reported in plain words."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Report = Callable[[str], None]
 
 _DOING = {
     Action.DRIZZLE: "drizzle every member",
-    Action.ADD: "add the new members to the mosaic that is there",
-    Action.RECANVAS: "pad the mosaic that is there, without drizzling",
+    Action.ADD: "add the new members to the existing mosaic",
+    Action.RECANVAS: "pad the existing mosaic, without drizzling",
     Action.REMOVE: "remove the mosaic",
 }
 
@@ -32,10 +32,10 @@ def run_demo(folder: Path, report: Report, *, jobs: int | None = None) -> int:
     """Simulate a small archive in `folder` and run two nights on it; `report` is called with each line of the story.
 
     Returns the exit code: 0, or 1 when a layer failed. Afterwards the folder holds `inbox`, `products` and the catalog
-    `mvm.db`. Raises UsageError when the folder is there and not empty.
+    `mvm.db`. Raises UsageError if the folder exists and is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is there and not empty; the demo wants a new or empty folder: name another one")
+        raise UsageError(f"{folder} exists and is not empty; expected a new or empty folder: name another one")
     folder.mkdir(parents=True, exist_ok=True)
     failed = 0
     with open_catalog(str(folder / "mvm.db"), create=True) as engine, open_workers(jobs=jobs) as workers:
@@ -81,26 +81,26 @@ class _Storyteller(Monitor):
 
 
 def describe_shots(shots: Sequence[Shot]) -> list[str]:
-    """One line for each detector and filter: how many exposures, how long."""
-    kinds = Counter((s.optics.instrument, s.optics.detector, s.filter, s.exptime, s.optics.kind) for s in shots)
+    """One line for each detector, filter and exposure time, with the number of exposures."""
+    counts = Counter((s.optics.instrument, s.optics.detector, s.filter, s.exptime, s.optics.kind) for s in shots)
     return [
         f"{count} x {instrument.upper()}/{detector.upper()} {name}, {exptime:.1f} s ({kind.upper()})"
-        for (instrument, detector, name, exptime, kind), count in kinds.items()
+        for (instrument, detector, name, exptime, kind), count in counts.items()
     ]
 
 
 def explain_line(line: PlannedLayer) -> str:
-    """The reasons of one planned layer in words, exposures of one reason together."""
+    """The reasons of one planned layer in words, with the exposures of one reason together."""
     exposures: dict[ReasonCode, list[str]] = {}
     details: dict[ReasonCode, str] = {}
     for reason in line.reasons:
         exposures.setdefault(reason.code, []).extend([reason.exposure] if reason.exposure else [])
         details[reason.code] = reason.detail
-    parts = []
+    phrases = []
     for code, names in exposures.items():
         about = ", ".join(names) or details[code]
-        parts.append(f"{code} ({about})" if about else str(code))
-    return "; ".join(parts)
+        phrases.append(f"{code} ({about})" if about else str(code))
+    return "; ".join(phrases)
 
 
 def describe_night(done: NightReport) -> list[str]:
@@ -117,7 +117,7 @@ def describe_night(done: NightReport) -> list[str]:
 def _tell_refusals(engine: Engine, paths: Sequence[Path], report: Report) -> None:
     with engine.begin() as connection:
         refused = load_refused(connection, [path.name[:8] for path in paths])
-    report(f"Registered {len(paths)}, of which {len(refused)} can be in no layer.")
+    report(f"Registered {len(paths)}, of which {len(refused)} cannot enter any layer.")
     for exposure in refused:
         report(f"  {exposure.ipppssoo} stays out: {exposure.rule} ({exposure.reason})")
 

@@ -1,8 +1,8 @@
-"""The simulated archive: which exposures two nights hold, and what is in their pixels; optics and pointing are given.
+"""The simulated archive: the exposures of two nights, and their pixels; optics.py and pointing.py give their WCS.
 
-A pixel holds what a flat-fielded exposure holds: the mean brightness of the sky over the pixel, times the nominal pixel
-area IDCSCALE**2. So an even sky is flat, a star's summed counts vary with the pixel area over the detector, and
-drizzling restores its rate (A. Fruchter and R. Hook 2002, PASP 114, 144).
+A pixel has the value that it has in a flat-fielded exposure: the mean brightness of the sky over the pixel, times the
+nominal pixel area IDCSCALE**2. A uniform sky is therefore flat, a star's summed counts vary with the pixel area across
+the detector, and drizzling restores its rate (A. Fruchter and R. Hook 2002, PASP 114, 144).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from mvmdb.demo.render import StarTable, add_stars, find_star_pixels
 log = logging.getLogger(__name__)
 
 PROPOSAL = 90001
-# A place 25 arcsec west of the border between sky cells p0647x10y11 and p0647x11y11.
+# A position 25 arcsec west of the border between sky cells p0647x10y11 and p0647x11y11.
 FIELD_RA, FIELD_DEC = 54.8098, -30.0
 FIRST_NIGHT = 60310.0  # MJD: 2024-01-01
 STAR_SPACING, STAR_ROWS = 11.0, 19  # arcsec; stars in a square, one near each knot
 READ_NOISE = {"ir": 15.0, "wfc": 4.0}  # electrons
 BAD_PIXEL = 4  # DQ
 COSMIC_RAYS, BAD_PIXELS = 400, 300  # per chip
-CLEARANCE = 8  # pixels around a star that no blemish hits, so that each star's true flux is known exactly
+CLEARANCE = 8  # pixels around a star without blemishes, so that each star's true flux is known exactly
 
 Mask = npt.NDArray[np.bool_]
 
@@ -56,7 +56,7 @@ class Shot:
 
     @property
     def visit(self) -> int:
-        """Number of the visit, which is also the night."""
+        """Number of the visit, which is also that of the night."""
         return int(self.rootname[4:6])
 
 
@@ -92,7 +92,7 @@ def stars() -> StarTable:
 
 
 def simulate_night(folder: Path, night: int) -> list[Path]:
-    """Write the exposures of one night, 1 or 2, and return their paths. The same bytes every time.
+    """Write the exposures of one night, 1 or 2, and return their paths. The bytes are the same every time.
 
     Raises KeyError for a night that is not simulated.
     """
@@ -141,7 +141,7 @@ def _expose_chip(
     hits = _choose(rng, clear, COSMIC_RAYS)
     science[hits] += rng.exponential(40, len(hits[0]))
     quality[hits] |= shot.optics.cosmic_ray_bit
-    # Bad pixels are the detector's: in every exposure the same, save where a star is over one.
+    # Bad pixels belong to the detector: they are the same in every exposure, except those near a star.
     fixed = np.random.default_rng(zlib.crc32(f"{shot.optics.detector} chip {version}".encode()))
     everywhere = np.ones(shape, np.bool_)
     rows, columns = _choose(fixed, everywhere, BAD_PIXELS)
@@ -153,6 +153,7 @@ def _expose_chip(
 
 
 def _away_from(shape: tuple[int, int], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Mask:
+    """Which pixels are farther than CLEARANCE from every star at 0-based `x`, `y`."""
     clear = np.ones(shape, np.bool_)
     for column, row in zip(np.rint(x).astype(int), np.rint(y).astype(int), strict=True):
         rows = slice(max(0, row - CLEARANCE), max(0, row + CLEARANCE + 1))
@@ -188,7 +189,7 @@ def _primary_header(shot: Shot, number: int) -> fits.Header:
 
 
 def _photometry(shot: Shot) -> dict[str, str | float]:
-    """PHOT keywords: pivot wavelengths in Angstrom; the inverse sensitivity is a round number of the right size."""
+    """PHOT keywords: pivot wavelengths in Angstrom; the inverse sensitivity is a round number of the right order."""
     pivot = {"F125W": 12486.0, "F160W": 15369.0, "G141": 13886.0, "F814W": 8045.0}[shot.filter]
     mode = f"{shot.optics.instrument} {shot.optics.detector} {shot.filter}".upper()
     return {"PHOTMODE": mode, "PHOTFLAM": 2.0e-20, "PHOTZPT": -21.1, "PHOTPLAM": pivot, "PHOTBW": pivot / 14}

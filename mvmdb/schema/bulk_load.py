@@ -1,4 +1,4 @@
-"""Filling empty tables the fast way: what the database checks and sorts row by row is done once, for all rows."""
+"""Bulk load of empty tables: indexes are built and foreign keys checked once for all rows, not row by row."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from sqlalchemy.schema import AddConstraint, DropConstraint
 
 
 @contextmanager
-def bare(connection: sa.Connection, *tables: sa.Table) -> Iterator[None]:
-    """Empty tables without their secondary indexes, and on PostgreSQL without foreign keys, until the block ends well.
+def without_indexes(connection: sa.Connection, *tables: sa.Table) -> Iterator[None]:
+    """Within the block, empty tables have no secondary indexes and, on PostgreSQL, no foreign keys.
 
-    Ask `may_be_bare` first. Primary keys and unique columns stay. When the block fails, the transaction has to be
-    rolled back, which brings back what was dropped.
+    Call `may_drop_indexes` first. Primary keys and unique columns stay. If the block fails, roll the transaction back,
+    which restores what was dropped.
     """
     indexes = [index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))]
-    references = [] if connection.dialect.name == "sqlite" else [key for table in tables for key in _references(table)]
-    for reference in references:
-        connection.execute(DropConstraint(reference))
+    foreign_keys = []
+    if connection.dialect.name != "sqlite":
+        foreign_keys = [key for table in tables for key in _foreign_keys(table)]
+    for key in foreign_keys:
+        connection.execute(DropConstraint(key))
     for index in indexes:
         index.drop(connection)
     yield
     for index in indexes:
         index.create(connection)
-    for reference in references:
-        connection.execute(AddConstraint(reference))
-    if connection.dialect.name == "postgresql":  # new indexes tell the server how large tables are, not what is in them
+    for key in foreign_keys:
+        connection.execute(AddConstraint(key))
+    if connection.dialect.name == "postgresql":  # new indexes tell the planner the tables' sizes, not their contents
         for table in tables:
             connection.exec_driver_sql(f"ANALYZE {table.name}")
 
 
 @contextmanager
-def begin_unchecked(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction in which SQLite looks up no foreign keys: for rows whose keys are known to be there.
+def begin_without_foreign_keys(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction in which SQLite does not check foreign keys: for rows whose keys are known to exist.
 
-    Nothing cascades in it. PostgreSQL's transaction is as any other; see `bare`.
+    Deletions do not cascade in it. On PostgreSQL it is an ordinary transaction; see `without_indexes`.
     """
     with engine.connect() as connection:
         if connection.dialect.name != "sqlite":
@@ -45,7 +47,7 @@ def begin_unchecked(engine: sa.Engine) -> Iterator[sa.Connection]:
                 yield connection
             return
         driver: Any = connection.connection.driver_connection
-        driver.execute("PRAGMA foreign_keys = OFF")  # before the transaction: within one it does nothing
+        driver.execute("PRAGMA foreign_keys = OFF")  # before the transaction: within one it has no effect
         try:
             with connection.begin():
                 yield connection
@@ -54,18 +56,18 @@ def begin_unchecked(engine: sa.Engine) -> Iterator[sa.Connection]:
                 driver.execute("PRAGMA foreign_keys = ON")
 
 
-def may_be_bare(connection: sa.Connection, *tables: sa.Table) -> bool:
-    """Whether the tables are this user's to alter and nobody reads them now; from then on others wait.
+def may_drop_indexes(connection: sa.Connection, *tables: sa.Table) -> bool:
+    """Whether this user may alter the tables and nobody reads them now; if so, other users wait from now on.
 
-    On PostgreSQL they are locked until the transaction ends, and so are those that they refer to, which a foreign key
-    is dropped from as well: a reader that came later could hold one and wait for another, and the server would end one
-    of the two.
+    On PostgreSQL the tables are locked until the transaction ends, and so are the tables that they refer to, because
+    dropping a foreign key locks both. Otherwise a later reader could hold one table while waiting for another, and the
+    server would end one of the two transactions as a deadlock.
     """
     if connection.dialect.name == "sqlite":
         return True
-    names = sorted({t.name for table in tables for t in (table, *(key.referred_table for key in _references(table)))})
-    owned = "SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY(%s::regclass[])"
-    if not connection.exec_driver_sql(owned, (names,)).scalar():
+    names = sorted({t.name for table in tables for t in (table, *(key.referred_table for key in _foreign_keys(table)))})
+    ownership = "SELECT bool_and(pg_has_role(relowner, 'USAGE')) FROM pg_class WHERE oid = ANY(%s::regclass[])"
+    if not connection.exec_driver_sql(ownership, (names,)).scalar():
         return False
     try:
         with connection.begin_nested():
@@ -80,5 +82,5 @@ def is_empty(connection: sa.Connection, table: sa.Table) -> bool:
     return connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
 
 
-def _references(table: sa.Table) -> list[sa.ForeignKeyConstraint]:
+def _foreign_keys(table: sa.Table) -> list[sa.ForeignKeyConstraint]:
     return sorted(table.foreign_key_constraints, key=lambda key: str(key.name))

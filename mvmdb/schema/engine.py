@@ -1,6 +1,6 @@
-"""Opening a database by its address, and the statements that databases want said differently.
+"""Opening a database by its address, and the statements that differ between databases.
 
-What opening means for one kind of database is in schema.sqlite and schema.postgres.
+schema.sqlite and schema.postgres hold what opening means for each of the two.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _WAIT_SECONDS = 60.0
 _ROWS_AT_ONCE = 10_000
 
 Rows = Generator[tuple[Any, ...], None, None]
-"""Rows as they come; close it when not all of them are wanted."""
+"""A stream of rows; close it unless all of them are read."""
 
 
 def database_url(address: str) -> sa.URL:
-    """The SQLAlchemy URL of a path or URL given by a user. Raises CatalogError, without showing a password."""
+    """The SQLAlchemy URL of a path or URL given by a user. Raises CatalogError, whose message shows no password."""
     if "://" not in address:
         return sa.URL.create("sqlite", database=str(Path(address).expanduser()))
     try:
         return sa.make_url(address)
-    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
         raise CatalogError(
             f"{show_address(address)} is not a database address ({error}); expected a path, "
             "sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE"
@@ -54,30 +54,30 @@ def show_address(address: str) -> str:
 
 
 def open_engine(address: str, *, create: bool = False, read_only: bool = False) -> sa.Engine:
-    """An engine on a catalog's database.
+    """An engine for a catalog's database.
 
-    With `create`, a missing SQLite file is made; else it is an error. A PostgreSQL database must be there. With
-    `read_only`, the database itself refuses every write. Raises CatalogError when the address cannot be used.
+    With `create`, a missing SQLite file is created; without, it is an error. A PostgreSQL database must exist. With
+    `read_only`, the database itself refuses every write. Raises CatalogError if the address cannot be used.
     """
     url = database_url(address)
-    kind = url.get_backend_name()
-    if kind == "sqlite":
+    backend = url.get_backend_name()
+    if backend == "sqlite":
         return open_sqlite(url, create=create, read_only=read_only, wait_seconds=_WAIT_SECONDS)
-    if kind not in ("postgresql", "postgres"):
+    if backend not in ("postgresql", "postgres"):
         raise CatalogError(
-            f"{shown_url(url)}: mvmdb has no driver for {kind}; expected a path, or postgresql+psycopg://..."
+            f"{shown_url(url)}: mvmdb has no driver for {backend}; expected a path, or postgresql+psycopg://..."
         )
     try:
         return open_postgres(url, read_only=read_only, wait_seconds=_WAIT_SECONDS)
     except ImportError as error:
         raise CatalogError(
-            f"{shown_url(url)} needs the driver psycopg, which is not here ({error}); "
+            f"{shown_url(url)} needs the driver psycopg, which is not installed ({error}); "
             "run: pip install 'mvmdb[postgres]', or use SQLite"
         ) from error
 
 
 def upsert(connection: sa.Connection, table: sa.Table, key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    """Insert rows; where `key` is there already, overwrite the columns that the rows name."""
+    """Insert rows; if a row with the same `key` exists, overwrite the columns that the rows name."""
     if not rows:
         return
     module: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -93,16 +93,16 @@ def upsert(connection: sa.Connection, table: sa.Table, key: tuple[str, ...], row
 def bulk_insert(
     connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Insert many rows, given as plain values in the order of `columns`, by the database's fastest way.
+    """Insert many rows, given as plain values in the order of `columns`, in the database's fastest way.
 
-    That is the driver's executemany for SQLite and COPY for PostgreSQL; types are not converted on the way.
+    That is the driver's executemany for SQLite and COPY for PostgreSQL; types are not converted.
     """
     names = ", ".join(f'"{name}"' for name in columns)
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
         source = iter(rows)
-        while part := list(islice(source, _ROWS_AT_ONCE)):
-            connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", part)
+        while batch := list(islice(source, _ROWS_AT_ONCE)):
+            connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", batch)
         return
     statement = f"COPY {table.name} ({names}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
@@ -112,16 +112,16 @@ def bulk_insert(
 
 
 def bulk_select(connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -> Rows:
-    """The rows of a query that gives many, as the driver makes them: a quarter less time than SQLAlchemy's own rows.
+    """The rows of a large result, as the driver makes them: this takes a quarter less time than SQLAlchemy's rows.
 
-    They are made as they are asked for (the server's answer is whole before). Types are not converted on the way.
+    Rows are made as they are read (the server has sent its whole answer before). Types are not converted.
     """
     result = connection.execute(query)
     context: Any = result.context
     try:
         with _wrapped_errors(connection, context.statement):
-            while part := context.cursor.fetchmany(_ROWS_AT_ONCE):
-                yield from part
+            while batch := context.cursor.fetchmany(_ROWS_AT_ONCE):
+                yield from batch
     finally:
         result.close()
 
@@ -129,18 +129,18 @@ def bulk_select(connection: sa.Connection, query: sa.Select[*tuple[Any, ...]]) -
 def among(connection: sa.Connection, column: Any, values: Iterable[Any]) -> sa.ColumnElement[bool]:
     """`column IN (values)` for any number of integers or texts, as one bound parameter.
 
-    A parameter for each would take longer to bind than to look up.
+    One parameter for each value would take longer to bind than to look up.
     """
-    held = list(values)
+    array = list(values)
     if connection.dialect.name == "sqlite":
-        found = sa.func.json_each(json.dumps(held)).table_valued("value")
-        return sa.and_(column.in_(sa.select(found.c.value)))
-    return sa.and_(column == sa.any_(sa.literal(held, postgresql.ARRAY(column.type))))
+        elements = sa.func.json_each(json.dumps(array)).table_valued("value")
+        return sa.and_(column.in_(sa.select(elements.c.value)))
+    return sa.and_(column == sa.any_(sa.literal(array, postgresql.ARRAY(column.type))))
 
 
 def reserve_keys(connection: sa.Connection, table: sa.Table, n: int) -> Sequence[int]:
-    """`n` keys (column `id`) that no row of the table has and no other transaction will be given."""
-    if connection.dialect.name == "sqlite":  # the transaction holds the only right to write
+    """`n` keys (column `id`) that no row of the table has and that no other transaction will get."""
+    if connection.dialect.name == "sqlite":  # this transaction is the only one that may write
         last = connection.scalar(sa.select(sa.func.max(table.c.id))) or 0
         return range(last + 1, last + 1 + n)
     if n == 0:
@@ -149,12 +149,12 @@ def reserve_keys(connection: sa.Connection, table: sa.Table, n: int) -> Sequence
     ends = connection.execute(sa.text(f"SELECT min(key), max(key) FROM ({keys}) AS keys"), {"n": n}).one()
     if ends[1] - ends[0] == n - 1:
         return range(ends[0], ends[1] + 1)
-    # Others were given some in between; those that were had here stay unused.
+    # Other transactions took keys in between; the keys of this first attempt stay unused.
     return list(connection.execute(sa.text(keys), {"n": n}).scalars())
 
 
 def plain_time(connection: sa.Connection, time: dt.datetime) -> Any:
-    """A time as `bulk_insert` wants it: SQLite keeps text, in the form in which SQLAlchemy reads it back."""
+    """A time as `bulk_insert` needs it: SQLite stores text, in the form that SQLAlchemy reads back."""
     return time.isoformat(" ", "microseconds") if connection.dialect.name == "sqlite" else time
 
 
@@ -168,7 +168,7 @@ def join_distinct(connection: sa.Connection, column: Any) -> Any:
 def replace_rows(
     connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:
-    """Fill a small, temporary table anew, as `bulk_insert` does, and tell the planner what it holds."""
+    """Replace the rows of a small temporary table, as `bulk_insert` does, and update the planner's statistics."""
     if connection.dialect.name == "sqlite":
         connection.execute(sa.delete(table))
         bulk_insert(connection, table, columns, rows)
@@ -179,9 +179,9 @@ def replace_rows(
 
 
 def refresh_statistics(connection: sa.Connection, *tables: sa.Table) -> None:
-    """Tell PostgreSQL's planner of tables that have doubled since it last knew; it plans for the size it knows.
+    """Update PostgreSQL's statistics of tables that have doubled in size since the planner's last statistics.
 
-    The server does so by itself, but only for what is committed: a first import would be joined row by row.
+    The server does so by itself, but only for committed rows: a first import would be joined row by row.
     """
     if connection.dialect.name == "sqlite":
         return
@@ -193,18 +193,18 @@ def refresh_statistics(connection: sa.Connection, *tables: sa.Table) -> None:
 
 
 def stream_rows(connection: sa.Connection, sql: str) -> tuple[list[str], Rows]:
-    """Column names, and rows as they come, of one SQL statement; no names where it gives no rows.
+    """Column names, and a stream of rows, of one SQL statement; there are no names if it returns no rows.
 
-    Raises DBAPIError for SQL that the database does not accept, more than one statement among it.
+    Raises DBAPIError for SQL that the database does not accept, including more than one statement.
     """
     if connection.dialect.name == "sqlite":
         result: sa.CursorResult[Any] = connection.exec_driver_sql(sql)
         if not result.returns_rows:
-            nothing: list[tuple[Any, ...]] = []
-            return [], (row for row in nothing)
+            no_rows: list[tuple[Any, ...]] = []
+            return [], (row for row in no_rows)
         return list(result.keys()), (tuple(row) for row in result)
     if not connection.in_transaction():
-        connection.begin()  # work with the driver itself does not do that
+        connection.begin()  # a statement on the driver itself does not begin one
     with _wrapped_errors(connection, sql):
         names, rows = stream_statement(connection, sql)
     return names, _wrapped_rows(connection, sql, rows)
@@ -217,23 +217,23 @@ def _wrapped_rows(connection: sa.Connection, sql: str, rows: Iterator[tuple[Any,
 
 @contextmanager
 def _wrapped_errors(connection: sa.Connection, statement: str) -> Iterator[None]:
-    """Around work with the driver itself: its errors become SQLAlchemy's, and a broken connection is given up."""
+    """For statements on the driver itself: its errors become SQLAlchemy's, and a broken connection is invalidated."""
     driver: Any = connection.connection.driver_connection
-    kind = driver_error(connection)
+    driver_errors = driver_error(connection)
     try:
         yield
-    except kind as error:
-        lost = bool(getattr(driver, "closed", False) or getattr(driver, "broken", False))  # SQLite's is neither
-        if lost:
+    except driver_errors as error:
+        broken = bool(getattr(driver, "closed", False) or getattr(driver, "broken", False))  # SQLite's has neither
+        if broken:
             connection.invalidate(error)
-        raise DBAPIError(statement, None, error, connection_invalidated=lost) from error
+        raise DBAPIError(statement, None, error, connection_invalidated=broken) from error
 
 
 @contextmanager
 def clear_errors(address: str) -> Iterator[None]:
-    """Turn a driver's error into one line for the user: which database, its own words, and what to do."""
+    """Turn a driver's error into one line for the user: which database, its message, and the remedy."""
     try:
         yield
     except DBAPIError as error:
-        words = describe_fault(error.orig, lost=error.connection_invalidated)
+        words = describe_fault(error.orig, disconnected=error.connection_invalidated)
         raise CatalogError(f"database {show_address(address)}: {words}") from error

@@ -1,4 +1,4 @@
-"""A database's faults in plain words, and its address without the password; which fault it is, the database says."""
+"""Describes a database's errors in plain words, with remedies, and its address without the password."""
 
 from __future__ import annotations
 
@@ -26,31 +26,30 @@ _REMEDIES = (
 _REMEDIES_BY_STATE = {
     "55P03": _BUSY,
     "42501": "ask the owner of the database for the right to do this",
-    "58P01": "install PostgreSQL's contrib modules on the server",  # of an extension's files
+    "58P01": "install PostgreSQL's contrib modules on the server",  # an extension's file is missing
     "0A000": "install PostgreSQL's contrib modules on the server",
 }
 
 
 def shown_url(url: sa.URL) -> str:
-    """A URL without its password, wherever that stands."""
+    """A URL without its password, also where the password is in the query."""
     query = {name: "***" if name == "password" else value for name, value in url.query.items()}
     return url.set(query=query).render_as_string(hide_password=True)
 
 
-def describe_fault(error: Any, *, lost: bool) -> str:
-    """A driver's error as one line, with what to do where that is known. `lost`: the connection broke."""
+def describe_fault(error: Any, *, disconnected: bool) -> str:
+    """A driver's error as one line, with a remedy where one is known. `disconnected`: the connection broke."""
     words = plain_words(error)
     state = getattr(error, "sqlstate", None) or ""
-    if lost:
-        return (
-            f"the connection was lost ({words}); nothing of the transaction in hand was written: run the command again"
-        )
+    if disconnected:
+        return f"the connection was lost ({words}); its transaction was not written: run the command again"
     remedy = _REMEDIES_BY_STATE.get(state) or next((r for p, r in _REMEDIES if re.search(p, words)), "")
     return f"{words}; {remedy}" if remedy else words
 
 
 def plain_words(error: Any) -> str:
-    """What a driver's error says, as one line; without the place in the SQL, which PostgreSQL draws under it."""
-    said = getattr(error, "diag", None)
-    parts = (said.message_primary, said.message_hint) if said is not None and said.message_primary else (str(error),)
-    return " ".join(". ".join(part for part in parts if part).split()).rstrip(".")
+    """The text of a driver's error, as one line; without the excerpt of the SQL that PostgreSQL prints under it."""
+    report = getattr(error, "diag", None)
+    primary = report.message_primary if report is not None else None
+    sentences = (primary, report.message_hint) if report is not None and primary else (str(error),)
+    return " ".join(". ".join(sentence for sentence in sentences if sentence).split()).rstrip(".")

@@ -1,7 +1,7 @@
-"""The SQL functions that users get with a catalog: positions and names; one meaning on every database.
+"""The SQL functions of a catalog, for positions and names; they mean the same on every database.
 
-SQLite is given the Python functions; PostgreSQL gets functions in SQL, which its planner takes apart, so that a cone
-search there finds its own way to the index of declinations.
+SQLite calls the Python functions. PostgreSQL has functions in SQL, which its planner inlines, so that a cone search
+uses the index on declination by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CELLS = N_PROJECTION_CELLS * CELLS_PER_PROJECTION_CELL
 def sky_separation(ra1: float | None, dec1: float | None, ra2: float | None, dec2: float | None) -> float | None:
     """Angle between two positions, degrees. Null where a coordinate is null.
 
-    Vincenty's formula for a sphere: good at any distance, the poles and antipodes included.
+    Vincenty's formula for a sphere: accurate at any distance, including the poles and antipodes.
     """
     if ra1 is None or dec1 is None or ra2 is None or dec2 is None:
         return None
@@ -45,7 +45,7 @@ def skycell_name(skycell_id: int | None) -> str | None:
     return format_cell_name(CellId.from_index(skycell_id))
 
 
-def skycell_name_of_place(projection_cell: int | None, x: int | None, y: int | None) -> str | None:
+def skycell_name_of_position(projection_cell: int | None, x: int | None, y: int | None) -> str | None:
     """The name of the sky cell at column `x`, row `y` (1 to 21) of a projection cell; null where there is none."""
     if projection_cell is None or x is None or y is None:
         return None
@@ -58,12 +58,12 @@ SQLITE_FUNCTIONS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("sky_separation", sky_separation),
     ("in_cone", in_cone),
     ("skycell_name", skycell_name),
-    ("skycell_name", skycell_name_of_place),
+    ("skycell_name", skycell_name_of_position),
 )
-"""Name in SQL and function; the number of arguments tells those of one name apart."""
+"""Name in SQL and function; functions of one name differ in their number of arguments."""
 
-# `RETURN` bodies (PostgreSQL 14) are bound when they are made, so no search_path can change what they mean; STRICT is
-# not said, as it would keep the planner from taking in_cone apart. 1e-9 degrees: what rounding may cost at the border.
+# `RETURN` bodies (PostgreSQL 14) are bound when they are created, so no search_path can change what they mean. They are
+# not STRICT, as that would keep the planner from inlining in_cone. 1e-9 degrees: allows for rounding at the border.
 _POSTGRESQL = (
     """sky_separation(ra1 float8, dec1 float8, ra2 float8, dec2 float8) RETURNS float8
        LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN atan2d(
@@ -88,14 +88,14 @@ _POSTGRESQL = (
 
 
 def create_functions(connection: sa.Connection) -> None:
-    """Make the functions where the database keeps them itself (PostgreSQL), or make them anew."""
+    """Create or replace the functions in a database that stores them itself (PostgreSQL)."""
     if connection.dialect.name == "postgresql":
         for function in _POSTGRESQL:
             connection.exec_driver_sql(f"CREATE OR REPLACE FUNCTION {function}".replace("%", "%%"))
 
 
 def drop_functions(connection: sa.Connection) -> None:
-    """Remove the functions from a database that keeps them itself."""
+    """Remove the functions from a database that stores them itself (PostgreSQL)."""
     if connection.dialect.name == "postgresql":
         for name in ("skycell_name(integer, integer, integer)", "skycell_name(integer)"):
             connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name}")

@@ -1,4 +1,4 @@
-"""Opening PostgreSQL: how transactions begin, what the schema needs of the server, and its own way of asking."""
+"""Opening PostgreSQL: how transactions begin, what the schema needs of the server, and how rows are streamed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mvmdb.schema.faults import shown_url
 
 DRIVER = "postgresql+psycopg"
 _OLDEST = (14, 0)  # SQL functions with RETURN
-_WRITERS_LOCK = 0x6D766D6462  # "mvmdb"; any number will do that other programs in the database do not use
+_WRITERS_LOCK = 0x6D766D6462  # "mvmdb"; any number that no other program in the database uses will do
 _CONNECT_SECONDS = 10
 
 
 def open_postgres(url: sa.URL, *, read_only: bool, wait_seconds: float) -> sa.Engine:
-    """An engine on a database; nothing is connected yet. A writer waits `wait_seconds` for another one's transaction.
+    """An engine for a database, not connected yet. A writer waits `wait_seconds` for another writer's transaction.
 
     Raises CatalogError for a driver other than psycopg 3, whose COPY `bulk_insert` needs.
     """
@@ -30,7 +30,7 @@ def open_postgres(url: sa.URL, *, read_only: bool, wait_seconds: float) -> sa.En
         url = url.update_query_dict({"connect_timeout": str(_CONNECT_SECONDS)})
     if "application_name" not in url.query:
         url = url.update_query_dict({"application_name": "mvmdb"})
-    # One connection at a time is used, with hours of drizzling between two transactions: ask whether it is still there.
+    # One connection at a time is used, with hours of drizzling between two transactions: check that it is still alive.
     engine = sa.create_engine(
         url,
         pool_size=1,
@@ -50,7 +50,7 @@ def _prepare(connection: Any, _record: Any) -> None:
     from psycopg.types.numeric import FloatLoader
 
     class NumberLoader(FloatLoader):
-        """sum(n) and avg(n) as SQLite gives them, an integer and a float, instead of decimals."""
+        """Makes sum(n) an integer and avg(n) a float, as on SQLite, instead of decimals."""
 
         def load(self, data: Any) -> Any:
             text = bytes(data)
@@ -60,31 +60,30 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 
 def _begin_writing(connection: sa.Connection, wait_seconds: float) -> None:
-    # Writers take turns, as SQLite's do: what one has read is still so when it writes. READ COMMITTED, so that what is
-    # read after the wait is what the one before has left.
+    # Writers take turns, as on SQLite: what a writer has read still holds when it writes. READ COMMITTED, so that a
+    # writer that has waited reads what the writer before it committed.
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
 
 
 def _begin_reading(connection: sa.Connection) -> None:
-    # The transaction is READ ONLY, but its first statement might still change that; so the first one is ours.
+    # The transaction is READ ONLY, but its first statement could still change that; so mvmdb runs the first one itself.
     connection.exec_driver_sql("SELECT 1")
 
 
 def prepare_database(connection: sa.Connection) -> None:
-    """What the tables need of a database: a server that is new enough, and the type citext. Raises CatalogError."""
+    """Check that the server is new enough, and create the type citext, as the tables need. Raises CatalogError."""
     version = connection.dialect.server_version_info or (0,)
     if version < _OLDEST:
-        found = ".".join(str(part) for part in version)
-        raise CatalogError(f"the server is PostgreSQL {found}; mvmdb needs 14 or newer")
+        raise CatalogError(f"the server is PostgreSQL {'.'.join(map(str, version))}; mvmdb needs 14 or newer")
     connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS citext")
 
 
 def stream_statement(connection: sa.Connection, sql: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
-    """Column names, and rows as they come, of one statement; one that gives no rows is not run, and has no names.
+    """Column names, and a stream of rows, of one statement; one that returns no rows is not run, and has no names.
 
-    The statement is parsed by itself first, which the server does for one alone: after `COMMIT; DELETE ...` the
-    transaction would no longer be READ ONLY. Raises the driver's own errors.
+    The statement is prepared first, because the server prepares a single statement only: after `COMMIT; DELETE ...`
+    the transaction would no longer be READ ONLY. Raises the driver's errors.
     """
     from psycopg.errors import error_from_result
     from psycopg.pq import ExecStatus
@@ -99,6 +98,6 @@ def stream_statement(connection: sa.Connection, sql: str) -> tuple[list[str], It
 
 
 def driver_error(connection: sa.Connection) -> type[Exception]:
-    """The root of the driver's errors."""
+    """The base class of the driver's errors."""
     error: type[Exception] = connection.dialect.loaded_dbapi.Error
     return error

@@ -1,4 +1,4 @@
-"""Opening SQLite: which file, in which mode, with which functions and how transactions begin."""
+"""Opening SQLite: which file, in which mode, with which functions, and how transactions begin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mvmdb.schema.functions import SQLITE_FUNCTIONS
 
 
 def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: float) -> sa.Engine:
-    """An engine on a file; a writer waits `wait_seconds` for another one's transaction. Raises CatalogError."""
+    """An engine for a file; a writer waits `wait_seconds` for another writer's transaction. Raises CatalogError."""
     path = Path(url.database or "mvm.db")
     if path.is_dir():
         raise CatalogError(f"{path} is a folder; expected a database file: give --db FILE")
@@ -39,7 +39,7 @@ def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: flo
 def _prepare(connection: Any, _record: Any) -> None:
     import sqlite_utils  # 0.1 s of import that other databases need not pay
 
-    connection.isolation_level = None  # transactions are ours: see _begin_writing
+    connection.isolation_level = None  # mvmdb begins transactions itself: see _begin_writing
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -262144")  # KiB, used as needed: indexes of a large catalog stay at hand
     # No recursive triggers and no plugins: only the functions of mvmdb are added to the connection.
@@ -49,7 +49,7 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 
 def _confine(connection: Any, _record: Any) -> None:
-    # `mode=ro` is about the catalog's file alone: ATTACH, and VACUUM INTO by way of it, would make others.
+    # `mode=ro` protects the catalog's file alone: ATTACH, and VACUUM INTO through it, could create other files.
     connection.set_authorizer(
         lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
     )

@@ -1,4 +1,4 @@
-"""The tables of the catalog, as SQLAlchemy Core; every column says its unit and meaning, which docs and tests read.
+"""The tables of the catalog, as SQLAlchemy Core. Each column's comment states its meaning and unit; docs show them.
 
 Angles are degrees (ICRS), times of observation MJD (UTC), `exptime` seconds, canvas columns 1-based fine pixels of the
 sky cell. Instrument, detector and filter compare without regard to case.
@@ -39,12 +39,12 @@ metadata = MetaData(
 )
 
 
-def _must(name: str, kind: Any, comment: str, **options: Any) -> Column[Any]:
-    return Column(name, kind, nullable=False, comment=comment, **options)
+def _must(name: str, type_: Any, comment: str, **options: Any) -> Column[Any]:
+    return Column(name, type_, nullable=False, comment=comment, **options)
 
 
-def _may(name: str, kind: Any, comment: str, **options: Any) -> Column[Any]:
-    return Column(name, kind, nullable=True, comment=comment, **options)
+def _may(name: str, type_: Any, comment: str, **options: Any) -> Column[Any]:
+    return Column(name, type_, nullable=True, comment=comment, **options)
 
 
 def _reference(name: str, target: str, comment: str, **options: Any) -> Column[Any]:
@@ -185,8 +185,8 @@ layer = Table(
     _must("recipe_digest", String(40), "digest of members, canvas and parameters"),
     _may("made_digest", String(40), "recipe_digest of its intact product; empty while there is none"),
     _may("failure", Text, "why the last attempt failed; empty after a success"),
-    # A column and not only a condition, so that PostgreSQL counts how many rows it is true of: its planner would take
-    # nearly all layers for stale.
+    # A column and not only a condition, so that PostgreSQL keeps statistics of it: its planner would otherwise assume
+    # that nearly all layers are stale.
     Column(
         "stale",
         Boolean,

@@ -1,4 +1,4 @@
-"""Column types whose meaning differs between databases: text that compares without regard to case."""
+"""Column types that differ between databases: text that compares without regard to case."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class CaselessText(TypeDecorator[str]):
 
     @property
     def python_type(self) -> type[str]:
-        """What Python sees: text."""
+        """The type of values in Python: str."""
         return str
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """SQLite compares with NOCASE, PostgreSQL with the type citext of its contrib modules.
 
-        A nondeterministic ICU collation would also do for `=`, but refuses LIKE before PostgreSQL 18, and is not in
-        every build of the server.
+        A nondeterministic ICU collation would also serve `=`, but refuses LIKE before PostgreSQL 18, and not every
+        build of the server has ICU.
         """
         return Text(collation="NOCASE") if dialect.name == "sqlite" else CITEXT()

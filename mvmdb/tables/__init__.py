@@ -1,1 +1,1 @@
-"""A table of exposures becomes batches of exposures, whatever its format and column names; nothing is stored here."""
+"""Turns a table of exposures, whatever its format and column names, into batches of exposures; stores nothing."""

@@ -1,6 +1,6 @@
-"""Which column of a table holds what, by ObsCore's names, MAST's or the user's own; how values read is not decided.
+"""Finds the column of each field, by ObsCore's names, MAST's or the user's own; values.py reads the values.
 
-Names are compared without regard to case. Where a table has several columns for one field, the first of the list wins.
+Names are compared without regard to case. If a table has several columns for one field, the first in the list wins.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "moving": ("mtflag", "moving_target"),
     "collection": ("obs_collection",),
 }  # fmt: skip
-"""Our fields, and the column names understood for each: ObsCore 1.1, MAST CAOM, the archive's HST search."""
+"""mvmdb's fields, and the column names accepted for each: ObsCore 1.1, MAST CAOM, the archive's HST search."""
 
 _NEEDED = ("name", "instrument", "filters", "exptime")
 POINTING = ("ra", "dec", "pa_v3", "aperture")
@@ -43,43 +43,43 @@ POINTING = ("ra", "dec", "pa_v3", "aperture")
 def find_columns(names: Sequence[str], mapping: Mapping[str, str], table: str) -> dict[str, int]:
     """The position of each field's column; fields that the table does not have are left out.
 
-    `mapping` gives columns for fields that are named otherwise, and goes first. Raises UsageError for a mapping of a
-    field or column that does not exist, InputError where a field that every exposure needs has no column.
+    `mapping` gives columns for fields that are named otherwise, and takes precedence. Raises UsageError for a mapping
+    of a field or column that does not exist, InputError if a field that every exposure needs has no column.
     """
-    position: dict[str, int] = {}
-    for at, name in enumerate(names):
-        position.setdefault(name.strip().lower(), at)
-    found = _follow_mapping(position, mapping, names, table)
+    by_name: dict[str, int] = {}
+    for position, name in enumerate(names):
+        by_name.setdefault(name.strip().lower(), position)
+    positions = _follow_mapping(by_name, mapping, names, table)
     for field, synonyms in KNOWN.items():
-        present = next((position[name] for name in synonyms if name in position), None)
-        if field not in found and present is not None:
-            found[field] = present
-    missing = [field for field in _NEEDED if field not in found]
+        first = next((by_name[name] for name in synonyms if name in by_name), None)
+        if field not in positions and first is not None:
+            positions[field] = first
+    missing = [field for field in _NEEDED if field not in positions]
     if missing:
         raise InputError(
-            f"{table} has no column for {', '.join(missing)}: its columns are {_shorten(names)}; say which it is with "
+            f"{table} has no column for {', '.join(missing)}: its columns are {_shorten(names)}; name it with "
             f"--map {missing[0]}=COLUMN"
         )
-    if "region" not in found and not all(field in found for field in POINTING):
-        without = ", ".join(field for field in POINTING if field not in found)
+    if "region" not in positions and not all(field in positions for field in POINTING):
+        without = ", ".join(field for field in POINTING if field not in positions)
         raise InputError(
             f"{table} has no column for region, and none for {without}: its columns are {_shorten(names)}; expected "
-            "s_region, or ra, dec, pa_v3 and aperture; say which it is with --map region=COLUMN"
+            "s_region, or ra, dec, pa_v3 and aperture; name it with --map region=COLUMN"
         )
-    return found
+    return positions
 
 
 def _follow_mapping(
-    position: Mapping[str, int], mapping: Mapping[str, str], names: Sequence[str], table: str
+    by_name: Mapping[str, int], mapping: Mapping[str, str], names: Sequence[str], table: str
 ) -> dict[str, int]:
-    found = {}
+    positions = {}
     for field, column in mapping.items():
         if field not in KNOWN:
             raise UsageError(f"--map {field}={column}: there is no field {field!r}; expected one of {', '.join(KNOWN)}")
-        if column.strip().lower() not in position:
+        if column.strip().lower() not in by_name:
             raise UsageError(f"--map {field}={column}: {table} has no such column; it has {_shorten(names)}")
-        found[field] = position[column.strip().lower()]
-    return found
+        positions[field] = by_name[column.strip().lower()]
+    return positions
 
 
 def _shorten(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Where rows lie on the sky: by the region text that they give, else by pointing and aperture; else why they do not."""
+"""Where rows lie on the sky, by their region text, else by pointing and aperture; a row that has neither is a fault."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Number = float | None
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is known of where rows are; all lists of one length. `usable` says which rows are worth the effort."""
+    """What a table says of the positions of rows; all lists of one length. Rows that are not `usable` are skipped."""
 
     usable: Sequence[bool]
     region: Sequence[str]
@@ -34,19 +34,18 @@ class Rows:
 
 
 def find_places(rows: Rows, siaf: str | None, fault: Fault) -> Polygons:
-    """The footprints of all usable rows; rows that have none are faults.
+    """The footprints of all usable rows; a row that has none is a fault.
 
-    A row with a region text that is none is a fault even where its aperture is known: which of the two is wrong cannot
-    be told. `siaf` names the aperture file, None for the one that pysiaf ships; neither is needed while every row has
-    a region.
+    A row with an invalid region text is a fault even if its aperture is known: nothing tells which of the two is
+    wrong. `siaf` names the aperture file, None the one that pysiaf ships; neither is needed if every row has a region.
     """
-    given = [(at, text) for at, text in enumerate(rows.region) if text and rows.usable[at]]
-    groups, problems = read_regions(given)
-    for at, reason in problems.items():
-        fault(at, reason)
-    without = [at for at, text in enumerate(rows.region) if not text and rows.usable[at]]
-    if without:
-        groups += _find_pointings(rows, without, siaf, fault)
+    with_region = [(row, text) for row, text in enumerate(rows.region) if text and rows.usable[row]]
+    groups, problems = read_regions(with_region)
+    for row, reason in problems.items():
+        fault(row, reason)
+    without_region = [row for row, text in enumerate(rows.region) if not text and rows.usable[row]]
+    if without_region:
+        groups += _find_pointings(rows, without_region, siaf, fault)
     return gather(groups)
 
 
@@ -58,42 +57,44 @@ def find_centers(polygons: Polygons, rows: Sequence[int]) -> tuple[list[float], 
 
 
 def _find_pointings(rows: Rows, chosen: Sequence[int], siaf: str | None, fault: Fault) -> list[Group]:
-    """Footprints by aperture, all rows of one aperture at once."""
+    """The footprints of the `chosen` rows by their apertures, all rows of one aperture at once."""
     try:
         apertures = load_apertures(siaf)
     except InputError as error:
         if siaf is not None:
             raise
-        for at in chosen:
-            fault(at, f"found no s_region; {error}")
+        for row in chosen:
+            fault(row, f"found no s_region; {error}")
         return []
     by_pointing: dict[Pointing, list[int]] = {}
-    for at in chosen:
-        reason = _lacking(rows, at)
+    for row in chosen:
+        reason = _explain_no_pointing(rows, row)
         if not reason:
             try:
-                detector = find_detector(rows.instrument[at], rows.detector[at])
-                pointing = find_pointing(rows.aperture[at], detector, rows.filters[at], apertures)
-                by_pointing.setdefault(pointing, []).append(at)
+                detector = find_detector(rows.instrument[row], rows.detector[row])
+                pointing = find_pointing(rows.aperture[row], detector, rows.filters[row], apertures)
+                by_pointing.setdefault(pointing, []).append(row)
             except ValueError as error:
                 reason = str(error)
         if reason:
-            fault(at, reason)
-    return [group for pointing, those in by_pointing.items() for group in _place(rows, pointing, those, apertures)]
+            fault(row, reason)
+    return [group for pointing, pointed in by_pointing.items() for group in _place(rows, pointing, pointed, apertures)]
 
 
-def _lacking(rows: Rows, at: int) -> str:
-    values: Mapping[str, object] = {"ra": rows.ra[at], "dec": rows.dec[at], "pa_v3": rows.pa_v3[at]}
+def _explain_no_pointing(rows: Rows, row: int) -> str:
+    """Why a row has no pointing; empty if it has one."""
+    values: Mapping[str, object] = {"ra": rows.ra[row], "dec": rows.dec[row], "pa_v3": rows.pa_v3[row]}
     missing = [name for name, value in values.items() if value is None]
-    missing += [] if rows.aperture[at] else ["aperture"]
+    missing += [] if rows.aperture[row] else ["aperture"]
     if missing:
         return f"found no s_region, and no {', '.join(missing)}; expected one or the other"
-    dec = rows.dec[at]
+    dec = rows.dec[row]
     return "" if dec is not None and abs(dec) <= 90.0 else f"found dec {dec}; expected -90 to 90 degrees"
 
 
-def _place(rows: Rows, pointing: Pointing, those: list[int], apertures: Mapping[str, Aperture]) -> list[Group]:
-    ra, dec, angle = (np.array([values[at] for at in those], float) for values in (rows.ra, rows.dec, rows.pa_v3))
+def _place(rows: Rows, pointing: Pointing, pointed: list[int], apertures: Mapping[str, Aperture]) -> list[Group]:
+    """The chips of the rows `pointed`, all of one pointing."""
+    ra, dec, angle = (np.array([values[row] for row in pointed], float) for values in (rows.ra, rows.dec, rows.pa_v3))
     corners = pointing.footprints(apertures, ra, dec, angle)
-    owner = np.array(those, dtype=np.int64)
-    return [Group(owner, np.full(len(those), chip), orient(corners[:, chip])[0]) for chip in range(corners.shape[1])]
+    owner = np.array(pointed, dtype=np.int64)
+    return [Group(owner, np.full(len(pointed), chip), orient(corners[:, chip])[0]) for chip in range(corners.shape[1])]

@@ -1,4 +1,4 @@
-"""Rows of a table that could not be used, and where their list goes; why a row cannot be used is decided elsewhere."""
+"""Rows of a table that could not be used, and the file that lists them; read.py decides why a row cannot be used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Self
 from mvmdb.errors import InputError
 
 SHOWN = 20
-"""More problems than these go to a file, and only these are kept in memory."""
+"""Problems that are kept in memory; if there are more, all of them go to a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class RowProblem:
 
 @dataclass(slots=True)
 class ProblemList:
-    """Counts rows that were left out, keeps the first 20, and writes all to `path` when there are more.
+    """Counts the rows that were left out, keeps the first 20, and writes all of them to `path` if there are more.
 
-    With `always` the file is written for a single problem too. Used as a context manager; nothing is written, and a
-    file of that name left alone, while there is no need.
+    With `always` the file is written even for a single problem. Use it as a context manager. As long as the file is
+    not needed, nothing is written and an existing file of that name is left alone.
     """
 
     path: Path
@@ -44,13 +44,13 @@ class ProblemList:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
             self._file.close()
 
     def add(self, problem: RowProblem) -> None:
-        """Take note of one row; raises InputError when the file cannot be written."""
+        """Record one row; raises InputError if the file cannot be written."""
         self.count += 1
         if self.count <= SHOWN:
             self.first.append(problem)

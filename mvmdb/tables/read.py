@@ -1,7 +1,7 @@
-"""How a table becomes batches of exposures, and which of its rows cannot; the catalog that takes them is not known.
+"""Turns a table into batches of exposures, and reports the rows that cannot be used; the catalog is not known here.
 
-What a table cannot tell is left open: the WCS has no name, and pixels and WCS are identified by what the row says of
-them, so that a changed row shows, and so that the exposure's own file, once ingested, replaces it.
+What a table does not contain stays empty: the WCS has no name. The digests of pixels and WCS are made from the row's
+values, so that a changed row gives another digest, and so that the exposure's file, once ingested, replaces the row.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ASSOCIATION_WARNING = "the row is an association, which stands for several expo
 
 Report = Callable[[RowProblem], None]
 Progress = Callable[[int, int, int], None]
-"""Called with how much was read, of how much (bytes or rows, as the format counts), and the number of rows so far."""
+"""Called with the amount read, the total (both in bytes or in rows, depending on the format), and the rows so far."""
 
 
 def read_batches(
@@ -49,22 +49,23 @@ def read_batches(
     """The exposures of a table, `batch_size` rows at a time; memory does not grow with the table.
 
     `mapping` names columns for fields of `columns.KNOWN`; `form` forces a format; `siaf` is the aperture file for
-    rows without a region. `report` is called with each row that cannot be used; `progress` is
-    called after each batch. Of rows of one exposure the last of a batch counts; an exposure of
-    a later batch replaces its earlier one in the catalog. Raises InputError or UsageError where the table as a whole
-    cannot be used.
+    rows without a region. `report` is called with each row that cannot be used, `progress` after each batch.
+    If a batch has several rows of one exposure, the last one counts; an exposure of a later batch replaces the
+    earlier one in the catalog. Raises InputError or UsageError if the table as a whole cannot be used.
     """
     with open_table(path, form) as source:
-        found = find_columns(source.names, mapping or {}, os.fspath(path))
-        fields = list(found)
-        tell = report or _ignore
-        chunks = source.chunks([found[name] for name in fields], batch_size, lambda at, why: _tell(tell, at, why))
+        positions = find_columns(source.names, mapping or {}, os.fspath(path))
+        report_row = report or _ignore
+        chunks = source.chunks(
+            list(positions.values()), batch_size, lambda number, why: report_row(RowProblem(number, "", why))
+        )
         while True:
             with gc_paused():
                 chunk = next(chunks, None)
                 if chunk is None:
                     return
-                batch = _read_chunk(chunk, dict(zip(fields, chunk.columns, strict=True)), siaf, tell)
+                cells = dict(zip(positions, chunk.columns, strict=True))
+                batch = _read_chunk(chunk, cells, siaf, report_row)
             if progress is not None:
                 progress(source.done(), source.length, chunk.read)
             if batch.n:
@@ -73,7 +74,7 @@ def read_batches(
 
 @dataclass(frozen=True, slots=True)
 class _Fields:
-    """The cells of a chunk; a field that the table does not have is empty, or None, in every row."""
+    """The cells of a chunk; a field that the table does not have is empty or None in every row."""
 
     cells: Mapping[str, list[object]]
     n: int
@@ -91,7 +92,7 @@ class _Fields:
 
 @dataclass(slots=True)
 class _Identities:
-    """Who rows are: what identity.py reads, one value a row."""
+    """The identities of rows, as identity.py reads them: one value per row in each list."""
 
     ipppssoo: list[str]
     rootname: list[str]
@@ -103,23 +104,19 @@ class _Identities:
     filename: list[str]
 
 
-_NOBODY = ("",) * 8
+_NO_IDENTITY = ("",) * 8
 
 
 def _ignore(problem: RowProblem) -> None:
-    """Nobody wants to know."""
-
-
-def _tell(report: Report, number: int, why: str) -> None:
-    report(RowProblem(number, "", why))
+    """Drop a problem: the caller gave no `report`."""
 
 
 def _read_chunk(chunk: Chunk, cells: Mapping[str, list[object]], siaf: str | None, report: Report) -> ExposureBatch:
     n = len(chunk.numbers)
     reasons = [""] * n
 
-    def fault(at: int, why: str) -> None:
-        reasons[at] = reasons[at] or why
+    def fault(row: int, why: str) -> None:
+        reasons[row] = reasons[row] or why
 
     fields = _Fields(cells, n, fault)
     names = fields.texts("name")
@@ -133,27 +130,27 @@ def _read_chunk(chunk: Chunk, cells: Mapping[str, list[object]], siaf: str | Non
         fields.texts("aperture"), identities.instrument, identities.detector, identities.filters,
     )  # fmt: skip
     polygons = find_places(rows, siaf, fault)
-    for at, reason in enumerate(reasons):
+    for row, reason in enumerate(reasons):
         if reason:
-            report(RowProblem(chunk.numbers[at], names[at], reason))
-    last = {identities.ipppssoo[at]: at for at in range(n) if not reasons[at]}
-    return _build_batch(sorted(last.values()), fields, identities, numbers | dates, given, polygons)
+            report(RowProblem(chunk.numbers[row], names[row], reason))
+    last_rows = {identities.ipppssoo[row]: row for row in range(n) if not reasons[row]}
+    return _build_batch(sorted(last_rows.values()), fields, identities, numbers | dates, given, polygons)
 
 
 def _read_identities(fields: _Fields, names: Sequence[str]) -> _Identities:
-    """Each row's identity; a faulty row has none."""
+    """Each row's identity; a faulty row has an empty one."""
     cells = zip(
         names, fields.texts("collection"), fields.texts("instrument"), fields.texts("detector"),
         fields.texts("aperture"), fields.texts("filters"), fields.texts("kind"), fields.texts("filename"), strict=True,
     )  # fmt: skip
-    read = []
-    for at, row in enumerate(cells):
+    identities = []
+    for row, values in enumerate(cells):
         try:
-            read.append(_identify(*row))
+            identities.append(_identify(*values))
         except ValueError as error:
-            read.append(_NOBODY)
-            fields.fault(at, str(error))
-    return _Identities(*(map(list, zip(*read, strict=True)) if read else ([] for _ in _NOBODY)))
+            identities.append(_NO_IDENTITY)
+            fields.fault(row, str(error))
+    return _Identities(*(map(list, zip(*identities, strict=True)) if identities else ([] for _ in _NO_IDENTITY)))
 
 
 def _identify(
@@ -169,73 +166,84 @@ def _identify(
         raise ValueError(f"found the name {name!r} with instrument {camera!r}; expected {letter!r} at its start")
     filters, layer_filter = read_filters(wheels)
     filename = filename.rpartition("/")[2]
-    found = read_kind(kind, filename or name, instrument, detector)
-    return ipppssoo, rootname, instrument, detector, filters, layer_filter, found, filename
+    kind = read_kind(kind, filename or name, instrument, detector)
+    return ipppssoo, rootname, instrument, detector, filters, layer_filter, kind, filename
 
 
 def _check_numbers(numbers: Mapping[str, list[float | None]], fault: Callable[[int, str], None]) -> None:
-    for at, exptime in enumerate(numbers["exptime"]):
+    for row, exptime in enumerate(numbers["exptime"]):
         if exptime is None or exptime < 0:
-            fault(at, f"found exposure time {'' if exptime is None else exptime}; expected seconds, 0 or more")
-    for at, proposal in enumerate(numbers["proposal_id"]):
+            fault(row, f"found exposure time {'' if exptime is None else exptime}; expected seconds, 0 or more")
+    for row, proposal in enumerate(numbers["proposal_id"]):
         if proposal is not None and (proposal < 0 or proposal != int(proposal)):
-            fault(at, f"found proposal_id {proposal}; expected a program's number")
+            fault(row, f"found proposal_id {proposal}; expected a program's number")
 
 
 def _build_batch(
     kept: list[int],
     fields: _Fields,
-    who: _Identities,
+    identities: _Identities,
     numbers: Mapping[str, list[float | None]],
     given: list[str],
     polygons: Polygons,
 ) -> ExposureBatch:
+    """The batch of the rows `kept`; every other argument holds all rows of the chunk."""
+
     def pick(values: Sequence[object]) -> Sequence[object]:
-        return values if len(kept) == fields.n else [values[at] for at in kept]
+        return values if len(kept) == fields.n else [values[row] for row in kept]
 
     regions = format_rows(polygons, fields.n)
     chips = Counter(polygons.owner.tolist())
     ra, dec = find_centers(polygons, kept) if kept else ([], [])
-    texts = {name: fields.texts(name) for name in ("target", "product_type", "intent", "moving")}
-    verdicts = [
-        judge_row(
-            who.instrument[at], who.detector[at], who.filters[at], texts["target"][at],
-            abs(numbers["exptime"][at] or 0.0) > 1e-5, texts["product_type"][at], texts["intent"][at],
-            texts["moving"][at],
-        )
-        for at in kept
-    ]  # fmt: skip
+    targets = fields.texts("target")
+    verdicts = _judge_rows(kept, fields, identities, targets, numbers["exptime"])
     unknown: list[object] = [None] * len(kept)
     columns: dict[str, Sequence[object]] = {
-        name: pick(getattr(who, name))
+        name: pick(getattr(identities, name))
         for name in ("ipppssoo", "rootname", "kind", "instrument", "detector", "filters", "filter", "filename")
     }
     columns |= {name: pick(numbers[name]) for name in ("exptime", "expstart", "expend")}
     columns |= {
-        "proposal_id": [int(numbers["proposal_id"][at] or 0) for at in kept],
-        "program": [who.rootname[at][1:4].upper() for at in kept],
-        "visit": [who.rootname[at][4:6].upper() for at in kept],
-        "target": pick(texts["target"]),
+        "proposal_id": [int(numbers["proposal_id"][row] or 0) for row in kept],
+        "program": [identities.rootname[row][1:4].upper() for row in kept],
+        "visit": [identities.rootname[row][4:6].upper() for row in kept],
+        "target": pick(targets),
         "ra": ra,
         "dec": dec,
         "s_region": pick(regions),
-        "s_region_given": [given[at] or None for at in kept],
-        "n_chips": [chips[at] for at in kept],
+        "s_region_given": [given[row] or None for row in kept],
+        "n_chips": [chips[row] for row in kept],
         "wcsname": unknown,
         "distortion": unknown,
         "fit": unknown,
         "astrometric_catalog": unknown,
-        "wcs_digest": [_digest(regions[at]) for at in kept],
-        "pixels": [_digest(f"{who.ipppssoo[at]} {numbers['exptime'][at]!r} {who.filters[at]}") for at in kept],
+        "wcs_digest": [_digest(regions[row]) for row in kept],
+        "pixels": [
+            _digest(f"{identities.ipppssoo[row]} {numbers['exptime'][row]!r} {identities.filters[row]}") for row in kept
+        ],
         "eligible": [not rules for rules, _ in verdicts],
         "ineligible_rule": [rules for rules, _ in verdicts],
         "ineligible_reason": [reasons for _, reasons in verdicts],
-        "warnings": [_ASSOCIATION_WARNING if is_association(who.rootname[at]) else "" for at in kept],
+        "warnings": [_ASSOCIATION_WARNING if is_association(identities.rootname[row]) else "" for row in kept],
     }
     footprints = polygons.select(np.array(kept, dtype=np.int64))
     return ExposureBatch(len(kept), {name: columns[name] for name in COLUMNS}, footprints)
 
 
+def _judge_rows(
+    kept: list[int], fields: _Fields, identities: _Identities, targets: list[str], exptimes: list[float | None]
+) -> list[tuple[str, str]]:
+    """The eligibility rules that each row of `kept` breaks, and the reasons, as `judge_row` returns them."""
+    products, intents, moving = (fields.texts(name) for name in ("product_type", "intent", "moving"))
+    return [
+        judge_row(
+            identities.instrument[row], identities.detector[row], identities.filters[row], targets[row],
+            abs(exptimes[row] or 0.0) > 1e-5, products[row], intents[row], moving[row],
+        )
+        for row in kept
+    ]  # fmt: skip
+
+
 def _digest(text: str) -> str:
-    """`r:` (from a row) and 32 hexadecimal digits."""
+    """`r:` (for: from a row) and 32 hexadecimal digits."""
     return "r:" + blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,7 +1,7 @@
-"""Footprints of many rows at once, from region texts or corners, and their normalised text; rows are judged elsewhere.
+"""Footprints of many rows at once, from region texts or corners, and their normalised text; places.py picks the rows.
 
-The rule is that of sky.region, which reads one text; here the common case, runs of plain polygons, goes through numpy,
-and what is not that goes through `parse_region`.
+The rules are those of sky.region, which reads one text. Here the common case, a run of plain polygons, goes through
+numpy; every other text goes through `parse_region`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _PUNCTUATION = str.maketrans(",()", "   ")
 
 
 class Group(NamedTuple):
-    """Polygons of k vertices each: `owner` (m,) are rows, `place` (m,) orders the polygons of a row, `vertices`
+    """Polygons of k vertices each: `owner` (m,) are rows, `rank` (m,) orders the polygons of a row, `vertices`
     (m, k, 2) are ra and dec in degrees."""
 
     owner: IntArray
-    place: IntArray
+    rank: IntArray
     vertices: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polygons:
-    """The polygons of many rows, in order of rows: `vertices` (n, 2) in degrees, `sizes` and `owner` one a polygon."""
+    """The polygons of many rows, in row order: `vertices` (n, 2) in degrees, `sizes` and `owner` one per polygon."""
 
     vertices: FloatArray
     sizes: IntArray
@@ -51,9 +51,9 @@ class Polygons:
 
 
 def read_regions(texts: Sequence[tuple[int, str]]) -> tuple[list[Group], dict[int, str]]:
-    """The polygons of (row, region text), in normal form; and of rows whose text is no region, why.
+    """The normalised polygons of (row, region text) pairs; and, by row, why a text is no region.
 
-    Understands what `parse_region` does, and gives the polygons that it gives.
+    Accepts what `parse_region` accepts, and returns the same polygons.
     """
     plain = _split_plain(texts)
     odd = sorted(set(range(len(texts))).difference(plain.text))
@@ -61,18 +61,18 @@ def read_regions(texts: Sequence[tuple[int, str]]) -> tuple[list[Group], dict[in
     rows = np.array([row for row, _ in texts], dtype=np.int64)
     groups = [group._replace(owner=rows[group.owner]) for group in groups]
     problems = {}
-    for at in sorted({*odd, *failed}):
-        row, text = texts[at]
+    for index in sorted({*odd, *failed}):
+        row, text = texts[index]
         try:
             polygons = enumerate(parse_region(text))
-            groups += [Group(np.array([row]), np.array([place]), polygon[None]) for place, polygon in polygons]
+            groups += [Group(np.array([row]), np.array([rank]), polygon[None]) for rank, polygon in polygons]
         except InputError as error:
             problems[row] = str(error)
     return groups, problems
 
 
 def gather(groups: Iterable[Group]) -> Polygons:
-    """All groups as one, in order of rows and places; vertices to 9 decimals, as texts are."""
+    """All groups as one, ordered by row and rank; vertices are rounded to 9 decimals, as region texts are."""
     kept = [group for group in groups if len(group.owner)]
     if not kept:
         return Polygons(np.empty((0, 2)), np.empty(0, np.int64), np.empty(0, np.int64))
@@ -80,7 +80,7 @@ def gather(groups: Iterable[Group]) -> Polygons:
     sizes = np.concatenate([np.full(len(group.owner), group.vertices.shape[1], dtype=np.int64) for group in kept])
     flat = np.concatenate([group.vertices.reshape(-1, 2) for group in kept])
     flat = np.column_stack([wrap_ra(np.round(wrap_ra(flat[:, 0]), DECIMALS)), np.round(flat[:, 1], DECIMALS)])
-    order = np.lexsort((np.concatenate([group.place for group in kept]), owner))
+    order = np.lexsort((np.concatenate([group.rank for group in kept]), owner))
     start = np.cumsum(sizes) - sizes
     begins = np.cumsum(sizes[order]) - sizes[order]
     picked = np.repeat(start[order] - begins, sizes[order]) + np.arange(len(flat))
@@ -103,7 +103,7 @@ def format_rows(polygons: Polygons, n: int) -> list[str]:
 
 
 def orient(vertices: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Polygons (m, k, 2) wound as sky.region wants them, starting at the same vertex; and which are too wide."""
+    """Polygons (m, k, 2) wound as sky.region requires, starting at the same vertex; and which are too wide."""
     vector = sky_to_vector(vertices[..., 0], vertices[..., 1])
     centre = vector.sum(axis=2)
     length = np.sqrt((centre**2).sum(axis=0))
@@ -118,7 +118,7 @@ def orient(vertices: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
 
 
 class _Plain(NamedTuple):
-    """Texts that are plain runs of polygons: numbers of all, and of each polygon its text and how many vertices."""
+    """Texts that are plain runs of polygons: all their numbers; each polygon's index of its text, and vertex count."""
 
     numbers: FloatArray
     text: list[int]
@@ -129,15 +129,15 @@ def _split_plain(texts: Sequence[tuple[int, str]]) -> _Plain:
     tokens: list[str] = []
     owner: list[int] = []
     size: list[int] = []
-    for at, (_, text) in enumerate(texts):
+    for index, (_, text) in enumerate(texts):
         pieces = _split_polygons(text)
         for piece in pieces:
             tokens += piece
-            owner.append(at)
+            owner.append(index)
             size.append(len(piece) // 2)
     try:
         return _Plain(np.fromiter(map(float, tokens), np.float64, len(tokens)), owner, size)
-    except ValueError:  # one text in many is no region: leave out just that
+    except ValueError:  # one text of many is no region: leave out that one alone
         return _split_plain([(row, text if _holds_numbers(text) else "") for row, text in texts])
 
 
@@ -149,8 +149,8 @@ def _split_polygons(text: str) -> list[list[str]]:
         text = text.translate(_PUNCTUATION)
     head, *rest = text.split("POLYGON")
     pieces = []
-    for part in rest:
-        piece = part.split()
+    for tail in rest:
+        piece = tail.split()
         if piece and piece[0].upper() in _FRAMES:
             del piece[0]
         if len(piece) < 6 or len(piece) % 2:
@@ -169,7 +169,7 @@ def _holds_numbers(text: str) -> bool:
 
 
 def _group(plain: _Plain) -> tuple[list[Group], set[int]]:
-    """The polygons by their number of vertices; and the texts, one of whose polygons is not of the common kind."""
+    """The polygons by number of vertices; and the indices of texts with a polygon that numpy cannot treat."""
     owner, size = np.array(plain.text, dtype=np.int64), np.array(plain.size, dtype=np.int64)
     vertices = plain.numbers.reshape(-1, 2)
     start = np.cumsum(size) - size
@@ -198,10 +198,10 @@ def _group(plain: _Plain) -> tuple[list[Group], set[int]]:
 
 
 def _repeated(corners: FloatArray) -> NDArray[np.bool_]:
-    """Which vertices (m, k) are the same as the next one, the last compared with the first, as texts have them."""
+    """Which vertices (m, k) equal the next one at the decimals of region texts; the first follows the last."""
     ra, dec = wrap_ra(np.round(wrap_ra(corners[..., 0]), DECIMALS)), np.round(corners[..., 1], DECIMALS)
     return np.asarray((ra == np.roll(ra, -1, axis=1)) & (dec == np.roll(dec, -1, axis=1)))
 
 
 def _keep(group: Group, good: NDArray[np.bool_]) -> Group:
-    return Group(group.owner[good], group.place[good], group.vertices[good])
+    return Group(group.owner[good], group.rank[good], group.vertices[good])

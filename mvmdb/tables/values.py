@@ -1,4 +1,4 @@
-"""Cells of a table as texts, numbers and dates, whatever the format gave; what they mean is decided elsewhere."""
+"""Cells of a table as texts, numbers and dates, whatever the format gave; read.py decides what they mean."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _DAY = 86400.0
 _MJD_RANGE = (30000.0, 100000.0)  # 1941 to 2132; a Julian date or seconds would be outside
 
 Fault = Callable[[int, str], None]
-"""Called with the place of a value in its list, and what is wrong with it."""
+"""Called with the index of a value in its list, and what is wrong with it."""
 
 
 def read_texts(values: Sequence[object]) -> list[str]:
-    """Texts without blanks around them; what is missing is empty."""
+    """Texts without surrounding blanks; a missing value is empty."""
     try:
         return list(map(str.strip, values))  # type: ignore[arg-type]
     except TypeError:  # not all are texts
@@ -26,7 +26,7 @@ def read_texts(values: Sequence[object]) -> list[str]:
 
 
 def read_numbers(values: Sequence[object], label: str, fault: Fault) -> list[float | None]:
-    """Finite numbers, None where a value is missing; what is neither is a fault."""
+    """Finite numbers, None where a value is missing; anything else is a fault."""
     try:
         numbers = list(map(float, values))  # type: ignore[arg-type]
         if math.isfinite(math.fsum(numbers)) and bool not in set(map(type, values)):
@@ -51,13 +51,13 @@ def _each(
     values: Sequence[object], label: str, expected: str, fault: Fault, read: Callable[[object], float]
 ) -> list[float | None]:
     result: list[float | None] = []
-    for at, value in enumerate(values):
+    for index, value in enumerate(values):
         number = None
         if not _is_missing(value):
             try:
                 number = read(value)
             except ValueError:
-                fault(at, f"found {label} {value!r}; expected {expected}")
+                fault(index, f"found {label} {value!r}; expected {expected}")
         result.append(number)
     return result
 

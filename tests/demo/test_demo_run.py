@@ -1,4 +1,4 @@
-"""Claims about the demonstration as a whole: two nights, the right actions, and stars where they belong."""
+"""The demonstration as a whole: two nights, the right actions, and stars at their positions."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_both_chips_of_the_wfc_are_in_the_mosaic(demo: Demo) -> None:
     assert rows == {(root, chip) for root in ("jdmo01b1", "jdmo01b2") for chip in (1, 2)}
 
 
-def test_cosmic_rays_do_not_come_through_where_two_exposures_overlap(demo: Demo) -> None:
-    """A hit has 40 electrons/s on average in one exposure; as drizzled, spread over 10 pixels, some 2 would remain."""
+def test_cosmic_rays_are_removed_where_two_exposures_overlap(demo: Demo) -> None:
+    """A hit has 40 electrons/s on average in one exposure; drizzled over 10 pixels, about 2 would remain."""
     with fits.open(product(demo, CELLS[1], "wfc3_ir_f125w_all")) as hdus:
         science, weight = hdus["SCI"].data, hdus["WHT"].data
         deep = weight > 0.5 * weight.max()  # three exposures or more
@@ -85,7 +85,7 @@ def test_cosmic_rays_do_not_come_through_where_two_exposures_overlap(demo: Demo)
 
 
 def star_pixels(header: fits.Header) -> tuple[np.ndarray, np.ndarray]:
-    """Where the stars are by the tangent plane formula, 0-based: the mosaic's grid is not rotated or distorted."""
+    """The stars' pixels by the tangent plane formula, 0-based: the mosaic's grid is not rotated or distorted."""
     catalog = stars()
     ra, dec = np.radians(catalog.ra - header["CRVAL1"]), np.radians(catalog.dec)
     dec0 = np.radians(header["CRVAL2"])

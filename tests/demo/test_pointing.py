@@ -1,4 +1,4 @@
-"""Claims about pointing the simulated telescope, judged by angular distances on the sky."""
+"""Pointing the simulated telescope, checked by angular distances on the sky."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def corners_on_sky(header: fits.Header, shape: tuple[int, int]) -> SkyCoord:
 
 
 def header_as_observed(optics: DetectorOptics, chip: ChipOptics) -> fits.Header:
-    """The chip's WCS in the real exposure, written down without the code under test."""
+    """The chip's WCS in the real exposure, written without the code under test."""
     header = fits.Header()
     for axis in (1, 2):
         header[f"CRPIX{axis}"] = chip.crpix[axis - 1] - chip.corner[axis - 1]
         header[f"CRVAL{axis}"] = chip.crval[axis - 1]
         header[f"CTYPE{axis}"] = ("RA---TAN-SIP", "DEC--TAN-SIP")[axis - 1]
-        for other in (1, 2):
-            header[f"CD{axis}_{other}"] = chip.cd[axis - 1][other - 1]
+        for column in (1, 2):
+            header[f"CD{axis}_{column}"] = chip.cd[axis - 1][column - 1]
     for letter, terms in (("A", chip.sip_a), ("B", chip.sip_b)):
         header[f"{letter}_ORDER"] = 4
         for (p, q), value in terms.items():
@@ -36,9 +36,9 @@ def header_as_observed(optics: DetectorOptics, chip: ChipOptics) -> fits.Header:
     return header
 
 
-def separations(places: SkyCoord) -> npt.NDArray[np.float64]:
-    """All distances between the places, arcsec."""
-    return places[:, None].separation(places[None, :]).to_value(u.arcsec)
+def separations(positions: SkyCoord) -> npt.NDArray[np.float64]:
+    """The distances between all pairs of positions, arcsec."""
+    return positions[:, None].separation(positions[None, :]).to_value(u.arcsec)
 
 
 @pytest.mark.parametrize("optics", [WFC3_IR, ACS_WFC], ids=["ir", "wfc"])
@@ -49,10 +49,8 @@ def test_turning_the_telescope_keeps_every_distance_between_chips(
     turned = point_detector(optics, ra, dec, pa)
     now = [corners_on_sky(h, c.shape) for h, c in zip(turned, optics.chips, strict=True)]
     before = [corners_on_sky(header_as_observed(optics, c), c.shape) for c in optics.chips]
-    everything = (
-        SkyCoord(np.concatenate([p.ra for p in q]), np.concatenate([p.dec for p in q])) for q in (now, before)
-    )
-    after, observed = (separations(places) for places in everything)
+    corners = (SkyCoord(np.concatenate([p.ra for p in q]), np.concatenate([p.dec for p in q])) for q in (now, before))
+    after, observed = (separations(positions) for positions in corners)
     assert np.abs(after - observed).max() < 1e-5
 
 

@@ -1,4 +1,4 @@
-"""Claims about the simulated exposures: where their stars are, how bright, and what stays out."""
+"""The simulated exposures: positions and brightness of their stars, and their blemishes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def true_area(wcs: WCS, x: int, y: int) -> float:
 
 
 def measure_star(rate: npt.NDArray[np.float64], wcs: WCS, ra: float, dec: float) -> tuple[float, float, float] | None:
-    """(x, y, summed counts) of a star, None when its box leaves the chip; the sky is the median around it."""
+    """(x, y, summed counts) of a star, None if its box leaves the chip; the sky is the median around it."""
     x, y = (round(float(v)) for v in wcs.all_world2pix(ra, dec, 0))
     ny, nx = rate.shape
     if not (2 * HALF < x < nx - 2 * HALF and 2 * HALF < y < ny - 2 * HALF):
@@ -56,10 +56,10 @@ def test_stars_lie_at_their_sky_positions_and_have_their_rates(exposed: tuple[Sh
         rate = hdus["SCI", version].data.astype(np.float64) / unit
         near = np.hypot((catalog.ra - hdus["SCI", version].header["CRVAL1"]) * 0.87, catalog.dec + 30) < 100 / 3600
         for ra, dec, true_rate in zip(catalog.ra[near], catalog.dec[near], catalog.rate[near], strict=True):
-            found = measure_star(rate, wcs, ra, dec)
-            if found is None:
+            measured = measure_star(rate, wcs, ra, dec)
+            if measured is None:
                 continue
-            x, y, counts = found
+            x, y, counts = measured
             distance = SkyCoord(ra, dec, unit="deg").separation(SkyCoord(*wcs.all_pix2world(x, y, 0), unit="deg"))
             assert distance.to_value(u.arcsec) < 0.05 * shot.optics.idcscale
             flux = counts * true_area(wcs, round(x), round(y)) / shot.optics.idcscale**2
@@ -102,6 +102,6 @@ def test_skies_differ_between_exposures() -> None:
 
 def test_stars_are_far_enough_apart_to_be_measured_alone() -> None:
     catalog = stars()
-    places = SkyCoord(catalog.ra, catalog.dec, unit="deg")
-    distances = places[:, None].separation(places[None, :]).to_value(u.arcsec)
-    assert distances[~np.eye(len(places), dtype=bool)].min() > 5
+    positions = SkyCoord(catalog.ra, catalog.dec, unit="deg")
+    distances = positions[:, None].separation(positions[None, :]).to_value(u.arcsec)
+    assert distances[~np.eye(len(positions), dtype=bool)].min() > 5

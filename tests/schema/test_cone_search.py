@@ -1,4 +1,4 @@
-"""Cone searches in their documented form: they find what astropy finds, by the index of declinations."""
+"""Cone searches in their documented form find what astropy finds, and use the index on declination."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ CONES = [(150.1, 2.2, 1.0), (0.0, 0.0, 2.0), (359.99, -45.0, 1.5), (123.0, 90.0,
 
 
 def insert_exposures(connection: sa.Connection, ra: np.ndarray, dec: np.ndarray) -> None:
-    """Exposures that are nothing but a position."""
+    """Insert exposures that have a position; all other values are blank."""
     blank: dict[type, Any] = {int: 0, float: 0.0, bool: True}
-    own = {"id", "ipppssoo", "kind", "ra", "dec", "registered_at", "changed_at"}
-    others = [column for column in t.exposure.c if not column.nullable and column.name not in own]
-    values = tuple(blank.get(column.type.python_type, "") for column in others)
-    names = ["id", "ipppssoo", "kind", "ra", "dec", "registered_at", "changed_at", *(column.name for column in others)]
+    filled = ("id", "ipppssoo", "kind", "ra", "dec", "registered_at", "changed_at")
+    blank_columns = [column for column in t.exposure.c if not column.nullable and column.name not in filled]
+    blanks = tuple(blank.get(column.type.python_type, "") for column in blank_columns)
+    names = [*filled, *(column.name for column in blank_columns)]
     time = "2026-01-01 00:00:00.000000"
     rows = (
-        (n, f"{n:08d}", "flt", a, d, time, time, *values)
+        (n, f"{n:08d}", "flt", a, d, time, time, *blanks)
         for n, (a, d) in enumerate(zip(ra.tolist(), dec.tolist(), strict=True))
     )
     bulk_insert(connection, t.exposure, names, rows)
@@ -38,7 +38,7 @@ def insert_exposures(connection: sa.Connection, ra: np.ndarray, dec: np.ndarray)
 
 @pytest.fixture
 def sky(databases: Databases) -> tuple[str, str, SkyCoord]:
-    """Kind and address of a catalog of N exposures all over the sky, with some near RA 0 and the poles; and where."""
+    """Kind and address of a catalog of N exposures all over the sky, some near RA 0 and the poles; their positions."""
     rng = np.random.default_rng(11)
     ra = rng.uniform(0, 360, N)
     dec = np.degrees(np.arcsin(rng.uniform(-1, 1, N)))
@@ -90,7 +90,7 @@ def test_a_cone_search_finds_what_astropy_finds_and_does_not_scan(sky: tuple[str
 def test_on_postgresql_in_cone_alone_uses_the_index(sky: tuple[str, str, SkyCoord]) -> None:
     kind, address, _ = sky
     how = plan(kind, address, "SELECT * FROM exposure WHERE in_cone(ra, dec, 150.1, 2.2, 0.5)")
-    # SQLite cannot look into a function, which is why the documentation writes the range of declinations beside it.
+    # SQLite cannot inline a function, which is why the documented form adds the range of declinations.
     assert ("ix_exposure_dec_ra" in how) == (kind == "postgresql")
 
 

@@ -1,4 +1,4 @@
-"""Databases that cannot be used: one clear line each, with what to do, and never a password."""
+"""Databases that cannot be used: one clear line each, with the remedy and without the password."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_each_fault_is_one_line_with_a_remedy_and_no_password(
     with pytest.raises(SystemExit) as ending:
         main()
     assert ending.value.code == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    (line,) = said.err.splitlines()
+    output = capsys.readouterr()
+    assert output.out == ""
+    (line,) = output.err.splitlines()
     assert remedy in line
     assert PASSWORD not in line
 
@@ -57,7 +57,7 @@ def test_the_right_password_opens(postgres: Server) -> None:
         assert connection.exec_driver_sql("SELECT current_user").scalar() == GUARDED
 
 
-def test_a_role_without_rights_is_told_so(postgres: Server) -> None:
+def test_a_role_without_rights_is_refused_with_the_remedy(postgres: Server) -> None:
     name = postgres.make_database()
     try:
         with pytest.raises(CatalogError, match=r"permission denied.*ask the owner"):
@@ -66,7 +66,7 @@ def test_a_role_without_rights_is_told_so(postgres: Server) -> None:
         postgres.drop_database(name)
 
 
-def test_a_driver_that_is_missing_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(CatalogError, match=r"needs the driver psycopg.*pip install 'mvmdb\[postgres\]'"):
         open_engine("postgresql://host/db")
@@ -87,7 +87,7 @@ def test_a_server_too_old_is_refused(postgres: Server, monkeypatch: pytest.Monke
         postgres.drop_database(name)
 
 
-def test_a_writer_that_waits_in_vain_is_told_that_another_one_writes(
+def test_a_writer_that_waits_in_vain_learns_that_another_one_writes(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = databases.catalog()
@@ -100,7 +100,7 @@ def test_a_writer_that_waits_in_vain_is_told_that_another_one_writes(
             assert connection.exec_driver_sql("SELECT count(*) FROM exposure").scalar() == 0
 
 
-def test_readers_ask_and_writers_write_again_after_the_server_dropped_idle_connections(
+def test_readers_and_writers_reconnect_after_the_server_dropped_idle_connections(
     databases: Databases, postgres: Server
 ) -> None:
     address = databases.catalog()

@@ -1,4 +1,4 @@
-"""Migrations: from every revision ever released, with data in the tables, to the newest; on both databases."""
+"""Migrations from every released revision, with data in the tables, to the newest, on both databases."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]  # ol
 
 
 def build_at(connection: sa.Connection, revision: str) -> None:
-    """The tables of a revision, as the mvmdb of its day made them."""
+    """Create the tables of a revision, as the mvmdb of that time did."""
     if connection.dialect.name == "postgresql":
         prepare_database(connection)
     config = alembic_config()
@@ -35,11 +35,11 @@ def build_at(connection: sa.Connection, revision: str) -> None:
 
 
 def fill(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
-    """One row in every table that is there, with a value in every column that takes one; returns the rows by table."""
-    found = sa.MetaData()
-    found.reflect(connection)
+    """Write one row to every table, with a value in every column that takes one; returns the rows by table."""
+    reflected = sa.MetaData()
+    reflected.reflect(connection)
     rows = {}
-    for table in found.sorted_tables:
+    for table in reflected.sorted_tables:
         if table.name == "alembic_version":
             continue
         row = {column.name: value_for(column) for column in table.columns if column.computed is None}
@@ -49,22 +49,22 @@ def fill(connection: sa.Connection) -> dict[str, list[dict[str, Any]]]:
 
 
 def value_for(column: sa.Column[Any]) -> Any:
-    """A value that every release's constraints allow; keys are 1, and so is what refers to them."""
-    kind = column.type.python_type
+    """A value that every release's constraints allow; keys and foreign keys are 1."""
+    python_type = column.type.python_type
     if column.name == "kind":
         return "flt"
-    if kind is str:
+    if python_type is str:
         return "F125W"[: getattr(column.type, "length", None) or 5]
-    if kind is int:
+    if python_type is int:
         return 1 if not isinstance(column.type, sa.BigInteger) else 2**40
-    return {float: 2.5, bool: True, dt.datetime: dt.datetime(2026, 1, 2, 3, 4, 5)}[kind]
+    return {float: 2.5, bool: True, dt.datetime: dt.datetime(2026, 1, 2, 3, 4, 5)}[python_type]
 
 
 def read(connection: sa.Connection, names: list[str]) -> dict[str, list[dict[str, Any]]]:
-    found = sa.MetaData()
-    found.reflect(connection, only=names)
+    reflected = sa.MetaData()
+    reflected.reflect(connection, only=names)
     return {
-        name: [dict(row._mapping) for row in connection.execute(sa.select(found.tables[name]))]
+        name: [dict(row._mapping) for row in connection.execute(sa.select(reflected.tables[name]))]
         for name in names
     }  # fmt: skip
 
@@ -88,7 +88,7 @@ def test_data_of_every_release_survive_the_upgrade(databases: Databases, revisio
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
         assert connection.execute(sa.text("SELECT layer FROM coverage WHERE filter = 'f125w'")).all() == [("F125W",)]
-    assert set(after) == set(before), "a table of a release is gone; say here where its rows went"
+    assert set(after) == set(before), "a table of a release is missing; check here where its rows went"
     for name, rows in before.items():
         for old, new in zip(rows, after[name], strict=True):
             kept = old.keys() & new.keys()

@@ -1,4 +1,4 @@
-"""The schema: migrations give the tables of the code, and other databases are told apart with a remedy."""
+"""Migrations create the tables of the code, and other databases are refused with a remedy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_migrations_make_exactly_the_tables_of_the_code(databases: Databases) ->
         assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
 
 
-def test_every_column_says_its_meaning() -> None:
+def test_every_column_has_a_comment() -> None:
     silent = [str(column) for table in metadata.tables.values() for column in table.columns if not column.comment]
     assert silent == []
 
@@ -43,7 +43,7 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_text().startswith("not a database")
 
 
-def test_somebody_elses_database_is_refused_and_kept(databases: Databases) -> None:
+def test_a_database_of_another_program_is_refused_and_kept(databases: Databases) -> None:
     address = databases.empty()
     engine = open_engine(address, create=True)
     with engine.begin() as connection:
@@ -68,7 +68,7 @@ def test_a_newer_schema_is_refused_with_the_remedy(databases: Databases) -> None
         initialise(address, rule=None, products=None, upgrade=True)
 
 
-def test_an_empty_database_is_no_catalog_until_it_is_made_one(databases: Databases) -> None:
+def test_an_empty_database_is_no_catalog_until_it_is_initialised(databases: Databases) -> None:
     address = databases.empty()
     open_engine(address, create=True).connect().close()
     with pytest.raises(CatalogError, match="is empty"), open_catalog(address):

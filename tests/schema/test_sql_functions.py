@@ -1,4 +1,4 @@
-"""The SQL functions that users get: the same on both databases, against astropy and the names of the package."""
+"""The SQL functions for users: the same on both databases, checked against astropy and the names of the package."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ angles = st.tuples(st.floats(-720, 720), st.floats(-90, 90))
 
 @pytest.fixture
 def address(databases: Databases) -> str:
-    """A catalog that is there."""
-    found = databases.catalog()
-    initialise(found, rule=None, products=None)
-    return found
+    """The address of an existing catalog."""
+    address = databases.catalog()
+    initialise(address, rule=None, products=None)
+    return address
 
 
 @given(angles, angles)
@@ -66,21 +66,21 @@ def test_sql_agrees_with_astropy_all_over_the_sky(address: str) -> None:
         "skycell_name(0, 1, 0)", "skycell_name(0, NULL, 0)",
     ],
 )  # fmt: skip
-def test_nothing_known_gives_null(address: str, call: str) -> None:
+def test_null_and_invalid_arguments_give_null(address: str, call: str) -> None:
     with run_query(address, f"SELECT {call} AS value") as (_, rows):
         assert list(rows) == [(None,)]
 
 
 def test_names_of_sky_cells_are_those_of_the_package(address: str) -> None:
     cells = [CellId(0, 1, 1), CellId(2643, 21, 21), CellId(726, 11, 3), CellId(1889, 7, 19)]
-    parts = [f"SELECT skycell_name({c.index}), skycell_name({c.projection_cell}, {c.x}, {c.y})" for c in cells]
-    with run_query(address, " UNION ALL ".join(parts)) as (_, rows):
-        found = list(rows)
-    assert found == [(format_cell_name(cell),) * 2 for cell in cells]
-    assert [parse_cell_name(name) for name, _ in found] == cells
+    selects = [f"SELECT skycell_name({c.index}), skycell_name({c.projection_cell}, {c.x}, {c.y})" for c in cells]
+    with run_query(address, " UNION ALL ".join(selects)) as (_, rows):
+        names = list(rows)
+    assert names == [(format_cell_name(cell),) * 2 for cell in cells]
+    assert [parse_cell_name(name) for name, _ in names] == cells
 
 
-def test_numbers_come_as_numbers_on_both_databases(address: str) -> None:
+def test_aggregates_are_numbers_on_both_databases(address: str) -> None:
     sql = "SELECT sum(n) AS total, avg(n) AS mean, 1.5 AS half FROM (SELECT 3 AS n UNION ALL SELECT 4) AS t"
     with run_query(address, sql) as (names, rows):
         assert names == ["total", "mean", "half"]

@@ -1,4 +1,4 @@
-"""Statements that the two databases want said differently, and rows that many of them give."""
+"""Statements that differ between the two databases, and queries with many rows."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def test_reserved_keys_are_those_that_follow(databases: Databases) -> None:
         assert keys == [[1, 2, 3], [4, 5]]
 
 
-def test_reserved_keys_are_nobody_elses_where_others_are_given_some_too(postgres: Server) -> None:
+def test_reserved_keys_are_unique_if_other_transactions_reserve_some_too(postgres: Server) -> None:
     with open_catalog(postgres.address(postgres.make_catalog()), create=True) as engine:
-        with engine.begin() as connection:  # as it looks where another transaction is given every second key
+        with engine.begin() as connection:  # as if another transaction took every second key
             connection.exec_driver_sql("ALTER SEQUENCE recipe_id_seq INCREMENT BY 2")
         with engine.begin() as connection:
             one, two = (list(reserve_keys(connection, t.recipe, 4)) for _ in range(2))
@@ -50,8 +50,8 @@ def test_plain_rows_are_those_of_the_query(databases: Databases) -> None:
         assert list(bulk_select(connection, query.where(sa.false()))) == []
 
 
-def test_an_error_in_a_late_row_is_the_databases(databases: Databases) -> None:
-    n = 30_000  # rows come in parts
+def test_an_error_in_a_late_row_is_a_database_error(databases: Databases) -> None:
+    n = 30_000  # more rows than are fetched at once
     with open_catalog(databases.catalog(), create=True) as engine, engine.begin() as connection:
         write_recipes(connection, n)
         text = sa.case((t.recipe.c.id < n, "[]"), else_="[")
@@ -76,8 +76,8 @@ def test_recipes_are_written_once_and_keep_their_keys(databases: Databases) -> N
             first = keys_of_recipes(connection, ["a", "b", "a"])
         with engine.begin() as connection:
             second = keys_of_recipes(connection, ["b", "c"])
-            found = {text: key for key, text in connection.execute(sa.select(t.recipe.c.id, t.recipe.c.parameters))}
+            recorded = {text: key for key, text in connection.execute(sa.select(t.recipe.c.id, t.recipe.c.parameters))}
     assert set(first) == {"a", "b"}
     assert set(second) == {"b", "c"}
-    assert first | second == found
+    assert first | second == recorded
     assert first["b"] == second["b"]

@@ -1,4 +1,4 @@
-"""A small table as every test of this room has it: four exposures of four cameras, in ObsCore's and MAST's columns."""
+"""A small table for the tests of this folder: four exposures of four cameras, with ObsCore's and MAST's columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SQUARE = "POLYGON ICRS 10.0 20.0 10.1 20.0 10.1 20.1 10.0 20.1"
 
 
 def plain_rows() -> list[Row]:
-    """Eligible exposures, one a row; values are texts."""
+    """Eligible exposures, one per row; all values are texts."""
     cameras = [
         ("ib6o04tuq", "WFC3/IR", "F125W"),
         ("ibc301qrq", "WFC3/UVIS", "F606W"),
@@ -24,12 +24,12 @@ def plain_rows() -> list[Row]:
     ]
     return [
         {
-            "obs_id": name, "instrument_name": camera, "filters": filters, "t_exptime": str(100.5 + at),
-            "t_min": str(55000.25 + at), "t_max": str(55000.5 + at), "target_name": f"FIELD-{at}",
-            "proposal_id": str(11359 + at), "s_region": SQUARE.replace("20.", f"{20 + at}."),
+            "obs_id": name, "instrument_name": camera, "filters": filters, "t_exptime": str(100.5 + n),
+            "t_min": str(55000.25 + n), "t_max": str(55000.5 + n), "target_name": f"FIELD-{n}",
+            "proposal_id": str(11359 + n), "s_region": SQUARE.replace("20.", f"{20 + n}."),
             "dataproduct_type": "image",
         }
-        for at, (name, camera, filters) in enumerate(cameras)
+        for n, (name, camera, filters) in enumerate(cameras)
     ]  # fmt: skip
 
 

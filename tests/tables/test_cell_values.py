@@ -1,4 +1,4 @@
-"""Cells become texts, numbers and dates, whatever the format made of them; what cannot is a fault that says why."""
+"""Cells become texts, numbers and dates, whatever the format gave; a value that cannot is a fault with its reason."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mvmdb.tables.values import read_dates, read_numbers, read_texts
 
 
 def faults_of(values: list[object], dates: bool = False) -> tuple[list[float | None], dict[int, str]]:
+    """The numbers that are read, and the faults by index."""
     faults: dict[int, str] = {}
     read = read_dates if dates else read_numbers
     return read(values, "x", faults.__setitem__), faults
@@ -21,13 +22,13 @@ def test_texts_are_stripped_and_missing_ones_empty() -> None:
     assert read_texts(values) == ["WFC3", "", "", "IR", "11359", "11359", "0.5"]
 
 
-def test_numbers_in_all_shapes() -> None:
+def test_numbers_of_every_type_are_read() -> None:
     assert faults_of([1, 2.5, "3", " 4e2 "]) == ([1.0, 2.5, 3.0, 400.0], {})
     assert faults_of([None, "", "NaN", float("nan"), "null", "--", 1]) == ([*[None] * 6, 1.0], {})
 
 
 @pytest.mark.parametrize("bad", ["12 s", "inf", float("inf"), True, [1.0], datetime(2012, 1, 1)])
-def test_what_is_no_number_is_a_fault_of_its_row_alone(bad: object) -> None:
+def test_a_value_that_is_no_number_is_a_fault_of_its_row_alone(bad: object) -> None:
     numbers, faults = faults_of([1.0, bad, 2.0])
     assert numbers == [1.0, None, 2.0]
     assert list(faults) == [1]
@@ -44,12 +45,12 @@ def test_iso_dates_are_those_of_astropy(text: str) -> None:
     assert mjd == pytest.approx(oracle, abs=1e-9)
 
 
-def test_dates_as_values_and_with_time_zones() -> None:
+def test_dates_are_read_from_values_and_with_time_zones() -> None:
     zone = timezone(timedelta(hours=2))
     values = [datetime(2012, 4, 12, 12), date(2012, 4, 12), datetime(2012, 4, 12, 12, tzinfo=zone), 56029.5, "56029.5"]
-    found, faults = faults_of([*values, None, ""], dates=True)
+    numbers, faults = faults_of([*values, None, ""], dates=True)
     assert faults == {}
-    assert found == pytest.approx([56029.5, 56029.0, 56029.5 - 2 / 24, 56029.5, 56029.5, None, None])
+    assert numbers == pytest.approx([56029.5, 56029.0, 56029.5 - 2 / 24, 56029.5, 56029.5, None, None])
 
 
 @pytest.mark.parametrize("bad", [2456030.0, "2456030.0", "12/04/2012", "yesterday", 5.0, float("inf")])

@@ -27,17 +27,17 @@ SEARCH = (
 @pytest.mark.parametrize("names", [OBSCORE, CAOM, SEARCH])
 @pytest.mark.parametrize("change", [str, str.upper, str.lower])
 def test_the_names_of_obscore_mast_and_the_search_are_known(names: tuple[str, ...], change: type[str]) -> None:
-    found = find_columns([change(name) for name in names], {}, "t")
-    chosen = {field: names[at].lower() for field, at in found.items()}
+    positions = find_columns([change(name) for name in names], {}, "t")
+    chosen = {field: names[position].lower() for field, position in positions.items()}
     assert {"name", "instrument", "filters", "exptime", "expstart", "expend", "ra", "dec", "target"} <= chosen.keys()
     assert all(name in KNOWN[field] for field, name in chosen.items())
     assert chosen["name"] in ("obs_id", "dataset")
 
 
-def test_a_mapping_goes_before_known_names() -> None:
-    found = find_columns((*OBSCORE, "My_Filter"), {"filters": "my_filter", "target": "OBS_ID"}, "t")
-    assert found["filters"] == len(OBSCORE)
-    assert found["target"] == found["name"] == OBSCORE.index("obs_id")
+def test_a_mapping_takes_precedence_over_known_names() -> None:
+    positions = find_columns((*OBSCORE, "My_Filter"), {"filters": "my_filter", "target": "OBS_ID"}, "t")
+    assert positions["filters"] == len(OBSCORE)
+    assert positions["target"] == positions["name"] == OBSCORE.index("obs_id")
 
 
 def test_a_missing_column_is_named_with_the_remedy() -> None:
@@ -47,7 +47,7 @@ def test_a_missing_column_is_named_with_the_remedy() -> None:
         find_columns([name for name in OBSCORE if name != "s_region"], {}, "t")
 
 
-def test_a_mapping_of_what_does_not_exist_is_refused() -> None:
+def test_a_mapping_of_an_unknown_field_or_column_is_refused() -> None:
     with pytest.raises(UsageError, match=r"there is no field 'filtre'; expected one of name,"):
         find_columns(OBSCORE, {"filtre": "filters"}, "t")
     with pytest.raises(UsageError, match=r"t has no such column; it has dataproduct_type"):

@@ -1,4 +1,4 @@
-"""The command import: what it registers, reports and refuses, and how tables and files of one exposure meet."""
+"""The command import: what it registers, reports and refuses, and how a table and a file of one exposure combine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rows = list[dict[str, str]]
 
 
 def call(archive: Archive, *words: object) -> Result:
-    """Run the command on the archive's catalog; errors that a user can cause are raised."""
+    """Run the command on the archive's catalog; raises its errors."""
     result = CliRunner().invoke(import_table, [str(word) for word in words], obj=Session(archive.address))
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -48,7 +48,7 @@ def test_a_table_is_registered_and_a_second_time_nothing_changes(archive: Archiv
     assert (third["changed"], third["unchanged"]) == (1, 3)
 
 
-def test_words_tell_the_same(archive: Archive, rows: Rows, write_csv: Any) -> None:
+def test_the_text_output_reports_the_same(archive: Archive, rows: Rows, write_csv: Any) -> None:
     done = call(archive, write_csv(rows))
     assert done.exit_code == 0
     assert done.stdout.startswith("4 rows: 4 new, 0 changed, 0 unchanged, 0 left out; 0 ineligible; ")
@@ -66,7 +66,7 @@ def test_rows_left_out_are_listed_and_the_exit_code_is_1(archive: Archive, rows:
     assert values["problems_file"] is None
 
 
-def test_many_problems_go_to_a_file_here(
+def test_many_problems_go_to_a_file_in_the_current_folder(
     archive: Archive, rows: Rows, write_csv: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -88,7 +88,7 @@ def test_columns_are_mapped(archive: Archive, rows: Rows, write_csv: Any) -> Non
 
 
 @pytest.mark.parametrize("maps", [["filters"], ["=x"], ["filters="], ["name=obs_id", "name=filters"]])
-def test_a_mapping_that_cannot_be_meant_is_refused(
+def test_a_malformed_or_repeated_mapping_is_refused(
     maps: list[str], archive: Archive, rows: Rows, write_csv: Any
 ) -> None:
     words = [word for text in maps for word in ("--map", text)]
@@ -117,13 +117,13 @@ def test_an_exposure_known_from_a_table_and_its_file_are_one(archive: Archive, r
     table = table_of(path, rows, write_csv)
     assert report(archive, table)["new"] == 1
     archive.ingest(path)
-    (found,) = archive.rows("SELECT ipppssoo, path, pixels FROM exposure")
-    assert found[0] == "ib6o04tu"
-    assert found[1] == str(path)
-    assert found[2].startswith("t:")
+    (row,) = archive.rows("SELECT ipppssoo, path, pixels FROM exposure")
+    assert row[0] == "ib6o04tu"
+    assert row[1] == str(path)
+    assert row[2].startswith("t:")
 
 
-def test_a_row_does_not_replace_what_a_file_said(archive: Archive, rows: Rows, write_csv: Any) -> None:
+def test_a_row_does_not_replace_the_values_of_a_file(archive: Archive, rows: Rows, write_csv: Any) -> None:
     path = archive.expose()
     archive.ingest(path)
     before = archive.rows("SELECT * FROM exposure")

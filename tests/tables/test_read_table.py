@@ -1,4 +1,4 @@
-"""Batches are what the catalog takes; rows that cannot be used are told with their reason; memory stays where it is."""
+"""Batches have what the catalog needs; unusable rows are reported with their reason; memory does not grow."""
 
 from __future__ import annotations
 
@@ -87,24 +87,24 @@ def test_digests_tell_moved_rows_from_changed_ones(rows: Rows, write_csv: Any) -
         assert (changed["wcs_digest"], changed["pixels"] != before["pixels"]) == (before["wcs_digest"], True)
 
 
-def test_an_association_is_told_by_a_warning(rows: Rows, write_csv: Any) -> None:
+def test_an_association_gets_a_warning(rows: Rows, write_csv: Any) -> None:
     assert "association" in one(write_csv, rows[0] | {"obs_id": "IB6O04020"})["warnings"]
 
 
 def test_an_ineligible_row_is_kept_with_its_rule(rows: Rows, write_csv: Any) -> None:
-    found = one(write_csv, rows[0] | {"filters": "G141", "t_exptime": "0"})
-    assert (found["eligible"], found["ineligible_rule"]) == (False, "exposure time; spectroscopic element")
-    assert found["ineligible_reason"] == "EXPTIME is 0.0; FILTER is G141"
+    exposure = one(write_csv, rows[0] | {"filters": "G141", "t_exptime": "0"})
+    assert (exposure["eligible"], exposure["ineligible_rule"]) == (False, "exposure time; spectroscopic element")
+    assert exposure["ineligible_reason"] == "EXPTIME is 0.0; FILTER is G141"
 
 
 def test_of_rows_of_one_exposure_the_last_counts(rows: Rows, write_csv: Any) -> None:
     again = rows[0] | {"obs_id": "hst_11359_04_wfc3_ir_f125w_ib6o04tu", "t_exptime": "7"}
     (batch,), _ = read(write_csv([*rows, again]))
     assert (batch.n, batch.footprints.n) == (4, 4)
-    at = batch.columns["ipppssoo"].index("ib6o04tu")
-    assert batch.columns["exptime"][at] == 7.0
+    repeated = batch.columns["ipppssoo"].index("ib6o04tu")
+    assert batch.columns["exptime"][repeated] == 7.0
     batches, _ = read(write_csv([*rows, again]), batch_size=2)
-    assert [list(part.columns["exptime"]) for part in batches] == [[100.5, 101.5], [102.5, 103.5], [7.0]]
+    assert [list(batch.columns["exptime"]) for batch in batches] == [[100.5, 101.5], [102.5, 103.5], [7.0]]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_of_rows_of_one_exposure_the_last_counts(rows: Rows, write_csv: Any) -> 
         (POINTED | {"aperture": "MOON"}, "found aperture 'MOON'; expected IR, IR-FIX"),
     ],
 )
-def test_a_row_that_cannot_be_used_is_told_and_the_others_stay(
+def test_an_unusable_row_is_reported_and_the_others_stay(
     change: dict[str, str], reason: str, rows: Rows, write_csv: Any
 ) -> None:
     before, _ = read(write_csv(rows[1:]))
@@ -147,16 +147,16 @@ def test_a_table_of_bad_rows_alone_makes_no_batch(rows: Rows, write_csv: Any) ->
     assert (batches, len(problems)) == ([], 4)
 
 
-def test_a_region_goes_before_the_pointing(rows: Rows, write_csv: Any) -> None:
+def test_a_region_takes_precedence_over_the_pointing(rows: Rows, write_csv: Any) -> None:
     pointed = {name: value for name, value in POINTED.items() if name != "s_region"}
-    found = one(write_csv, rows[0] | pointed)
-    assert found["s_region_given"] == rows[0]["s_region"]
+    exposure = one(write_csv, rows[0] | pointed)
+    assert exposure["s_region_given"] == rows[0]["s_region"]
     computed = one(write_csv, rows[0] | POINTED)
     assert computed["s_region_given"] is None
     assert (computed["ra"], computed["dec"]) == pytest.approx((10.0, 20.0), abs=0.005)
 
 
-def test_without_an_aperture_file_rows_are_told_the_extra(
+def test_without_an_aperture_file_the_reason_names_the_extra(
     rows: Rows, write_csv: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     load_apertures.cache_clear()
@@ -182,7 +182,7 @@ def test_the_archives_list_is_read_whole(shared: Path) -> None:
     assert read_rows[-1] == 23_284
     rules = Counter(str(rule) for batch in batches for rule in batch.columns["ineligible_rule"])
     kept = sum(batch.n for batch in batches)
-    assert kept > 23_000  # the others are products of one association, which share eight characters
+    assert kept > 23_000  # the others are products of associations, which share eight characters
     assert sum(n for rule, n in rules.items() if "spectroscopic element" in rule) > 12_600
     assert rules[""] > 10_200
     sizes = [len(parse_region(str(text))) for batch in batches for text in batch.columns["s_region"][:200]]
@@ -220,7 +220,7 @@ import re, sys
 from pathlib import Path
 from mvmdb.tables.read import read_batches
 rows = sum(batch.n for batch in read_batches(sys.argv[1], batch_size=2000))
-# Of this program alone: ru_maxrss would begin with that of the process that started it.
+# VmHWM is that of this program alone: ru_maxrss starts with that of the parent process.
 print(rows, int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) / 1024)
 """
 
@@ -234,11 +234,11 @@ def peak_megabytes(path: Path, n: int) -> float:
 
 def write_many(path: Path, n: int) -> Path:
     """`n` exposures as CSV, VOTable, FITS or Parquet, by the suffix of the name."""
-    names = [f"i{at:07d}q" for at in range(n)]
+    names = [f"i{number:07d}q" for number in range(n)]
     region = "POLYGON ICRS 10.0 20.0 10.1 20.0 10.1 20.1 10.0 20.1 10.0 20.0"
     columns = {
         "obs_id": names, "instrument_name": ["WFC3/IR"] * n, "filters": ["F160W"] * n, "t_exptime": [100.0] * n,
-        "s_region": [region] * n, "note": ["not read, but there, as most columns of a service are"] * n,
+        "s_region": [region] * n, "note": ["a column that is not read, as most columns of a service"] * n,
     }  # fmt: skip
     if path.suffix == ".parquet":
         pq.write_table(pa.table(columns), path, row_group_size=20_000)

@@ -1,4 +1,4 @@
-"""Many regions at once give what parse_region and format_region give one by one, in every dialect."""
+"""Many regions at once give the same as parse_region and format_region one by one, in every dialect."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ BAD = (
 
 
 def check(texts: list[str]) -> None:
-    """The batch is what the texts give one by one."""
-    groups, problems = read_regions([(3 * at, text) for at, text in enumerate(texts)])
+    """A batch of texts, at every third row, gives the same as the texts one by one."""
+    groups, problems = read_regions([(3 * index, text) for index, text in enumerate(texts)])
     polygons = gather(groups)
-    found = format_rows(polygons, 3 * len(texts))
-    for at, text in enumerate(texts):
+    formatted = format_rows(polygons, 3 * len(texts))
+    for index, text in enumerate(texts):
         expected, reason = "", None
         try:
             expected = format_region(parse_region(text))
         except InputError as error:
             reason = str(error)
-        assert found[3 * at] == expected, text
-        assert problems.pop(3 * at, None) == reason
+        assert formatted[3 * index] == expected, text
+        assert problems.pop(3 * index, None) == reason
     assert problems == {}
 
 
@@ -65,7 +65,7 @@ def test_a_dialect_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", BAD)
-def test_a_text_that_is_no_region_has_the_reason_of_parse_region(text: str) -> None:
+def test_an_invalid_text_has_the_reason_of_parse_region(text: str) -> None:
     with pytest.raises(InputError):
         parse_region(text)
     check([text])
@@ -81,7 +81,7 @@ polygon = st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=7)
 
 @st.composite
 def regions(draw: st.DrawFn) -> str:
-    """Runs of polygons near one place, also with repeated vertices and polygons that cross themselves."""
+    """Runs of polygons near one position, also with repeated vertices and polygons that cross themselves."""
     ra = draw(st.sampled_from([0.0, 180.0, 359.95, -0.05]))
     dec = draw(st.sampled_from([-89.7, -45.0, 0.0, 89.7]))
     shapes = draw(st.lists(polygon, min_size=1, max_size=3))
@@ -93,19 +93,19 @@ def regions(draw: st.DrawFn) -> str:
 @settings(max_examples=100, deadline=None)
 def test_any_run_of_polygons_is_read_as_one_by_one(texts: list[str]) -> None:
     groups, problems = read_regions(list(enumerate(texts)))
-    found = format_rows(gather(groups), len(texts))
-    for at, text in enumerate(texts):
+    formatted = format_rows(gather(groups), len(texts))
+    for index, text in enumerate(texts):
         try:
             expected = parse_region(text)
         except InputError:
-            assert at in problems
+            assert index in problems
             continue
         if min(abs(area(polygon)) for polygon in expected) > 1e-9:  # a polygon without area has no winding
-            assert found[at] == format_region(expected)
+            assert formatted[index] == format_region(expected)
 
 
 def area(vertices: np.ndarray) -> float:
-    """Twice the area in square degrees on a plane, good for saying that there is one."""
+    """Twice the area in square degrees on a plane: accurate enough to tell whether it is zero."""
     x, y = (vertices[:, 0] - vertices[0, 0] + 180) % 360 - 180, vertices[:, 1]
     x = x * np.cos(np.deg2rad(y.mean()))
     return float((x * np.roll(y, -1) - y * np.roll(x, -1)).sum())
@@ -115,11 +115,11 @@ def test_footprints_are_those_of_the_texts() -> None:
     texts = [text + ("9" if "." in text.split()[-1] else "") for text in DIALECTS[:1] + DIALECTS[11:13]]
     groups, _ = read_regions(list(enumerate(texts)))
     polygons = gather(groups)
-    found = polygons.select(np.array([0, 2]))
+    footprints = polygons.select(np.array([0, 2]))
     formatted = format_rows(polygons, 3)
     expected = Footprints.from_polygons([parse_region(formatted[0]), parse_region(formatted[2])])
     for name in ("ra", "dec", "polygon_start", "owner"):
-        assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+        assert getattr(footprints, name).tolist() == getattr(expected, name).tolist()
 
 
 def test_orient_keeps_the_first_vertex() -> None:

@@ -1,4 +1,4 @@
-"""Every form of a name leads to the exposure; instrument, detector, filters and kind come from what the row has."""
+"""Every form of a name identifies the exposure; instrument, detector, filters and kind come from the row's cells."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mvmdb.tables.identity import is_association, read_filters, read_instrument,
         ("ivo://mast.stsci.edu/hst?ib6o04tuq", "ib6o04tuq"),
     ],
 )
-def test_forms_of_names(text: str, rootname: str) -> None:
+def test_every_form_of_a_name_is_read(text: str, rootname: str) -> None:
     assert read_name(text) == (rootname[:8], rootname)
 
 
@@ -31,7 +31,7 @@ def test_forms_of_names(text: str, rootname: str) -> None:
     "text",
     ["", "o4qpkzooq", "ib6o04", "ib6o04tuq1", "hst_11359_04_wfc3_ir_total_ib6o04", "jw01063-o101_t001", "ib6o04t q"],
 )
-def test_names_of_no_exposure_are_refused(text: str) -> None:
+def test_names_that_are_not_of_an_exposure_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         read_name(text)
 
@@ -58,7 +58,7 @@ def test_associations_are_known_by_their_last_digit() -> None:
         (("WFPC2", "3", "WFALL"), ("wfpc2", "pc")),
     ],
 )
-def test_instrument_and_detector(cells: tuple[str, str, str], expected: tuple[str, str]) -> None:
+def test_instrument_and_detector_are_read(cells: tuple[str, str, str], expected: tuple[str, str]) -> None:
     assert read_instrument(*cells) == expected
 
 
@@ -90,7 +90,7 @@ def test_filters_that_could_not_be_in_a_file_name_are_refused(text: str) -> None
         read_filters(text)
 
 
-def test_kind_is_told_by_the_row_then_the_file_then_the_detector() -> None:
+def test_kind_comes_from_the_row_then_the_file_then_the_detector() -> None:
     assert read_kind("FLT", "jcz906dvq_flc.fits", "acs", "wfc") == "flt"
     assert read_kind("", "jcz906dvq_flt.fits", "acs", "wfc") == "flt"
     assert read_kind("", "jcz906dvq", "acs", "wfc") == "flc"

@@ -44,7 +44,7 @@ def test_the_rule_that_a_row_breaks(change: dict[str, object], rule: str) -> Non
     assert bool(reasons) == bool(rule)
 
 
-def test_rules_are_named_as_those_of_files() -> None:
+def test_rules_have_the_names_of_those_of_files() -> None:
     header = {
         "INSTRUME": "WFC3", "DETECTOR": "IR", "FILTER": "G141", "TARGNAME": "DARK", "EXPTIME": 0.0, "MTFLAG": "T",
         "OBSTYPE": "SPECTROSCOPIC",

@@ -1,15 +1,15 @@
-"""Registering exposures that are known from a table: batches of columns in, one transaction in all.
+"""Registers exposures that are known from a table, given as batches of columns, in a single transaction.
 
-A row tells less than a file does: where an exposure's file was ingested, its row changes nothing.
+A row tells less than a file: if an exposure's file was ingested, its row changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -29,23 +29,20 @@ from mvmdb.layers.members import LayerKey
 from mvmdb.names import ObsMode
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
-from mvmdb.schema.bulk_load import bare, begin_unchecked, is_empty, may_be_bare
+from mvmdb.schema.bulk_load import begin_without_foreign_keys, is_empty, may_drop_indexes, without_indexes
 from mvmdb.schema.engine import among, bulk_insert, plain_time, reserve_keys
 from mvmdb.sky.membership import find_members
 
-WORTH_BARE_TABLES = 10_000
-"""Rows in the first batch from which an empty catalog has its indexes made after all rows are in."""
+WORTH_DROPPING_INDEXES = 10_000
+"""Rows in the first batch from which the indexes of an empty catalog are built after all rows are in."""
 _KEYS_AT_ONCE = 10_000
+_MAX_OBSMODES = 65536
 _FILLED_FIRST = (t.skycell, t.exposure, t.membership)
-_OWN = ("member_digest", "path", "registered_at", "changed_at")
-_NAME, _ELIGIBLE = COLUMNS.index("ipppssoo"), COLUMNS.index("eligible")
-_OBSMODE = [COLUMNS.index(name) for name in ("instrument", "detector", "filter")]
-_DIGESTED = [COLUMNS.index(name) for name in ("ipppssoo", "kind", "pixels", "wcs_digest")]
 
 
 @dataclass(slots=True)
 class BulkReport:
-    """What an import did; the counts are rows, but for `memberships` and `layers`."""
+    """What an import did; all counts are of rows, except `memberships` and `layers`."""
 
     rows: int = 0
     new: int = 0
@@ -56,48 +53,57 @@ class BulkReport:
     layers: int = 0
 
 
-class _Keys:
-    """The layer keys that an import touches, in order: 8 bytes a key, where a set of tuples would take 200."""
+class _ChangedKeys:
+    """The layer keys that an import changes, in order: 8 bytes per key, where a set of tuples would take 200."""
 
     def __init__(self) -> None:
         self._obsmodes: dict[ObsMode, int] = {}
-        self._parts: list[NDArray[np.int64]] = []
+        self._packed: list[NDArray[np.int64]] = []  # per batch: sky cell * _MAX_OBSMODES + number of the obsmode
 
     def add(self, cells: NDArray[np.int64], obsmodes: Iterable[ObsMode]) -> None:
-        """Add keys given as sky cells and, in parallel, (instrument, detector, filter)."""
+        """Add keys given as sky cells and, in parallel, their obsmodes."""
         numbers = np.fromiter(
             (self._obsmodes.setdefault(mode, len(self._obsmodes)) for mode in obsmodes), np.int64, len(cells)
         )
-        self._parts.append(np.unique(cells * 65536 + numbers))
+        self._packed.append(np.unique(cells * _MAX_OBSMODES + numbers))
 
     def __iter__(self) -> Iterator[LayerKey]:
         obsmodes = list(self._obsmodes)
-        every = np.unique(np.concatenate(self._parts)) if self._parts else np.empty(0, dtype=np.int64)
-        for first in range(0, len(every), _KEYS_AT_ONCE):
-            part = every[first : first + _KEYS_AT_ONCE]
-            for cell, mode in zip((part // 65536).tolist(), (part % 65536).tolist(), strict=True):
-                yield cell, *obsmodes[mode]
+        packed = np.unique(np.concatenate(self._packed)) if self._packed else np.empty(0, dtype=np.int64)
+        for first in range(0, len(packed), _KEYS_AT_ONCE):
+            cells, numbers = np.divmod(packed[first : first + _KEYS_AT_ONCE], _MAX_OBSMODES)
+            for cell, number in zip(cells.tolist(), numbers.tolist(), strict=True):
+                yield cell, *obsmodes[number]
+
+
+class _Recorded(NamedTuple):
+    """An exposure of the catalog: its key, the path of its file (empty if there is none), and its COLUMNS."""
+
+    id: int
+    path: str
+    values: tuple[Any, ...]
 
 
 def register_batches(
     engine: sa.Engine, batches: Iterable[ExposureBatch], *, progress: Callable[[int], None] | None = None
 ) -> BulkReport:
-    """Write the exposures of all batches, their memberships, and the layers that follow, in one transaction.
+    """Write the exposures of all batches, their memberships and the layers that they change, in one transaction.
 
-    A row whose exposure is there with the same values is unchanged; one that differs replaces it, unless a file of the
-    exposure was ingested. `progress` is called with the number of rows done since. Memory does not grow with the rows,
-    but for 8 bytes a layer and batch that it is in.
+    A row is unchanged if the catalog has its exposure with the same values. If the values differ, the row replaces
+    them, unless a file of the exposure was ingested. `progress` is called with the number of rows done since its last
+    call. Memory does not grow with the rows, except for 8 bytes per layer and batch that changes it.
     """
-    report, keys = BulkReport(), _Keys()
+    report, keys = BulkReport(), _ChangedKeys()
     old_keys: set[LayerKey] = set()
     source = iter(batches)
-    begun = list(islice(source, 1))
-    first = bool(begun) and begun[0].n >= WORTH_BARE_TABLES and _has_nothing(engine)
-    with gc_paused(), begin_unchecked(engine) if first else engine.begin() as connection:
+    first_batch = list(islice(source, 1))
+    large = bool(first_batch) and first_batch[0].n >= WORTH_DROPPING_INDEXES
+    first_import = large and _is_empty_catalog(engine)
+    with gc_paused(), begin_without_foreign_keys(engine) if first_import else engine.begin() as connection:
         policy = read_policy(connection)
-        bare_now = first and _may_be_bare(connection)
-        with bare(connection, *_FILLED_FIRST) if bare_now else nullcontext():
-            for batch in chain(begun, source):
+        drop_indexes = first_import and _may_drop_indexes(connection)
+        with without_indexes(connection, *_FILLED_FIRST) if drop_indexes else nullcontext():
+            for batch in chain(first_batch, source):
                 old_keys |= _write_batch(connection, batch, policy, report, keys)
                 if progress is not None:
                     progress(batch.n)
@@ -106,96 +112,101 @@ def register_batches(
     return report
 
 
-def _has_nothing(engine: sa.Engine) -> bool:
+def _is_empty_catalog(engine: sa.Engine) -> bool:
     with engine.begin() as connection:
         return is_empty(connection, t.exposure) and is_empty(connection, t.layer)
 
 
-def _may_be_bare(connection: sa.Connection) -> bool:
-    """Whether a first import may go without indexes; raises CatalogError where another one came in between."""
+def _may_drop_indexes(connection: sa.Connection) -> bool:
+    """Whether a first import may drop indexes; raises CatalogError if another import came in between."""
     if not is_empty(connection, t.exposure):
-        raise CatalogError("another import filled the catalog meanwhile; expected it to be empty still; import again")
-    return may_be_bare(connection, *_FILLED_FIRST, t.layer, t.layer_member)
+        raise CatalogError(
+            "another import has filled the catalog meanwhile; expected it to be still empty; import again"
+        )
+    return may_drop_indexes(connection, *_FILLED_FIRST, t.layer, t.layer_member)
 
 
 def _write_batch(
-    connection: sa.Connection, batch: ExposureBatch, policy: Policy, report: BulkReport, keys: _Keys
+    connection: sa.Connection, batch: ExposureBatch, policy: Policy, report: BulkReport, keys: _ChangedKeys
 ) -> set[LayerKey]:
     """Write one batch; returns the keys that changed exposures had before."""
     rows = list(zip(*(batch.columns[name] for name in COLUMNS), strict=True))
-    last = {row[_NAME]: at for at, row in enumerate(rows)}  # of two rows of one exposure the later one counts
-    known = _load_known(connection, last)
+    names: Sequence[Any] = batch.columns["ipppssoo"]
+    last_rows = {name: row for row, name in enumerate(names)}  # of several rows of one exposure the last one counts
+    recorded = _load_recorded(connection, last_rows)
     new, changed = [], []
-    for name, at in last.items():
-        found = known.get(name)
-        if found is None:
-            new.append(at)
-        elif not found[1] and found[2:] != rows[at]:
-            changed.append(at)
-    old_keys = _update(connection, [rows[at] for at in changed], known)
-    first = reserve_keys(connection, t.exposure, len(new))
-    _insert(connection, [rows[at] for at in new], first)
+    for name, row in last_rows.items():
+        exposure = recorded.get(name)
+        if exposure is None:
+            new.append(row)
+        elif not exposure.path and exposure.values != rows[row]:
+            changed.append(row)
     ids = np.zeros(batch.n, dtype=np.int64)
-    ids[new] = first
-    ids[changed] = [known[rows[at][_NAME]][0] for at in changed]
-    report.memberships += _write_memberships(connection, batch, ids, rows, policy, keys)
+    changed_ids = [recorded[names[row]].id for row in changed]
+    old_keys = _update(connection, changed_ids, [rows[row] for row in changed], _digest_members(batch, changed))
+    new_ids = reserve_keys(connection, t.exposure, len(new))
+    _insert(connection, new_ids, [rows[row] for row in new], _digest_members(batch, new))
+    ids[new], ids[changed] = new_ids, changed_ids
+    report.memberships += _write_memberships(connection, batch, ids, policy, keys)
     report.rows += batch.n
     report.new += len(new)
     report.changed += len(changed)
     report.unchanged += batch.n - len(new) - len(changed)
-    report.ineligible += sum(not rows[at][_ELIGIBLE] for at in (*new, *changed))
+    report.ineligible += sum(not batch.columns["eligible"][row] for row in (*new, *changed))
     return old_keys
 
 
-def _load_known(connection: sa.Connection, names: Iterable[str]) -> dict[str, tuple[Any, ...]]:
-    """(key, path, then COLUMNS) of the exposures that are there, by identity."""
+def _load_recorded(connection: sa.Connection, names: Iterable[str]) -> dict[str, _Recorded]:
+    """The exposures among `names` that the catalog has, by identity."""
     e = t.exposure.c
     query = sa.select(e.id, e.path, *(e[name] for name in COLUMNS)).where(among(connection, e.ipppssoo, names))
-    return {row.ipppssoo: tuple(row) for row in connection.execute(query).all()}
+    return {row.ipppssoo: _Recorded(row.id, row.path, tuple(row[2:])) for row in connection.execute(query).all()}
 
 
-def _member_digest(row: Sequence[Any]) -> str:
-    name, kind, pixels, wcs_digest = (row[at] for at in _DIGESTED)
-    return digest_member(name, kind, pixels, wcs_digest or "")
+def _digest_members(batch: ExposureBatch, rows: Iterable[int]) -> list[str]:
+    """The member digest of each of these rows of a batch."""
+    columns: Mapping[str, Sequence[Any]] = batch.columns
+    names, kinds, pixels, wcs = (columns[name] for name in ("ipppssoo", "kind", "pixels", "wcs_digest"))
+    return [digest_member(names[row], kinds[row], pixels[row], wcs[row] or "") for row in rows]
 
 
-def _insert(connection: sa.Connection, rows: Sequence[tuple[Any, ...]], keys: Sequence[int]) -> None:
+def _insert(
+    connection: sa.Connection, ids: Sequence[int], rows: Sequence[tuple[Any, ...]], digests: Sequence[str]
+) -> None:
+    """Insert exposures: their keys, COLUMNS and member digests."""
     time = plain_time(connection, now())
-    values = ((key, *row, _member_digest(row), "", time, time) for key, row in zip(keys, rows, strict=True))
-    bulk_insert(connection, t.exposure, ("id", *COLUMNS, *_OWN), values)
+    names = ("id", *COLUMNS, "member_digest", "path", "registered_at", "changed_at")
+    values = ((id_, *row, digest, "", time, time) for id_, row, digest in zip(ids, rows, digests, strict=True))
+    bulk_insert(connection, t.exposure, names, values)
 
 
 def _update(
-    connection: sa.Connection, rows: Sequence[tuple[Any, ...]], known: dict[str, tuple[Any, ...]]
+    connection: sa.Connection, ids: Sequence[int], rows: Sequence[tuple[Any, ...]], digests: Sequence[str]
 ) -> set[LayerKey]:
-    if not rows:
+    """Replace the COLUMNS and member digests of exposures, delete their memberships; return the keys they had."""
+    if not ids:
         return set()
-    ids = [known[row[_NAME]][0] for row in rows]
     old_keys = keys_of_exposures(connection, ids)
     names = [*COLUMNS, "member_digest", "changed_at"]
     time = now()
     values = [
-        {"key": id_} | {f"new_{n}": v for n, v in zip(names, (*row, _member_digest(row), time), strict=True)}
-        for id_, row in zip(ids, rows, strict=True)
+        {"key": id_} | {f"new_{name}": value for name, value in zip(names, (*row, digest, time), strict=True)}
+        for id_, row, digest in zip(ids, rows, digests, strict=True)
     ]
     change = sa.update(t.exposure).where(t.exposure.c.id == sa.bindparam("key"))
     connection.execute(change.values({name: sa.bindparam(f"new_{name}") for name in names}), values)
-    for part in chunks(ids):
-        connection.execute(sa.delete(t.membership).where(t.membership.c.exposure_id.in_(part)))
+    for exposure_ids in chunks(ids):
+        connection.execute(sa.delete(t.membership).where(t.membership.c.exposure_id.in_(exposure_ids)))
     return old_keys
 
 
 def _write_memberships(
-    connection: sa.Connection,
-    batch: ExposureBatch,
-    ids: NDArray[np.int64],
-    rows: Sequence[tuple[Any, ...]],
-    policy: Policy,
-    keys: _Keys,
+    connection: sa.Connection, batch: ExposureBatch, ids: NDArray[np.int64], policy: Policy, keys: _ChangedKeys
 ) -> int:
-    """Memberships of the rows that were written, those with a key in `ids`."""
-    found = find_members(batch.footprints, policy.rule)
-    written = found.select(ids[found.exposure] > 0)
-    obsmodes: list[Any] = [tuple(row[at] for at in _OBSMODE) for row in rows]
-    keys.add(written.cell_index, (obsmodes[at] for at in written.exposure.tolist()))
+    """Write the memberships of the rows that were written, which are those with a key in `ids`; return their number."""
+    memberships = find_members(batch.footprints, policy.rule)
+    written = memberships.select(ids[memberships.exposure] > 0)
+    columns: Mapping[str, Sequence[Any]] = batch.columns
+    obsmodes = list(zip(columns["instrument"], columns["detector"], columns["filter"], strict=True))
+    keys.add(written.cell_index, (obsmodes[row] for row in written.exposure.tolist()))
     return add_memberships(connection, ids, written)

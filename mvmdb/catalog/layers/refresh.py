@@ -31,7 +31,7 @@ from mvmdb.layers.members import FloatArray, LayerKey, LayerMembers, gather_memb
 from mvmdb.names import CellId, format_cell_name
 from mvmdb.records import Canvas, Policy
 from mvmdb.schema import tables as t
-from mvmdb.schema.bulk_load import bare, is_empty, may_be_bare
+from mvmdb.schema.bulk_load import is_empty, may_drop_indexes, without_indexes
 from mvmdb.schema.engine import bulk_insert, refresh_statistics, reserve_keys
 from mvmdb.sky.footprints import expand_ranges
 from mvmdb.workers.child import ChildProcess
@@ -56,8 +56,8 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
     none_yet = is_empty(connection, t.layer)
     waiting: deque[_Part] = deque()
     with ExitStack() as stack:
-        if many and none_yet and may_be_bare(connection, t.layer, t.layer_member):
-            stack.enter_context(bare(connection, t.layer, t.layer_member))
+        if many and none_yet and may_drop_indexes(connection, t.layer, t.layer_member):
+            stack.enter_context(without_indexes(connection, t.layer, t.layer_member))
         child = stack.enter_context(ChildProcess(_died, preload=LayersToBuild.__module__)) if many else None
         for own in chain(begun, parts):
             waiting.append(_prepare(connection, own, policy, child, none_yet))

@@ -1,4 +1,4 @@
-"""A table's file as a stream of bytes, unzipped on the way, that knows how much of it was read."""
+"""A table's file as a stream of bytes, decompressed on the fly, that knows how much of the file was read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import IO, Any
 
 
 class ByteSource:
-    """The open file behind a table that is read from its beginning to its end."""
+    """The open file of a table that is read once, from beginning to end."""
 
     def __init__(self, path: str, zipped: bool):
         self.length = os.path.getsize(path)

@@ -1,7 +1,7 @@
-"""FITS tables as chunks of rows; what columns mean is decided elsewhere.
+"""FITS tables as chunks of rows.
 
-astropy reads the headers. The rows are read here: astropy maps the file, and each access to a text column leaves 100
-bytes a row behind (measured with astropy 8), so that memory would grow with the table.
+astropy reads the headers. The rows are read here, because astropy maps the file and each access to a text column leaves
+100 bytes per row behind (measured with astropy 8), so that memory would grow with the table.
 """
 
 from __future__ import annotations
@@ -38,23 +38,22 @@ class FitsTable:
             raise
 
     def done(self) -> int:
-        """Rows that were read."""
+        """Number of rows that were read."""
         return self._done
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
-        """See TableSource; texts, numbers and logicals are Python's."""
+    def chunks(self, positions: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
+        """See TableSource; texts, numbers and logicals are plain Python values."""
         for first in range(0, self.length, size):
             count = min(size, self.length - first)
             content = self._read(self._start + first * self._row.itemsize, count * self._row.itemsize)
             rows = np.frombuffer(content, self._row)
             self._done = first + count
-            yield Chunk(
-                range(first + 1, self._done + 1), [self._values(rows, at) for at in wanted], self._done
-            )  # fmt: skip
+            columns = [self._values(rows, position) for position in positions]
+            yield Chunk(range(first + 1, self._done + 1), columns, self._done)
 
     def _read_header(self) -> None:
         try:
@@ -67,27 +66,27 @@ class FitsTable:
                 self._start = int(table.fileinfo()["datLoc"])
                 self._heap = self._start + int(table.header.get("THEAP", width * self.length))
                 self._columns = list(table.columns)
-                own: np.dtype[Any] = table.columns.dtype
+                dtype: np.dtype[Any] = table.columns.dtype
         except (OSError, ValueError, KeyError, fits.VerifyError) as error:
             raise InputError(f"{self._path} cannot be read as FITS: {error}; fetch it again") from error
         self.names = tuple(column.name for column in self._columns)
-        fields = [own.fields[name] for name in own.names] if own.fields and own.names else []
+        fields = [dtype.fields[name] for name in dtype.names] if dtype.fields and dtype.names else []
         offsets = [field[1] for field in fields]
-        if isinstance(table, fits.TableHDU):  # columns of an ASCII table need not touch
+        if isinstance(table, fits.TableHDU):  # columns of an ASCII table need not be contiguous
             offsets = [column.start - 1 for column in self._columns]
-        kinds = [field[0].newbyteorder(">") for field in fields]
-        names = [str(at) for at in range(len(fields))]
-        self._row = np.dtype({"names": names, "formats": kinds, "offsets": offsets, "itemsize": width})
+        formats = [field[0].newbyteorder(">") for field in fields]
+        names = [str(position) for position in range(len(fields))]
+        self._row = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": width})
 
-    def _read(self, at: int, count: int) -> bytes:
-        self._file.seek(at)
+    def _read(self, offset: int, count: int) -> bytes:
+        self._file.seek(offset)
         content = self._file.read(count)
         if len(content) < count:
             raise InputError(f"{self._path} is cut short: {count - len(content)} bytes are missing; fetch it again")
         return content
 
-    def _values(self, rows: np.ndarray[Any, Any], at: int) -> list[object]:
-        column, values = self._columns[at], rows[str(at)]
+    def _values(self, rows: np.ndarray[Any, Any], position: int) -> list[object]:
+        column, values = self._columns[position], rows[str(position)]
         form = str(column.format)
         if values.dtype.kind == "S":
             return [value.decode("ascii", errors="replace").strip() for value in values.tolist()]
@@ -95,7 +94,7 @@ class FitsTable:
             return [self._read_text(length, offset) for length, offset in values.tolist()]
         if values.ndim > 1 or values.dtype.kind not in "iuf":
             raise InputError(
-                f"{self._path}: column {column.name} is of format {form}; expected one text or number a row"
+                f"{self._path}: column {column.name} is of format {form}; expected one text or number per row"
             )
         listed: list[object] = values.tolist()
         if form.endswith("L"):

@@ -1,4 +1,4 @@
-"""Parquet files as chunks of rows; what columns mean is decided elsewhere. The only import of pyarrow."""
+"""Parquet files as chunks of rows. This is the only module that imports pyarrow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mvmdb.tables.formats.source import Chunk, Format, Reject
 
 
 class ParquetTable:
-    """A Parquet file; needs pyarrow, which is the extra `tables`."""
+    """A Parquet file; needs pyarrow, which the extra `tables` installs."""
 
     def __init__(self, path: str):
         try:
@@ -33,16 +33,16 @@ class ParquetTable:
         self.length = int(self._file.metadata.num_rows)
 
     def done(self) -> int:
-        """Rows that were read."""
+        """Number of rows that were read."""
         return self._done
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
-        """See TableSource; values are Python's, dates included."""
-        names = [self.names[at] for at in wanted]
+    def chunks(self, positions: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
+        """See TableSource; values are plain Python values, including dates."""
+        names = [self.names[position] for position in positions]
         try:
             for batch in self._file.iter_batches(batch_size=size, columns=list(dict.fromkeys(names))):
                 first = self._done

@@ -1,6 +1,6 @@
-"""What every table reader offers, and which reader a file needs, by its first bytes; what columns mean is not known.
+"""The interface of all table readers, and the choice of a reader by a file's first bytes; columns.py names the columns.
 
-Readers stream: a chunk of rows at a time, and of each row only the columns asked for.
+Readers stream: they yield one chunk of rows at a time, with the requested columns alone.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some rows of a table: their numbers (the first row of data is 1), and one list of values a column.
+    """Some rows of a table: their numbers (the first row of data is 1), and one list of values per column.
 
-    `read` is how many rows of the table were read so far, those rejected included.
+    `read` is the number of rows of the table that were read so far, including rejected ones.
     """
 
     numbers: Sequence[int]
@@ -32,7 +32,7 @@ class Chunk:
 
 
 Reject = Callable[[int, str], None]
-"""Called with the number of a row that is no row, and why."""
+"""Called with the number of a malformed row, and what is wrong with it."""
 
 
 class TableSource(Protocol):
@@ -42,8 +42,8 @@ class TableSource(Protocol):
     names: tuple[str, ...]
     length: int
 
-    def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
-        """The columns at positions `wanted`, `size` rows at a time, once; raises InputError where the file is bad."""
+    def chunks(self, positions: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
+        """The columns at `positions`, `size` rows at a time; may be called once. Raises InputError for a bad file."""
         ...
 
     def done(self) -> int:
@@ -51,15 +51,15 @@ class TableSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         ...
 
 
 @contextmanager
 def open_table(path: str | os.PathLike[str], form: Format | None = None) -> Iterator[TableSource]:
-    """Open a table of any of FORMATS, CSV, ECSV and VOTable also gzipped, and FITS gzipped at the cost of a copy.
+    """Open a table in any of FORMATS. CSV, ECSV, VOTable and FITS may be gzipped; FITS is unpacked to a copy then.
 
-    Raises InputError when the file cannot be opened, is of no such format or has no header.
+    Raises InputError if the file cannot be opened, is in none of these formats or has no header.
     """
     name = os.fspath(path)
     try:
@@ -98,7 +98,7 @@ def _recognise(path: str, head: bytes) -> Format:
     if not text:
         raise InputError(f"{path} is empty; expected a table with a line of column names")
     if b"\0" in head:
-        raise InputError(f"{path} is no table that is known; expected one of {', '.join(FORMATS)}; convert it")
+        raise InputError(f"{path} is not in a known table format; expected one of {', '.join(FORMATS)}; convert it")
     return "csv"
 
 

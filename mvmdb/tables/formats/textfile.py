@@ -1,4 +1,4 @@
-"""CSV and ECSV files as chunks of rows; what columns mean is decided elsewhere."""
+"""CSV and ECSV files as chunks of rows."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*(['\"])(.*?)\1")
 
 
 class TextTable(ByteSource):
-    """A CSV file with a line of names, or an ECSV file; lines before the names that begin with # are passed over.
+    """A CSV file with a line of names, or an ECSV file; lines before the names that begin with # are skipped.
 
-    The delimiter of a CSV file is the one of comma, tab, semicolon and bar that its line of names has most of.
+    The delimiter of a CSV file is the most frequent one of comma, tab, semicolon and bar in its line of names.
     """
 
     def __init__(self, path: str, form: Format, zipped: bool):
@@ -46,8 +46,8 @@ class TextTable(ByteSource):
         self._text.close()
         super().close()
 
-    def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
-        """See TableSource; a row with another number of values than there are names is rejected."""
+    def chunks(self, positions: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
+        """See TableSource; a row whose number of values is not that of the names is rejected."""
         number = 0
         while rows := self._take(size):
             if number == 0 and _names_types(rows[0]):
@@ -57,7 +57,7 @@ class TextTable(ByteSource):
             if set(map(len, rows)) - {len(self.names)}:
                 numbers, rows = self._drop_ragged(numbers, rows, reject)
             columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in self.names]
-            yield Chunk(numbers, [columns[at] for at in wanted], number)
+            yield Chunk(numbers, [columns[position] for position in positions], number)
 
     def _read_names(self) -> tuple[tuple[str, ...], Iterator[list[str]]]:
         delimiter = " " if self.format == "ecsv" else None  # ECSV's default
@@ -92,10 +92,13 @@ class TextTable(ByteSource):
     def _drop_ragged(
         self, numbers: Sequence[int], rows: list[list[str]], reject: Reject
     ) -> tuple[list[int], list[list[str]]]:
-        good = [at for at, row in enumerate(rows) if len(row) == len(self.names)]
-        for at in sorted(set(range(len(rows))).difference(good)):
-            reject(numbers[at], f"found {len(rows[at])} values; expected {len(self.names)}, one a column; quote commas")
-        return [numbers[at] for at in good], [rows[at] for at in good]
+        good = []
+        for number, row in zip(numbers, rows, strict=True):
+            if len(row) == len(self.names):
+                good.append((number, row))
+            else:
+                reject(number, f"found {len(row)} values; expected {len(self.names)}, one per column; quote commas")
+        return [number for number, _ in good], [row for _, row in good]
 
 
 def _names_types(row: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""VOTable files as chunks of rows, read element by element; what columns mean is decided elsewhere."""
+"""VOTable files as chunks of rows, read element by element."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BINARY = ("BINARY", "BINARY2", "FITS")
 class VoTable(ByteSource):
     """The first table of a VOTable whose data are TABLEDATA.
 
-    Binary serialisations are refused: they are one base64 text, which XML parsers hold in memory whole.
+    Binary serialisations are refused: they are a single base64 text, and XML parsers keep all of it in memory.
     """
 
     def __init__(self, path: str, zipped: bool):
@@ -34,7 +34,7 @@ class VoTable(ByteSource):
             self.close()
             raise
 
-    def chunks(self, wanted: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
+    def chunks(self, positions: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
         """See TableSource; values are texts."""
         read = 0
         rows: list[tuple[int, list[str]]] = []
@@ -43,11 +43,11 @@ class VoTable(ByteSource):
             if len(row) == len(self.names):
                 rows.append((read, row))
             else:
-                reject(read, f"found {len(row)} values; expected {len(self.names)}, one a FIELD")
+                reject(read, f"found {len(row)} values; expected {len(self.names)}, one per FIELD")
             if len(rows) == size:
-                yield _make_chunk(rows, wanted, read)
+                yield _make_chunk(rows, positions, read)
                 rows = []
-        yield _make_chunk(rows, wanted, read)
+        yield _make_chunk(rows, positions, read)
 
     def _read_fields(self) -> tuple[tuple[str, ...], ElementTree.Element]:
         names: list[str] = []
@@ -59,11 +59,11 @@ class VoTable(ByteSource):
                 return tuple(names), element
             elif event == "start" and tag in _BINARY:
                 raise InputError(
-                    f"{self._path} holds its rows as {tag}; expected TABLEDATA; ask the service for it, or rewrite the "
-                    "file: astropy.table.Table.read(old).write(new, format='votable', tabledata_format='tabledata')"
+                    f"{self._path} stores its rows as {tag}; expected TABLEDATA; ask the service for it, or rewrite "
+                    "the file: astropy.table.Table.read(old).write(new, format='votable', tabledata_format='tabledata')"
                 )
             elif event == "end" and tag == "INFO":
-                self._heed_status(element)
+                self._check_status(element)
         raise InputError(f"{self._path} has no TABLEDATA; expected a VOTable with a table")
 
     def _read_rows(self) -> Iterator[list[str]]:
@@ -78,28 +78,29 @@ class VoTable(ByteSource):
             elif event == "start" and tag == "FIELD":
                 return  # another table: only the first is read
             elif event == "end" and tag == "INFO":
-                self._heed_status(element)
+                self._check_status(element)
 
-    def _heed_status(self, info: ElementTree.Element) -> None:
-        """What the service says of its answer (IVOA DALI 1.1, section 4.4)."""
+    def _check_status(self, info: ElementTree.Element) -> None:
+        """Heed the service's status (IVOA DALI 1.1, section 4.4): an error is raised, an overflow is logged."""
         status = (info.get("value") or "").upper() if info.get("name") == "QUERY_STATUS" else ""
         if status == "ERROR":
-            raise InputError(f"{self._path} is a service's error: {(info.text or '').strip()}; ask again")
+            raise InputError(f"{self._path} is an error from the service: {(info.text or '').strip()}; query it again")
         if status == "OVERFLOW":
-            log.warning("%s: the service cut the table off (QUERY_STATUS OVERFLOW)", self._path)
+            log.warning("%s: the service truncated the table (QUERY_STATUS OVERFLOW)", self._path)
 
     def _walk(self) -> Iterator[tuple[str, ElementTree.Element]]:
         try:
             yield from self._events
         except ElementTree.ParseError as error:
-            raise InputError(f"{self._path} is no sound XML: {error}; fetch it again") from error
+            raise InputError(f"{self._path} is not well-formed XML: {error}; fetch it again") from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{self._path} is a damaged gzip file: {error}; fetch it again") from error
 
 
-def _make_chunk(rows: Sequence[tuple[int, list[str]]], wanted: Sequence[int], read: int) -> Chunk:
-    return Chunk([number for number, _ in rows], [[row[at] for _, row in rows] for at in wanted], read)
+def _make_chunk(rows: Sequence[tuple[int, list[str]]], positions: Sequence[int], read: int) -> Chunk:
+    return Chunk([number for number, _ in rows], [[row[position] for _, row in rows] for position in positions], read)
 
 
 def _local(element: ElementTree.Element) -> str:
+    """The tag in capitals, without its namespace."""
     return str(element.tag).rpartition("}")[2].upper()

@@ -23,7 +23,7 @@ from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import WorkersError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.schema import metadata, open_engine
-from mvmdb.schema.bulk_load import begin_unchecked
+from mvmdb.schema.bulk_load import begin_without_foreign_keys
 from mvmdb.sky.footprints import Footprints
 
 TABLES = ("skycell", "exposure", "membership", "layer", "layer_member")
@@ -73,7 +73,7 @@ def dump(engine: sa.Engine) -> dict[str, list[tuple[Any, ...]]]:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every first import is a large one, with layers in many parts."""
-    monkeypatch.setattr(bulk, "WORTH_BARE_TABLES", 1)
+    monkeypatch.setattr(bulk, "WORTH_DROPPING_INDEXES", 1)
     monkeypatch.setattr(layers, "KEYS_AT_ONCE", 5)
 
 
@@ -178,9 +178,9 @@ def test_a_reader_that_comes_during_a_first_import_waits(postgres: Server, large
         assert asked[0].result(timeout=60) == 0  # as it was when the reader began
 
 
-def test_an_interrupt_in_an_unchecked_transaction_is_told_as_one(databases: Databases) -> None:
+def test_an_interrupt_in_a_transaction_without_foreign_keys_is_raised_as_one(databases: Databases) -> None:
     def interrupted(engine: sa.Engine) -> None:
-        with begin_unchecked(engine) as connection:
+        with begin_without_foreign_keys(engine) as connection:
             connection.invalidate()  # as SQLAlchemy does with the connection of an interrupted statement
             raise KeyboardInterrupt
 
@@ -188,10 +188,10 @@ def test_an_interrupt_in_an_unchecked_transaction_is_told_as_one(databases: Data
         interrupted(engine)
 
 
-def test_references_are_looked_up_again_after_an_unchecked_transaction(databases: Databases) -> None:
+def test_foreign_keys_are_checked_again_after_a_transaction_without_them(databases: Databases) -> None:
     lost = {"layer_id": 1, "exposure_id": 1}
     with open_catalog(databases.catalog(), create=True) as engine:
-        with begin_unchecked(engine):
+        with begin_without_foreign_keys(engine):
             pass
         with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
             connection.execute(sa.insert(metadata.tables["layer_member"]), lost)

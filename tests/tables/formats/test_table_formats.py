@@ -1,4 +1,4 @@
-"""Every format, written by astropy or pyarrow and read here; and files that are damaged or no tables."""
+"""Every format, written by astropy or pyarrow and read back; and files that are damaged or no tables."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ WRITERS: dict[str, tuple[Format, Callable[[Table, Path], None]]] = {
     "t.parquet": ("parquet", write_parquet),
 }
 
-PACKED = ("t.parquet", True)  # nobody zips what is compressed inside
+PACKED = ("t.parquet", True)  # Parquet is compressed already
 
 
 def read(path: Path, **options: Any) -> tuple[dict[str, list[Any]], list[RowProblem]]:
@@ -176,7 +176,7 @@ def test_binary_votables_are_refused_with_a_remedy(rows: list[dict[str, str]], t
             read(path)
 
 
-def test_an_error_that_a_service_sent_is_told(tmp_path: Path) -> None:
+def test_an_error_message_of_a_service_is_raised(tmp_path: Path) -> None:
     path = tmp_path / "answer.xml"
     path.write_text(
         '<?xml version="1.0"?><VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE type="results">'
@@ -186,7 +186,7 @@ def test_an_error_that_a_service_sent_is_told(tmp_path: Path) -> None:
         read(path)
 
 
-def test_the_second_row_of_types_and_comments_before_the_names_are_passed_over(tmp_path: Path) -> None:
+def test_a_row_of_types_and_comments_before_the_names_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "search.txt"
     path.write_text(
         "# made by a search form\n\nDataset,Instrument,Exp Time,Filters/Gratings,S_Region\n"
@@ -231,7 +231,7 @@ def test_votable_rows_of_another_length_are_left_out(rows: list[dict[str, str]],
 
 
 def damaged(rows: list[dict[str, str]], folder: Path) -> dict[str, Path]:
-    """Files that are none of the formats, or no longer."""
+    """Files in none of the formats, and damaged files."""
     table = typed(rows * 50)
     made = {}
     for name in ("t.vot", "t.fits", "t.parquet"):

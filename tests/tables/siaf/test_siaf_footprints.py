@@ -28,7 +28,7 @@ from mvmdb.tables.siaf.footprints import find_pointing
 
 @pytest.fixture(scope="module")
 def pysiaf() -> Iterator[Any]:
-    """The package, kept from asking a server for news while it is imported."""
+    """The package, which may not contact a server while it is imported."""
     import requests
 
     def refuse(*arguments: object, **options: object) -> None:
@@ -49,13 +49,13 @@ def separation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def test_apertures_are_those_of_pysiaf(pysiaf: Any) -> None:
-    found = load_apertures()
+    apertures = load_apertures()
     expected = {name: a for name, a in pysiaf.Siaf("HST").apertures.items() if a.AperShape == "QUAD"}
-    assert found.keys() == expected.keys()
-    assert len(found) > 600
+    assert apertures.keys() == expected.keys()
+    assert len(apertures) > 600
     for name, aperture in expected.items():
-        assert found[name].reference.tolist() == [aperture.V2Ref, aperture.V3Ref]
-        np.testing.assert_allclose(found[name].corners.T, aperture.corners("tel"), rtol=0, atol=1e-9)
+        assert apertures[name].reference.tolist() == [aperture.V2Ref, aperture.V3Ref]
+        np.testing.assert_allclose(apertures[name].corners.T, aperture.corners("tel"), rtol=0, atol=1e-9)
 
 
 def test_every_aperture_that_a_name_means_is_in_the_file() -> None:
@@ -78,19 +78,19 @@ def test_the_sky_is_that_of_pysiaf_for_the_same_attitude(name: str, pysiaf: Any)
         attitude = rotations.attitude(*aperture.reference, ra, dec, rng.uniform(0, 360))
         pa_v3 = rotations.posangle(attitude, 0.0, 0.0)
         expected = np.array([rotations.pointing(attitude, *corner) for corner in aperture.corners])
-        found = place_on_sky(aperture.reference, aperture.corners, np.array([ra]), np.array([dec]), np.array([pa_v3]))
-        assert found.shape == (1, 4, 2)
-        assert separation(found[0], expected).max() < 1e-5
+        corners = place_on_sky(aperture.reference, aperture.corners, np.array([ra]), np.array([dec]), np.array([pa_v3]))
+        assert corners.shape == (1, 4, 2)
+        assert separation(corners[0], expected).max() < 1e-5
 
 
 def test_many_pointings_are_placed_as_one_by_one() -> None:
     aperture = load_apertures()["JWFC2"]
     ra, dec, angle = np.array([0.001, 120.0, 250.0]), np.array([-89.95, 0.0, 89.95]), np.array([0.0, 123.0, 350.0])
     together = place_on_sky(aperture.reference, aperture.corners, ra, dec, angle)
-    for at in range(3):
-        part = slice(at, at + 1)
-        alone = place_on_sky(aperture.reference, aperture.corners, ra[part], dec[part], angle[part])
-        np.testing.assert_allclose(together[part], alone, rtol=0, atol=1e-12)
+    for number in range(3):
+        only = slice(number, number + 1)
+        alone = place_on_sky(aperture.reference, aperture.corners, ra[only], dec[only], angle[only])
+        np.testing.assert_allclose(together[only], alone, rtol=0, atol=1e-12)
 
 
 @pytest.mark.shared
@@ -116,9 +116,9 @@ def test_footprints_of_the_ers_exposures_are_those_of_their_wcs(ers_folder: Path
     corner_miss, edge_miss = [], []
     for path, text in zip(paths, batch.columns["s_region"], strict=True):
         (outline,) = parse_region(read_exposure(path).exposure.s_region)
-        (found,) = parse_region(str(text))
-        corner_miss.append(max(separation(outline, corner).min() for corner in found))
-        edge_miss.append(greatest_distance(outline, found))
+        (quad,) = parse_region(str(text))
+        corner_miss.append(max(separation(outline, corner).min() for corner in quad))
+        edge_miss.append(greatest_distance(outline, quad))
     assert max(corner_miss) < 0.1  # arcsec
     assert max(edge_miss) < 0.3
 
