@@ -24,8 +24,9 @@ ERRORS_MB = 100
 """What it takes more with errors, beside their plane: ERR of a chip as stored and as used, and rows being finished."""
 FEWEST_ROWS = 256
 """Squares of a chip that lie on two bands are drizzled twice: lower bands would cost more time than is worth it."""
-NEAR = 16
-"""Rows between a footprint and a band from which the footprint's member cannot reach the band."""
+NEAR = 1.0
+"""Rows between a footprint and the middle of a band's outermost row from which the footprint's member cannot reach the
+band: half a row, and the tenth of one by which an outline may lie inside the true edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class BandedDrizzle:
             near = [
                 member
                 for member, (low, high) in zip(self.members, self.reach, strict=True)
-                if high > rows.start - NEAR and low < rows.stop + NEAR
+                if high > rows.start - NEAR and low < rows.stop - 1 + NEAR
             ]
             planes, _ = self._drizzle(rows, near)
             yield from finished_blocks(planes)

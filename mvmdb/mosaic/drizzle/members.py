@@ -30,9 +30,12 @@ cache."""
 BORDER = 1
 """Pixels of weight 0 around a square: drizzle finds the corners of pixels between their centres, and theirs."""
 RIM = 4
-"""Output pixels around a square's outermost positions: half an input pixel is 2.4 at most."""
-STRETCH = 1.1
-"""How much larger than nominal the sides of a detector's pixels may be."""
+"""Output pixels around a square's outermost positions in the array that it is drizzled onto. No weight falls on them;
+but where pixfrac is below 1, the last bits of pixels depend on where the array begins, so that another number would be
+another `ALGORITHM`."""
+REACH = 1.0
+"""How far, in output pixels, a square's pixels reach at most beyond its corners, to the middle of an output pixel that
+they touch: half an output pixel, and the bulge of the square's edges by distortion (0.33 in WFC3/IR, the largest)."""
 
 Float = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -103,7 +106,7 @@ def drizzle_members(
 def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:
     made: ChipMap | None = None
     scratch = Scratch()
-    for rows, parts in find_squares(chip, grid, recipe.pixel_scale, planes.rows):
+    for rows, parts in find_squares(chip, grid, planes.rows):
         made = made or map_chip(chip.wcs, chip.shape, grid, BORDER)
         positions = made.positions(slice(rows.start, rows.stop + 2 * BORDER))
         for columns in parts:
@@ -112,18 +115,14 @@ def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: Layer
             _drizzle_square(planes, grid, square, pixmap, chip, recipe, scratch)
 
 
-def find_squares(
-    chip: ChipData, grid: LayerGrid, pixel_scale: float, rows: range
-) -> Iterator[tuple[slice, list[slice]]]:
-    """Row by row of squares, their detector rows, and the columns of each that may fall on some rows of the canvas.
-
-    A square is judged by its middle: its pixels are at most half a diagonal away.
-    """
+def find_squares(chip: ChipData, grid: LayerGrid, rows: range) -> Iterator[tuple[slice, list[slice]]]:
+    """Row by row of squares, their detector rows, and the columns of each that may fall on some rows of the canvas."""
     y_edges, x_edges = (_cut_evenly(size) for size in chip.shape)
-    middles = np.meshgrid((x_edges[:-1] + x_edges[1:] - 1) / 2, (y_edges[:-1] + y_edges[1:] - 1) / 2)
-    canvas = ExactMap(chip.wcs, chip.shape, grid).project(*middles) - grid.offset
-    margin = np.sqrt(0.5) * TILE * STRETCH * chip.idcscale / pixel_scale + RIM
-    near = (canvas > [-margin, rows.start - margin]) & (canvas < [grid.shape[1] + margin, rows.stop + margin])
+    # Corners, not middles and a nominal size: IDCSCALE of ACS/SBC is 0.025, and its pixels are 0.034 x 0.030 arcsec.
+    corner = ExactMap(chip.wcs, chip.shape, grid).project(*np.meshgrid(x_edges - 0.5, y_edges - 0.5)) - grid.offset
+    corners = np.stack([corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]])
+    low, high = corners.min(axis=0) - REACH, corners.max(axis=0) + REACH
+    near = (high > [0, rows.start]) & (low < [grid.shape[1] - 1, rows.stop - 1])
     for i, row in enumerate(np.logical_and(near[..., 0], near[..., 1])):
         if row.any():
             columns = [slice(int(x_edges[j]), int(x_edges[j + 1])) for j in np.flatnonzero(row)]
