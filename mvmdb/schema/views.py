@@ -107,12 +107,39 @@ def _stale_reason() -> Any:
         _reason("member-recalibrated", exposure.c.ipppssoo, held.c.pixels != exposure.c.pixels, kept),
         _reason("member-realigned", exposure.c.ipppssoo, held.c.wcs_digest != exposure.c.wcs_digest, kept),
         _reason("canvas-changed", nobody, moved, made),
-        _reason("recipe-changed", nobody, t.recipe.c.parameters != product.c.recipe, made.join(t.recipe)),
+        _reason("recipe-changed", nobody, _made_otherwise(differs, moved), made.join(t.recipe)),
         sa.select(product.c.layer, product.c.skycell, sa.literal_column("'orphaned'"), sa.null())
         .select_from(product.outerjoin(layer, product.c.layer == layer.c.name))
         .where(layer.c.id.is_(None)),
     )
     return sa.union_all(*parts)
+
+
+def _made_otherwise(differs: Any, moved: Any) -> Any:
+    """Whether a product has other parameters than its layer, or nothing differs but the digests.
+
+    The latter is a product of another version, which made digests in another way. `differs` and `moved` say whether
+    digests and canvases do.
+    """
+    layer, product, exposure, product_member = t.layer, t.product, t.exposure, t.product_member
+    same = sa.and_(product_member.c.product_id == product.c.id, product_member.c.ipppssoo == exposure.c.ipppssoo)
+    unlike = (
+        sa.select(exposure.c.id)
+        .select_from(t.layer_member.join(exposure).outerjoin(product_member, same))
+        .where(
+            t.layer_member.c.layer_id == layer.c.id,
+            sa.or_(
+                product_member.c.pixels.is_distinct_from(exposure.c.pixels),
+                product_member.c.wcs_digest.is_distinct_from(exposure.c.wcs_digest),
+            ),
+        )
+        .correlate(layer, product)
+    )
+    same_members = sa.and_(layer.c.n_exposures == product.c.n_members, ~unlike.exists())
+    digests_alone = sa.and_(
+        differs, product.c.state == "intact", layer.c.failure.is_(None), sa.not_(moved), same_members
+    )
+    return sa.or_(t.recipe.c.parameters != product.c.recipe, digests_alone)
 
 
 def _stale_layer(connection: sa.Connection) -> sa.Select[Any]:

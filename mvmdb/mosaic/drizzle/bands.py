@@ -23,8 +23,9 @@ ERRORS_MB = 100
 """Further memory with errors, besides their plane: ERR of a chip as stored and as used, and rows being finished."""
 FEWEST_ROWS = 256
 """Least height of a band. A chip's squares on the border of two bands are drizzled twice: lower bands take too long."""
-NEAR = 16
-"""A member reaches no band that is this many rows or more from its footprint."""
+NEAR = 1.0
+"""Rows between a footprint and the middle of a band's outermost row from which the footprint's member cannot reach the
+band: half a row, and the tenth of one by which an outline may lie inside the true edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class BandedDrizzle:
             in_reach = [
                 member
                 for member, (low, high) in zip(self.members, self.reach, strict=True)
-                if high > rows.start - NEAR and low < rows.stop + NEAR
+                if high > rows.start - NEAR and low < rows.stop - 1 + NEAR
             ]
             planes, _ = self._drizzle(rows, in_reach)
             yield from finished_blocks(planes)

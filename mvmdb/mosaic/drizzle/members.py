@@ -30,9 +30,12 @@ cache."""
 BORDER = 1
 """Pixels of weight 0 around a square: drizzle interpolates the corners of pixels between the centres of neighbours."""
 RIM = 4
-"""Output pixels added around a square's outermost positions: half an input pixel is at most 2.4 of them."""
-STRETCH = 1.1
-"""Largest ratio of a detector pixel's side to its nominal size."""
+"""Output pixels around a square's outermost positions in the array that it is drizzled onto. No weight falls on them;
+but where pixfrac is below 1, the last bits of pixels depend on where the array begins, so that another number would be
+another `ALGORITHM`."""
+REACH = 1.0
+"""How far, in output pixels, a square's pixels reach at most beyond its corners, to the middle of an output pixel that
+they touch: half an output pixel, and the bulge of the square's edges by distortion (0.33 in WFC3/IR, the largest)."""
 
 Float = NDArray[np.float64]
 Image = NDArray[np.float32]
@@ -103,7 +106,7 @@ def drizzle_members(
 def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:
     chip_map: ChipMap | None = None
     scratch = Scratch()
-    for rows, column_ranges in find_squares(chip, grid, recipe.pixel_scale, planes.rows):
+    for rows, column_ranges in find_squares(chip, grid, planes.rows):
         chip_map = chip_map or map_chip(chip.wcs, chip.shape, grid, BORDER)
         positions = chip_map.positions(slice(rows.start, rows.stop + 2 * BORDER))
         for columns in column_ranges:
@@ -112,18 +115,14 @@ def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: Layer
             _drizzle_square(planes, grid, square, pixmap, chip, recipe, scratch)
 
 
-def find_squares(
-    chip: ChipData, grid: LayerGrid, pixel_scale: float, rows: range
-) -> Iterator[tuple[slice, list[slice]]]:
-    """Yield, for each row of squares, its detector rows and the columns of squares that may reach the canvas' `rows`.
-
-    A square is judged by its middle: its pixels are at most half a diagonal away.
-    """
+def find_squares(chip: ChipData, grid: LayerGrid, rows: range) -> Iterator[tuple[slice, list[slice]]]:
+    """Yield, for each row of squares, its detector rows and the columns of squares that may reach these canvas rows."""
     y_edges, x_edges = (_cut_evenly(size) for size in chip.shape)
-    middles = np.meshgrid((x_edges[:-1] + x_edges[1:] - 1) / 2, (y_edges[:-1] + y_edges[1:] - 1) / 2)
-    canvas = ExactMap(chip.wcs, chip.shape, grid).project(*middles) - grid.offset
-    margin = np.sqrt(0.5) * TILE * STRETCH * chip.idcscale / pixel_scale + RIM
-    in_reach = (canvas > [-margin, rows.start - margin]) & (canvas < [grid.shape[1] + margin, rows.stop + margin])
+    # Corners, not middles and a nominal size: IDCSCALE of ACS/SBC is 0.025, and its pixels are 0.034 x 0.030 arcsec.
+    corner = ExactMap(chip.wcs, chip.shape, grid).project(*np.meshgrid(x_edges - 0.5, y_edges - 0.5)) - grid.offset
+    corners = np.stack([corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]])
+    low, high = corners.min(axis=0) - REACH, corners.max(axis=0) + REACH
+    in_reach = (high > [0, rows.start]) & (low < [grid.shape[1] - 1, rows.stop - 1])
     for i, row in enumerate(np.logical_and(in_reach[..., 0], in_reach[..., 1])):
         if row.any():
             columns = [slice(int(x_edges[j]), int(x_edges[j + 1])) for j in np.flatnonzero(row)]

@@ -1,0 +1,51 @@
+"""Files that are replaced whole: what is on the disk, and in which order, whenever the power goes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mvmdb.atomic import replace_file
+
+CONTENT = b"new" * 1000
+
+
+def test_content_is_synced_before_the_rename_and_the_folder_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "folder" / "file"
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    calls: list[object] = []
+    sync, rename = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), os.stat(target.parent)):
+            calls.append(("sync folder", target.read_bytes()))
+        else:
+            (temporary,) = set(target.parent.iterdir()) - {target}
+            assert os.path.samestat(os.fstat(descriptor), os.stat(temporary))
+            calls.append(("sync file", temporary.read_bytes(), target.read_bytes()))
+        sync(descriptor)
+
+    def replace(source: Path, destination: Path) -> None:
+        calls.append("rename")
+        rename(source, destination)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    replace_file(target, lambda file: file.write(CONTENT))
+    assert calls == [("sync file", CONTENT, b"old"), "rename", ("sync folder", CONTENT)]
+
+
+def test_nothing_stays_open(tmp_path: Path) -> None:
+    folder = Path("/dev/fd")
+    if not folder.is_dir():
+        pytest.skip("this system does not list its open files")
+    before = len(list(folder.iterdir()))
+    for number in range(3):
+        replace_file(tmp_path / f"{number}", lambda file: file.write(CONTENT))
+    assert len(list(folder.iterdir())) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
