@@ -5,6 +5,9 @@ of a polygon's edge is on the border of the union where it is inside the square 
 square's edge where it is in any polygon. An edge is inside a convex polygon between two fractions of its length (Cyrus
 & Beck 1978), so all that is needed is the length of unions of intervals.
 
+With GEOS alone a first import of 100,000 exposures takes 10% longer (`bench/archive.py --exposures 100000`, with and
+without; best of 12 runs each), one of 20,000 no longer.
+
 Arrays are union last, as in overlap.py: vertex i of polygon j of n unions is one long row.
 """
 

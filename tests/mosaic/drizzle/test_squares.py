@@ -147,16 +147,14 @@ def test_rows_of_a_detector_whose_pixels_are_larger_than_nominal_are_whole(tmp_p
 @pytest.mark.parametrize("orientat", [12.3, 90.0, 163.7])
 def test_pixels_have_the_bits_of_arrays_that_begin_4_pixels_before_a_square(tmp_path: Path, orientat: float) -> None:
     # They depend on it where pixfrac is below 1, and products of ALGORITHM 1 were made so.
-    shape = (200, 230)  # one square
+    shape = (256, 256)  # one square
     science = np.random.default_rng(1).normal(1, 0.1, shape)
-    path = write_exposure(
-        tmp_path, detector="SBC", shape=shape, ra=RA, dec=DEC, orientat=orientat, science=science, exptime=100.0
-    )
+    path = write_exposure(tmp_path, shape=shape, ra=RA, dec=DEC, orientat=orientat, science=science, exptime=100.0)
     chip = next(read_chips(path))
     grid = canvas_around(chip, "fine", rim=9)
-    recipe = replace(choose_recipe("acs", "sbc", "f150lp", "fine", 1), pixfrac=0.8)
+    recipe = replace(choose_recipe("wfc3", "ir", "f125w", "fine", 1), pixfrac=0.6)
     planes = Planes.empty(grid.shape)
-    drizzle_members(planes, [DrizzledMember("j9l701a1", str(path), None)], grid, recipe)
+    drizzle_members(planes, [DrizzledMember("ib6o04tu", str(path), None)], grid, recipe)
 
     positions = map_chip(chip.wcs, chip.shape, grid, border=1).positions(slice(0, shape[0] + 2))
     first = np.floor(positions.min(axis=(0, 1))).astype(int) - 4
@@ -167,7 +165,7 @@ def test_pixels_have_the_bits_of_arrays_that_begin_4_pixels_before_a_square(tmp_
         kernel="square", fillval="INDEF", fillval2="INDEF", out_img=image, out_wht=weight, exptime=1.0, disable_ctx=True
     ).add_image(
         np.pad(chip.science, 1), exptime=100.0, pixmap=positions - first, iscale=ratio**2, pixel_scale_ratio=ratio,
-        weight_map=np.pad(np.full(shape, 100.0, "f4"), 1), pixfrac=0.8, in_units="counts",
+        weight_map=np.pad(np.full(shape, 100.0, "f4"), 1), pixfrac=0.6, in_units="cps",
     )  # fmt: skip
     left, bottom = first - grid.offset
     there = np.s_[bottom : bottom + rows, left : left + columns]
