@@ -29,19 +29,19 @@ class ListedCell:
 
 
 def list_cells(
-    names: Sequence[str], *, at: tuple[float, float] | None, radius: float, rule: Rule, address: str
+    names: Sequence[str], *, position: tuple[float, float] | None, radius: float, rule: Rule, address: str
 ) -> list[ListedCell]:
     """The sky cells named, those that the files named overlap, and those at a position, sorted, each once.
 
     Members of a cell are the files given that overlap it, and for cells asked for by name or position the eligible
-    exposures of the catalog at `address`, where there is one. `at` is (ra, dec), `radius` in degrees.
+    exposures of the catalog at `address`, where there is one. `position` is (ra, dec), `radius` in degrees.
     Raises UsageError when nothing was asked for or a name is neither cell nor file, InputError for a bad file.
     """
-    if not names and at is None:
+    if not names and position is None:
         raise UsageError("nothing to list; give sky cells, exposure files, or --at RA DEC")
     asked, files = _sort_names(names)
-    if at is not None:
-        asked += find_cells_at(at[0], at[1], radius)
+    if position is not None:
+        asked += find_cells_at(*position, radius)
     members = _members_of_files(files, rule)
     for cell, filenames in load_cell_members(address, asked).items():
         members[cell] |= filenames
@@ -72,7 +72,7 @@ def _members_of_files(files: Sequence[str], rule: Rule) -> defaultdict[CellId, s
     members: defaultdict[CellId, set[str]] = defaultdict(set)
     paths = find_exposures(files).paths if files else ()
     exposures = [read_exposure(path).exposure for path in paths]
-    found = match_regions([exposure.s_region for exposure in exposures], rule)
-    for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
+    matched = match_regions([exposure.s_region for exposure in exposures], rule)
+    for index, cell in zip(matched.exposure.tolist(), matched.cell_index.tolist(), strict=True):
         members[CellId.from_index(cell)].add(Path(paths[index]).name)
     return members

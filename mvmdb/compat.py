@@ -55,9 +55,9 @@ def get_sky_cells(visit_input: str | Sequence[str], input_path: str | None = Non
     names = _list_files(visit_input)
     paths = [Path(input_path, name) if input_path else Path(name) for name in names]
     datasets = [read_exposure(path) for path in paths]
-    found = match_regions([dataset.exposure.s_region for dataset in datasets], "overlap")
+    matched = match_regions([dataset.exposure.s_region for dataset in datasets], "overlap")
     members: dict[CellId, list[str]] = {}
-    for index, cell in zip(found.exposure.tolist(), found.cell_index.tolist(), strict=True):
+    for index, cell in zip(matched.exposure.tolist(), matched.cell_index.tolist(), strict=True):
         members.setdefault(CellId.from_index(cell), []).append(paths[index].name)
     return {format_cell_name(cell): _sky_cell(cell, members[cell]) for cell in sorted(members)}
 

@@ -71,14 +71,14 @@ def process_poller(
 
 def _projection_cell(work: PollerWork) -> int:
     """The projection cell that a poller's sky cells are in. Raises UsageError where they are in several."""
-    found = sorted({parse_cell_name(skycell).projection_cell for skycell in work.cells})
-    if len(found) != 1:
-        cells = ", ".join(f"p{cell:04d}" for cell in found)
+    projection_cells = sorted({parse_cell_name(skycell).projection_cell for skycell in work.cells})
+    if len(projection_cells) != 1:
+        cells = ", ".join(f"p{cell:04d}" for cell in projection_cells)
         raise UsageError(
             f"limits are pixels of one projection cell; this poller's sky cells are in {cells}: "
             "give a poller with the sky cells of one"
         )
-    return found[0]
+    return projection_cells[0]
 
 
 def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, refused: set[str]) -> list[LayerJob]:

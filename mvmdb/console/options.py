@@ -77,8 +77,8 @@ def emit_json(value: object) -> None:
 def emit_lines(lines: Iterable[str]) -> None:
     """Print lines on standard output, thousands at a time: there may be a million."""
     source = iter(lines)
-    while part := list(islice(source, _LINES_AT_ONCE)):
-        click.echo("\n".join(part))
+    while batch := list(islice(source, _LINES_AT_ONCE)):
+        click.echo("\n".join(batch))
 
 
 def finish(attention: bool) -> None:
@@ -155,17 +155,17 @@ def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePa
     """
     from mvmdb.exposures.find import find_exposures
 
-    found = find_exposures(paths)
-    for folder in found.unreadable_folders:
+    exposures = find_exposures(paths)
+    for folder in exposures.unreadable_folders:
         click.echo(f"mvmdb: cannot read the folder {folder}; its exposures are not seen: make it readable", err=True)
-    if not found.paths and not quiet_night:
+    if not exposures.paths and not quiet_night:
         raise UsageError(
             f"no exposures in {', '.join(paths)}; expected files named *_flt.fits or *_flc.fits: check the path"
         )
-    for folder in found.empty_folders:
+    for folder in exposures.empty_folders:
         if quiet_night:
             click.echo(f"mvmdb: no exposures in {folder} (*_flt.fits, *_flc.fits)", err=True)
-    return found
+    return exposures
 
 
 @contextmanager

@@ -48,8 +48,8 @@ def judge(primary: Header, sci: Sequence[Header], wcs_problem: str = "") -> tupl
 
 def warn(primary: Header) -> tuple[str, ...]:
     """What does not exclude an exposure but may spoil a mosaic: guiding on gyros or in coarse track."""
-    found = _holding(primary, "FGSLOCK", ("GY", "COARSE"))
-    return (f"{found}: the telescope may have drifted",) if found else ()
+    lock = _holding(primary, "FGSLOCK", ("GY", "COARSE"))
+    return (f"{lock}: the telescope may have drifted",) if lock else ()
 
 
 def read_policy_switches(environ: Mapping[str, str]) -> PolicySwitches:

@@ -24,10 +24,10 @@ def make_layers(
     empty: set[str] = set()
     settled: set[tuple[str, str]] = set()
     while True:
-        found = set()
+        refused = set()
         for outcome in carry_out(todo, make_idempotently, workers, expected=len(todo)):
             if isinstance(outcome.result, MemberUnusableError):
-                found.add(outcome.result.ipppssoo)
+                refused.add(outcome.result.ipppssoo)
                 report.refused[outcome.result.ipppssoo] = str(outcome.result)
                 continue
             job = outcome.job
@@ -36,7 +36,7 @@ def make_layers(
             done = LayerOutcome(job.layer, job.action, job.target, round(outcome.seconds, 3), error)
             report.note(done)
             monitor.layer_done(done)
-        if not found:
+        if not refused:
             return
-        empty |= found
+        empty |= refused
         todo = [job for job in again(empty) if (job.layer, job.recipe_digest) not in settled]

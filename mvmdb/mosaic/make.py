@@ -181,7 +181,9 @@ def _match_skies(
 
 
 def _inspect(job: LayerJob, members: Iterable[MemberInput]) -> dict[str, InspectedMember]:
-    return {found.member.ipppssoo: found for found in map_in_threads(inspect_member, members, _threads(job))}
+    return {
+        inspected.member.ipppssoo: inspected for inspected in map_in_threads(inspect_member, members, _threads(job))
+    }
 
 
 def _threads(job: LayerJob) -> int:

@@ -51,10 +51,10 @@ def _coverage(connection: sa.Connection) -> sa.Select[Any]:
         t.layer.c.expend,
     )
     member = t.layer_member.join(t.exposure)
-    own = t.layer_member.c.layer_id == t.layer.c.id
+    of_layer = t.layer_member.c.layer_id == t.layer.c.id
     aggregates = (
-        sa.select(join_distinct(connection, t.exposure.c.proposal_id)).select_from(member).where(own),
-        sa.select(join_distinct(connection, t.exposure.c.astrometric_catalog)).select_from(member).where(own),
+        sa.select(join_distinct(connection, t.exposure.c.proposal_id)).select_from(member).where(of_layer),
+        sa.select(join_distinct(connection, t.exposure.c.astrometric_catalog)).select_from(member).where(of_layer),
     )
     programs, catalogs = (query.correlate(t.layer).scalar_subquery() for query in aggregates)
     return sa.select(
@@ -87,25 +87,31 @@ def _stale_reason() -> Any:
     member = made.join(t.layer_member, t.layer_member.c.layer_id == layer.c.id).join(
         exposure, exposure.c.id == t.layer_member.c.exposure_id
     )
-    held = t.product_member
-    kept = member.join(held, sa.and_(held.c.product_id == product.c.id, held.c.ipppssoo == exposure.c.ipppssoo))
-    new = member.outerjoin(held, sa.and_(held.c.product_id == product.c.id, held.c.ipppssoo == exposure.c.ipppssoo))
+    product_member = t.product_member
+    kept = member.join(
+        product_member,
+        sa.and_(product_member.c.product_id == product.c.id, product_member.c.ipppssoo == exposure.c.ipppssoo),
+    )
+    new = member.outerjoin(
+        product_member,
+        sa.and_(product_member.c.product_id == product.c.id, product_member.c.ipppssoo == exposure.c.ipppssoo),
+    )
     still = (
         sa.select(t.layer_member.c.exposure_id)
         .select_from(t.layer_member.join(exposure))
-        .where(t.layer_member.c.layer_id == layer.c.id, exposure.c.ipppssoo == held.c.ipppssoo)
-        .correlate(layer, held)
+        .where(t.layer_member.c.layer_id == layer.c.id, exposure.c.ipppssoo == product_member.c.ipppssoo)
+        .correlate(layer, product_member)
     )
     moved = sa.or_(*(t.skycell.c[name] != product.c[name] for name in ("x_min", "x_max", "y_min", "y_max")))
-    lost = made.join(held, held.c.product_id == product.c.id)
+    lost = made.join(product_member, product_member.c.product_id == product.c.id)
     parts = (
         _reason("product-missing", nobody, sa.or_(product.c.id.is_(None), product.c.state == "missing"), unmade),
         _reason("product-damaged", nobody, product.c.state == "damaged", made),
         _reason("last-run-failed", nobody, layer.c.failure.is_not(None), cell),
-        _reason("member-added", exposure.c.ipppssoo, sa.and_(differs, held.c.product_id.is_(None)), new),
-        _reason("member-removed", held.c.ipppssoo, sa.and_(differs, ~still.exists()), lost),
-        _reason("member-recalibrated", exposure.c.ipppssoo, held.c.pixels != exposure.c.pixels, kept),
-        _reason("member-realigned", exposure.c.ipppssoo, held.c.wcs_digest != exposure.c.wcs_digest, kept),
+        _reason("member-added", exposure.c.ipppssoo, sa.and_(differs, product_member.c.product_id.is_(None)), new),
+        _reason("member-removed", product_member.c.ipppssoo, sa.and_(differs, ~still.exists()), lost),
+        _reason("member-recalibrated", exposure.c.ipppssoo, product_member.c.pixels != exposure.c.pixels, kept),
+        _reason("member-realigned", exposure.c.ipppssoo, product_member.c.wcs_digest != exposure.c.wcs_digest, kept),
         _reason("canvas-changed", nobody, moved, made),
         _reason("recipe-changed", nobody, _made_otherwise(differs, moved), made.join(t.recipe)),
         sa.select(product.c.layer, product.c.skycell, sa.literal_column("'orphaned'"), sa.null())

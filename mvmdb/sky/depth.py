@@ -17,10 +17,10 @@ def join_chips(
     exposures = np.empty(n, dtype=object)
     exposures[:] = shapely.MultiPolygon()
     if len(owner):
-        held = np.unique(owner)
-        exposures[held] = shapely.multipolygons(shapely.polygons(rings), indices=np.searchsorted(held, owner))
-    for at in np.flatnonzero(~shapely.is_valid(exposures)):  # chips that cross themselves or each other
-        exposures[at] = _mend(shapely.get_parts(exposures[at]))
+        owners = np.unique(owner)
+        exposures[owners] = shapely.multipolygons(shapely.polygons(rings), indices=np.searchsorted(owners, owner))
+    for index in np.flatnonzero(~shapely.is_valid(exposures)):  # chips that cross themselves or each other
+        exposures[index] = _mend(shapely.get_parts(exposures[index]))
     return exposures
 
 
@@ -35,8 +35,8 @@ def areas_within(shapes: NDArray[np.object_], low: FloatArray, size: float) -> F
     ends = np.cumsum(counts)
     rows = np.flatnonzero(cut)[order]
     for (x, y), first, last in zip(squares.tolist(), ends - counts, ends, strict=True):
-        own = rows[first:last]  # clipping takes half the time of an intersection
-        areas[own] = shapely.area(shapely.clip_by_rect(shapes[own], x, y, x + size, y + size))
+        rows_of_square = rows[first:last]  # clipping takes half the time of an intersection
+        areas[rows_of_square] = shapely.area(shapely.clip_by_rect(shapes[rows_of_square], x, y, x + size, y + size))
     return areas
 
 
@@ -59,7 +59,7 @@ def groups_of(exposures: NDArray[np.object_], union: shapely.Geometry) -> NDArra
 
 def _mend(chips: NDArray[np.object_]) -> shapely.Geometry:
     sound = shapely.make_valid(chips)
-    solid = [part for part in shapely.get_parts(shapely.get_parts(sound)) if shapely.get_dimensions(part) == 2]
+    solid = [polygon for polygon in shapely.get_parts(shapely.get_parts(sound)) if shapely.get_dimensions(polygon) == 2]
     return shapely.union_all(solid)
 
 

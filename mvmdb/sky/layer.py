@@ -35,12 +35,12 @@ def measure_areas(cell: IntArray, start: IntArray, exposure: IntArray, regions: 
     """
     counts = np.diff(start)
     wanted = np.repeat(cell // CELLS_PER_PROJECTION_CELL, counts) * len(regions) + exposure
-    distinct, at = np.unique(wanted, return_inverse=True)
+    distinct, shape_of = np.unique(wanted, return_inverse=True)
     plane = _project(distinct // len(regions), Footprints.from_regions(regions), distinct % len(regions))
     within = cell % CELLS_PER_PROJECTION_CELL
     low = np.stack([within % CELLS_PER_SIDE, within // CELLS_PER_SIDE], axis=1) * STEP + np.float64(0.5)
     areas = np.full(len(cell), np.nan)
-    for chosen, polygons in _group_quads(plane, at, start):
+    for chosen, polygons in _group_quads(plane, shape_of, start):
         vertices = (plane.polygon_start[np.maximum(polygons, 0)] + np.arange(4)[:, None, None]).transpose(1, 0, 2)
         x, y = plane.x[vertices] - low[chosen, 0], plane.y[vertices] - low[chosen, 1]
         place, layer = np.nonzero(polygons < 0)
@@ -48,20 +48,20 @@ def measure_areas(cell: IntArray, start: IntArray, exposure: IntArray, regions: 
         areas[chosen] = union_areas_or_nan(x, y, CELL_SIZE)
     left = np.flatnonzero(np.isnan(areas))
     if len(left):
-        members = at[expand_ranges(start[left], counts[left])]
+        members = shape_of[expand_ranges(start[left], counts[left])]
         shapes, place = np.unique(members, return_inverse=True)
         first = np.concatenate([[0], np.cumsum(counts[left])])
         areas[left] = _measure_shapes(plane.select(shapes).join(), place, first, low[left])
     return areas * ARCMIN2_PER_PIXEL
 
 
-def _measure_shapes(exposures: Shapes, at: IntArray, start: IntArray, low: FloatArray) -> FloatArray:
+def _measure_shapes(exposures: Shapes, shape_of: IntArray, start: IntArray, low: FloatArray) -> FloatArray:
     """As `measure_areas`, in pixels^2, of shapes of any form, by as many threads as there are processors."""
     counts = np.diff(start)
     areas = np.empty(len(counts))
 
     def measure(chosen: IntArray) -> None:
-        areas[chosen] = areas_within(_unite(exposures, at, start[chosen], counts[chosen]), low[chosen], CELL_SIZE)
+        areas[chosen] = areas_within(_unite(exposures, shape_of, start[chosen], counts[chosen]), low[chosen], CELL_SIZE)
 
     n_threads = min(os.cpu_count() or 1, 1 + len(counts) // _WORTH_A_THREAD)
     # GEOS works without Python's lock
@@ -82,12 +82,12 @@ def find_groups(projection_cell: int, regions: Mapping[str, str]) -> dict[str, s
     return {name: firsts.setdefault(number, name) for name, number in zip(names, numbers, strict=True)}
 
 
-def _unite(exposures: Shapes, at: IntArray, start: IntArray, counts: IntArray) -> Shapes:
+def _unite(exposures: Shapes, shape_of: IntArray, start: IntArray, counts: IntArray) -> Shapes:
     """The union of each layer's members. Layers of one size are joined in one call: a third of a call for each."""
     unions = np.empty(len(start), dtype=object)
     for size in np.unique(counts).tolist():
         chosen = np.flatnonzero(counts == size)
-        unions[chosen] = shapely.union_all(exposures[at[start[chosen, None] + np.arange(size)]], axis=1)
+        unions[chosen] = shapely.union_all(exposures[shape_of[start[chosen, None] + np.arange(size)]], axis=1)
     return unions
 
 
@@ -135,7 +135,7 @@ def _put_outside(place: IntArray) -> tuple[FloatArray, FloatArray]:
     return np.array([0.0, 1.0, 1.0, 0.0]) - 3.0 * (place[:, None] + 1), np.array([-3.0, -3.0, -2.0, -2.0])[None]
 
 
-def _group_quads(plane: _Plane, at: IntArray, start: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
+def _group_quads(plane: _Plane, shape_of: IntArray, start: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
     """Layers whose members are few convex quadrilaterals, by their number p: layers (n,), and polygons (p, n).
 
     Where few layers have some number they are put to those that have more; -1 stands for a polygon that they lack.
@@ -145,12 +145,12 @@ def _group_quads(plane: _Plane, at: IntArray, start: IntArray) -> Iterator[tuple
     is_quad[is_quad] = are_convex(plane.x[vertices], plane.y[vertices])
     chips = np.diff(plane.first)
     owner = np.repeat(np.arange(len(chips)), chips)
-    sound = (np.bincount(owner, weights=~is_quad, minlength=len(chips)) == 0)[at]
+    sound = (np.bincount(owner, weights=~is_quad, minlength=len(chips)) == 0)[shape_of]
     layer = np.repeat(np.arange(len(start) - 1), np.diff(start))
     n_layers = len(start) - 1
-    n_polygons = np.bincount(layer, weights=chips[at], minlength=n_layers).astype(np.int64)
+    n_polygons = np.bincount(layer, weights=chips[shape_of], minlength=n_layers).astype(np.int64)
     fit = (np.bincount(layer, weights=~sound, minlength=n_layers) == 0) & (n_polygons <= MOST)
-    polygons = expand_ranges(plane.first[at], chips[at])
+    polygons = expand_ranges(plane.first[shape_of], chips[shape_of])
     first = np.cumsum(n_polygons) - n_polygons
     numbers = np.unique(n_polygons[fit])
     waiting = np.empty(0, dtype=np.int64)
@@ -158,6 +158,6 @@ def _group_quads(plane: _Plane, at: IntArray, start: IntArray) -> Iterator[tuple
         waiting = np.concatenate([waiting, np.flatnonzero(fit & (n_polygons == p))])
         if len(waiting) >= _WORTH_A_CALL or p == numbers[-1]:
             place = np.arange(p)[:, None]
-            own = place < n_polygons[waiting]
-            yield waiting, np.where(own, polygons[np.where(own, first[waiting] + place, 0)], -1)
+            exists = place < n_polygons[waiting]
+            yield waiting, np.where(exists, polygons[np.where(exists, first[waiting] + place, 0)], -1)
             waiting = waiting[:0]

@@ -52,8 +52,8 @@ def union_areas_or_nan(x: FloatArray, y: FloatArray, size: float) -> FloatArray:
         own_x, own_y = np.where(right, own_x[:, ::-1], own_x), np.where(right, own_y[:, ::-1], own_y)
         m = own_x.shape[-1]
         every_x, every_y = (
-            np.concatenate([own, np.broadcast_to(square, (1, 4, m))])
-            for own, square in ((own_x, square_x), (own_y, square_y))
+            np.concatenate([sides, np.broadcast_to(square, (1, 4, m))])
+            for sides, square in ((own_x, square_x), (own_y, square_y))
         )
         areas[first : first + m] = _sum_border(every_x, every_y)
     return areas
@@ -63,8 +63,8 @@ def _sum_border(x: FloatArray, y: FloatArray) -> FloatArray:
     """As `union_areas_or_nan`, of polygons (p + 1, 4, n) that turn left, the last of which is the square."""
     begin, end, sure = _inside(x, y)
     p = len(x) - 1
-    own = np.arange(p)
-    end[own, own] = begin[own, own]  # a polygon does not hide its own edges
+    numbers = np.arange(p)
+    end[numbers, numbers] = begin[numbers, numbers]  # a polygon does not hide its own edges
     of_square = _union_length(begin[:p, p], end[:p, p])
     begin_in, end_in = begin[p, :p], end[p, :p]
     hidden = _union_length(np.maximum(begin[:p, :p], begin_in), np.minimum(end[:p, :p], end_in))
@@ -84,7 +84,9 @@ def _inside(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, BoolA
     q, _, n = x.shape
     begin, end = np.zeros((q, q, 4, n)), np.ones((q, q, 4, n))
     sure = np.ones(n, dtype=bool)
-    x, y = (np.concatenate([held, held[:, :1]], axis=1) for held in (x, y))  # each edge's end follows its beginning
+    x, y = (
+        np.concatenate([values, values[:, :1]], axis=1) for values in (x, y)
+    )  # each edge's end follows its beginning
     dx, dy = np.diff(x, axis=1), np.diff(y, axis=1)
     length = np.sqrt(dx * dx + dy * dy)
     normal_x, normal_y = -dy / length, dx / length

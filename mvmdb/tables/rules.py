@@ -41,4 +41,4 @@ def judge_row(
     header.update(zip(names, wheels, strict=False))  # only the first two wheels count
     refusals = [] if product.lower() in _IMAGING else [("imaging", f"the data product type is {product}")]
     refusals += [(refusal.rule, refusal.finding) for refusal in judge(header, _SOLVED) if refusal.rule != "imaging"]
-    return "; ".join(rule for rule, _ in refusals), "; ".join(found for _, found in refusals)
+    return "; ".join(rule for rule, _ in refusals), "; ".join(finding for _, finding in refusals)

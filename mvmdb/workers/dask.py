@@ -54,8 +54,8 @@ class DaskExecutor:
             return future
 
         try:
-            found = feed(submit, iter(items), room=self._room, deaths=(KilledWorker,), patience=_LOOK_SECONDS)
-            for item, result in found:
+            finished = feed(submit, iter(items), room=self._room, deaths=(KilledWorker,), patience=_LOOK_SECONDS)
+            for item, result in finished:
                 yield Done(item, _explain(result) if isinstance(result, BaseException) else result)
         except CancelledError as error:
             raise WorkersError(
@@ -92,11 +92,11 @@ def connect(address: str) -> Iterator[DaskExecutor]:
         raise WorkersError(
             f"work on a Dask cluster needs the package {error.name}, which is missing; run: pip install 'mvmdb[dask]'"
         ) from error
-    found = _read_scheduler_file(Path(address)) if address.endswith(".json") else address
-    _probe(found)
-    with Client(found, timeout=CONNECT_SECONDS, set_as_default=False, name="mvmdb") as client:
-        log.info("Dask scheduler %s: %d workers", found, len(client.nthreads()))
-        yield DaskExecutor(client, found)
+    scheduler = _read_scheduler_file(Path(address)) if address.endswith(".json") else address
+    _probe(scheduler)
+    with Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="mvmdb") as client:
+        log.info("Dask scheduler %s: %d workers", scheduler, len(client.nthreads()))
+        yield DaskExecutor(client, scheduler)
 
 
 def _probe(address: str) -> None:

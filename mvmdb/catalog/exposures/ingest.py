@@ -88,8 +88,8 @@ def ingest_files(
 def _select_changed(connection: sa.Connection, paths: Sequence[str], report: IngestReport) -> list[Task]:
     d = t.dataset.c
     recorded: dict[str, tuple[int, int]] = {}
-    for part in chunks(path for path in paths if _is_text(path)):
-        query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(part))
+    for chunk in chunks(path for path in paths if _is_text(path)):
+        query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))
         recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
     tasks = []
     for path in paths:
@@ -113,8 +113,8 @@ def _forget_gone(engine: sa.Engine) -> None:
     """Drop quarantined files that are no longer there."""
     with engine.begin() as connection:
         gone = [path for path in connection.scalars(sa.select(t.quarantine.c.path)) if not os.path.lexists(path)]
-        for part in chunks(gone):
-            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(part)))
+        for chunk in chunks(gone):
+            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(chunk)))
 
 
 def _is_text(path: str) -> bool:
@@ -153,8 +153,8 @@ def _write_batch(
     readers = Readers(read_exposure, digest_pixels)
     with engine.begin() as connection:
         done = register(connection, list(good.values()), read_policy(connection), readers)
-        for part in chunks(good):
-            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(part)))
+        for chunk in chunks(good):
+            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(chunk)))
         _write_quarantine(connection, bad)
     known = {task.path for task in batch if task.known}
     report.new += len(good.keys() - known)
@@ -183,8 +183,8 @@ def _compare_pixels(
 
 def _write_quarantine(connection: sa.Connection, bad: dict[str, ExposureError]) -> None:
     seen: dict[str, object] = {}
-    for part in chunks(bad):
-        query = sa.select(t.quarantine.c.path, t.quarantine.c.first_seen).where(t.quarantine.c.path.in_(part))
+    for chunk in chunks(bad):
+        query = sa.select(t.quarantine.c.path, t.quarantine.c.first_seen).where(t.quarantine.c.path.in_(chunk))
         seen.update({path: first for path, first in connection.execute(query)})
     rows = [
         {"path": path, "kind": error.code, "reason": str(error), "first_seen": seen.get(path, now())}

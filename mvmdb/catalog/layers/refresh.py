@@ -54,16 +54,16 @@ def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: 
     begun = list(islice(parts, 2))
     many, done = len(begun) > 1, 0
     none_yet = is_empty(connection, t.layer)
-    waiting: deque[_Part] = deque()
+    waiting: deque[_DecidedLayers] = deque()
     with ExitStack() as stack:
         if many and none_yet and may_drop_indexes(connection, t.layer, t.layer_member):
             stack.enter_context(without_indexes(connection, t.layer, t.layer_member))
         child = stack.enter_context(ChildProcess(_died, preload=LayersToBuild.__module__)) if many else None
-        for own in chain(begun, parts):
-            waiting.append(_prepare(connection, own, policy, child, none_yet))
+        for keys_of_part in chain(begun, parts):
+            waiting.append(_prepare(connection, keys_of_part, policy, child, none_yet))
             if len(waiting) > _AHEAD:
                 done += _finish(connection, waiting.popleft())
-        done += sum(_finish(connection, part) for part in waiting)
+        done += sum(_finish(connection, waiting_part) for waiting_part in waiting)
     relink_products(connection)
     return done
 
@@ -77,18 +77,18 @@ def _died(status: int) -> WorkersError:
 
 def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
     """The keys, sorted, in parts that never divide a cell."""
-    part: list[LayerKey] = []
-    for _, own in groupby(sorted(keys) if isinstance(keys, Set) else keys, key=itemgetter(0)):
-        part += sorted(own)
-        if len(part) >= KEYS_AT_ONCE:
-            yield part
-            part = []
-    if part:
-        yield part
+    cell_keys: list[LayerKey] = []
+    for _, keys_of_cell in groupby(sorted(keys) if isinstance(keys, Set) else keys, key=itemgetter(0)):
+        cell_keys += sorted(keys_of_cell)
+        if len(cell_keys) >= KEYS_AT_ONCE:
+            yield cell_keys
+            cell_keys = []
+    if cell_keys:
+        yield cell_keys
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _DecidedLayers:
     """What the layers of some keys are to be, what is recorded, and how many others were written already."""
 
     members: LayerMembers
@@ -100,21 +100,21 @@ class _Part:
 
 def _prepare(
     connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, child: ChildProcess | None, none_yet: bool
-) -> _Part:
+) -> _DecidedLayers:
     """Read what these keys' layers could be made of and what is recorded, settle the canvases, begin to build rows."""
     write_changed_keys(connection, keys)
     refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
-    found = load_changed_layers(connection, none_yet=none_yet)
-    members = gather_members(found.candidates, keys, policy)
+    changed = load_changed_layers(connection, none_yet=none_yet)
+    members = gather_members(changed.candidates, keys, policy)
     cell = np.array([key[0] for key in keys], dtype=np.int64)[members.key]
     canvases, moved = settle_canvases(
         connection,
-        found.bounds,
-        np.concatenate([cell, found.other_cells]),
-        np.concatenate([members.box, found.other_boxes]),
+        changed.bounds,
+        np.concatenate([cell, changed.other_cells]),
+        np.concatenate([members.box, changed.other_boxes]),
     )
-    done = _redigest_others(connection, keys, moved) if found.other_cells.size else 0
-    area, regrouped = _known_areas(members, found.recorded)
+    done = _redigest_others(connection, keys, moved) if changed.other_cells.size else 0
+    area, regrouped = _known_areas(members, changed.recorded)
     counts = members.counts
     many = np.flatnonzero(regrouped & (counts > 1))
     area[many] = np.nan
@@ -132,16 +132,17 @@ def _prepare(
         regions=load_regions(connection, measured.tolist()),
     )
     built = partial(build_layers, layers) if child is None else child.submit(build_layers, layers)
-    return _Part(members, found.recorded, regrouped, built, done)
+    return _DecidedLayers(members, changed.recorded, regrouped, built, done)
 
 
-def _finish(connection: sa.Connection, part: _Part) -> int:
-    """Write what differs; return how many layers of the part were written or removed, in all."""
-    written = _write_layers(connection, part, part.built())
-    gone = [row.id for own in part.recorded.values() for row in own.values()]  # those that were met are taken out
+def _finish(connection: sa.Connection, decided: _DecidedLayers) -> int:
+    """Write what differs; return how many layers were written or removed, those of other keys among them."""
+    written = _write_layers(connection, decided, decided.built())
+    # Rows that match a decided layer were taken out: the others are of layers that are no longer expected.
+    gone = [row.id for rows_by_name in decided.recorded.values() for row in rows_by_name.values()]
     for ids in chunks(gone):
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
-    return part.done + written + len(gone)
+    return decided.done + written + len(gone)
 
 
 def _known_areas(members: LayerMembers, recorded: RecordedLayers) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -149,37 +150,37 @@ def _known_areas(members: LayerMembers, recorded: RecordedLayers) -> tuple[Float
     those recorded: measuring is for layers of several members that have."""
     areas = members.overlap[members.start[:-1]].copy()
     regrouped = np.ones(len(areas), dtype=bool)
-    for at in np.flatnonzero(np.isin(members.key, np.fromiter(recorded, dtype=np.int64))).tolist():
-        for row in recorded[int(members.key[at])].values():
-            if row.members_digest == members.digest[at]:
-                areas[at], regrouped[at] = row.area_arcmin2, False
+    for number in np.flatnonzero(np.isin(members.key, np.fromiter(recorded, dtype=np.int64))).tolist():
+        for row in recorded[int(members.key[number])].values():
+            if row.members_digest == members.digest[number]:
+                areas[number], regrouped[number] = row.area_arcmin2, False
                 break
     return areas, regrouped
 
 
-def _write_layers(connection: sa.Connection, part: _Part, built: BuiltLayers) -> int:
+def _write_layers(connection: sa.Connection, decided: _DecidedLayers, built: BuiltLayers) -> int:
     """Insert layers that are new, update those that changed, and rewrite the members of layers with other members.
 
-    The rows recorded for these layers are taken out of `part.recorded`.
+    The rows recorded for these layers are taken out of `decided.recorded`.
     """
     columns = _as_rows(connection, built.columns)
-    known = _match_recorded(part, built)
+    known = _match_recorded(decided, built)
     new = np.array([row is None for row in known], dtype=bool)
     inserted = columns if new.all() else [[v for v, is_new in zip(c, new, strict=True) if is_new] for c in columns]
     ids = reserve_keys(connection, t.layer, int(np.count_nonzero(new)))
     bulk_insert(connection, t.layer, ("id", *LAYER_COLUMNS), zip(ids, *inserted, strict=True))
-    changed = _update_layers(connection, columns, known)
+    n_changed = _update_layers(connection, columns, known)
     rewritten = [
         (row.id, number)
         for row, number in zip(known, built.number.tolist(), strict=True)
-        if row is not None and part.regrouped[number]
+        if row is not None and decided.regrouped[number]
     ]
     for layer_ids in chunks(id_ for id_, _ in rewritten):
         connection.execute(sa.delete(t.layer_member).where(t.layer_member.c.layer_id.in_(layer_ids)))
     layers = np.array([*(id_ for id_, _ in rewritten), *ids], dtype=np.int64)
     numbers = np.concatenate([np.array([number for _, number in rewritten], dtype=np.int64), built.number[new]])
-    _write_members(connection, part.members, layers, numbers)
-    return len(ids) + changed
+    _write_members(connection, decided.members, layers, numbers)
+    return len(ids) + n_changed
 
 
 def _as_rows(connection: sa.Connection, columns: LayerColumns) -> list[Sequence[Any]]:
@@ -189,13 +190,15 @@ def _as_rows(connection: sa.Connection, columns: LayerColumns) -> list[Sequence[
     return [recipe_id if name == "recipe" else getattr(columns, name) for name in LayerColumns._fields]
 
 
-def _match_recorded(part: _Part, built: BuiltLayers) -> list[Any]:
-    """For each layer the recorded row of the same name, or None; those found are taken out of `part.recorded`."""
-    if not part.recorded:
+def _match_recorded(decided: _DecidedLayers, built: BuiltLayers) -> list[Any]:
+    """For each layer the recorded row of the same name, or None; those found are taken out of `decided.recorded`."""
+    if not decided.recorded:
         return [None] * len(built.number)
-    keys = part.members.key[built.number].tolist()
+    keys = decided.members.key[built.number].tolist()
     nothing: dict[str, Any] = {}
-    return [part.recorded.get(key, nothing).pop(name, None) for key, name in zip(keys, built.columns.name, strict=True)]
+    return [
+        decided.recorded.get(key, nothing).pop(name, None) for key, name in zip(keys, built.columns.name, strict=True)
+    ]
 
 
 def _update_layers(connection: sa.Connection, columns: Sequence[Sequence[Any]], known: Sequence[Any]) -> int:
@@ -230,12 +233,12 @@ def _write_members(
 
 def _redigest_others(connection: sa.Connection, keys: Iterable[LayerKey], moved: dict[int, Canvas]) -> int:
     """Give the layers of other keys, in cells whose canvas changed, their new recipe digest; return their number."""
-    layer, own, rows = t.layer.c, set(keys), []
+    layer, changed_keys, rows = t.layer.c, set(keys), []
     columns = (layer[name] for name in ("skycell_id", "instrument", "detector", "filter", "id", "members_digest"))
     query = sa.select(*columns, t.recipe.c.parameters).select_from(t.layer.join(t.recipe))
-    for part in chunks(moved):
-        for *key, id_, members, recipe in connection.execute(query.where(layer.skycell_id.in_(part))):
-            if tuple(key) not in own:
+    for cells in chunks(moved):
+        for *key, id_, members, recipe in connection.execute(query.where(layer.skycell_id.in_(cells))):
+            if tuple(key) not in changed_keys:
                 rows.append({"key": id_, "new": digest_recipe(members, moved[key[0]], recipe)})
     if rows:
         change = sa.update(t.layer).where(layer.id == sa.bindparam("key"))

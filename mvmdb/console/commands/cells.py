@@ -11,7 +11,7 @@ from mvmdb.records import Rule
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME|FILE...]")
-@click.option("--at", type=(float, float), metavar="RA DEC", help="Cells at this position, degrees (ICRS).")
+@click.option("--at", "position", type=(float, float), metavar="RA DEC", help="Cells at this position, degrees (ICRS).")
 @click.option(
     "--radius", type=click.FloatRange(0), default=0.0, help="With --at: cells that this circle overlaps, degrees."
 )
@@ -23,7 +23,7 @@ from mvmdb.records import Rule
 def cells(
     session: Session,
     names: tuple[str, ...],
-    at: tuple[float, float] | None,
+    position: tuple[float, float] | None,
     radius: float,
     rule: Rule,
     as_json: bool,
@@ -37,7 +37,7 @@ def cells(
     from mvmdb.cells import list_cells
     from mvmdb.console.render import table
 
-    found = list_cells(list(names), at=at, radius=radius, rule=rule, address=session.address)
+    listed = list_cells(list(names), position=position, radius=radius, rule=rule, address=session.address)
     if as_json:
         options.emit_json(
             [
@@ -50,9 +50,9 @@ def cells(
                     "dec": cell.dec,
                     "members": list(cell.members),
                 }
-                for cell in found
+                for cell in listed
             ]
         )
         return
-    rows = [(str(cell.id), f"{cell.ra:.6f}", f"{cell.dec:.6f}", len(cell.members)) for cell in found]
+    rows = [(str(cell.id), f"{cell.ra:.6f}", f"{cell.dec:.6f}", len(cell.members)) for cell in listed]
     click.echo(table(("skycell", "ra", "dec", "members"), rows))

@@ -29,17 +29,19 @@ def explain(session: Session, name: str, as_json: bool) -> None:
     with options.looking(session) as (begin, policy), begin() as connection:
         cells = describe(connection, name, policy).skycells
     with looked(session, cells) as (outlook, begin), begin() as connection:  # described after the look: as it is now
-        found = describe(connection, name, policy)
-    stale = [line for line in outlook.plan.layers if line.name in found.layers]
+        description = describe(connection, name, policy)
+    stale = [line for line in outlook.plan.layers if line.name in description.layers]
     if as_json:
         plans = [plan_line(line) for line in stale]
-        options.emit_json({"kind": found.kind, "name": found.name, "lines": list(found.lines), "stale": plans})
+        options.emit_json(
+            {"kind": description.kind, "name": description.name, "lines": list(description.lines), "stale": plans}
+        )
         return
-    click.echo(f"{found.name} ({found.kind})")
-    for text in found.lines:
+    click.echo(f"{description.name} ({description.kind})")
+    for text in description.lines:
         click.echo(f"  {text}")
     for line in stale:
         because = f" ({line.drizzle_because})" if line.drizzle_because else ""
         click.echo(f"  Stale: {plan_line(line)}{because}")
-    if found.layers and not stale:
+    if description.layers and not stale:
         click.echo("  Fresh: nothing has to be done for it.")

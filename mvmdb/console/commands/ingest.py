@@ -34,15 +34,15 @@ def ingest(
     from mvmdb.catalog.exposures.ingest import ingest_files
     from mvmdb.console.render import ingest_json, ingest_words
 
-    found = options.find_files(paths)
+    exposures = options.find_files(paths)
     with (
         options.open_workers(executor, jobs) as workers,
         options.catalog(session, create=True) as (engine, _),
         Progress(progress) as monitor,
     ):
-        report = ingest_files(engine, found.paths, workers=workers, monitor=monitor)
+        report = ingest_files(engine, exposures.paths, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(ingest_json(report))
     else:
         click.echo("\n".join(ingest_words(report)))
-    options.finish(bool(report.problems) or bool(found.unreadable_folders))
+    options.finish(bool(report.problems) or bool(exposures.unreadable_folders))

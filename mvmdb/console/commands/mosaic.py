@@ -13,7 +13,9 @@ from mvmdb.names import Scale
 
 
 @click.command()
-@click.option("--at", type=(float, float), required=True, metavar="RA DEC", help="The middle, degrees (ICRS).")
+@click.option(
+    "--at", "position", type=(float, float), required=True, metavar="RA DEC", help="The middle, degrees (ICRS)."
+)
 @click.option("--size", type=float, required=True, metavar="ARCMIN", help="The side of the square.")
 @click.option("--filter", "filter_name", required=True, metavar="F", help="The filter, as in layers' names.")
 @click.option("--detector", metavar="D", help="Only this detector, where several have such a filter.")
@@ -27,7 +29,7 @@ from mvmdb.names import Scale
 @click.pass_obj
 def mosaic(
     session: Session,
-    at: tuple[float, float],
+    position: tuple[float, float],
     size: float,
     filter_name: str,
     detector: str | None,
@@ -52,7 +54,7 @@ def mosaic(
     from mvmdb.rectangles.make import make_rectangle
     from mvmdb.rectangles.plan import RectangleOptions
 
-    rectangle = rectangle_at(*at, size)
+    rectangle = rectangle_at(*position, size)
     folder = (output or Path()).absolute()
     with options.looking(session) as (begin, policy):
         with begin() as connection:

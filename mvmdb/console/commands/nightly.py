@@ -42,14 +42,14 @@ def nightly(
     from mvmdb.console.render import ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
 
-    found = options.find_files(paths, quiet_night=True)
+    exposures = options.find_files(paths, quiet_night=True)
     with (
         options.open_workers(executor, jobs, memory_mb) as workers,
         options.catalog(session, create=True) as (engine, policy),
     ):
         products = options.chosen_products(engine, output)
         with Progress(progress) as monitor:
-            report = run_night(engine, found.paths, products, policy, mark=mark, workers=workers, monitor=monitor)
+            report = run_night(engine, exposures.paths, products, policy, mark=mark, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(
             {
@@ -66,5 +66,5 @@ def nightly(
         lines = [f"poller: {path}" for path in report.pollers]
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
         click.echo("\n".join([*lines, *reconcile_words(report.reconcile)]))
-    troubles = (report.ingest.problems, report.poller_problems, report.reconcile.problems, found.unreadable_folders)
+    troubles = (report.ingest.problems, report.poller_problems, report.reconcile.problems, exposures.unreadable_folders)
     options.finish(any(troubles) or report.reconcile.failed > 0)

@@ -74,10 +74,10 @@ def count_depths(footprints: Sequence[tuple[Sequence[Float], float]], shape: tup
         depth, micros, length = _count_rows(edges, rows, shape[1])
         by_depth += np.bincount(depth, weights=length, minlength=by_depth.size).astype(np.int64)
         parts.append(_merge(micros, length))
-    held = np.flatnonzero(by_depth)
+    depths = np.flatnonzero(by_depth)
     values, pixels = _merge(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else _nothing()
     return Depths(
-        int(by_depth.sum()), Histogram(held.astype(np.float64), by_depth[held]), Histogram(values / 1e6, pixels)
+        int(by_depth.sum()), Histogram(depths.astype(np.float64), by_depth[depths]), Histogram(values / 1e6, pixels)
     )
 
 

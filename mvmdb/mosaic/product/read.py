@@ -101,14 +101,14 @@ def load_planes(stored: StoredProduct, grid: LayerGrid, planes: Planes) -> None:
         return
     blocks = checked_blocks(stored, grid) if whole else recanvas_blocks(stored, grid, planes.rows)
     for extension, row, block in blocks:  # WHT comes before ERR
-        part = slice(row - planes.first, row - planes.first + block.shape[0])
+        rows_of_block = slice(row - planes.first, row - planes.first + block.shape[0])
         if extension == "SCI":
-            planes.science[part] = block
+            planes.science[rows_of_block] = block
         elif extension == "WHT":
-            planes.weight[part] = block
-            planes.science[part][planes.weight[part] == 0.0] = 0.0
+            planes.weight[rows_of_block] = block
+            planes.science[rows_of_block][planes.weight[rows_of_block] == 0.0] = 0.0
         elif planes.variance is not None:
-            planes.variance[part] = variance_of(block, planes.weight[part])
+            planes.variance[rows_of_block] = variance_of(block, planes.weight[rows_of_block])
 
 
 def _load_all(stored: StoredProduct, planes: Planes) -> None:
@@ -123,12 +123,12 @@ def _load_all(stored: StoredProduct, planes: Planes) -> None:
             digest.update(array.data)
     _compare(stored, digest)
     for rows in split_blocks(planes.rows, stored.grid.shape[1]):
-        part = slice(rows.start, rows.stop)
+        rows_of_block = slice(rows.start, rows.stop)
         for array in found:
-            array[part] = array[part].view(">f4")
-        planes.science[part][planes.weight[part] == 0.0] = 0.0
+            array[rows_of_block] = array[rows_of_block].view(">f4")
+        planes.science[rows_of_block][planes.weight[rows_of_block] == 0.0] = 0.0
         if planes.variance is not None:
-            planes.variance[part] = variance_of(planes.variance[part], planes.weight[part])
+            planes.variance[rows_of_block] = variance_of(planes.variance[rows_of_block], planes.weight[rows_of_block])
 
 
 def checked_blocks(stored: StoredProduct, grid: LayerGrid) -> Iterator[Block]:
@@ -158,8 +158,8 @@ def recanvas_blocks(
     with Path(stored.record.path).open("rb") as file:
         for extension, place in stored.places.items():
             fill = _FILL[extension]
-            for part in split_blocks(rows, grid.shape[1]):
-                top, bottom = part.start, part.stop
+            for rows_of_block in split_blocks(rows, grid.shape[1]):
+                top, bottom = rows_of_block.start, rows_of_block.stop
                 first = max(top + target.y_min, source.y_min)
                 last = min(bottom - 1 + target.y_min, source.y_max)
                 block = np.empty((bottom - top, grid.shape[1]), ">f4")

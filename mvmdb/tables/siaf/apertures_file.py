@@ -130,4 +130,4 @@ def _build(cards: list[str], corners: FloatArray) -> Aperture:
 
 
 def _fields(card: str) -> list[float]:
-    return [float(card[at : at + 15]) for at in range(0, 60, 15)]
+    return [float(card[column : column + 15]) for column in range(0, 60, 15)]
