@@ -41,7 +41,7 @@ INTERRUPTED = 130
 def commands(context: click.Context, db: str, verbose: bool) -> None:
     """Which Hubble multi-visit mosaics are out of date, why, and how to bring them up to date.
 
-    Exit codes: 0 done; 1 done, and something wants attention; 2 could not run.
+    Exit codes: 0 done; 1 done, and something needs attention; 2 could not run.
     """
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="mvmdb: %(message)s", stream=sys.stderr)
@@ -77,9 +77,12 @@ def main() -> None:
         code = 0
     except OSError as error:
         code = _refuse(f"{error.filename or 'the system'}: {error.strerror or error}", COULD_NOT_RUN)
-    except Exception as error:  # a fault of ours: one line for cron, the whole story for whoever asks with -v
+    except Exception as error:  # an internal error: one line for cron, and the traceback with -v
         logging.getLogger("mvmdb").info("", exc_info=True)
-        code = _refuse(f"this is a fault of mvmdb: {type(error).__name__}: {error}; see mvmdb -v", COULD_NOT_RUN)
+        code = _refuse(
+            f"internal error, please report it: {type(error).__name__}: {error}; run mvmdb -v for the traceback",
+            COULD_NOT_RUN,
+        )
     sys.exit(code)
 
 

@@ -366,7 +366,7 @@ def test_a_fault_of_ours_is_one_line_and_exit_code_2(archive: Archive, monkeypat
     monkeypatch.setattr(ingest_module, "ingest_files", fail)
     code, out, err = call(archive, "ingest", str(archive.expose()))
     assert (code, out) == (2, "")
-    assert "a fault of mvmdb: ZeroDivisionError: surprise" in one_line(err)
+    assert "internal error, please report it: ZeroDivisionError: surprise" in one_line(err)
 
 
 def test_a_switch_with_a_wrong_value_stops_every_command_that_follows_it(archive: Archive) -> None:
@@ -408,3 +408,13 @@ def test_output_into_a_closed_pipe_is_no_error(archive: Archive) -> None:
         shell=True, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout, done.stderr) == ('{"i": 1}\n', "")
+
+
+def test_help_shows_the_summary_of_each_command_whole() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mvmdb.cli", "--help"], capture_output=True, text=True, check=True,
+        env=os.environ | {"COLUMNS": "80"},
+    )  # fmt: skip
+    lines = done.stdout.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines] == sorted(commands.commands), "one line per command"
+    assert all(line.endswith(".") and "..." not in line for line in lines)

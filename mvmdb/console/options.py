@@ -149,7 +149,7 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePaths:
-    """The exposures that these paths stand for; folders that cannot be read, or hold none, are told of.
+    """The exposures that these paths stand for; folders that cannot be read, or hold none, are reported.
 
     Raises UsageError when there are no exposures at all, unless it may be a `quiet_night`.
     """

@@ -176,7 +176,7 @@ class ReconcileRun:
             return False
         target = targets[layer.kind]
         message = (
-            f"{target} is there, and it is no mosaic of exposures that this catalog knows; "
+            f"{target} already exists and was not made from exposures in this catalog; "
             "ingest the exposures that it holds, or move it away"
         )
         self._fail(line, str(target), message, 0.0)

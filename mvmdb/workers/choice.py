@@ -34,7 +34,7 @@ def parse_executor(text: str) -> ExecutorChoice:
         return ExecutorChoice("processes", int(rest) if rest else None)
     if kind == "dask" and rest:
         return ExecutorChoice("dask", address=rest)
-    raise UsageError(f"{text!r} is no executor; expected serial, processes:N (N is 1 or more) or dask:ADDRESS")
+    raise UsageError(f"{text!r} is not an executor; expected serial, processes:N (N is 1 or more) or dask:ADDRESS")
 
 
 @contextmanager

@@ -49,6 +49,6 @@ def test_what_cannot_be_had_is_one_line_and_nothing_is_done(one: Archive, case: 
 def test_the_environment_is_followed_and_jobs_on_the_command_line_goes_before_it(one: Archive) -> None:
     followed = run(one, "ingest", "inbox", MVMDB_EXECUTOR="slurm:8")
     assert followed.returncode == 2
-    assert "'slurm:8' is no executor" in followed.stderr
+    assert "'slurm:8' is not an executor" in followed.stderr
     assert run(one, "ingest", "inbox", "--jobs", "1", MVMDB_EXECUTOR="slurm:8").returncode == 0
     assert run(one, "reconcile", "-o", "products", "--executor", "serial", MVMDB_EXECUTOR="slurm:8").returncode == 0

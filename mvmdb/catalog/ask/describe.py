@@ -54,7 +54,7 @@ def find_exposure(connection: sa.Connection, text: str) -> str:
     ipppssoo = parsed[0] if parsed else name.lower()[:8]
     query = sa.select(t.exposure.c.ipppssoo).where(t.exposure.c.ipppssoo == ipppssoo)
     if (parsed is None and len(name) not in (8, 9)) or connection.scalar(query) is None:
-        raise UsageError(f"{text!r} is no layer, sky cell or exposure of this catalog; see `mvmdb status` for names")
+        raise UsageError(f"{text!r} is not a layer, sky cell or exposure of this catalog; see `mvmdb status` for names")
     return ipppssoo
 
 

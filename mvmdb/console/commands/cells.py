@@ -9,7 +9,7 @@ from mvmdb.console.options import Session
 from mvmdb.records import Rule
 
 
-@click.command()
+@click.command(short_help="List sky cells by name, of files, or at a position.")
 @click.argument("names", nargs=-1, metavar="[NAME|FILE...]")
 @click.option("--at", "position", type=(float, float), metavar="RA DEC", help="Cells at this position, degrees (ICRS).")
 @click.option(

@@ -7,7 +7,7 @@ import sys
 import click
 
 
-@click.command()
+@click.command(short_help="Simulate a small archive and run two nights on it.")
 @click.argument("folder", metavar="[DIR]", default="mvmdb-demo", type=click.Path(file_okay=False))
 def demo(folder: str) -> None:
     """Simulate a small archive in DIR (default: mvmdb-demo) and run two nights on it.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 from mvmdb.console.outlook import looked
 
 
-@click.command()
+@click.command(short_help="Describe a layer, sky cell or exposure in words.")
 @click.argument("name")
 @options.as_json
 @click.pass_obj

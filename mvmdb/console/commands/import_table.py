@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mvmdb.tables.problems import ProblemList
 
 
-@click.command("import")
+@click.command("import", short_help="Register exposures from a table.")
 @click.argument("table", type=click.Path(path_type=Path), metavar="TABLE")
 @click.option(
     "--map", "maps", multiple=True, metavar="OURS=THEIRS", help="The column of a field (may be repeated), e.g. name=id."

@@ -9,7 +9,7 @@ from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 
 
-@click.command()
+@click.command(short_help="Register FLT and FLC exposures.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.executor
 @options.jobs

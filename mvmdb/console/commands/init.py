@@ -10,7 +10,7 @@ from mvmdb.console.options import Session
 from mvmdb.records import ExptimeLayers, Rule
 
 
-@click.command()
+@click.command(short_help="Create the catalog, or change its configuration.")
 @click.option("--rule", type=click.Choice(["overlap", "nearest"]), help="Which sky cells an exposure is a member of.")
 @click.option(
     "--products", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the mosaics are."

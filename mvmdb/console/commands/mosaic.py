@@ -12,7 +12,7 @@ from mvmdb.console.progress import Form, Progress
 from mvmdb.names import Scale
 
 
-@click.command()
+@click.command(short_help="Make a mosaic of any square of the sky.")
 @click.option(
     "--at", "position", type=(float, float), required=True, metavar="RA DEC", help="The middle, degrees (ICRS)."
 )

@@ -12,7 +12,7 @@ from mvmdb.console.progress import Form, Progress
 from mvmdb.records import Mark
 
 
-@click.command()
+@click.command(short_help="Run the night: ingest, pollers, reconcile.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.output
 @options.executor

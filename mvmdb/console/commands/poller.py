@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 from mvmdb.console.outlook import looked
 
 
-@click.command()
+@click.command(short_help="Write the poller files of sky cells.")
 @click.argument("cells", nargs=-1, metavar="[SKYCELL...]")
 @options.output
 @click.option("--all", "everything", is_flag=True, help="Every sky cell, also where nothing is stale.")

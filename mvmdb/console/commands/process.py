@@ -11,7 +11,7 @@ from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 
 
-@click.command()
+@click.command(short_help="Make the mosaics of one poller file, without a catalog.")
 @click.argument("poller", type=click.Path(path_type=Path))
 @options.output
 @click.option(

@@ -12,7 +12,7 @@ import click
 from mvmdb.console.options import Session
 
 
-@click.command()
+@click.command(short_help="Ask the catalog an SQL question.")
 @click.argument("sql")
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated values with a header line.")
 @click.option("--nl", "form", flag_value="nl", help="One JSON object a line.")

@@ -11,7 +11,7 @@ from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 
 
-@click.command()
+@click.command(short_help="Make every stale layer fresh.")
 @options.output
 @options.cells
 @options.executor

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from mvmdb.console.outlook import looked, show_outlook
 
 
-@click.command()
+@click.command(short_help="List what is stale, and why.")
 @options.cells
 @click.option("--deep", is_flag=True, help="Compare the digests of products, not only their size and time.")
 @options.as_json

@@ -8,7 +8,7 @@ from mvmdb.console import options
 from mvmdb.console.options import Session
 
 
-@click.command()
+@click.command(short_help="Record that exposures have left the archive.")
 @click.argument("exposures", nargs=-1, required=True, metavar="EXPOSURE...")
 @click.option("--why", default="", metavar="TEXT", help="The reason, kept in the catalog.")
 @click.pass_obj

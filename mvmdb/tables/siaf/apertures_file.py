@@ -48,7 +48,7 @@ def load_apertures(path: str | None = None) -> Mapping[str, Aperture]:
     try:
         apertures = _parse(content.decode("ascii", errors="replace").splitlines())
     except ValueError as error:
-        raise InputError(f"{name} is no HST SIAF file: {error}; expected the archive's siaf.dat") from error
+        raise InputError(f"{name} is not an HST SIAF file: {error}; expected the archive's siaf.dat") from error
     if not apertures:
         raise InputError(f"{name} has no apertures; expected the archive's HST SIAF file (siaf.dat)")
     return apertures
