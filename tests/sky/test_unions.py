@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mvmdb.sky.footprints import Footprints
-from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, _put_outside, measure_areas, project_exposures
+from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, measure_areas, project_exposures
 from mvmdb.sky.tessellation import CELL_SIZE, STEP, plane_to_sky
 from mvmdb.sky.unions import MOST, are_convex, union_areas_or_nan
 
@@ -94,8 +94,8 @@ def test_layers_of_all_sorts_have_the_areas_that_geos_gives():
         ra, dec = plane_to_sky(p, *(corners + low).T)
         text = " ".join(f"{value:.9f}" for value in np.column_stack([ra, dec]).ravel())
         regions.append(f"POLYGON ICRS {text}")
-    regions.append(regions[1])  # the same place twice
-    members = [[1], [1, 40], [2, 3], [5, 6, 7], list(range(41)), [1, 1 + 5, 2, 40], [0], [10, 11]]
+    regions += [regions[1], ""]  # the same place twice, and nothing
+    members = [[1], [41], [1, 40], [2, 3], [5, 6, 7], list(range(41)), [1, 1 + 5, 2, 40], [0], [10, 11]]
     cell = np.full(len(members), (p * 21 + y - 1) * 21 + x - 1)
     start = np.cumsum([0, *map(len, members)])
     found = measure_areas(cell, start, np.concatenate(members), regions)
@@ -120,12 +120,3 @@ def test_layers_have_their_areas_however_many_have_the_same_number_of_members():
     box = shapely.box(*low, *(low + CELL_SIZE))
     expected = [shapely.union_all(shapes[own]).intersection(box).area * ARCMIN2_PER_PIXEL for own in members]
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-
-
-def test_squares_put_outside_add_nothing():
-    place = np.arange(MOST)
-    x, y = _put_outside(place)
-    one = quad(50, 50, 0.3, 20, 20, False)
-    for p in (1, 2, MOST - 1):
-        added = np.stack(np.broadcast_arrays(x[:p], y[:p]), axis=2)
-        np.testing.assert_allclose(areas_of([[one, *added]])[0], areas_of([[one]])[0], rtol=1e-12)
