@@ -22,6 +22,7 @@ from mvmdb.workers.background import map_in_threads
 ARCMIN2_PER_PIXEL = (PIXEL_SCALE["fine"] / 60) ** 2
 """Area of a fine pixel at the tangent point, square arcmin; on the sky it is at most 0.6% smaller."""
 _WORTH_A_THREAD = 500  # layers: 20 ms of work
+_WORTH_A_CALL = 32  # layers: a call of its own costs as much as a polygon more for each of so many
 
 Shapes = NDArray[np.object_]
 
@@ -40,8 +41,10 @@ def measure_areas(cell: IntArray, start: IntArray, exposure: IntArray, regions: 
     low = np.stack([within % CELLS_PER_SIDE, within // CELLS_PER_SIDE], axis=1) * STEP + np.float64(0.5)
     areas = np.full(len(cell), np.nan)
     for chosen, polygons in _group_quads(plane, shape_of, start):
-        vertices = plane.polygon_start[polygons][:, None] + np.arange(4)[:, None]
+        vertices = (plane.polygon_start[np.maximum(polygons, 0)] + np.arange(4)[:, None, None]).transpose(1, 0, 2)
         x, y = plane.x[vertices] - low[chosen, 0], plane.y[vertices] - low[chosen, 1]
+        place, layer = np.nonzero(polygons < 0)
+        x[place, :, layer], y[place, :, layer] = _put_outside(place)
         areas[chosen] = union_areas_or_nan(x, y, CELL_SIZE)
     left = np.flatnonzero(np.isnan(areas))
     if len(left):
@@ -127,8 +130,16 @@ def _project(projection_cell: IntArray, footprints: Footprints, exposure: IntArr
     return _Plane(x, y, sky.polygon_start, sky.first)
 
 
+def _put_outside(place: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Unit squares (n, 4) outside of every sky cell, at another position for each of n places."""
+    return np.array([0.0, 1.0, 1.0, 0.0]) - 3.0 * (place[:, None] + 1), np.array([-3.0, -3.0, -2.0, -2.0])[None]
+
+
 def _group_quads(plane: _Plane, shape_of: IntArray, start: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
-    """Layers whose members are few convex quadrilaterals, by their number p: layers (n,), and polygons (p, n)."""
+    """Layers whose members are few convex quadrilaterals, by their number p: layers (n,), and polygons (p, n).
+
+    Where few layers have some number they are put to those that have more; -1 stands for a polygon that they lack.
+    """
     is_quad = np.diff(plane.polygon_start) == 4
     vertices = plane.polygon_start[:-1][is_quad] + np.arange(4)[:, None]
     is_quad[is_quad] = are_convex(plane.x[vertices], plane.y[vertices])
@@ -138,10 +149,15 @@ def _group_quads(plane: _Plane, shape_of: IntArray, start: IntArray) -> Iterator
     layer = np.repeat(np.arange(len(start) - 1), np.diff(start))
     n_layers = len(start) - 1
     n_polygons = np.bincount(layer, weights=chips[shape_of], minlength=n_layers).astype(np.int64)
-    few = (n_polygons > 0) & (n_polygons <= MOST)
-    fit = (np.bincount(layer, weights=~sound, minlength=n_layers) == 0) & few
-    polygons = expand_ranges(plane.first[at], chips[at])
+    fit = (np.bincount(layer, weights=~sound, minlength=n_layers) == 0) & (n_polygons <= MOST)
+    polygons = expand_ranges(plane.first[shape_of], chips[shape_of])
     first = np.cumsum(n_polygons) - n_polygons
-    for p in np.unique(n_polygons[fit]).tolist():
-        chosen = np.flatnonzero(fit & (n_polygons == p))
-        yield chosen, polygons[first[chosen] + np.arange(p)[:, None]]
+    numbers = np.unique(n_polygons[fit])
+    waiting = np.empty(0, dtype=np.int64)
+    for p in numbers.tolist():
+        waiting = np.concatenate([waiting, np.flatnonzero(fit & (n_polygons == p))])
+        if len(waiting) >= _WORTH_A_CALL or p == numbers[-1]:
+            place = np.arange(p)[:, None]
+            exists = place < n_polygons[waiting]
+            yield waiting, np.where(exists, polygons[np.where(exists, first[waiting] + place, 0)], -1)
+            waiting = waiting[:0]
