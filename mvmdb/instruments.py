@@ -23,14 +23,14 @@ class ApertureNames:
     """What names of a detector's apertures (header keyword APERTURE, the archive's search) are called in the SIAF.
 
     `starts`: how such names begin, in lower case; they tell the detector of a row that names none. `full`: full frames,
-    which read all of `chips` (called as in the SIAF), whichever aperture the target was put in. `part`: apertures that
-    are read alone. `with_filter`: those of `part` that mean another reference point with that filter in the beam.
+    which read all of `chips` (called as in the SIAF), whichever aperture the target was put in. `subarrays`: apertures
+    that are read alone. `with_filter`: those of `subarrays` that mean another reference point with that filter in use.
     """
 
     starts: tuple[str, ...] = ()
     chips: tuple[str, ...] = ()
     full: Mapping[str, str] = field(default_factory=dict, hash=False)
-    part: Mapping[str, str] = field(default_factory=dict, hash=False)
+    subarrays: Mapping[str, str] = field(default_factory=dict, hash=False)
     with_filter: Mapping[tuple[str, str], str] = field(default_factory=dict, hash=False)
 
 
@@ -101,7 +101,7 @@ class Instrument:
 
 
 # One table serves ACS's three detectors, as each of these names belongs to one of them only.
-_ACS_PART = {
+_ACS_SUBARRAYS = {
     "WFC1-512": "JWFC1S512", "WFC1-1K": "JWFC1S1K", "WFC1-2K": "JWFC1S2K", "WFC2-2K": "JWFC2S2K",
     "WFC1A-2K": "JWFC1A2K", "WFC1B-2K": "JWFC1B2K", "WFC2C-2K": "JWFC2C2K", "WFC2D-2K": "JWFC2D2K",
     "WFC1A-1K": "JWFC1A1K", "WFC1B-1K": "JWFC1B1K", "WFC2C-1K": "JWFC2C1K", "WFC2D-1K": "JWFC2D1K",
@@ -120,7 +120,7 @@ _WFC = Detector(
             "WFC": "JWFC", "WFC-FIX": "JWFCFIX", "WFCENTER": "JWFCENTER", "WFC1": "JWFC1", "WFC1-FIX": "JWFC1FIX",
             "WFC2": "JWFC2", "WFC2-FIX": "JWFC2FIX", "WFC1-CTE": "JWFC1CTE",
         },
-        part=_ACS_PART,
+        subarrays=_ACS_SUBARRAYS,
     ),
 )  # fmt: skip
 _HRC = Detector(
@@ -134,7 +134,7 @@ _HRC = Detector(
             "HRC": "JHRC", "HRC-FIX": "JHRCFIX", "HRC-CORON1.8": "JHRCCOR18", "HRC-CORON3.0": "JHRCCOR30",
             "HRC-OCCULT0.8": "JHRCOCC08",
         },
-        part=_ACS_PART,
+        subarrays=_ACS_SUBARRAYS,
     ),
 )  # fmt: skip
 _SBC = Detector(
@@ -143,7 +143,7 @@ _SBC = Detector(
     sky_match=False,
     deep=SmallerPixfrac(filters=("f115lp", "f122m"), depth=6, pixfrac=0.8),
     small=True,
-    apertures=ApertureNames(starts=("sbc",), part=_ACS_PART),
+    apertures=ApertureNames(starts=("sbc",), subarrays=_ACS_SUBARRAYS),
 )
 _UVIS = Detector(
     "uvis",
@@ -157,7 +157,7 @@ _UVIS = Detector(
             "UVIS": "IUVIS", "UVIS-FIX": "IUVISFIX", "UVIS-CENTER": "IUVISCTR", "UVIS1": "IUVIS1",
             "UVIS1-FIX": "IUVIS1FIX", "UVIS2": "IUVIS2", "UVIS2-FIX": "IUVIS2FIX", "UVIS-IR-FIX": "IUVISIRFIX",
         },
-        part={
+        subarrays={
             "UVIS1-2K4-SUB": "IUV1_2K4", "UVIS2-2K4-SUB": "IUV2_2K4", "UVIS1-M512-SUB": "IUV1M1_512",
             "UVIS2-M512-SUB": "IUV2M1_512", "UVIS2-M512C-SUB": "IUV2MC_512", "UVIS1-C512A-SUB": "IUV1CA_512",
             "UVIS1-C512B-SUB": "IUV1CB_512", "UVIS2-C512C-SUB": "IUV2CC_512", "UVIS2-C512D-SUB": "IUV2CD_512",
@@ -174,7 +174,7 @@ _IR = Detector(
     scales=("fine", "coarse"),
     apertures=ApertureNames(
         starts=("ir", "grism", "g102", "g141"),
-        part={
+        subarrays={
             "IR": "IIR", "IR-FIX": "IIRFIX", "IR-UVIS": "IIRUVIS", "IR-UVIS-CENTER": "IIRUVISCTR",
             "IR-UVIS-FIX": "IIRUVISFIX", "G102-REF": "IIR102REF", "G141-REF": "IIR141REF",
             "IRSUB64": "IIRS64", "IRSUB128": "IIRS128", "IRSUB256": "IIRS256", "IRSUB512": "IIRS512",

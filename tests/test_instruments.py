@@ -33,7 +33,9 @@ CRISP = Detector(
     small=True,
     cte_corrected=True,
     charge_injection=True,
-    apertures=ApertureNames(starts=("crisp",), chips=("IIRFIX",), full={"CRISP": "IIR"}, part={"CRISP64": "IIRS64"}),
+    apertures=ApertureNames(
+        starts=("crisp",), chips=("IIRFIX",), full={"CRISP": "IIR"}, subarrays={"CRISP64": "IIRS64"}
+    ),
 )
 WFC4 = Instrument(
     "wfc4",

@@ -81,10 +81,10 @@ def check_data(stored: StoredProduct) -> None:
 
 
 def _compare(stored: StoredProduct, digest: DataDigest) -> None:
-    found = digest.text()
-    if found != stored.record.data_digest:
+    actual = digest.text()
+    if actual != stored.record.data_digest:
         raise ProductError(
-            f"{stored.record.path} is damaged: {describe_arrays(stored.places)} have digest {found}, "
+            f"{stored.record.path} is damaged: {describe_arrays(stored.places)} have digest {actual}, "
             f"not {stored.record.data_digest} as when it was made; {REMEDY}"
         )
 
@@ -114,17 +114,17 @@ def load_planes(stored: StoredProduct, grid: LayerGrid, planes: Planes) -> None:
 def _load_all(stored: StoredProduct, planes: Planes) -> None:
     """As `load_planes`, all rows of the same canvas, in few large steps: they hardly ask for Python's lock."""
     arrays = {"SCI": planes.science, "WHT": planes.weight, "ERR": planes.variance}
-    found = [array for name in stored.places if (array := arrays[name]) is not None]
+    present = [array for name in stored.places if (array := arrays[name]) is not None]
     digest = DataDigest()
     with Path(stored.record.path).open("rb", buffering=0) as file:
-        for array, place in zip(found, stored.places.values(), strict=True):
+        for array, place in zip(present, stored.places.values(), strict=True):
             file.seek(place)
             _read_into(file, array, stored.record.path)
             digest.update(array.data)
     _compare(stored, digest)
     for rows in split_blocks(planes.rows, stored.grid.shape[1]):
         rows_of_block = slice(rows.start, rows.stop)
-        for array in found:
+        for array in present:
             array[rows_of_block] = array[rows_of_block].view(">f4")
         planes.science[rows_of_block][planes.weight[rows_of_block] == 0.0] = 0.0
         if planes.variance is not None:
@@ -168,10 +168,10 @@ def recanvas_blocks(
                     block[:] = fill
                 else:
                     file.seek(place + (first - source.y_min) * stored.grid.shape[1] * 4)
-                    found = _read_rows(file, last - first + 1, stored)
+                    stored_rows = _read_rows(file, last - first + 1, stored)
                     if digest is not None:
-                        digest.update(found.data)
-                    block[there, put] = found[:, taken]
+                        digest.update(stored_rows.data)
+                    block[there, put] = stored_rows[:, taken]
                     for empty in (
                         np.s_[: there.start],
                         np.s_[there.stop :],
@@ -189,10 +189,10 @@ def describe_arrays(extensions: Iterable[Extension]) -> str:
 
 
 def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
-    found = [hdu.name for hdu in hdus]
-    if found not in _LAYOUTS:
-        raise ProductError(f"{path} holds {', '.join(found)}; expected {_layout()}; {REMEDY}")
-    extensions = extensions_of("ERR" in found)
+    names = [hdu.name for hdu in hdus]
+    if names not in _LAYOUTS:
+        raise ProductError(f"{path} holds {', '.join(names)}; expected {_layout()}; {REMEDY}")
+    extensions = extensions_of("ERR" in names)
     _check_kinds(path, hdus, extensions)
     _check_size(path, hdus)
     table = hdus["HDRTAB"]
@@ -222,9 +222,9 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
 
 def _check_size(path: str, hdus: fits.HDUList) -> None:
     last = hdus.fileinfo(len(hdus) - 1)
-    expected, found = int(last["datLoc"]) + int(last["datSpan"]), Path(path).stat().st_size
-    if found != expected:
-        raise ProductError(f"{path} is damaged: it has {found} bytes; its headers say {expected}; {REMEDY}")
+    expected, size = int(last["datLoc"]) + int(last["datSpan"]), Path(path).stat().st_size
+    if size != expected:
+        raise ProductError(f"{path} is damaged: it has {size} bytes; its headers say {expected}; {REMEDY}")
 
 
 def _digest_headers(path: str, hdus: fits.HDUList, extensions: Sequence[Extension]) -> str:

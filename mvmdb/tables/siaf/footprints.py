@@ -49,7 +49,7 @@ def find_pointing(text: str, detector: Detector, filters: str, apertures: Mappin
             pointing = Pointing(name, (name,))
         if pointing is not None and {pointing.reference, *pointing.chips} <= apertures.keys():
             return pointing
-    known = ", ".join([*detector.apertures.full, *detector.apertures.part])
+    known = ", ".join([*detector.apertures.full, *detector.apertures.subarrays])
     raise ValueError(
         f"found aperture {text!r}; expected {known}, or a name of the aperture file; or give the row an s_region"
     )
@@ -59,9 +59,9 @@ def _look_up(name: str, names: ApertureNames, filters: str) -> Pointing | None:
     full = names.full.get(name)
     if full is not None:
         return Pointing(full, names.chips)
-    part = names.part.get(name)
-    if part is None:
+    aperture = names.subarrays.get(name)
+    if aperture is None:
         return None
     moved = names.with_filter
-    part = next((moved[name, wheel] for wheel in filters.split(";") if (name, wheel) in moved), part)
-    return Pointing(part, (part,))
+    aperture = next((moved[name, wheel] for wheel in filters.split(";") if (name, wheel) in moved), aperture)
+    return Pointing(aperture, (aperture,))
