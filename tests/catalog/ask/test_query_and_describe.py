@@ -7,6 +7,7 @@ from archive import CELL, COARSE, FINE, Archive
 
 from mvmdb.catalog.ask.cells import resolve_cells
 from mvmdb.catalog.ask.describe import Description, describe
+from mvmdb.catalog.ask.members import load_layer_exposures
 from mvmdb.catalog.ask.query import run_query
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import UsageError
@@ -79,9 +80,9 @@ def test_unknown_names_are_refused(one: Archive, name: str) -> None:
 def test_poller_rows_are_new_where_any_layer_says_so(one: Archive) -> None:
     with open_catalog(one.address) as engine, engine.begin() as connection:
         cells = resolve_cells(connection, [CELL])
-        everything = poller_rows(connection, cells, {FINE: None})[CELL]
-        some = poller_rows(connection, cells, {COARSE: ["ib6o04tw"]})[CELL]
-        nothing = poller_rows(connection, cells, {})[CELL]
+        everything = poller_rows(load_layer_exposures(connection, cells), {FINE: None})[CELL]
+        some = poller_rows(load_layer_exposures(connection, cells), {COARSE: ["ib6o04tw"]})[CELL]
+        nothing = poller_rows(load_layer_exposures(connection, cells), {})[CELL]
     assert [row.flag for row in everything] == ["NEW", "NEW"]
     assert [row.flag for row in some] == ["OLD", "NEW"]
     assert [row.flag for row in nothing] == ["OLD", "OLD"]
