@@ -8,12 +8,13 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 # A PYTHONPATH from outside could shadow what is locked.
 unexport PYTHONPATH
 
-.PHONY: help env demo test lint types imports unit test-lowest dist test-dist test-wheel test-sdist
+.PHONY: help env demo test lint types imports unit mutants test-lowest dist test-dist test-wheel test-sdist
 .PHONY: exactness conformance conformance-sky docs bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
 	@echo "make test         lint, types, import contracts and tests, with their coverage"
+	@echo "make mutants      changes of the code that must make a test fail, as tools/mutants.toml lists them (1 hour)"
 	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
 	@echo "make dist         the source distribution and the wheel, in dist/"
 	@echo "make test-dist    both, tested: a demonstration with the wheel, all tests of the unpacked source distribution"
@@ -57,6 +58,9 @@ imports: env
 COVERAGE ?= --cov --cov-report=
 unit: env
 	$(BIN)/python -m pytest $(COVERAGE)
+
+mutants: env
+	$(BIN)/python tools/mutants.py
 
 test-lowest:
 	$(MAKE) unit VENV=.venv-lowest LOCK=requirements/lowest.txt COVERAGE=
