@@ -14,7 +14,7 @@ unexport PYTHONPATH
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
 	@echo "make test         lint, types, import contracts and tests, with their coverage"
-	@echo "make mutants      changes of the code that must make a test fail, as tools/mutants.toml lists them (1 hour)"
+	@echo "make mutants      changes of the code that must make a test fail, as tools/mutants.toml lists them"
 	@echo "make test-lowest  the tests on the lowest versions that pyproject.toml allows"
 	@echo "make dist         the source distribution and the wheel, in dist/"
 	@echo "make test-dist    both, tested: a demonstration with the wheel, all tests of the unpacked source distribution"
