@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from pages import REPOSITORY
 
 from mvmdb import __version__
@@ -142,6 +145,23 @@ def test_locks_have_a_hash_for_each_package_and_no_address(lock: str) -> None:
         *PROJECT["build-system"]["requires"],
     ]
     assert names_of(asked) <= locked
+
+
+@pytest.mark.parametrize("lock", ["dev.txt", "lowest.txt"])
+def test_locks_name_every_extra_that_a_locked_package_requires(lock: str) -> None:
+    """Else pip of Python 3.11 refuses the lock on the day that a newer version of the package is published."""
+    lines = re.findall(r"^[^\s#].*==[^\s;]+", (REPOSITORY / "requirements" / lock).read_text(), re.MULTILINE)
+    locked = {canonicalize_name(each.name): each.extras for each in map(Requirement, lines)}
+    required = {
+        (canonicalize_name(requirement.name), extra)
+        for distribution in distributions()
+        if canonicalize_name(distribution.metadata["Name"]) in locked
+        for requirement in map(Requirement, distribution.requires or [])
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        for extra in requirement.extras
+    }
+    assert ("coverage", "toml") in required  # of pytest-cov
+    assert {(name, extra) for name, extra in required if extra not in locked[name]} == set()
 
 
 def test_what_builds_the_package_is_in_the_development_environment() -> None:
