@@ -73,11 +73,11 @@ dist: env
 
 test-dist: test-wheel test-sdist
 
-# Only what the wheel asks for is installed, at the locked versions; the demonstration uses every file of data in it.
+# Constraints may not name extras. Only what the wheel asks for is installed, at the locked versions; the demonstration uses every file of data in it.
 test-wheel: dist
 	rm -rf build/wheel
 	$(PYTHON) -m venv build/wheel
-	sed -n 's/^\([^ #]*==[^\\]*\).*/\1/p' requirements/dev.txt > build/wheel/constraints.txt
+	sed -n 's/^\([^][ #=]*\)\(\[[^]]*\]\)\{0,1\}\(==[^\\]*\).*/\1\3/p' requirements/dev.txt > build/wheel/constraints.txt
 	build/wheel/bin/python -m pip install --quiet --only-binary :all: -c build/wheel/constraints.txt dist/*.whl
 	cd build/wheel && bin/mvmdb demo demo
 
