@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mvmdb.errors import UsageError
 from mvmdb.names import Scale
 
-RATE_UNITS = ("ELECTRONS/S", "ELECTRONS/SEC")
+RATE_UNITS = ("ELECTRONS/S", "ELECTRONS/SEC", "ELECTRON/S", "ELECTRON/SEC", "ELECTRONS S-1", "ELECTRON S-1")
 """BUNIT of pixels that are per second."""
 COUNT_UNITS = ("ELECTRONS", "ELECTRON")
 """BUNIT of pixels that are summed over the exposure time."""
@@ -51,6 +51,10 @@ class Detector:
     `sky_match`: whether skies are matched there; `deep`: where pixfrac is not 1. `scales`: those of its layers. These
     are from the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_parameters`).
 
+    `idcscale`: the nominal pixel size in arcsec, as IDCSCALE of its headers; None where its chips differ. `pixels`: the
+    smallest and largest size of a pixel on the sky in arcsec. `extent`: the longest distance between two corners of its
+    chips in arcsec. IDCSCALE is from headers of the archive, the other two from the instrument handbooks.
+
     `small`: its exposures leave layers with MVM_INCLUDE_SMALL off. `cte_corrected`: charge transfer is corrected, so
     the archive has FLCs, and FLTs leave layers with MVM_ONLY_CTE on. `charge_injection`: CHINJECT tells of charge that
     was injected. These are from the HAP pipeline (drizzlepac `haputils/analyze.py`).
@@ -58,6 +62,9 @@ class Detector:
 
     name: str
     good_bits: int
+    idcscale: float | None
+    pixels: tuple[float, float]
+    extent: float
     sky_good_bits: int = 80
     sky_match: bool = True
     deep: SmallerPixfrac | None = None
@@ -112,6 +119,9 @@ _ACS_SUBARRAYS = {
 _WFC = Detector(
     "wfc",
     good_bits=80,
+    idcscale=0.05,
+    pixels=(0.048, 0.052),
+    extent=300.0,
     cte_corrected=True,
     apertures=ApertureNames(
         starts=("wfc",),
@@ -126,6 +136,9 @@ _WFC = Detector(
 _HRC = Detector(
     "hrc",
     good_bits=80,
+    idcscale=0.025,
+    pixels=(0.025, 0.029),
+    extent=45.0,
     small=True,
     apertures=ApertureNames(
         starts=("hrc",),
@@ -140,6 +153,9 @@ _HRC = Detector(
 _SBC = Detector(
     "sbc",
     good_bits=0,
+    idcscale=0.025,
+    pixels=(0.030, 0.034),
+    extent=55.0,
     sky_match=False,
     deep=SmallerPixfrac(filters=("f115lp", "f122m"), depth=6, pixfrac=0.8),
     small=True,
@@ -148,6 +164,9 @@ _SBC = Detector(
 _UVIS = Detector(
     "uvis",
     good_bits=80,
+    idcscale=0.03962000086903572,
+    pixels=(0.038, 0.041),
+    extent=245.0,
     cte_corrected=True,
     charge_injection=True,
     apertures=ApertureNames(
@@ -170,6 +189,9 @@ _UVIS = Detector(
 _IR = Detector(
     "ir",
     good_bits=528,
+    idcscale=0.1282500028610229,
+    pixels=(0.121, 0.136),
+    extent=195.0,
     sky_good_bits=16,
     scales=("fine", "coarse"),
     apertures=ApertureNames(
@@ -195,6 +217,9 @@ _IR = Detector(
 _PC = Detector(
     "pc",
     good_bits=1034,
+    idcscale=None,
+    pixels=(0.0455, 0.1),
+    extent=240.0,
     sky_good_bits=1032,
     scales=("fine", "coarse"),
     apertures=ApertureNames(

@@ -49,3 +49,19 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
         replace_file(tmp_path / f"{number}", lambda file: file.write(CONTENT))
     assert len(list(folder.iterdir())) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("step", ["write", "fsync", "replace"])
+def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if step != "write":
+        monkeypatch.setattr(os, step, fail)
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(target, fail if step == "write" else lambda file: file.write(CONTENT))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert target.read_bytes() == b"old"

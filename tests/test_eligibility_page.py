@@ -17,7 +17,8 @@ from mvmdb.catalog.configure import follow_environment, initialise
 from mvmdb.catalog.exposures.standing import withdraw
 from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures import eligibility
-from mvmdb.exposures.eligibility import HEADER_RULES, PIXEL_RULES, judge, warn
+from mvmdb.exposures.doubts import warn
+from mvmdb.exposures.eligibility import HEADER_RULES, PIXEL_RULES, judge
 from mvmdb.instruments import INSTRUMENTS
 from mvmdb.schema import tables as t
 from mvmdb.tables.read import read_batches
@@ -145,7 +146,11 @@ def test_every_warning_has_its_row(tmp_path: Path) -> None:
         '"ib6o04020","WFC3/IR","F125W","100","POLYGON ICRS 10 20 10.1 20 10.1 20.1"\n'
     )
     (batch,) = read_batches(table)
-    said = [*warn({"FGSLOCK": "GYROS"}), *map(str, batch.columns["warnings"])]
+    doubtful = {
+        "INSTRUME": "WFC3", "DETECTOR": "IR", "FGSLOCK": "GYROS", "RA_TARG": 10.0, "DEC_TARG": 20.0,
+    }  # fmt: skip
+    sci = [{"WCSNAME": "IDC_a-FIT_REL_GAIADR2"}, {"WCSNAME": "IDC_a"}]
+    said = [*warn(doubtful, sci, (10.0, 20.06)), *map(str, batch.columns["warnings"])]
     rows = read_table(WARNINGS)
     assert [[row for row in rows if row in text] for text in said] == [[row] for row in rows]
 

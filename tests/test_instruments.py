@@ -27,6 +27,9 @@ from mvmdb.tables.read import read_batches
 CRISP = Detector(
     "crisp",
     good_bits=4,
+    idcscale=0.05,
+    pixels=(0.12, 0.14),  # of the WFC3/IR files that the tests make of it
+    extent=300.0,
     sky_good_bits=12,
     deep=SmallerPixfrac(filters=("f999w",), depth=3, pixfrac=0.5),
     scales=("fine", "coarse"),

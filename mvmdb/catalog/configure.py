@@ -10,11 +10,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mvmdb.catalog.exposures.memberships import recompute_memberships
+from mvmdb.catalog.exposures.standing import lift_refusals
 from mvmdb.catalog.layers.changed_keys import all_keys
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.settings import read_policy, set_products_folder, write_settings
-from mvmdb.exposures.eligibility import apply_switches
+from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
 from mvmdb.records import ExptimeLayers, Policy, Rule
 from mvmdb.schema import open_engine, upgrade_schema
@@ -82,4 +83,6 @@ def configure_layers(
     if wanted != recorded:
         settings = {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs, "errors": str(wanted.errors)}
         write_settings(connection, settings)
+        if not wanted.errors:
+            lift_refusals(connection, ERRORS)
         refresh_layers(connection, all_keys(connection), wanted)

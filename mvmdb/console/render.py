@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mvmdb.records import PlannedLayer, Reason
 
 if TYPE_CHECKING:
-    from mvmdb.catalog.exposures.ingest import IngestReport
+    from mvmdb.catalog.exposures.ingest import IngestReport, Problem
     from mvmdb.jobs.report import ReconcileReport
     from mvmdb.reconcile.planning import Outlook
 
@@ -22,14 +22,20 @@ def ingest_json(report: IngestReport) -> dict[str, Any]:
     return values | {"problems": [asdict(problem) for problem in report.problems], "passive": report.passive}
 
 
+def _with_path(problem: Problem) -> str:
+    """A problem's reason, which names the file once."""
+    return problem.reason if problem.path in problem.reason else f"{problem.path}: {problem.reason}"
+
+
 def ingest_words(report: IngestReport) -> list[str]:
     """Lines for people: the counts, each copy that is not used, each file that was quarantined."""
     lines = [
         f"{report.found} files: {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
         f"{report.quarantined} quarantined; {report.ineligible} ineligible; {report.memberships} memberships written"
     ]
-    lines += [f"not used: {path} (the exposure's better file is {active})" for path, active in report.passive.items()]
-    lines += [f"quarantined: {problem.path}: {problem.reason}" for problem in report.problems]
+    for path, active in report.passive.items():
+        lines.append(f"not used: {path} (preferred is {active}: {report.why_passive[path]})")
+    lines += [f"quarantined: {_with_path(problem)}" for problem in report.problems]
     return lines
 
 

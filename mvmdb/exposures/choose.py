@@ -36,3 +36,14 @@ def choose_active(candidates: Sequence[Candidate]) -> Candidate:
     ranks = [(c.kind == "flc", c.wcs_rank, c.processed, c.mtime_ns) for c in candidates]
     best = max(ranks)
     return min((c for c, rank in zip(candidates, ranks, strict=True) if rank == best), key=lambda c: c.path)
+
+
+def explain_choice(active: Candidate, other: Candidate) -> str:
+    """Why one file of an exposure is preferred to another: the first thing in which they differ."""
+    if active.kind != other.kind:
+        return "it is an FLC"
+    if active.wcs_rank != other.wcs_rank:
+        return "its astrometric solution is better"
+    if active.processed != other.processed:
+        return "it was processed later"
+    return "it was modified later" if active.mtime_ns != other.mtime_ns else "its path comes first"

@@ -17,9 +17,11 @@ NO_SOLUTION = "no solution"
 EXPOSURE_TIME = "exposure time"
 EMPTY = "empty"
 UNITS = "units"
-PIXEL_RULES = (EMPTY, UNITS, EXPOSURE_TIME)
-"""The rules that are applied when pixels are read: every SCI array is all zeros; BUNIT is no unit that is known;
-EXPTIME is not above 0."""
+DATA = "data"
+ERRORS = "errors"
+PIXEL_RULES = (EMPTY, UNITS, EXPOSURE_TIME, DATA, ERRORS)
+"""The rules that are applied when pixels are read: no good pixel has a finite value other than 0; BUNIT is no unit that
+is known; EXPTIME is not above 0; the file is damaged or contradicts itself; it has no ERR, and mosaics have errors."""
 
 _SWITCHES = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 
@@ -40,16 +42,10 @@ def judge(primary: Header, sci: Sequence[Header], wcs_problem: str = "") -> tupl
     `primary` and `sci` are the headers as mappings, of an instrument that is known; `wcs_problem` says why the WCS
     cannot be evaluated, or is empty. PIXEL_RULES need pixels and are not tried here.
     """
-    instrument = INSTRUMENTS[_word(primary, "INSTRUME").lower()]
+    instrument = INSTRUMENTS[word(primary, "INSTRUME").lower()]
     tried = [(rule, find_fault(primary, instrument)) for rule, find_fault in _PRIMARY_RULES]
     tried.append((NO_SOLUTION, _no_solution(sci) or wcs_problem))
     return tuple(Refusal(rule, fault) for rule, fault in tried if fault)
-
-
-def warn(primary: Header) -> tuple[str, ...]:
-    """What does not exclude an exposure but may spoil a mosaic: guiding on gyros or in coarse track."""
-    lock = _holding(primary, "FGSLOCK", ("GY", "COARSE"))
-    return (f"{lock}: the telescope may have drifted",) if lock else ()
 
 
 def read_policy_switches(environ: Mapping[str, str]) -> PolicySwitches:
@@ -80,7 +76,8 @@ def _switch(environ: Mapping[str, str], variable: str) -> bool | None:
     return value
 
 
-def _word(header: Header, keyword: str) -> str:
+def word(header: Header, keyword: str) -> str:
+    """A text of a header in capitals without blanks around it; empty where it is absent or no text."""
     value = header.get(keyword)
     return value.strip().upper() if isinstance(value, str) else ""
 
@@ -91,18 +88,19 @@ def _is_true(value: Value) -> bool:
 
 
 def _one_of(header: Header, keyword: str, refused: tuple[str, ...]) -> str:
-    value = _word(header, keyword)
+    value = word(header, keyword)
     return f"{keyword} is {value}" if value in refused else ""
 
 
-def _holding(header: Header, keyword: str, refused: tuple[str, ...]) -> str:
-    value = _word(header, keyword)
+def holding(header: Header, keyword: str, refused: tuple[str, ...]) -> str:
+    """`KEYWORD is VALUE` where the value contains one of these words, else empty."""
+    value = word(header, keyword)
     return f"{keyword} is {value}" if any(word in value for word in refused) else ""
 
 
 def _not_imaging(primary: Header, instrument: Instrument) -> str:
     keyword, expected = instrument.imaging
-    value = _word(primary, keyword)
+    value = word(primary, keyword)
     return "" if value == expected else f"{keyword} is {value or 'missing'}"
 
 
@@ -121,7 +119,7 @@ def _spatial_scan(primary: Header, instrument: Instrument) -> str:
 def _calibration(primary: Header, instrument: Instrument) -> str:
     if instrument.imaging_is_science and not _not_imaging(primary, instrument):
         return ""
-    return _holding(primary, "TARGNAME", instrument.calibration_targets)
+    return holding(primary, "TARGNAME", instrument.calibration_targets)
 
 
 def _no_exposure_time(primary: Header, instrument: Instrument) -> str:
@@ -131,10 +129,10 @@ def _no_exposure_time(primary: Header, instrument: Instrument) -> str:
 
 
 def _charge_injection(primary: Header, instrument: Instrument) -> str:
-    detector = instrument.find(_word(primary, "DETECTOR").lower())
+    detector = instrument.find(word(primary, "DETECTOR").lower())
     if detector is None or not detector.charge_injection:
         return ""
-    value = _word(primary, "CHINJECT") or "NONE"
+    value = word(primary, "CHINJECT") or "NONE"
     return "" if value == "NONE" else f"CHINJECT is {value}"
 
 
@@ -147,11 +145,11 @@ def _ramp_or_block(primary: Header, instrument: Instrument) -> str:
 
 
 def _poor_guiding(primary: Header, instrument: Instrument) -> str:
-    return _holding(primary, "QUALITY", ("GSFAIL", "TDF-DOWN"))
+    return holding(primary, "QUALITY", ("GSFAIL", "TDF-DOWN"))
 
 
 def _filters(primary: Header) -> Iterator[tuple[str, str]]:
-    return ((keyword, _word(primary, keyword)) for keyword in list_filter_keywords())
+    return ((keyword, word(primary, keyword)) for keyword in list_filter_keywords())
 
 
 def _filter_starting(primary: Header, starts: tuple[str, ...]) -> str:
@@ -159,7 +157,7 @@ def _filter_starting(primary: Header, starts: tuple[str, ...]) -> str:
 
 
 def _no_solution(sci: Sequence[Header]) -> str:
-    return "" if all(_word(header, "WCSNAME") for header in sci) else "WCSNAME is missing"
+    return "" if all(word(header, "WCSNAME") for header in sci) else "WCSNAME is missing"
 
 
 _PRIMARY_RULES: tuple[tuple[str, Callable[[Header, Instrument], str]], ...] = (

@@ -13,6 +13,8 @@ from mvmdb.exposures.fits.file import FitsFile
 from mvmdb.instruments import INSTRUMENTS, Instrument, find_by_letter, list_instruments
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name, parse_rootname
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WHOLE = re.compile(r"\d{1,10}(\.0*)?")
 _LAYER_FILTER = re.compile(r"[a-z0-9-]+")
 
 
@@ -66,6 +68,8 @@ def read_number(file: FitsFile, keyword: str) -> float | None:
     value = file.primary.get(keyword)
     if value is None or value == "":
         return None
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):  # PROCTIME of some files is a text
+        value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ExposureError("contradictory", f"{file.path}: {keyword} is {value!r}; expected a number")
     return float(value)
@@ -121,7 +125,9 @@ def _read_filters(file: FitsFile, instrument: Instrument) -> str:
 
 def _read_proposal(file: FitsFile) -> int:
     value = file.primary.get("PROPOSID")
-    if isinstance(value, str) and value.strip().isdecimal():
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        value = int(value.strip().split(".")[0])
+    if isinstance(value, float) and value.is_integer():  # some tools write 11359.0
         value = int(value)
     if value is None:
         raise _missing(file, "PROPOSID")

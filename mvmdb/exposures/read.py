@@ -10,18 +10,22 @@ import os
 from dataclasses import dataclass
 
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.eligibility import judge, warn
+from mvmdb.exposures.doubts import warn
+from mvmdb.exposures.eligibility import judge
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, digest_wcs
 from mvmdb.exposures.fits.digest import make_pixel_token
 from mvmdb.exposures.fits.file import FitsFile, Hdu, scan_file
-from mvmdb.exposures.fits.layout import read_chip_wcs, require_sci
+from mvmdb.exposures.fits.layout import find_companions, read_chip_wcs, require_sci
 from mvmdb.exposures.identity import identify, read_number, require_number
+from mvmdb.exposures.plausible import find_implausible
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
+from mvmdb.instruments import Detector, find_detector
 from mvmdb.names import format_layer_filter
 from mvmdb.records import Dataset, Exposure
 from mvmdb.sky.footprint import chip_outline, footprint_center
 from mvmdb.sky.region import format_region
 
+MOST_BINNED = 4
 LONGEST = 1e6
 """Seconds: no exposure of Hubble lasts a tenth of this."""
 
@@ -49,7 +53,8 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
     _check_complete(file)
     _check_flags(file, chips)
     identity = identify(file)
-    pointing = _find_pointing(file, chips)
+    detector = find_detector(identity.instrument, identity.detector)
+    pointing = _find_pointing(file, chips, detector)
     wcsname = str(chips[0].header.get("WCSNAME") or "").strip() or None
     solution = split_wcsname(wcsname)
     exposure = Exposure(
@@ -65,8 +70,8 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
         visit=identity.rootname[4:6].upper(),
         target=str(file.primary.get("TARGNAME") or "").strip(),
         exptime=_exposure_time(file),
-        expstart=read_number(file, "EXPSTART"),
-        expend=read_number(file, "EXPEND"),
+        expstart=read_number(file, "EXPSTART") or None,  # 0 is not the year 1858 but unknown
+        expend=read_number(file, "EXPEND") or None,
         ra=pointing.ra,
         dec=pointing.dec,
         s_region=pointing.s_region,
@@ -80,7 +85,7 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
         pixels=make_pixel_token(file, identity.kind),
         processed=read_number(file, "PROCTIME") or 0.0,
         refusals=judge(file.primary, [chip.header for chip in chips], pointing.problem),
-        warnings=warn(file.primary),
+        warnings=warn(file.primary, [chip.header for chip in chips], (pointing.ra, pointing.dec)),
     )
     return Dataset(file.path, file.size, file.mtime_ns, exposure)
 
@@ -102,18 +107,21 @@ def _exposure_time(file: FitsFile) -> float:
 
 
 def _check_flags(file: FitsFile, chips: tuple[Hdu, ...]) -> None:
-    """Refuse a DQ array of another shape than its chip, which would otherwise be noticed only by the drizzle."""
-    shapes = {chip.ver: chip.pixel_shape for chip in chips}
-    for flags in file.images("DQ"):
-        expected = shapes.get(flags.ver, flags.pixel_shape)
-        if flags.pixel_shape != expected:
+    """Refuse DQ arrays that do not fit their chips, which would otherwise be noticed only by the drizzle.
+
+    A file without any DQ has good pixels only; one that has it for some of its chips is not whole.
+    """
+    flags = find_companions(file, chips, "DQ")
+    for chip in chips if flags else ():
+        hdu = flags.get(chip.ver)
+        if hdu is None or hdu.pixel_shape != chip.pixel_shape:
+            problem = "is missing" if hdu is None else f"has shape {hdu.pixel_shape}"
             raise ExposureError(
-                "contradictory",
-                f"{file.path}: {flags} has shape {flags.pixel_shape}; expected that of SCI, {expected}",
+                "contradictory", f"{file.path}: (DQ,{chip.ver}) {problem}; expected that of {chip}, {chip.pixel_shape}"
             )
 
 
-def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...]) -> _Pointing:
+def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...], detector: Detector) -> _Pointing:
     try:
         with open(file.path, "rb") as stream:
             values = tuple(read_chip_wcs(file, chip, stream) for chip in chips)
@@ -126,5 +134,14 @@ def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...]) -> _Pointing:
         return _Pointing(problem=str(error))
     except OSError as error:
         raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
+    binning = max(_binning(chip) for chip in chips)
+    if problem := find_implausible(detector, values, outlines, binning):
+        return _Pointing(problem=problem)
     ra, dec = footprint_center(outlines)
     return _Pointing(ra, dec, format_region(outlines), digest_wcs(values))
+
+
+def _binning(chip: Hdu) -> int:
+    """How many pixels of the detector one of a chip's is wide."""
+    sides = (chip.header.get("BINAXIS1", 1), chip.header.get("BINAXIS2", 1))
+    return max(side if isinstance(side, int) and 1 <= side <= MOST_BINNED else 1 for side in sides)

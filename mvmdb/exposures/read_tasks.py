@@ -5,6 +5,7 @@ Worker processes import this module and what it needs, and no database: that wou
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +14,8 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
 from mvmdb.records import Dataset
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,6 +49,8 @@ def read_task(task: Task) -> ReadDataset | ExposureError:
         return ReadDataset(dataset, digest_pixels(task.path) if task.known else None)
     except ExposureError as error:
         return error
+    except Exception as error:  # one file's surprise must not take the other files with it
+        return _surprise(task.path, error)
 
 
 def digest_file(path: str) -> str | ExposureError:
@@ -54,3 +59,12 @@ def digest_file(path: str) -> str | ExposureError:
         return digest_pixels(path)
     except ExposureError as error:
         return error
+    except Exception as error:
+        return _surprise(path, error)
+
+
+def _surprise(path: str, error: Exception) -> ExposureError:
+    log.exception("%s", path)
+    return ExposureError(
+        "contradictory", f"{path}: its headers make no sense ({type(error).__name__}: {error}); fetch the file again"
+    )

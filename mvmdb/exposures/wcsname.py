@@ -57,8 +57,9 @@ def split_wcsname(wcsname: str | None) -> Solution:
 def rank_solution(wcsname: str | None) -> int:
     """How good a solution is, by its name; higher is better, and 0 is no solution at all.
 
-    First by tier: none, OPUS, any name of another form, distortion only, fitted but to no catalog (`FIT_REL_NONE`),
-    a priori, a posteriori. Then by catalog, then by how it was fitted.
+    First by tier: none, OPUS, distortion only, fitted but to no catalog (`FIT_REL_NONE`), a priori, a posteriori, and
+    any name of another form: no pipeline gives one, so somebody aligned the exposure on purpose (TweakReg calls its
+    solution TWEAK). Then by catalog, then by how it was fitted.
     """
     name = (wcsname or "").strip()
     if not name:
@@ -67,7 +68,7 @@ def rank_solution(wcsname: str | None) -> int:
     if name.upper() == "OPUS":
         tier = 1
     elif solution.distortion is None:
-        tier = 2
+        tier = 7
     elif solution.fit is None:
         tier = 3
     elif solution.catalog is None:

@@ -15,10 +15,12 @@ from mvmdb.errors import ExposureError, ProductError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
 from mvmdb.instruments import list_filter_keywords
+from mvmdb.mosaic.drizzle.chips import blame_member, unusable_member
 from mvmdb.mosaic.drizzle.members import DrizzledChip
 from mvmdb.mosaic.product.provenance import ChipRow
 from mvmdb.records import Dataset, MemberInput
 from mvmdb.sky.region import format_region, parse_region
+from mvmdb.stamp import file_stamp
 
 _PRIMARY_CARDS = ("TELESCOP", "INSTRUME", "DETECTOR")
 _PHOTOMETRY = ("PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW")
@@ -38,7 +40,8 @@ class InspectedMember:
 def inspect_member(member: MemberInput) -> InspectedMember:
     """Read a member's headers, digest its pixels, and compare both with what was registered.
 
-    Raises ProductError when the file is missing, unreadable, or has another identity, another WCS or other pixels.
+    Raises ProductError when the file is missing, or has another identity, another WCS or other pixels, and
+    MemberUnusableError when it is damaged.
     """
     dataset, digest = _read(member)
     exposure = dataset.exposure
@@ -67,7 +70,7 @@ def check_unchanged(members: Iterable[InspectedMember]) -> None:
             raise ProductError(
                 f"{path} disappeared while it was being drizzled: {error.strerror}; run again"
             ) from error
-        if (status.st_size, status.st_mtime_ns) != (dataset.size, dataset.mtime_ns):
+        if file_stamp(status) != (dataset.size, dataset.mtime_ns):
             raise ProductError(f"{path} changed while it was being drizzled; expected it to stay unchanged; run again")
 
 
@@ -108,7 +111,8 @@ def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]
         # FILTER comes last: it gets all wheels joined, whichever keywords the instrument has them in.
         wheels = tuple(keyword for keyword in list_filter_keywords() if keyword != "FILTER")
         primary = _select(hdus[0].header, _PRIMARY_CARDS + wheels + _PHOTOMETRY)
-        science = _select(hdus["SCI", 1].header, _PHOTOMETRY)
+        first = min((hdu for hdu in hdus if hdu.name == "SCI"), key=lambda hdu: hdu.ver)
+        science = _select(first.header, _PHOTOMETRY)
     primary["FILTER"] = (inspected.dataset.exposure.filters, "filter wheels")
     return primary, science
 
@@ -119,12 +123,12 @@ def _select(header: fits.Header, keywords: tuple[str, ...]) -> fits.Header:
 
 def _read(member: MemberInput) -> tuple[Dataset, str]:
     try:
-        return read_exposure(member.path), digest_pixels(member.path)
-    except (ExposureError, OSError) as error:
-        raise ProductError(
-            f"member {member.ipppssoo} cannot be read: {error}; expected the file that was registered; "
-            f"put it back, or run: mvmdb withdraw {member.ipppssoo}"
-        ) from error
+        with blame_member(member.ipppssoo):
+            return read_exposure(member.path), digest_pixels(member.path)
+    except ExposureError as error:
+        raise unusable_member(member.ipppssoo, error) from error
+    except OSError as error:
+        raise unusable_member(member.ipppssoo, ExposureError("unreadable", f"{member.path}: {error}")) from error
 
 
 def _compare(member: MemberInput, quantity: str, actual: str, expected: str) -> None:

@@ -22,6 +22,7 @@ from mvmdb.catalog.products.record import note_state, record_product, touch_prod
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
 from mvmdb.names import parse_cell_name, parse_product_name
 from mvmdb.records import Policy, ProductMember, ProductRecord, ProductState
+from mvmdb.stamp import file_stamp
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def _look_at(products: Path, recorded: RecordedProduct, deep: bool) -> _Sighting
         status = os.stat(path)
     except OSError:  # gone, or a file stands where its folder was
         return None if recorded.state == ProductState.MISSING else _Sighting(recorded, ProductState.MISSING)
-    same = (status.st_size, status.st_mtime_ns) == (recorded.size, recorded.mtime_ns)
+    same = file_stamp(status) == (recorded.size, recorded.mtime_ns)
     if same and not deep and recorded.state != ProductState.MISSING:
         return None
     try:

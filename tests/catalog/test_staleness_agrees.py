@@ -5,6 +5,7 @@ Each test also says which reasons are right, so that the four places cannot be w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -349,13 +350,29 @@ def test_a_product_whose_digest_alone_is_another_is_stale(two: Archive) -> None:
 def test_a_run_that_cannot_read_a_member_fails_its_layers_until_it_can(archive: Archive) -> None:
     path = archive.expose()
     archive.ingest()
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
+    elsewhere = path.rename(path.with_suffix(".elsewhere"))
     assert archive.reconcile().failed == 2
     assert agreed_reasons(archive) == nothing_else([MISSING, FAILED])
-    path.write_bytes(whole)
+    elsewhere.rename(path)
     assert archive.reconcile().failed == 0
     assert agreed_reasons(archive) == {}
+
+
+def test_a_member_that_is_damaged_is_left_out_until_its_file_is_whole_again(two: Archive) -> None:
+    two.night()
+    path = two.inbox / "ib6o04tuq_flt.fits"
+    status, whole = path.stat(), path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    report = two.reconcile(full=True)
+    assert (report.failed, list(report.refused)) == (0, ["ib6o04tu"])
+    assert two.rows("SELECT ineligible_rule FROM exposure WHERE ipppssoo = 'ib6o04tu'") == [("data",)]
+    assert agreed_reasons(two) == {}
+    path.write_bytes(whole)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # the very file that was registered
+    two.ingest()
+    assert [reasons[0] for reasons in agreed_reasons(two).values()] == [("member-added", "ib6o04tu")] * 2
+    assert two.reconcile().failed == 0
+    assert agreed_reasons(two) == {}
 
 
 def test_a_failure_alone_is_a_reason(two: Archive) -> None:

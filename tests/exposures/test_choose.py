@@ -7,24 +7,25 @@ from dataclasses import replace
 
 import pytest
 
-from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
 
 BASE = Candidate("flt", 300, 58000.0, 10, "/a/ib6o04tuq_flt.fits")
 
 
 @pytest.mark.parametrize(
-    ("better", "worse"),
+    ("better", "worse", "why"),
     [
-        (replace(BASE, kind="flc"), replace(BASE, wcs_rank=663, processed=60000.0, mtime_ns=99)),
-        (replace(BASE, wcs_rank=663), replace(BASE, processed=60000.0, mtime_ns=99)),
-        (replace(BASE, processed=60000.0), replace(BASE, mtime_ns=99)),
-        (replace(BASE, mtime_ns=11), replace(BASE, path="/A")),
-        (replace(BASE, path="/a/a"), replace(BASE, path="/a/b")),
+        (replace(BASE, kind="flc"), replace(BASE, wcs_rank=663, processed=60000.0, mtime_ns=99), "an FLC"),
+        (replace(BASE, wcs_rank=663), replace(BASE, processed=60000.0, mtime_ns=99), "solution is better"),
+        (replace(BASE, processed=60000.0), replace(BASE, mtime_ns=99), "processed later"),
+        (replace(BASE, mtime_ns=11), replace(BASE, path="/A"), "modified later"),
+        (replace(BASE, path="/a/a"), replace(BASE, path="/a/b"), "path comes first"),
     ],
 )
-def test_better_file_is_chosen_in_either_order(better: Candidate, worse: Candidate) -> None:
+def test_better_file_is_chosen_in_either_order_and_says_why(better: Candidate, worse: Candidate, why: str) -> None:
     assert choose_active([better, worse]) is better
     assert choose_active([worse, better]) is better
+    assert why in explain_choice(better, worse)
 
 
 def test_choice_does_not_depend_on_order() -> None:

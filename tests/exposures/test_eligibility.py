@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mvmdb.errors import UsageError
-from mvmdb.exposures.eligibility import PolicySwitches, judge, read_policy_switches, warn
+from mvmdb.exposures.doubts import warn
+from mvmdb.exposures.eligibility import PolicySwitches, judge, read_policy_switches
 from mvmdb.records import Refusal
 
 IR = {

@@ -32,7 +32,6 @@ def test_solutions_rank_from_none_to_the_best_fit() -> None:
     ascending = [
         None,
         "OPUS",
-        "TWEAK",
         "IDC_a",
         "IDC_a-FIT_REL_NONE",
         "IDC_a-GSC240",
@@ -46,6 +45,7 @@ def test_solutions_rank_from_none_to_the_best_fit() -> None:
         "IDC_a-FIT_EVM_GAIAeDR3",
         "IDC_a-FIT_REL_GAIAeDR3",
         "IDC_a-FIT_SVM_GAIAeDR3",
+        "TWEAK",  # a user's own
     ]
     ranks = [rank_solution(name) for name in ascending]
     assert ranks[0] == 0

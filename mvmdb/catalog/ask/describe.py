@@ -11,6 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from mvmdb.errors import NameFormatError, UsageError
+from mvmdb.exposures.choose import Candidate, explain_choice
 from mvmdb.layers.admission import left_out
 from mvmdb.layers.divisions import label_members
 from mvmdb.names import LayerName, parse_cell_name, parse_exposure_name, parse_layer_name, parse_product_name
@@ -182,9 +183,15 @@ def _why_out(row: Any, cells: Sequence[str], layers: Sequence[str], policy: Poli
 
 
 def _dataset_lines(connection: sa.Connection, row: Any) -> list[str]:
-    query = sa.select(t.dataset.c.path, t.dataset.c.active).where(t.dataset.c.exposure_id == row.id)
-    files = connection.execute(query.order_by(t.dataset.c.active.desc(), t.dataset.c.path))
-    return [f"{'Active file' if active else 'Other file'}: {path}." for path, active in files]
+    d = t.dataset.c
+    query = sa.select(d.active, d.kind, d.wcs_rank, d.processed, d.mtime_ns, d.path).where(d.exposure_id == row.id)
+    files = [(active, Candidate(*values)) for active, *values in connection.execute(query.order_by(d.path))]
+    preferred = [file for active, file in files if active]
+    lines = [f"Active file: {file.path}." for file in preferred]
+    for file in (file for active, file in files if not active):
+        why = f" (the active file is preferred: {explain_choice(preferred[0], file)})" if preferred else ""
+        lines.append(f"Other file: {file.path}{why}.")
+    return lines
 
 
 def _standing_lines(row: Any) -> list[str]:

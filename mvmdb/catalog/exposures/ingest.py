@@ -22,6 +22,7 @@ from mvmdb.exposures.read_tasks import ReadDataset, Task
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
+from mvmdb.stamp import file_stamp
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Executor, Workers
 from mvmdb.workers.processes import ProcessExecutor, SerialExecutor
@@ -54,6 +55,7 @@ class IngestReport:
     seconds: float = 0.0
     problems: list[Problem] = field(default_factory=list)
     passive: dict[str, str] = field(default_factory=dict)
+    why_passive: dict[str, str] = field(default_factory=dict)
 
 
 def ingest_files(
@@ -102,7 +104,7 @@ def _select_changed(connection: sa.Connection, paths: Sequence[str], report: Ing
         except OSError:
             tasks.append(Task(path, path in recorded))  # the reader says what is wrong with it
             continue
-        if recorded.get(path) == (status.st_size, status.st_mtime_ns):
+        if recorded.get(path) == file_stamp(status):
             report.unchanged += 1
         else:
             tasks.append(Task(path, path in recorded))
@@ -162,6 +164,7 @@ def _write_batch(
     report.ineligible += done.ineligible
     report.memberships += done.memberships
     report.passive.update({path: active for path, active in done.passive.items() if path in good})
+    report.why_passive.update({path: why for path, why in done.why.items() if path in good})
     for path, error in sorted(bad.items()):
         report.problems.append(Problem(path, str(error)))
         log.info("quarantined %s: %s", path, error)

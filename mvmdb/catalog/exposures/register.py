@@ -19,7 +19,7 @@ from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
 from mvmdb.exposures.read_tasks import ReadDataset
 from mvmdb.layers.digests import digest_member
 from mvmdb.records import Dataset, Exposure, Policy
@@ -31,12 +31,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Registered:
-    """What a registration did. `passive` maps paths that are not active to the path preferred to them."""
+    """What a registration did. `passive` maps paths that are not active to the path preferred to them, `why` to why."""
 
     memberships: int = 0
     ineligible: int = 0
     layers: int = 0
     passive: dict[str, str] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,10 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
         chosen = _choose(name, candidates[name], incoming, before, readers)
         if chosen is None:
             continue
-        done.passive.update({path: chosen.dataset.path for path in candidates[name] if path != chosen.dataset.path})
+        active = candidates[name][chosen.dataset.path]
+        for path, candidate in candidates[name].items():
+            if candidate is not active:
+                done.passive[path], done.why[path] = active.path, explain_choice(active, candidate)
         if chosen.dataset.path in incoming or before is None or before.path != chosen.dataset.path:
             rows.append(_exposure_row(chosen, before))
     changed_keys = keys_of_exposures(connection, [row.id for row in known.values()])

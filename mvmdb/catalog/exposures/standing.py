@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -13,13 +15,27 @@ from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
+from mvmdb.stamp import file_stamp
 
 
 def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, reason: str, policy: Policy) -> None:
-    """Make a catalogued exposure ineligible for a rule that only its pixels could break."""
+    """Make a catalogued exposure ineligible for a rule that only its pixels could break.
+
+    What is recorded of its file is the file as it is now, so that any other file in its place counts as a change.
+    """
+    path = connection.scalar(sa.select(t.exposure.c.path).where(t.exposure.c.ipppssoo == ipppssoo))
+    with suppress(OSError):
+        size, mtime_ns = file_stamp(os.stat(path or ""))
+        connection.execute(sa.update(t.dataset).where(t.dataset.c.path == path).values(size=size, mtime_ns=mtime_ns))
     change = {"eligible": False, "ineligible_rule": rule, "ineligible_reason": reason, "changed_at": now()}
     connection.execute(sa.update(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo).values(**change))
     _refresh_of(connection, [ipppssoo], policy)
+
+
+def lift_refusals(connection: sa.Connection, rule: str) -> None:
+    """Make exposures eligible that only this rule of pixels keeps out; the caller expects their layers anew."""
+    change = {"eligible": True, "ineligible_rule": "", "ineligible_reason": "", "changed_at": now()}
+    connection.execute(sa.update(t.exposure).where(t.exposure.c.ineligible_rule == rule).values(**change))
 
 
 def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: Policy) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from astropy.wcs import WCS, DistortionLookupTable, Sip, WcsError
 
 from mvmdb.errors import MvmdbError
-from mvmdb.exposures.fits.cards import Cards
+from mvmdb.exposures.fits.cards import CARD, Cards
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 Table = np.ndarray[Any, np.dtype[np.float32]]
@@ -25,6 +26,8 @@ FindTable = Callable[[str, int], tuple[Cards, Table]]
 """(EXTNAME, EXTVER) -> header and values of a lookup table; raises NoSolutionError where the file has none."""
 
 _PROJECTION = {"RA---TAN", "RA---TAN-SIP", "DEC--TAN", "DEC--TAN-SIP"}
+_UNEVALUATED = re.compile(rb"(P[SV][12]_\d+|CQDIS[12]) *= ")
+"""Keywords of other projections and distortions: section 8 of the FITS standard, and its distortion paper."""
 _MAX_PIXEL_ARCSEC = 1.0  # the widest Hubble pixel is WFC3/IR's, 0.135 arcsec
 
 
@@ -66,6 +69,7 @@ def read_wcs(header: Cards, shape: tuple[int, int], find_table: FindTable) -> Ch
     ctype = (_text(header, "CTYPE1"), _text(header, "CTYPE2"))
     if not (set(ctype) <= _PROJECTION and ctype[0].startswith("RA") and ctype[1].startswith("DEC")):
         raise NoSolutionError(f"CTYPE1, CTYPE2 are {ctype[0]!r}, {ctype[1]!r}")
+    _check_evaluated(header)
     sip_terms = (_read_sip(header, "A"), _read_sip(header, "B"), _read_sip(header, "AP"), _read_sip(header, "BP"))
     for first, second in (sip_terms[:2], sip_terms[2:]):
         if (first is None) != (second is None):
@@ -77,10 +81,10 @@ def read_wcs(header: Cards, shape: tuple[int, int], find_table: FindTable) -> Ch
         crpix=(_number(header, "CRPIX1"), _number(header, "CRPIX2")),
         crval=(_number(header, "CRVAL1"), _checked_declination(header)),
         cd=_read_cd(header),
-        poles=tuple((key, _number(header, key)) for key in ("LONPOLE", "LATPOLE") if header.get(key) is not None),
+        poles=_read_poles(header),
         sip=sip_terms,
         npol=(_read_lookup(header, 1, _NPOL, find_table), _read_lookup(header, 2, _NPOL, find_table)),
-        d2im=(_read_lookup(header, 1, _D2IM, find_table), _read_lookup(header, 2, _D2IM, find_table)),
+        d2im=_read_d2im(header, find_table),
     )
 
 
@@ -153,15 +157,54 @@ def _checked_declination(header: Cards) -> float:
     return value
 
 
+def _check_evaluated(header: Cards) -> None:
+    """Refuse, by its keyword, whatever would place pixels in a way that `build_wcs` does not evaluate."""
+    for term in _UNEVALUATED.finditer(header.raw):
+        keyword = term[1].decode()
+        if term.start() % CARD == 0 and header.get(keyword) not in (0, None, ""):
+            raise NoSolutionError(f"{keyword} is {header.get(keyword)!r}, which no camera of Hubble needs")
+    for keyword in ("CUNIT1", "CUNIT2"):
+        if _text(header, keyword).lower() not in ("", "deg", "degree", "degrees"):
+            raise NoSolutionError(f"{keyword} is {_text(header, keyword)!r}; expected deg")
+    axes = header.get("WCSAXES", 2)
+    if axes != 2:
+        raise NoSolutionError(f"WCSAXES is {axes!r}; expected 2")
+    equinox = _number(header, "EQUINOX", 2000.0)
+    frame = (_text(header, "RADESYS") or _text(header, "RADECSYS") or ("FK5" if equinox >= 1984 else "FK4")).upper()
+    if frame not in ("ICRS", "FK5"):
+        raise NoSolutionError(f"RADESYS is {frame}; expected ICRS")
+    if frame == "FK5" and equinox != 2000:  # FK5 of 2000 is ICRS to 0.03 arcsec, and is what older files mean by it
+        raise NoSolutionError(f"EQUINOX is {equinox}; expected 2000")
+
+
+def _read_poles(header: Cards) -> tuple[tuple[str, float], ...]:
+    poles = tuple((key, _number(header, key)) for key in ("LONPOLE", "LATPOLE") if header.get(key) is not None)
+    for keyword, value in poles:
+        if abs(value) > (360 if keyword == "LONPOLE" else 90):
+            raise NoSolutionError(f"{keyword} is {value}, which is not an angle on the sky")
+    return poles
+
+
 def _read_cd(header: Cards) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The CD matrix, or PC times CDELT, in degrees per pixel. Missing elements are 0 in CD, the identity in PC."""
+    """The CD matrix, or CDELT times PC or CROTA2, in degrees per pixel, by section 8.2.1 of the FITS standard.
+
+    Missing elements are 0 in CD, the identity in PC. Where CD is given, CDELT and CROTA2 have no meaning.
+    """
+    has_pc = any(f"PC{i}_{j}" in header for i in (1, 2) for j in (1, 2))
     if any(f"CD{i}_{j}" in header for i in (1, 2) for j in (1, 2)):
+        if has_pc:
+            raise NoSolutionError("both CD and PC matrices are given; expected one of them")
         rows = [[_number(header, f"CD{i}_{j}", 0.0) for j in (1, 2)] for i in (1, 2)]
     else:
-        rows = [
-            [_number(header, f"CDELT{i}") * _number(header, f"PC{i}_{j}", float(i == j)) for j in (1, 2)]
-            for i in (1, 2)
-        ]
+        steps = (_number(header, "CDELT1"), _number(header, "CDELT2"))
+        turn = math.radians(_number(header, "CROTA2", 0.0))
+        if turn and has_pc:
+            raise NoSolutionError("both CROTA2 and a PC matrix are given; expected one of them")
+        if turn:
+            cosine, sine = math.cos(turn), math.sin(turn)
+            rows = [[steps[0] * cosine, -steps[1] * sine], [steps[0] * sine, steps[1] * cosine]]
+        else:
+            rows = [[steps[i - 1] * _number(header, f"PC{i}_{j}", float(i == j)) for j in (1, 2)] for i in (1, 2)]
     cd = ((rows[0][0], rows[0][1]), (rows[1][0], rows[1][1]))
     pixel = 3600 * math.sqrt(abs(cd[0][0] * cd[1][1] - cd[0][1] * cd[1][0]))
     if not 0 < pixel <= _MAX_PIXEL_ARCSEC:
@@ -202,6 +245,27 @@ def _read_lookup(header: Cards, axis: int, names: tuple[str, str, str], find_tab
         for key, unset in (("CRPIX", 0.0), ("CRVAL", 0.0), ("CDELT", 1.0))
     ]
     return Lookup(np.ascontiguousarray(values), *pairs)
+
+
+def _read_d2im(header: Cards, find_table: FindTable) -> tuple[Lookup | None, Lookup | None]:
+    """Both axes of the D2IM correction, in today's form, else in that of before 2012: AXISCORR and a table of one row.
+
+    The older form is evaluated as astropy does (`WCS._read_d2im_old_format`).
+    """
+    axis = header.get("AXISCORR")
+    if axis is None or any(header.get(f"D2IMDIS{i}") is not None for i in (1, 2)):
+        return _read_lookup(header, 1, _D2IM, find_table), _read_lookup(header, 2, _D2IM, find_table)
+    if axis not in (1, 2) or isinstance(axis, bool):
+        raise NoSolutionError(f"AXISCORR is {axis!r}; expected 1 or 2")
+    table_header, values = find_table("D2IMARR", 1)
+    row = values.reshape(1, -1) if values.ndim == 1 or 1 in values.shape else values
+    if row.shape[0] != 1 or not np.isfinite(row).all():
+        raise NoSolutionError(f"AXISCORR is {axis}, but (D2IMARR,1) has the shape {values.shape}; expected one row")
+    (crpix, crval, cdelt) = (
+        _number(table_header, f"{key}1", unset) for key, unset in (("CRPIX", 0.0), ("CRVAL", 0.0), ("CDELT", 1.0))
+    )
+    lookup = Lookup(np.ascontiguousarray(row), (crpix, 0.0), (crval, 0.0), (cdelt, 1.0))
+    return (lookup, None) if axis == 1 else (None, lookup)
 
 
 def _table(lookup: Lookup | None) -> DistortionLookupTable | None:

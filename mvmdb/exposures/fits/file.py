@@ -6,6 +6,7 @@ file's size. The headerlets and tables of archive files (often a megabyte) thus 
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -17,16 +18,25 @@ import numpy as np
 
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import CARD, Cards, Value
+from mvmdb.stamp import file_stamp
 
 BLOCK = 2880
 _READ_AHEAD = 10 * BLOCK
+_LONGEST_HEADER = 4000 * BLOCK
+"""Bytes: 144,000 cards, a hundred times as many as the longest headers of Hubble's files have."""
+_CHUNK = 1 << 20
 _END = b"END".ljust(CARD)
+_TEXT = bytes(byte if 0x20 <= byte <= 0x7E else ord("?" if byte else " ") for byte in range(256))
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
 @dataclass(frozen=True, slots=True)
 class Hdu:
-    """One header and where its data are. `shape` is in numpy's order; offset and size in bytes, without padding."""
+    """One header and where it and its data are.
+
+    `shape` is in numpy's order. `start` is where the header begins, `offset` where the data do, and `size` that of the
+    data without padding, all in bytes.
+    """
 
     name: str
     ver: int
@@ -34,6 +44,7 @@ class Hdu:
     bitpix: int
     shape: tuple[int, ...]
     header: Cards
+    start: int
     offset: int
     size: int
 
@@ -83,7 +94,7 @@ def scan_file(path: str | os.PathLike[str]) -> FitsFile:
             hdus = tuple(_walk(stream, status.st_size, name))
     except OSError as error:
         raise ExposureError("unreadable", f"{name} cannot be read: {error.strerror or error}") from error
-    return FitsFile(name, status.st_size, status.st_mtime_ns, hdus)
+    return FitsFile(name, *file_stamp(status), hdus)
 
 
 def read_array(stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[Any]]:
@@ -91,16 +102,17 @@ def read_array(stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[Any]]:
     if not hdu.shape:
         return np.full(hdu.pixel_shape, constant_value(hdu), _DTYPES[hdu.bitpix])
     stream.seek(hdu.offset)
-    data = stream.read(hdu.size)
-    if len(data) != hdu.size:
-        raise ExposureError("truncated", f"{hdu}: found {len(data)} bytes of pixels; expected {hdu.size}")
+    size = abs(hdu.bitpix) // 8 * prod(hdu.shape)  # hdu.size is more where PCOUNT is not 0
+    data = stream.read(size)
+    if len(data) != size:
+        raise ExposureError("truncated", f"{hdu}: found {len(data)} bytes of pixels; expected {size}")
     return np.frombuffer(data, _DTYPES[hdu.bitpix]).reshape(hdu.shape)
 
 
 def constant_value(hdu: Hdu) -> float:
     """PIXVALUE of an array that Hubble stores as one number; 0 where the keyword is absent, as in calibration files."""
     value = hdu.header.get("PIXVALUE", 0)
-    if not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ExposureError("contradictory", f"{hdu}: PIXVALUE is {value!r}; expected a number")
     return value
 
@@ -108,8 +120,11 @@ def constant_value(hdu: Hdu) -> float:
 def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
     offset = 0
     while offset < size:
-        raw, data_offset = _read_header(stream, offset, size, path)
-        hdu = _describe(Cards(raw), data_offset, path)
+        start = stream.read(_READ_AHEAD)
+        if offset and _is_fill(start, stream):
+            return
+        raw, data_offset = _read_header(start, stream, offset, size, path)
+        hdu = _describe(Cards(raw), offset, data_offset, path)
         if data_offset > size:
             raise ExposureError("truncated", f"{path} is cut short: it ends within the header of {hdu}")
         if data_offset + hdu.size > size:
@@ -119,27 +134,47 @@ def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
             )
         yield hdu
         offset = data_offset + -(-hdu.size // BLOCK) * BLOCK
+        stream.seek(offset)
     if size == 0:
         raise ExposureError("truncated", f"{path} is empty")
 
 
-def _read_header(stream: BinaryIO, offset: int, size: int, path: str) -> tuple[bytes, int]:
-    """The header that begins at `offset`, without END, and where its data begin."""
-    stream.seek(offset)
-    raw = stream.read(_READ_AHEAD)
-    _check_start(raw, offset, path)
+def _is_fill(start: bytes, stream: BinaryIO) -> bool:
+    """Whether the rest of a file, of which `start` was read, is NUL bytes or blanks: padding beyond the last HDU."""
+    while start and not start.strip(b"\0 "):
+        start = stream.read(_CHUNK)
+    return not start
+
+
+def _read_header(start: bytes, stream: BinaryIO, offset: int, size: int, path: str) -> tuple[bytes, int]:
+    """The header at `offset`, without END, and where its data begin; `start` is what was read of it already."""
+    _check_start(start, offset, path)
+    raw = bytearray(start)
     searched = 0
     while True:
         end = raw.find(_END, searched)
         while end >= 0 and end % CARD:
             end = raw.find(_END, end + 1)
         if end >= 0:
-            return raw[:end], offset + -(-(end + CARD) // BLOCK) * BLOCK
+            return _as_text(bytes(raw[:end])), offset + -(-(end + CARD) // BLOCK) * BLOCK
         searched = len(raw) - len(raw) % CARD
         more = stream.read(_READ_AHEAD)
         if not more:
             raise ExposureError("truncated", f"{path} is cut short: the header at byte {offset} of {size} has no END")
+        if len(raw) > _LONGEST_HEADER:
+            raise ExposureError(
+                "contradictory",
+                f"{path}: the header at byte {offset} has no END within {len(raw)} bytes; fetch the file again",
+            )
         raw += more
+
+
+def _as_text(raw: bytes) -> bytes:
+    """A header with NUL as a blank and every other byte that is not printable ASCII as `?`, as astropy reads them.
+
+    Section 4.1 of the FITS standard allows 0x20 to 0x7E only.
+    """
+    return raw if raw.isascii() and raw.decode("ascii").isprintable() else raw.translate(_TEXT)
 
 
 def _check_start(raw: bytes, offset: int, path: str) -> None:
@@ -154,26 +189,37 @@ def _check_start(raw: bytes, offset: int, path: str) -> None:
         )
 
 
-def _describe(header: Cards, offset: int, path: str) -> Hdu:
+def _describe(header: Cards, start: int, offset: int, path: str) -> Hdu:
     """The structure that a header states, by section 4.4.1 of the FITS standard."""
     # Most values of a primary header are used, so it is indexed at once; of the others a few cards are enough.
     find = header.get if header.raw.startswith(b"SIMPLE") else header.find
     xtension = str(find("XTENSION") or "PRIMARY")
     name = str(find("EXTNAME") or xtension).strip().upper()
-    bitpix, naxis = find("BITPIX"), find("NAXIS")
-    if not (isinstance(bitpix, int) and bitpix in _DTYPES and isinstance(naxis, int) and 0 <= naxis <= 999):
+    bitpix, naxis = _whole(find("BITPIX")), _whole(find("NAXIS"))
+    if bitpix not in _DTYPES or naxis is None or not 0 <= naxis <= 999:
         raise ExposureError(
-            "contradictory", f"{path}: {name} has BITPIX {bitpix!r} and NAXIS {naxis!r}; expected those of FITS"
+            "contradictory",
+            f"{path}: {name} has BITPIX {find('BITPIX')!r} and NAXIS {find('NAXIS')!r}; expected those of FITS",
         )
     sides = [find(f"NAXIS{axis}") for axis in range(naxis, 0, -1)]
-    shape = tuple(side for side in sides if isinstance(side, int) and side >= 0)
+    shape = tuple(side for side in map(_whole, sides) if side is not None and side >= 0)
     if len(shape) != naxis:
         raise ExposureError("contradictory", f"{path}: {name} has axes of {sides} pixels; expected whole numbers")
     extra, groups = _count(find("PCOUNT"), 0), _count(find("GCOUNT"), 1)
     size = abs(bitpix) // 8 * groups * (extra + prod(shape)) if shape else 0
-    ver = find("EXTVER")
-    return Hdu(name, ver if isinstance(ver, int) else 1, xtension, bitpix, shape, header, offset, size)
+    ver = _whole(find("EXTVER"))
+    return Hdu(name, 1 if ver is None else ver, xtension, bitpix, shape, header, start, offset, size)
+
+
+def _whole(value: Value) -> int | None:
+    """A whole number, however it is written (1, 1.0, '1'); None for all else."""
+    if isinstance(value, str):
+        return int(value) if value.strip().isdecimal() and len(value) < 20 else None
+    if isinstance(value, bool) or value is None or not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else None
 
 
 def _count(value: Value, default: int) -> int:
-    return value if isinstance(value, int) and value >= 0 else default
+    count = _whole(value)
+    return default if count is None or count < 0 else count

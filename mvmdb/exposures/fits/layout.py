@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Mapping
+from typing import BinaryIO, TypeGuard
 
 import numpy as np
 
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.fits.cards import Cards
+from mvmdb.exposures.fits.cards import Cards, Value
 from mvmdb.exposures.fits.chipwcs import ChipWcs, NoSolutionError, Table, read_wcs
 from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array
+from mvmdb.instruments import INSTRUMENTS
+
+LARGEST_SCALE = 1.0
+"""Arcsec: the largest pixels of Hubble's cameras, WFC3/IR's, are 0.135."""
 
 
 def require_sci(file: FitsFile) -> tuple[Hdu, ...]:
@@ -32,6 +37,38 @@ def require_sci(file: FitsFile) -> tuple[Hdu, ...]:
     if len({chip.ver for chip in chips}) != len(chips):
         raise ExposureError("contradictory", f"{file.path}: two SCI extensions have the same EXTVER")
     return chips
+
+
+def find_companions(file: FitsFile, chips: tuple[Hdu, ...], name: str) -> dict[int, Hdu]:
+    """The DQ or ERR (`name`) of each chip, by the chip's EXTVER; a chip without one is left out.
+
+    Where there is one chip and one companion they belong together, whatever their EXTVER: files of one chip or of a
+    subarray come with unlike numbers. Raises ExposureError `contradictory` where two companions have the same EXTVER.
+    """
+    companions = {hdu.ver: hdu for hdu in file.images(name)}
+    if len(companions) != len(file.images(name)):
+        raise ExposureError("contradictory", f"{file.path}: two {name} extensions have the same EXTVER")
+    if len(chips) == len(companions) == 1:
+        return {chips[0].ver: next(iter(companions.values()))}
+    return companions
+
+
+def is_scale(value: Value) -> TypeGuard[float]:
+    """Whether a header's value can be a pixel size in arcsec."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < LARGEST_SCALE
+
+
+def read_idcscale(primary: Mapping[str, Value], sci: Mapping[str, Value]) -> float | None:
+    """A chip's nominal pixel size in arcsec, by which brightness is defined: IDCSCALE, else the detector's.
+
+    None where neither is known (WFPC2, whose chips differ).
+    """
+    scale = sci.get("IDCSCALE")
+    if is_scale(scale):
+        return float(scale)
+    camera = INSTRUMENTS.get(str(primary.get("INSTRUME") or "").strip().lower())
+    detector = camera.find(str(primary.get("DETECTOR") or "").strip().lower()) if camera is not None else None
+    return None if detector is None else detector.idcscale
 
 
 def read_chip_wcs(file: FitsFile, chip: Hdu, stream: BinaryIO) -> ChipWcs:

@@ -15,9 +15,10 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from mvmdb.errors import ExposureError
+from mvmdb.exposures.fits.checksum import check_sums
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs
 from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, scan_file
-from mvmdb.exposures.fits.layout import read_chip_wcs, require_sci
+from mvmdb.exposures.fits.layout import find_companions, read_chip_wcs, read_idcscale, require_sci
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,8 +26,8 @@ class ChipData:
     """One chip of an exposure: arrays of (rows, columns) in native byte order.
 
     `science` is float32 in `bunit` (capitals, `ELECTRONS` or `ELECTRONS/S`), `dq` uint16 bits, `exptime` in seconds,
-    `idcscale` the detector's nominal pixel size in arcsec (IDCSCALE, or the square root of the pixel's area where
-    the header has none), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not requested.
+    `idcscale` the detector's nominal pixel size in arcsec (as `read_idcscale` gives it, else the square root of the
+    pixel's area), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not requested.
     """
 
     extver: int
@@ -50,18 +51,20 @@ def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[C
     """Read an exposure one chip at a time, in the order of EXTVER, with ERR or without.
 
     A file with no DQ extension at all has every pixel good; one that has DQ for some chips only is refused.
-    Raises ExposureError: as `scan_file`; `no-sci`; `contradictory` where DQ, ERR and SCI do not match, EXPTIME is not a
-    number or the WCS cannot be evaluated; `no-err` where errors are requested and a chip has none.
+    Raises ExposureError: as `scan_file`; `no-sci`; `checksum` where DATASUM or CHECKSUM of what is read does not hold;
+    `contradictory` where DQ, ERR and SCI do not match, EXPTIME is not a number or the WCS cannot be evaluated; `no-err`
+    where errors are requested and a chip has none.
     """
     file = scan_file(path)
     chips = require_sci(file)
-    flags = {hdu.ver: hdu for hdu in file.images("DQ")}
-    sigmas = {hdu.ver: hdu for hdu in file.images("ERR")} if errors else None
+    flags = find_companions(file, chips, "DQ")
+    sigmas = find_companions(file, chips, "ERR") if errors else None
     exptime = file.primary.get("EXPTIME")
     if isinstance(exptime, bool) or not isinstance(exptime, int | float):
         raise ExposureError("contradictory", f"{file.path}: EXPTIME is {exptime!r}; expected seconds")
     try:
         with open(file.path, "rb") as stream:
+            check_sums(stream, file.hdus[0], file.path)
             for chip in chips:
                 yield _read_chip(file, stream, chip, flags, sigmas, float(exptime))
     except OSError as error:
@@ -75,17 +78,15 @@ def _read_chip(
         wcs = build_wcs(read_chip_wcs(file, chip, stream))
     except NoSolutionError as error:
         raise ExposureError("contradictory", f"{file.path}: {chip} has no usable WCS: {error}") from error
-    scale = chip.header.get("IDCSCALE")
-    area = 3600 * float(np.sqrt(abs(np.linalg.det(wcs.wcs.cd))))
     return ChipData(
         extver=chip.ver,
-        science=_scaled(chip, read_array(stream, chip)).astype(np.float32),
+        science=_read_values(file, stream, chip),
         dq=_read_flags(file, stream, chip, flags),
         wcs=wcs,
         header=fits.Header.fromstring(chip.header.raw),
         exptime=exptime,
         bunit=str(chip.header.get("BUNIT") or "").strip().upper(),
-        idcscale=float(scale) if isinstance(scale, int | float) and scale > 0 else area,
+        idcscale=read_idcscale(file.primary, chip.header) or 3600 * float(np.sqrt(abs(np.linalg.det(wcs.wcs.cd)))),
         error=None if sigmas is None else _read_errors(file, stream, chip, sigmas),
     )
 
@@ -106,7 +107,18 @@ def _read_errors(
             "contradictory",
             f"{file.path}: {hdu} has shape {hdu.pixel_shape}; expected shape {chip.pixel_shape} as {chip}",
         )
-    return _scaled(hdu, read_array(stream, hdu)).astype(np.float32)
+    return _read_values(file, stream, hdu)
+
+
+def _read_values(file: FitsFile, stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The values of an image, NaN where BLANK of scaled integers says that there is none."""
+    check_sums(stream, hdu, file.path)
+    stored = read_array(stream, hdu)
+    values = _scaled(hdu, stored).astype(np.float32)
+    blank = hdu.header.get("BLANK")
+    if hdu.bitpix > 0 and hdu.shape and isinstance(blank, int):  # it has no meaning for floating-point numbers
+        values[stored == blank] = np.nan
+    return values
 
 
 def _read_flags(
@@ -120,9 +132,12 @@ def _read_flags(
         raise ExposureError(
             "contradictory", f"{file.path}: (DQ,{chip.ver}) {problem}; expected shape {chip.pixel_shape} as {chip}"
         )
+    check_sums(stream, hdu, file.path)
     stored = _scaled(hdu, read_array(stream, hdu))
     if stored.dtype == np.dtype(">i2"):
         return stored.astype(np.int16).view(np.uint16)  # the sign bit is a flag like the others
+    if stored.dtype.kind == "f" and not np.isfinite(stored).all():
+        raise ExposureError("contradictory", f"{file.path}: {hdu} has values that are not finite; expected bits")
     # Through a wide integer: in some old files DQ is a float.
     return (stored.astype(np.int64) & 0xFFFF).astype(np.uint16)
 

@@ -1,37 +1,78 @@
-"""One chip's pixels as sky matching and drizzling use them: which are good, in which units, whether all are zero."""
+"""One chip's pixels as sky matching and drizzling use them: which are good, in which units, whether there are any."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureError, MemberUnusableError, ProductError
-from mvmdb.exposures.eligibility import EMPTY, EXPOSURE_TIME, UNITS
+from mvmdb.exposures.eligibility import DATA, EMPTY, ERRORS, EXPOSURE_TIME, UNITS
 from mvmdb.exposures.fits.pixels import ChipData, read_chips
 from mvmdb.instruments import COUNT_UNITS, RATE_UNITS
 
+log = logging.getLogger(__name__)
 
-def read_member_chips(path: str, ipppssoo: str, errors: bool = False) -> Iterator[ChipData]:
+
+_BAD_DATA = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError)
+"""What numpy, astropy and drizzle raise for headers and pixels that contradict themselves; neither a lack of memory nor
+a file system's error is among them."""
+_ROWS = 256
+
+
+def read_member_chips(path: str, ipppssoo: str, good_bits: int, errors: bool = False) -> Iterator[ChipData]:
     """Yield each chip of a member's file, with its ERR if `errors` are wanted.
 
-    Raises MemberUnusableError: `empty` after the last chip when every SCI array is all zeros, `units` when BUNIT is not
-    electrons or electrons/s, `exposure time` when EXPTIME is not above 0. Raises ProductError when the file cannot be
-    read, or has no ERR although `errors` are wanted.
+    Raises MemberUnusableError: `empty` after the last chip when no pixel that is good by `good_bits` has a finite value
+    other than 0, `units` when BUNIT is not electrons or electrons/s, `exposure time` when EXPTIME is not above 0,
+    `errors` when there is no ERR although `errors` are wanted, `data` when the file contradicts itself or was damaged.
+    Raises ProductError when the file cannot be read at all, which may pass.
     """
     signal = False
     try:
         for chip in read_chips(path, errors):
             _check(chip, ipppssoo)
-            signal = signal or bool(np.any(chip.science))
+            signal = signal or _has_signal(chip, good_bits)
             yield chip
     except ExposureError as error:
-        if error.code == "no-err":  # reading it once more would not help
-            raise ProductError(f"member {ipppssoo} cannot be used: {error}") from error
-        raise ProductError(f"member {ipppssoo} cannot be read: {error}; ingest the file again") from error
+        raise unusable_member(ipppssoo, error) from error
     if not signal:
-        raise MemberUnusableError(ipppssoo, EMPTY, f"every SCI array of {path} is all zeros; withdraw the exposure")
+        raise MemberUnusableError(
+            ipppssoo, EMPTY, f"no good pixel of {path} has a finite value other than 0; withdraw the exposure"
+        )
+
+
+def unusable_member(ipppssoo: str, error: ExposureError) -> MemberUnusableError | ProductError:
+    """What an error in a member's file means for its layers: the member is refused, or the layer waits for the file."""
+    if error.code == "unreadable":
+        return ProductError(
+            f"member {ipppssoo} cannot be read: {error}; put the file back, or ingest it where it is now"
+        )
+    if error.code == "no-err":
+        return MemberUnusableError(ipppssoo, ERRORS, str(error))
+    return MemberUnusableError(ipppssoo, DATA, str(error))
+
+
+@contextmanager
+def blame_member(ipppssoo: str) -> Iterator[None]:
+    """Raise MemberUnusableError `data` for whatever a member's contents make numpy, astropy or drizzle raise."""
+    try:
+        yield
+    except _BAD_DATA as error:
+        log.exception("%s", ipppssoo)
+        reason = f"{ipppssoo} cannot be used: {type(error).__name__}: {error}; fetch the file again"
+        raise MemberUnusableError(ipppssoo, DATA, reason) from error
+
+
+def _has_signal(chip: ChipData, good_bits: int) -> bool:
+    for start in range(0, len(chip.science), _ROWS):
+        rows = np.s_[start : start + _ROWS, :]
+        if np.any(good_pixels(chip, good_bits, rows) & (chip.science[rows] != 0)):
+            return True
+    return False
 
 
 def good_pixels(chip: ChipData, good_bits: int, window: tuple[slice, slice] = np.s_[:, :]) -> NDArray[np.bool_]:

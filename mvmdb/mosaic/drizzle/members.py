@@ -17,7 +17,7 @@ from drizzle.resample import Drizzle
 from numpy.typing import NDArray
 
 from mvmdb.exposures.fits.pixels import ChipData
-from mvmdb.mosaic.drizzle.chips import brightness_per_unit, good_pixels, is_rate, read_member_chips
+from mvmdb.mosaic.drizzle.chips import blame_member, brightness_per_unit, good_pixels, is_rate, read_member_chips
 from mvmdb.mosaic.drizzle.pixmap import ChipMap, ExactMap, map_chip
 from mvmdb.mosaic.drizzle.planes import Planes
 from mvmdb.mosaic.drizzle.variance import pixel_variance
@@ -96,10 +96,11 @@ def drizzle_members(
     """
     used = []
     for member in members:
-        for chip in read_member_chips(member.path, member.ipppssoo, recipe.errors):
-            subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
-            used.append(DrizzledChip(member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted))
-            _drizzle_chip(planes, chip, subtracted, grid, recipe)
+        with blame_member(member.ipppssoo):
+            for chip in read_member_chips(member.path, member.ipppssoo, recipe.good_bits, recipe.errors):
+                subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
+                used.append(DrizzledChip(member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted))
+                _drizzle_chip(planes, chip, subtracted, grid, recipe)
     return used
 
 

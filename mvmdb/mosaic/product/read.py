@@ -22,6 +22,7 @@ from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
 from mvmdb.mosaic.product.provenance import ChipRow, list_members, seal_provenance, unpack_rows
 from mvmdb.names import parse_layer_name
 from mvmdb.records import Canvas, ProductRecord
+from mvmdb.stamp import file_stamp
 
 REMEDY = "make the layer again (mvmdb reconcile)"
 _LAYOUTS = [["PRIMARY", *extensions_of(errors), "HDRTAB"] for errors in (False, True)]
@@ -201,13 +202,13 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
         layer = parse_layer_name(str(table.header["MVMLAYER"]))
     except NameFormatError as error:
         raise ProductError(f"{path} is damaged: {error}; {REMEDY}") from error
-    status = Path(path).stat()
+    size, mtime_ns = file_stamp(Path(path).stat())
     record = ProductRecord(
         layer=str(layer),
         skycell=layer.skycell,
         path=path,
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
+        size=size,
+        mtime_ns=mtime_ns,
         data_digest=str(table.header["MVMDATA"]),
         canvas=Canvas.parse(str(table.header["MVMCANVS"])),
         recipe=str(table.header["MVMRCPJS"]),

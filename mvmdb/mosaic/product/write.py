@@ -36,6 +36,7 @@ from mvmdb.mosaic.product.summary import (
 )
 from mvmdb.names import parse_layer_name
 from mvmdb.records import ProductRecord
+from mvmdb.stamp import file_stamp
 from mvmdb.workers.background import BackgroundThread
 
 BLOCK = 2880
@@ -75,13 +76,13 @@ def write_product(target: Path, text: ProductText, blocks: Iterable[Block]) -> P
     """
     digests: list[str] = []
     write_atomically(target, lambda file: digests.append(_write_hdus(file, target.name, text, blocks)))
-    status = target.stat()
+    size, mtime_ns = file_stamp(target.stat())
     return ProductRecord(
         layer=text.layer,
         skycell=parse_layer_name(text.layer).skycell,
         path=str(target),
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
+        size=size,
+        mtime_ns=mtime_ns,
         data_digest=digests[0],
         canvas=text.grid.canvas,
         recipe=text.recipe,

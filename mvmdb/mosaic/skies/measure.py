@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from mvmdb.exposures.fits.pixels import ChipData
-from mvmdb.mosaic.drizzle.chips import brightness_per_unit, good_pixels, read_member_chips
+from mvmdb.mosaic.drizzle.chips import blame_member, brightness_per_unit, good_pixels, read_member_chips
 from mvmdb.mosaic.drizzle.raster import fill_mask, polygon_rings, scan_rings
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.skies.clipping import clipped_median
@@ -87,7 +87,8 @@ def measure_pairs(
     measured: dict[tuple[int, int], tuple[float, int]] = {}
 
     def measure(i: int) -> dict[tuple[int, int], tuple[float, int]]:
-        return _measure_exposure(i, neighbours[i], sources, grid, recipe)
+        with blame_member(sources[i].ipppssoo):
+            return _measure_exposure(i, neighbours[i], sources, grid, recipe)
 
     for medians in map_in_threads(measure, neighbours, threads):
         measured.update(medians)
@@ -104,7 +105,8 @@ def _measure_exposure(
     """For one exposure, its (sky, pixels) inside the overlap with each of its neighbours: chips weighted by pixels."""
     totals = dict.fromkeys(neighbours, (0.0, 0))
     source = sources[index]
-    for chip, outline in zip(read_member_chips(source.path, source.ipppssoo), source.outlines, strict=True):
+    chips = read_member_chips(source.path, source.ipppssoo, recipe.good_bits)
+    for chip, outline in zip(chips, source.outlines, strict=True):
         good = good_pixels(chip, recipe.sky_good_bits)
         for j in neighbours:
             for neighbour_outline in sources[j].outlines:

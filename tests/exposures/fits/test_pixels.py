@@ -87,9 +87,18 @@ def test_scaled_arrays_are_read_at_their_value(tmp_path: Path) -> None:
     np.testing.assert_array_equal(chip.dq, flags)
 
 
-def test_pixel_scale_stands_in_for_a_missing_idcscale(tmp_path: Path) -> None:
-    (chip,) = read_chips(write_exposure(tmp_path, detector="UVIS", sci={"IDCSCALE": None}))
-    assert chip.idcscale == pytest.approx(np.sqrt(0.03978 * 0.03977), rel=1e-9)
+@pytest.mark.parametrize("value", [None, "0.04", 0.0, -0.04, 1e300])
+@pytest.mark.parametrize(("detector", "scale"), [("UVIS", 0.03962), ("IR", 0.1282500028610229), ("SBC", 0.025)])
+def test_the_detectors_scale_stands_in_for_an_idcscale_that_is_none(
+    tmp_path: Path, detector: str, scale: float, value: object
+) -> None:
+    (chip,) = read_chips(write_exposure(tmp_path, detector=detector, sci={"IDCSCALE": value}))
+    assert chip.idcscale == pytest.approx(scale, rel=1e-7)
+
+
+def test_the_pixels_of_a_chip_tell_its_idcscale_where_chips_differ(tmp_path: Path) -> None:
+    (chip,) = read_chips(write_exposure(tmp_path, detector="PC", sci={"IDCSCALE": None}))
+    assert chip.idcscale == pytest.approx(0.04555, rel=1e-6)
 
 
 def test_a_wcs_that_cannot_be_evaluated_is_an_error(tmp_path: Path) -> None:
