@@ -1,4 +1,4 @@
-"""How far long work has come, as it is reported while it goes on; who shows it, and how, is not decided here."""
+"""Reports of the progress of long work; `mvmdb.console.progress` shows them."""
 
 from __future__ import annotations
 

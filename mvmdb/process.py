@@ -1,4 +1,4 @@
-"""Mosaics of one poller file with no catalog: its exposures alone say what the layers are made of."""
+"""Mosaics of one poller file without a catalog: only its exposures decide what the layers are made of."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def _refuse_duplicates(path: str | os.PathLike[str], entries: Iterable[tuple[int
         key = (skycell, filename)
         if key in first:
             raise InputError(
-                f"{path}, line {number}: {filename} stands on line {first[key]} already, expected each file once; "
+                f"{path}, line {number}: {filename} is on line {first[key]} already; expected each file once; "
                 "drop one of the lines"
             )
         first[key] = number

@@ -149,7 +149,7 @@ def _is_cell(name: str) -> bool:
 def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:
     """The product files whose members the catalog knows, all of them.
 
-    One that holds exposures which this catalog does not know is the work of a catalog that knew more: it is left alone.
+    A product with exposures that this catalog does not know was made from another catalog: it is left alone.
     """
     with begin() as connection:
         known = load_known_pixels(connection, (member.ipppssoo for record in records for member in record.members))
@@ -166,7 +166,7 @@ def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:
 
 
 def _same_bytes(known: KnownPixels, member: ProductMember, digests: dict[str, str | None]) -> bool:
-    """Whether an exposure goes by another identity than the product's member, and yet has the same pixels.
+    """Whether an exposure has another identity than the product's member but the same pixels.
 
     `digests` keeps those that were read, by ipppssoo.
     """

@@ -55,7 +55,7 @@ def reconcile(
     """Make every stale layer fresh, and remove orphaned products.
 
     The layers are made by the workers (None: processes, one per core). The monitor receives the plan before anything is
-    made. Each product is recorded in a transaction of its own as soon as it is in place, so that a killed run loses
+    made. Each product is recorded in its own transaction as soon as it is in place, so that a killed run loses
     nothing that it finished. An exposure whose pixels turn out empty becomes ineligible, and its layers are planned
     again. Raises BusyError when another run works on the folder, WorkersError when the workers are lost.
     """

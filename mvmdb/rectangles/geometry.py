@@ -40,7 +40,7 @@ class Rectangle:
 
     @property
     def name(self) -> str:
-        """The name that stands for the sky cell in the names of its mosaics."""
+        """The name that replaces the sky cell in the names of its mosaics."""
         c = self.canvas
         ra, dec = plane_to_sky(
             self.projection_cell, np.array([c.x_min + c.x_max]) / 2, np.array([c.y_min + c.y_max]) / 2

@@ -164,7 +164,7 @@ def _answer(request: bytes, send: Callable[[bytes], object]) -> None:
         else:
             reply("result", function(*arguments, **named))
     except MemoryError:
-        raise  # the end of this process says so where a message might find no room
+        raise  # the end of this process says so, where a message might find no room
     except Exception as error:  # the caller's to judge
         if not isinstance(error, MvmdbError):
             error.add_note(f"raised in a child process:\n{traceback.format_exc()}")

@@ -29,7 +29,7 @@ class ProcessExecutor:
     """Up to `n` worker processes, started when there is work for them, and kept from one call to the next.
 
     A worker that dies (out of memory, say) takes its pool with it, and the pool cannot tell which item did it: each
-    item that was under way is done once more, in a process of its own.
+    item in progress is done once more, in a separate process.
     """
 
     def __init__(self, n: int) -> None:

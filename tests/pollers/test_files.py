@@ -191,7 +191,7 @@ def test_mixed_forms_are_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_stands_twice_is_an_error(tmp_path: Path, text: str) -> None:
-    assert "stands on line 1 already" in complaint(tmp_path, text)
+    assert "is on line 1 already" in complaint(tmp_path, text)
 
 
 def test_two_files_of_one_exposure_may_stand_side_by_side(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def _may_drop_indexes(connection: sa.Connection) -> bool:
     """Whether a first import may drop indexes; raises CatalogError if another import came in between."""
     if not is_empty(connection, t.exposure):
         raise CatalogError(
-            "another import has filled the catalog meanwhile; expected it to be still empty; import again"
+            "another import filled the catalog at the same time; expected an empty catalog; import again"
         )
     return may_drop_indexes(connection, *_FILLED_FIRST, t.layer, t.layer_member)
 

@@ -87,4 +87,4 @@ def _read_chunks(
         elif len(done.item) > 1:
             yield from _read_chunks(read, [(pair,) for pair in done.item], len(done.item), executor)
         else:
-            yield {done.item[0][0]: ExposureError("unreadable", f"nobody could read it: {done.result}")}
+            yield {done.item[0][0]: ExposureError("unreadable", f"no worker could read it: {done.result}")}

@@ -42,7 +42,7 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """How files are read when an exposure's active dataset is one that is not at hand."""
+    """How files are read when an exposure's active dataset was not among those just read."""
 
     headers: Callable[[str], Dataset]
     pixels: Callable[[str], str]

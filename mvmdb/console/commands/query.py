@@ -19,11 +19,11 @@ from mvmdb.console.options import Session
 @click.option("--json", "form", flag_value="json", help="One JSON list of objects.")
 @click.pass_obj
 def query(session: Session, sql: str, form: str | None) -> None:
-    """Ask the catalog an SQL question, on a connection that cannot write.
+    """Run one SQL query on the catalog, on a read-only connection.
 
-    Tables and views: docs/catalog.md. With them come sky_separation(ra1, dec1, ra2, dec2) and in_cone(ra, dec, ra0,
-    dec0, radius), all in degrees, and skycell_name(projection_cell, x, y). A cone goes by the index on positions when
-    `dec BETWEEN dec0 - radius AND dec0 + radius` stands beside in_cone; on PostgreSQL it does so by itself.
+    docs/catalog.md lists tables and views. There are also sky_separation(ra1, dec1, ra2, dec2) and in_cone(ra, dec,
+    ra0, dec0, radius), all in degrees, and skycell_name(projection_cell, x, y). A cone search uses the index of
+    declinations if the query has `dec BETWEEN dec0 - radius AND dec0 + radius` too; on PostgreSQL it always does.
 
     Example: mvmdb query "SELECT skycell, filter, exptime FROM coverage ORDER BY exptime DESC LIMIT 5"
     """

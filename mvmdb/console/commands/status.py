@@ -21,7 +21,7 @@ from mvmdb.console.outlook import looked, show_outlook
 @options.as_json
 @click.pass_obj
 def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) -> None:
-    """Say what is stale, and why, in one line a layer. The exit code is 1 when anything is.
+    """Say what is stale, and why, with one line per layer. The exit code is 1 if anything is stale.
 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """
