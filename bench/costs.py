@@ -22,9 +22,9 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.demo.simulate import simulate_night
 from mvmdb.jobs.carry_out import Outcome
 from mvmdb.mosaic.make import make_product
-from mvmdb.reconcile.layer_jobs import build_jobs
+from mvmdb.reconcile.layer_jobs import Options, build_jobs
 from mvmdb.reconcile.planning import look_ahead
-from mvmdb.reconcile.run import Options, reconcile
+from mvmdb.reconcile.run import reconcile
 from mvmdb.records import Action, Canvas, LayerJob, ProductMember, ProductRecord
 from mvmdb.workers.executor import Done, Workers
 from mvmdb.workers.processes import IN_THIS_PROCESS

@@ -12,7 +12,8 @@ from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.pollers.write import write_pollers
-from mvmdb.reconcile.run import Options, ReconcileRun
+from mvmdb.reconcile.layer_jobs import Options
+from mvmdb.reconcile.run import ReconcileRun
 from mvmdb.records import Mark, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -26,6 +27,7 @@ class NightReport:
     stale: int = 0
     fresh: int = 0
     orphaned: int = 0
+    waiting: int = 0
     pollers: list[str] = field(default_factory=list)
     poller_problems: list[str] = field(default_factory=list)
     reconcile: ReconcileReport = field(default_factory=ReconcileReport)
@@ -52,6 +54,7 @@ def run_night(
         run = ReconcileRun(engine, products, policy, options or Options(), opened, monitor)
         outlook = run.plan()
         report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
+        report.waiting = outlook.waiting
         written = write_pollers(engine.begin, outlook.plan, products, mark)
         report.pollers, report.poller_problems = written.paths, written.problems
         report.reconcile = run.make_fresh(outlook)

@@ -174,7 +174,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedLayer:
-    """What a layer should be made of; `members` are sorted."""
+    """What a layer should be made of; `members` are sorted. `waits_for` names those without a file."""
 
     name: str
     skycell: str
@@ -184,14 +184,19 @@ class ExpectedLayer:
     recipe: Recipe
     recipe_digest: str
     failure: str = ""
+    waits_for: tuple[str, ...] = ()
 
 
 class UnmadeLayer(NamedTuple):
-    """An expected layer without a product; `failure` says why the last attempt failed."""
+    """An expected layer without a product; `failure` says why the last attempt failed.
+
+    `n_waiting` of its members have no file.
+    """
 
     name: str
     skycell: str
     failure: str = ""
+    n_waiting: int = 0
 
 
 class ProductState(StrEnum):
@@ -252,7 +257,8 @@ class Reason:
 class PlannedLayer(NamedTuple):
     """One line of a plan: what to do for a layer, and why.
 
-    `drizzle_because` says why nothing cheaper than a full drizzle will do.
+    `drizzle_because` says why nothing cheaper than a full drizzle will do. While `n_waiting` is not 0, so many members
+    have no file, and nothing is done: the layer waits for them.
     """
 
     name: str
@@ -260,6 +266,7 @@ class PlannedLayer(NamedTuple):
     action: Action
     reasons: tuple[Reason, ...]
     drizzle_because: str = ""
+    n_waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from mvmdb.catalog.settings import products_folder
 from mvmdb.exposures.find import find_exposures
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.nightly import NightReport, run_night
+from mvmdb.reconcile.layer_jobs import Options
 from mvmdb.reconcile.planning import Outlook, look_ahead
-from mvmdb.reconcile.run import Options, reconcile
+from mvmdb.reconcile.run import reconcile
 from mvmdb.schema import tables as t
 from mvmdb.workers.processes import IN_THIS_PROCESS
 

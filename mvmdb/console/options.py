@@ -59,6 +59,9 @@ progress = click.option(
 output = click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder of products."
 )
+available = click.option(
+    "--available", is_flag=True, help="Make layers that wait for files from the members that have one."
+)
 cells = click.option("--skycell", "cells", multiple=True, metavar="NAME", help="Only this sky cell (may be repeated).")
 mark = click.option(
     "--mark",

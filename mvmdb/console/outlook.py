@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def looked(
-    session: Session, cells: tuple[str, ...], *, deep: bool = False, products: Path | None = None
+    session: Session,
+    cells: tuple[str, ...],
+    *,
+    deep: bool = False,
+    products: Path | None = None,
+    available: bool = False,
 ) -> Iterator[tuple[Outlook, Begin]]:
     """The outlook on these sky cells, or on all, and the transactions that it was made in.
 
@@ -32,7 +37,7 @@ def looked(
     folder = recorded if products is None else products.absolute()
     with options.looking(session, keep=folder == recorded) as (begin, policy):
         keys = options.chosen_cells(begin, cells)
-        yield look_ahead(begin, folder, policy, cells=keys, deep=deep), begin
+        yield look_ahead(begin, folder, policy, cells=keys, deep=deep, available=available), begin
 
 
 def show_outlook(outlook: Outlook, as_json: bool) -> None:

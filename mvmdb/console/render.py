@@ -40,39 +40,56 @@ def ingest_words(report: IngestReport) -> list[str]:
 
 
 def plan_json(outlook: Outlook) -> dict[str, Any]:
-    """The JSON object of `status`; orphans are listed too, with the action `remove`."""
+    """The JSON object of `status`; orphans are listed too, with the action `remove`.
+
+    Layers that wait for files are listed apart, with what will be done once these are there.
+    """
     return {
         "layers": outlook.layers,
         "fresh": outlook.plan.fresh,
         "stale": outlook.stale,
         "orphaned": outlook.orphaned,
-        "stale_layers": [
-            {
-                "layer": line.name,
-                "skycell": line.skycell,
-                "action": str(line.action),
-                "reasons": [
-                    {"code": str(reason.code), "exposure": reason.exposure, "detail": reason.detail}
-                    for reason in line.reasons
-                ],
-            }
-            for line in outlook.plan.layers
+        "waiting": outlook.waiting,
+        "stale_layers": [_line_json(line) for line in outlook.plan.layers if not line.n_waiting],
+        "waiting_layers": [
+            _line_json(line) | {"n_waiting": line.n_waiting} for line in outlook.plan.layers if line.n_waiting
+        ],
+    }
+
+
+def _line_json(line: PlannedLayer) -> dict[str, Any]:
+    return {
+        "layer": line.name,
+        "skycell": line.skycell,
+        "action": str(line.action),
+        "reasons": [
+            {"code": str(reason.code), "exposure": reason.exposure, "detail": reason.detail} for reason in line.reasons
         ],
     }
 
 
 def plan_words(outlook: Outlook) -> Iterator[str]:
-    """One line a stale layer: what will be done, and why; then the sum."""
+    """One line per stale layer: what will be done, and why; then the sum."""
     before, words = None, ""
     for line in outlook.plan.layers:
+        if line.n_waiting:
+            yield f"{line.name}: waits for the files of {_exposures(line.n_waiting)}"
+            continue
         if before is None or line.reasons is not before.reasons or line.action is not before.action:
             before, words = line, _action_words(line)  # layers that were never made, perhaps a million, share theirs
         yield f"{line.name}: {words}"
-    yield f"{outlook.layers} layers: {outlook.plan.fresh} fresh, {outlook.stale} stale, {outlook.orphaned} orphaned"
+    sums = f"{outlook.layers} layers: {outlook.plan.fresh} fresh, {outlook.stale} stale, {outlook.orphaned} orphaned"
+    yield sums + (f", {outlook.waiting} waiting for files" if outlook.waiting else "")
+
+
+def _exposures(number: int) -> str:
+    return f"{number} exposure{'s' if number > 1 else ''}"
 
 
 def plan_line(line: PlannedLayer) -> str:
     """One layer of a plan in one line: `<layer>: <action>: <reasons>`."""
+    if line.n_waiting:
+        return f"{line.name}: waits for the files of {_exposures(line.n_waiting)}; then {_action_words(line)}"
     return f"{line.name}: {_action_words(line)}"
 
 
@@ -99,7 +116,7 @@ def reasons_words(reasons: tuple[Reason, ...]) -> str:
 
 def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
     """The JSON object of `reconcile` and `process`; `refused` maps exposures found unusable to the reason."""
-    counts = ("drizzled", "added", "recanvased", "removed", "failed", "seconds")
+    counts = ("drizzled", "added", "recanvased", "removed", "failed", "waiting", "seconds")
     layers = [
         {
             "layer": done.layer,
@@ -128,6 +145,7 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
     lines.append(
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
         f"{report.removed} removed, {report.failed} failed"
+        + (f", {report.waiting} waiting for files" if report.waiting else "")
     )
     return lines
 

@@ -15,7 +15,8 @@ _COUNTERS = {Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "
 class ReconcileReport:
     """What a reconcile did.
 
-    `refused` maps exposures that proved unusable to what was found; `problems` are those of no single layer.
+    `waiting` layers wait for files of their members. `refused` maps exposures that proved unusable to what was found;
+    `problems` are those of no single layer.
     """
 
     drizzled: int = 0
@@ -23,6 +24,7 @@ class ReconcileReport:
     recanvased: int = 0
     removed: int = 0
     failed: int = 0
+    waiting: int = 0
     seconds: float = 0.0
     layers: list[LayerOutcome] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)

@@ -57,6 +57,7 @@ class LayerColumns(NamedTuple):
     label: Sequence[str]
     kind: Sequence[Kind]
     n_exposures: Sequence[int]
+    n_waiting: Sequence[int]
     exptime: Sequence[float]
     expstart: Sequence[float | None]
     expend: Sequence[float | None]
@@ -136,6 +137,7 @@ def _arrange(
             label=columns.label,
             kind=pick(members.kind),
             n_exposures=members.counts[number].tolist(),
+            n_waiting=members.waiting[number].tolist(),
             exptime=members.exptime[number].tolist(),
             expstart=days(members.expstart),
             expend=days(members.expend),

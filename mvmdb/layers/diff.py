@@ -60,15 +60,16 @@ def _plan_unmade(layer: UnmadeLayer) -> PlannedLayer:
     reasons: tuple[Reason, ...] = _UNMADE
     if layer.failure:
         reasons += (Reason(ReasonCode.LAST_RUN_FAILED, detail=layer.failure),)
-    return PlannedLayer(layer.name, layer.skycell, Action.DRIZZLE, reasons, _NOTHING_THERE)
+    return PlannedLayer(layer.name, layer.skycell, Action.DRIZZLE, reasons, _NOTHING_THERE, layer.n_waiting)
 
 
 def _plan_layer(layer: ExpectedLayer, product: ObservedProduct | None) -> PlannedLayer:
     if product is None:
-        return _plan_unmade(UnmadeLayer(layer.name, layer.skycell, layer.failure))
+        return _plan_unmade(UnmadeLayer(layer.name, layer.skycell, layer.failure, len(layer.waits_for)))
     reasons = tuple(_find_reasons(layer, product))
     action, drizzle_because = _choose_action(layer, product, {reason.code for reason in reasons})
-    return PlannedLayer(layer.name, layer.skycell, action, reasons, drizzle_because)
+    n_waiting = 0 if action is Action.RECANVAS else len(layer.waits_for)  # it needs no member's pixels
+    return PlannedLayer(layer.name, layer.skycell, action, reasons, drizzle_because, n_waiting)
 
 
 def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason]:

@@ -29,7 +29,8 @@ class Candidates(NamedTuple):
 
     `key`: index of the exposure's layer key among the requested keys. `exposure`: the caller's number for it.
     `digest`: `digest_member`. `x_min` ... `y_max`: the bounding box of the overlap, fine pixels. `exptime`: seconds.
-    `expstart`, `expend`: MJD, None where unknown. `area_arcmin2`: the overlap.
+    `expstart`, `expend`: MJD, None where unknown. `area_arcmin2`: the overlap. `has_file`: false where the exposure is
+    known from a table alone.
     """
 
     key: Sequence[int]
@@ -44,6 +45,7 @@ class Candidates(NamedTuple):
     expstart: Sequence[float | None]
     expend: Sequence[float | None]
     area_arcmin2: Sequence[float]
+    has_file: Sequence[bool]
 
     @classmethod
     def of_rows(cls, rows: Sequence[Sequence[Any]]) -> Candidates:
@@ -59,6 +61,7 @@ class LayerMembers:
     them, told apart by `label`. Layer i has the members `start[i]` to `start[i + 1]`.
     `exposure`: (n,) the caller's numbers. `overlap`: (n,) square arcmin inside the cell. `box`: (m, 4) x_min, x_max,
     y_min, y_max in fine pixels. `exptime`: (m,) seconds. `expstart`, `expend`: MJD, NaN where no member has it.
+    `waiting`: (m,) the number of members without a file.
     """
 
     key: IntArray
@@ -72,6 +75,7 @@ class LayerMembers:
     digest: list[str]
     exposure: IntArray
     overlap: FloatArray
+    waiting: IntArray
 
     @property
     def counts(self) -> IntArray:
@@ -104,6 +108,7 @@ def gather_members(candidates: Candidates, keys: Sequence[LayerKey], policy: Pol
         digest=[digest_members(digests[begin:end]) for begin, end in bounds],
         exposure=np.array(candidates.exposure, dtype=np.int64)[kept],
         overlap=pick(candidates.area_arcmin2),
+        waiting=_reduce(np.add, 1.0 - np.array(candidates.has_file, dtype=np.float64)[kept], first).astype(np.int64),
     )
 
 

@@ -39,8 +39,8 @@ def write_pollers(
     own cell's problem only.
     """
     if cells is None:
-        cells = sorted({parse_cell_name(line.skycell).index for line in plan.layers})
-    stale = [line for line in plan.layers if line.action is not Action.REMOVE]
+        cells = sorted({parse_cell_name(line.skycell).index for line in plan.layers if not line.n_waiting})
+    stale = [line for line in plan.layers if line.action is not Action.REMOVE and not line.n_waiting]
     new = {line.name: None if mark == "layer" else missing_members(line) for line in stale}
     with begin() as connection:
         rows = poller_rows(load_layer_exposures(connection, cells), new)

@@ -3,42 +3,61 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mvmdb.catalog.layers.available import load_available
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.load import load_kept_skies, load_layer, load_member_inputs
 from mvmdb.catalog.products.sky_pairs import load_pairs
 from mvmdb.layers.diff import diff_layers, groups_merge
 from mvmdb.names import format_product_name
-from mvmdb.records import Action, ExpectedLayer, LayerJob, MemberInput, ObservedProduct, PlannedLayer, SkyPair
+from mvmdb.records import Action, ExpectedLayer, LayerJob, MemberInput, ObservedProduct, PlannedLayer, Policy, SkyPair
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to reconcile.
+
+    `cells`: in which sky cells (keys; None: everywhere). `full`: from scratch, fresh layers too. `resky`: as `full`,
+    with new skies. `available`: layers that wait for files are made of the members that have one.
+    """
+
+    cells: Sequence[int] | None = None
+    full: bool = False
+    resky: bool = False
+    available: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Whether fresh layers are made again too."""
+        return self.full or self.resky
 
 
 def build_jobs(
-    engine: Engine, products: Path, lines: Iterable[PlannedLayer], *, full: bool, resky: bool
+    engine: Engine, products: Path, lines: Iterable[PlannedLayer], policy: Policy, options: Options
 ) -> Iterator[LayerJob]:
     """The jobs of these lines, each built from one look at the catalog when its turn comes.
 
-    What a plan says may be old by then: another command may have registered exposures. A layer that is fresh by then,
-    or expected no more, needs no job.
+    What a plan says may be old by then: another command may have registered exposures. A layer that by then is fresh,
+    is no longer expected, or waits for files needs no job.
     """
     for line in lines:
         with engine.begin() as connection:
             layer, product = load_layer(connection, line.name)
             if layer is None:
                 continue
+            if layer.waits_for and options.available:
+                layer = load_available(connection, [line.name], policy).get(line.name, layer)
             members = load_member_inputs(connection, layer)
             kept = load_kept_skies(connection, line.name)
             pairs = load_pairs(connection, line.name, layer.recipe) if layer.recipe.sky_match else ()
         planned = diff_layers([layer], [product] if product is not None else []).layers
-        if full:
-            action = Action.DRIZZLE
-        elif planned:
-            action = planned[0].action
-        else:
+        if not (planned or options.everything) or (layer.waits_for and (options.everything or planned[0].n_waiting)):
             continue
-        if resky or not layer.recipe.sky_match or (product is not None and not _keeps_skies(layer, product)):
+        action = Action.DRIZZLE if options.everything else planned[0].action
+        if options.resky or not layer.recipe.sky_match or (product is not None and not _keeps_skies(layer, product)):
             kept = {}
         yield _build_job(products, action, layer, product, members, kept, pairs)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -24,7 +23,7 @@ from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import Kind, format_product_name
-from mvmdb.reconcile.layer_jobs import build_jobs
+from mvmdb.reconcile.layer_jobs import Options, build_jobs
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.records import Action, ExpectedLayer, PlannedLayer, Policy
@@ -32,15 +31,6 @@ from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to reconcile: in which sky cells (keys), from scratch, with new skies."""
-
-    cells: Sequence[int] | None = None
-    full: bool = False
-    resky: bool = False
 
 
 def reconcile(
@@ -89,14 +79,16 @@ class ReconcileRun:
         with self.engine.begin() as connection:
             set_products_folder(connection, self.products)
         outlook = self.look()
-        if replace_missing_files(self.engine, self.policy, cells=self.options.cells, everything=self.full):
+        if replace_missing_files(
+            self.engine, self.policy, cells=self.options.cells, everything=self.options.everything
+        ):
             outlook = self.look()
         return outlook
 
     def make_fresh(self, outlook: Outlook) -> ReconcileReport:
         """Do what is planned, and what has to be planned anew where members prove unusable; the last call."""
-        self.monitor.plan_known(len(outlook.plan.layers), outlook.plan)
-        while lines := [line for line in outlook.plan.layers if self.is_open(line)]:
+        self.monitor.plan_known(len(outlook.plan.layers) - outlook.waiting, outlook.plan)
+        while lines := [line for line in outlook.plan.layers if not line.n_waiting and self.is_open(line)]:
             refused = self.carry_out(lines, outlook)
             for error in refused:
                 with self.engine.begin() as connection:
@@ -109,17 +101,20 @@ class ReconcileRun:
             sweep_temporaries(self.products / skycell)  # of workers that died, whose layers others made
         for skycell in sorted(outlook.seen_in | self.worked_in):  # shared storage may show a new file late
             self.list_products(skycell)
+        self.report.waiting = outlook.waiting
         self.report.seconds = round(monotonic() - self.started, 3)
         return self.report
 
-    @property
-    def full(self) -> bool:
-        """Whether fresh layers are made again too."""
-        return self.options.full or self.options.resky
-
     def look(self) -> Outlook:
         """The outlook as it is now."""
-        outlook = look_ahead(self.engine.begin, self.products, self.policy, cells=self.options.cells, full=self.full)
+        outlook = look_ahead(
+            self.engine.begin,
+            self.products,
+            self.policy,
+            cells=self.options.cells,
+            full=self.options.everything,
+            available=self.options.available,
+        )
         with self.engine.begin() as connection:
             self.digests = load_digests(connection, self.settled)
         return outlook
@@ -141,7 +136,7 @@ class ReconcileRun:
             elif not self._is_blocked(line, outlook):
                 made.append(line)
         planned = {line.name: line for line in made}
-        jobs = build_jobs(self.engine, self.products, made, full=self.full, resky=self.options.resky)
+        jobs = build_jobs(self.engine, self.products, made, self.policy, self.options)
         refused = []
         for outcome in carry_out(jobs, make_idempotently, self.workers, expected=len(made)):
             if isinstance(outcome.result, MemberUnusableError):

@@ -20,7 +20,8 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             **_NAMED,
             "ra": "centre of the sky cell, degrees",
             "dec": "centre of the sky cell, degrees",
-            **_of_layer("instrument", "detector", "filter", "scale", "n_exposures", "exptime", "expstart", "expend"),
+            **_of_layer("instrument", "detector", "filter", "scale", "n_exposures", "n_waiting"),
+            **_of_layer("exptime", "expstart", "expend"),
             "programs": "HST program numbers of its members, joined with commas",
             "astrometric_catalogs": "astrometric catalogs of its members, joined with commas; null where none has one",
             **_of_layer("area_arcmin2", "mean_exposures"),
@@ -32,6 +33,7 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             **_NAMED,
             "reasons": "codes of its reasons, joined with commas",
             "n_exposures_concerned": "number of exposures that the reasons concern",
+            "n_waiting": "number of its members without a file: while there are any, the layer waits for files",
         },
     ),
     "stale_reason": (

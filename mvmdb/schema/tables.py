@@ -174,6 +174,7 @@ layer = Table(
     _must("label", String(40), "all, or coarse-all"),
     _must("kind", String(3), "flc when its members are FLCs, else flt"),
     _must("n_exposures", Integer, "number of members"),
+    _must("n_waiting", Integer, "number of members without a file, known from a table alone", server_default=text("0")),
     _must("exptime", Float, "summed exposure time, seconds"),
     _may("expstart", Float, "first start, MJD"),
     _may("expend", Float, "last end, MJD"),

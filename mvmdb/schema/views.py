@@ -35,7 +35,7 @@ def drop_views(connection: sa.Connection) -> None:
 
 
 def _coverage(connection: sa.Connection) -> sa.Select[Any]:
-    """One row a layer."""
+    """One row per layer."""
     columns = (
         t.layer.c.name.label("layer"),
         t.skycell.c.name.label("skycell"),
@@ -46,6 +46,7 @@ def _coverage(connection: sa.Connection) -> sa.Select[Any]:
         t.layer.c.filter,
         t.layer.c.scale,
         t.layer.c.n_exposures,
+        t.layer.c.n_waiting,
         t.layer.c.exptime,
         t.layer.c.expstart,
         t.layer.c.expend,
@@ -149,11 +150,16 @@ def _made_otherwise(differs: Any, moved: Any) -> Any:
 
 
 def _stale_layer(connection: sa.Connection) -> sa.Select[Any]:
-    """One row a stale layer: layer, sky cell, its reason codes, the number of exposures concerned."""
+    """One row per stale layer: its reason codes, the number of exposures concerned, the number of files awaited."""
     reason = sa.table("stale_reason", *(sa.column(name) for name in ("layer", "skycell", "reason", "exposure")))
-    return sa.select(
-        reason.c.layer,
-        reason.c.skycell,
-        join_distinct(connection, reason.c.reason).label("reasons"),
-        sa.func.count(sa.distinct(reason.c.exposure)).label("n_exposures_concerned"),
-    ).group_by(reason.c.layer, reason.c.skycell)
+    return (
+        sa.select(
+            reason.c.layer,
+            reason.c.skycell,
+            join_distinct(connection, reason.c.reason).label("reasons"),
+            sa.func.count(sa.distinct(reason.c.exposure)).label("n_exposures_concerned"),
+            sa.func.coalesce(sa.func.max(t.layer.c.n_waiting), 0).label("n_waiting"),
+        )
+        .select_from(reason.outerjoin(t.layer, t.layer.c.name == reason.c.layer))
+        .group_by(reason.c.layer, reason.c.skycell)
+    )

@@ -20,7 +20,8 @@ from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures.find import find_exposures
 from mvmdb.jobs.report import ReconcileReport, failures
 from mvmdb.mosaic.product.read import read_product
-from mvmdb.reconcile.run import Options, reconcile
+from mvmdb.reconcile.layer_jobs import Options
+from mvmdb.reconcile.run import reconcile
 from mvmdb.workers.choice import open_executor, parse_executor
 from mvmdb.workers.executor import Workers
 

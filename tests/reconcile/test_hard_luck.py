@@ -20,7 +20,8 @@ from mvmdb.nightly import run_night
 from mvmdb.pollers.files import read_poller
 from mvmdb.process import process_poller
 from mvmdb.reconcile import run as run_module
-from mvmdb.reconcile.run import Options, reconcile
+from mvmdb.reconcile.layer_jobs import Options
+from mvmdb.reconcile.run import reconcile
 from mvmdb.records import Plan, Policy
 from mvmdb.workers.processes import IN_THIS_PROCESS
 

@@ -80,8 +80,10 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
         lines.append("No exposure is expected in it any more.")
     else:
         e = t.exposure.c
-        query = sa.select(e.ipppssoo).select_from(t.layer_member.join(t.exposure)).order_by(e.ipppssoo)
-        members = connection.scalars(query.where(t.layer_member.c.layer_id == row.id)).all()
+        query = sa.select(e.ipppssoo, e.path).select_from(t.layer_member.join(t.exposure)).order_by(e.ipppssoo)
+        of_layer = connection.execute(query.where(t.layer_member.c.layer_id == row.id)).all()
+        members = [member.ipppssoo for member in of_layer]
+        awaited = [member.ipppssoo for member in of_layer if not member.path]
         lines += [
             f"It should hold {row.n_exposures} {row.kind.upper()} exposures, {row.exptime:.1f} s in all, "
             f"from {_day(row.expstart)} to {_day(row.expend)}: {', '.join(members)}.",
@@ -89,6 +91,8 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
             f"Its canvas is [{_canvas(row)}] in fine pixels, that of every layer of {name.skycell}.",
             f"Its recipe: {_recipe(row.parameters)}.",
         ]
+        if awaited:
+            lines.append(f"It waits for the files of {len(awaited)} of them: {', '.join(awaited)}.")
     lines += _product_lines(product)
     return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))
 
@@ -187,6 +191,8 @@ def _dataset_lines(connection: sa.Connection, row: Any) -> list[str]:
     query = sa.select(d.active, d.kind, d.wcs_rank, d.processed, d.mtime_ns, d.path).where(d.exposure_id == row.id)
     files = [(active, Candidate(*values)) for active, *values in connection.execute(query.order_by(d.path))]
     preferred = [file for active, file in files if active]
+    if not files:
+        return ["It has no file: a table named it, and its layers wait for its file."]
     lines = [f"Active file: {file.path}." for file in preferred]
     for file in (file for active, file in files if not active):
         why = f" (the active file is preferred: {explain_choice(preferred[0], file)})" if preferred else ""

@@ -28,12 +28,13 @@ class LayerExposure(NamedTuple):
 
 
 def load_layer_exposures(connection: sa.Connection, cells: Iterable[int]) -> list[LayerExposure]:
-    """Every member of every layer of these sky cells (keys), sorted by sky cell and file name."""
+    """Every member with a file of every layer of these sky cells (keys), sorted by sky cell and file name."""
     e = t.exposure.c
     columns = (getattr(e, name) for name in LayerExposure._fields[2:])
     query = (
         sa.select(t.skycell.c.name, t.layer.c.name, *columns)
         .select_from(t.layer_member.join(t.layer).join(t.skycell).join(t.exposure))
+        .where(e.path != "")
         .order_by(t.skycell.c.name, e.filename)
     )
     rows = []

@@ -39,7 +39,7 @@ def load_changed_layers(connection: sa.Connection, *, none_yet: bool) -> Changed
     """Read all of it; with `none_yet` the catalog has no layer at all, and none is looked for."""
     others = np.empty((0, 5), dtype=np.int64) if none_yet else _load_others(connection)
     return ChangedLayers(
-        _load_candidates(connection),
+        load_candidates(connection),
         {} if none_yet else _load_recorded(connection),
         others[:, 0],
         others[:, 1:],
@@ -47,7 +47,7 @@ def load_changed_layers(connection: sa.Connection, *, none_yet: bool) -> Changed
     )
 
 
-def _load_candidates(connection: sa.Connection) -> Candidates:
+def load_candidates(connection: sa.Connection) -> Candidates:
     e, m = t.exposure.c, t.membership.c
     cells = sa.select(changed_key.c.skycell_id).distinct().subquery()
     # From cells by way of memberships: from keys, each membership of a cell would be looked at once for each filter.
@@ -56,6 +56,7 @@ def _load_candidates(connection: sa.Connection) -> Candidates:
         "key": changed_key.c.number, "exposure": e.id, "kind": e.kind, "digest": e.member_digest,
         "x_min": m.x_min, "x_max": m.x_max, "y_min": m.y_min, "y_max": m.y_max,
         "exptime": e.exptime, "expstart": e.expstart, "expend": e.expend, "area_arcmin2": m.area_arcmin2,
+        "has_file": e.path != "",
     }  # fmt: skip
     query = (
         sa.select(*(columns[name] for name in Candidates._fields))

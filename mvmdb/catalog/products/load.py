@@ -52,9 +52,8 @@ def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, e
     layer, product = t.layer.c, t.product.c
     source = t.layer.outerjoin(t.product, product.layer_id == layer.id)
     query = sa.select(layer.id, product.id).select_from(source).where(product.id.is_not(None))
-    unmade = sa.select(layer.name, t.skycell.c.name, sa.func.coalesce(layer.failure, "")).select_from(
-        source.join(t.skycell)
-    )
+    unmade = sa.select(layer.name, t.skycell.c.name, sa.func.coalesce(layer.failure, ""), layer.n_waiting)
+    unmade = unmade.select_from(source.join(t.skycell))
     unmade = unmade.where(t.layer.c.stale, product.id.is_(None))
     orphans = sa.select(product.id).where(product.layer_id.is_(None))
     if not everything:
@@ -99,10 +98,13 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
     layers = []
     for layer_ids in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in layer_ids}
-        query = sa.select(m.layer_id, e.ipppssoo, e.pixels, e.wcs_digest)
+        waits_for: dict[int, list[str]] = {}
+        query = sa.select(m.layer_id, e.path, e.ipppssoo, e.pixels, e.wcs_digest)
         query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(layer_ids)).order_by(e.ipppssoo)
-        for id_, *values in connection.execute(query):
+        for id_, path, *values in connection.execute(query):
             members[id_].append(Member(*values))
+            if not path:
+                waits_for.setdefault(id_, []).append(values[0])
         rows = connection.execute(
             sa.select(
                 *(layer[name] for name in ("id", "name", "kind", "recipe_digest", "failure")),
@@ -124,6 +126,7 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
                 recipe=Recipe.from_json(row.recipe),
                 recipe_digest=row.recipe_digest,
                 failure=row.failure or "",
+                waits_for=tuple(waits_for.get(row.id, ())),
             )
             for row in rows
         ]
@@ -174,7 +177,8 @@ def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[
         .where(t.layer.c.name == layer.name)
         .order_by(e.ipppssoo)
     )
-    return [MemberInput(*row, sky_group=groups[row.ipppssoo]) for row in connection.execute(query)]
+    rows = connection.execute(query)
+    return [MemberInput(*row, sky_group=groups[row.ipppssoo]) for row in rows if row.ipppssoo in groups]
 
 
 def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:

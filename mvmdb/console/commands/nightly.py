@@ -19,6 +19,7 @@ from mvmdb.records import Mark
 @options.jobs
 @options.memory
 @options.mark
+@options.available
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -30,6 +31,7 @@ def nightly(
     jobs: int | None,
     memory_mb: int | None,
     mark: Mark,
+    available: bool,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -41,6 +43,7 @@ def nightly(
     """
     from mvmdb.console.render import ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
+    from mvmdb.reconcile.layer_jobs import Options
 
     exposures = options.find_files(paths, quiet_night=True)
     with (
@@ -49,12 +52,26 @@ def nightly(
     ):
         products = options.chosen_products(engine, output)
         with Progress(progress) as monitor:
-            report = run_night(engine, exposures.paths, products, policy, mark=mark, workers=workers, monitor=monitor)
+            report = run_night(
+                engine,
+                exposures.paths,
+                products,
+                policy,
+                options=Options(available=available),
+                mark=mark,
+                workers=workers,
+                monitor=monitor,
+            )
     if as_json:
         options.emit_json(
             {
                 "ingest": ingest_json(report.ingest),
-                "plan": {"fresh": report.fresh, "stale": report.stale, "orphaned": report.orphaned},
+                "plan": {
+                    "fresh": report.fresh,
+                    "stale": report.stale,
+                    "orphaned": report.orphaned,
+                    "waiting": report.waiting,
+                },
                 "pollers": report.pollers,
                 "poller_problems": report.poller_problems,
                 "reconcile": reconcile_json(report.reconcile),
@@ -62,7 +79,8 @@ def nightly(
         )
     else:
         click.echo("\n".join(ingest_words(report.ingest)))
-        click.echo(f"plan: {report.stale} stale, {report.fresh} fresh, {report.orphaned} orphaned")
+        waiting = f", {report.waiting} waiting for files" if report.waiting else ""
+        click.echo(f"plan: {report.stale} stale, {report.fresh} fresh, {report.orphaned} orphaned{waiting}")
         lines = [f"poller: {path}" for path in report.pollers]
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
         click.echo("\n".join([*lines, *reconcile_words(report.reconcile)]))

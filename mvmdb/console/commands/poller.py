@@ -55,5 +55,6 @@ def poller(
     else:
         for problem in written.problems:
             click.echo(f"not written: {problem}")
-        click.echo("\n".join(written.paths) or "no poller is needed: nothing is stale")
+        waiting = f"{outlook.waiting} layers wait for files" if outlook.waiting else "nothing is stale"
+        click.echo("\n".join(written.paths) or f"no poller is needed: {waiting}")
     options.finish(bool(written.problems))

@@ -20,6 +20,7 @@ from mvmdb.console.progress import Form, Progress
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--full", is_flag=True, help="Drizzle every layer from all its members, fresh ones too; skies stay.")
 @click.option("--resky", is_flag=True, help="As --full, with the skies of all members matched anew.")
+@options.available
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -33,6 +34,7 @@ def reconcile(
     dry_run: bool,
     full: bool,
     resky: bool,
+    available: bool,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -44,15 +46,15 @@ def reconcile(
     """
     from mvmdb.console.outlook import looked, show_outlook
     from mvmdb.console.render import reconcile_json, reconcile_words
-    from mvmdb.reconcile.run import Options
+    from mvmdb.reconcile.layer_jobs import Options
     from mvmdb.reconcile.run import reconcile as make_fresh
 
     if dry_run:
-        with looked(session, cells, products=output) as (outlook, _):
+        with looked(session, cells, products=output, available=available) as (outlook, _):
             show_outlook(outlook, as_json)
         return
     with options.open_workers(executor, jobs, memory_mb) as workers, options.catalog(session) as (engine, policy):
-        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky)
+        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky, available=available)
         products = options.chosen_products(engine, output)
         with Progress(progress) as monitor:
             report = make_fresh(engine, products, policy, chosen, workers=workers, monitor=monitor)
