@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mvmdb.errors import UsageError
 from mvmdb.names import Scale
 
-RATE_UNITS = ("ELECTRONS/S", "ELECTRONS/SEC")
+RATE_UNITS = ("ELECTRONS/S", "ELECTRONS/SEC", "ELECTRON/S", "ELECTRON/SEC")
 """BUNIT of pixels that are per second."""
 COUNT_UNITS = ("ELECTRONS", "ELECTRON")
 """BUNIT of pixels that are summed over the exposure time."""

@@ -15,7 +15,7 @@ from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, digest_wcs
 from mvmdb.exposures.fits.digest import make_pixel_token
 from mvmdb.exposures.fits.file import FitsFile, Hdu, scan_file
 from mvmdb.exposures.fits.layout import read_chip_wcs, require_sci
-from mvmdb.exposures.identity import identify, read_number, require_number
+from mvmdb.exposures.identity import identify, read_date, read_number, require_number
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
 from mvmdb.names import format_layer_filter
 from mvmdb.records import Dataset, Exposure
@@ -65,8 +65,8 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
         visit=identity.rootname[4:6].upper(),
         target=str(file.primary.get("TARGNAME") or "").strip(),
         exptime=_exposure_time(file),
-        expstart=read_number(file, "EXPSTART"),
-        expend=read_number(file, "EXPEND"),
+        expstart=read_date(file, "EXPSTART"),
+        expend=read_date(file, "EXPEND"),
         ra=pointing.ra,
         dec=pointing.dec,
         s_region=pointing.s_region,
