@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -175,7 +176,21 @@ def format_layer_filter(filters: str) -> str:
     >>> [format_layer_filter(wheels) for wheels in ("CLEAR1L;F814W", "POL60V;F606W", "CLEAR1S;CLEAR2S")]
     ['f814w', 'f606w-pol60v', 'clear']
     """
-    used = [name.strip().lower() for name in filters.split(";")[:2]]
-    used = [name for name in used if name and name != "n/a" and not name.startswith("clear")]
+    used = [name.lower() for name in _list_used(filters.split(";")[:2])]
     used.sort(key=lambda name: name.startswith("pol"))  # stable: a polariser goes second
     return "-".join(used) or "clear"
+
+
+def format_header_filter(filters: str) -> str:
+    """FILTER in the header of a product, as drizzlepac writes it: the wheels in use, joined with `;`.
+
+    >>> [format_header_filter(wheels) for wheels in ("CLEAR1L;F814W", "POL60V;F606W", "CLEAR1S;CLEAR2S")]
+    ['F814W', 'POL60V;F606W', 'clear']
+    """
+    return ";".join(_list_used(filters.split(";"))) or "clear"
+
+
+def _list_used(wheels: Iterable[str]) -> list[str]:
+    """The wheels that are neither clear nor absent."""
+    names = [wheel.strip() for wheel in wheels]
+    return [name for name in names if name and name.lower() != "n/a" and not name.lower().startswith("clear")]

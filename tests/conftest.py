@@ -2,12 +2,13 @@
 
 A test that reads the shared data wears the marker `shared` and takes the fixture `shared` (or one built on it). Without
 the data it is skipped, unless MVMDB_REQUIRE_SHARED=1 is set: then a test that cannot run is a failure. The same holds
-for the PostgreSQL server, with MVMDB_REQUIRE_POSTGRES=1.
+for the PostgreSQL server, with MVMDB_REQUIRE_POSTGRES=1, and for fitsverify, with MVMDB_REQUIRE_FITSVERIFY=1.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,6 +60,17 @@ def ers_folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         [sys.executable, str(shared / "tools" / "make_ers_flts.py"), str(folder)], check=True, capture_output=True
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def fitsverify() -> str:
+    """The program fitsverify; the environment's MVMDB_FITSVERIFY names another one than that of the system."""
+    name = os.environ.get("MVMDB_FITSVERIFY") or "fitsverify"
+    program = shutil.which(name)
+    if program is not None:
+        return program
+    message = f"there is no program {name}; install it (apt-get install fitsverify) or name it in MVMDB_FITSVERIFY"
+    _skip_unless_required(message, "MVMDB_REQUIRE_FITSVERIFY")
 
 
 @pytest.fixture(scope="session")

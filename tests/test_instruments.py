@@ -142,7 +142,7 @@ def test_a_night_with_a_new_instrument_makes_its_mosaics(archive: Archive) -> No
     names = sorted(archive.product_files())
     assert names == [f"hst_{CELL}_wfc4_crisp_f999w_{label}_drz.fits" for label in ("all", "coarse-all")]
     header = fits.getheader(archive.products / CELL / names[0])
-    assert (header["INSTRUME"], header["WHEEL1"], header["FILTER"]) == ("WFC4", "F999W", "F999W;CLEAR")
+    assert (header["INSTRUME"], header["WHEEL1"], header["FILTER"]) == ("WFC4", "F999W", "F999W")
 
 
 def test_a_detector_that_is_not_known_is_refused_with_those_that_are() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mvmdb.errors import UsageError
-from mvmdb.exposures.fits.cards import Value
+from mvmdb.exposures.fits.cards import Value, to_number
 from mvmdb.instruments import INSTRUMENTS, Instrument, list_filter_keywords
 from mvmdb.records import Policy, Refusal
 
@@ -123,9 +123,9 @@ def _calibration(primary: Header, instrument: Instrument) -> str:
 
 
 def _no_exposure_time(primary: Header, instrument: Instrument) -> str:
-    exptime = primary.get("EXPTIME")
-    zero = isinstance(exptime, int | float) and abs(exptime) <= 1e-5
-    return f"EXPTIME is {exptime}" if zero else ""
+    exptime = to_number(primary.get("EXPTIME"))
+    zero = exptime is not None and abs(exptime) <= 1e-5
+    return f"EXPTIME is {primary['EXPTIME']}" if zero else ""
 
 
 def _charge_injection(primary: Header, instrument: Instrument) -> str:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from dataclasses import dataclass
 
 from mvmdb.errors import ExposureError, NameFormatError
-from mvmdb.exposures.fits.cards import Cards
+from mvmdb.exposures.fits.cards import Cards, to_number
 from mvmdb.exposures.fits.file import FitsFile
 from mvmdb.instruments import INSTRUMENTS, Instrument, find_by_letter, list_instruments
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name, parse_rootname
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_WHOLE = re.compile(r"\d{1,10}(\.0*)?")
 _LAYER_FILTER = re.compile(r"[a-z0-9-]+")
 
 
@@ -64,15 +61,23 @@ def require_number(file: FitsFile, keyword: str) -> float:
 
 
 def read_number(file: FitsFile, keyword: str) -> float | None:
-    """A number of the primary header, None where the keyword is absent; raises ExposureError where it is no number."""
+    """A number of the primary header, also where it is written as text; None where the keyword is absent.
+
+    Raises ExposureError where the value is no number.
+    """
     value = file.primary.get(keyword)
     if value is None or value == "":
         return None
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):  # PROCTIME of some files is a text
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    number = to_number(value)
+    if number is None:
         raise ExposureError("contradictory", f"{file.path}: {keyword} is {value!r}; expected a number")
-    return float(value)
+    return number
+
+
+def read_date(file: FitsFile, keyword: str) -> float | None:
+    """A date of the primary header in MJD; None where it is absent or 0, which stands for unknown and not for 1858."""
+    date = read_number(file, keyword)
+    return None if date == 0 else date
 
 
 def _read_rootname(file: FitsFile) -> tuple[str, str]:
@@ -125,15 +130,12 @@ def _read_filters(file: FitsFile, instrument: Instrument) -> str:
 
 def _read_proposal(file: FitsFile) -> int:
     value = file.primary.get("PROPOSID")
-    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
-        value = int(value.strip().split(".")[0])
-    if isinstance(value, float) and value.is_integer():  # some tools write 11359.0
-        value = int(value)
     if value is None:
         raise _missing(file, "PROPOSID")
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+    number = to_number(value)  # some tools write 11359.0, others '11359'
+    if number is None or not number.is_integer() or not 0 <= number < 2**31:
         raise ExposureError("contradictory", f"{file.path}: PROPOSID is {value!r}; expected a program's number")
-    return value
+    return int(number)
 
 
 def _require_text(file: FitsFile, keyword: str) -> str:

@@ -16,7 +16,7 @@ from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, digest_wcs
 from mvmdb.exposures.fits.digest import make_pixel_token
 from mvmdb.exposures.fits.file import FitsFile, Hdu, scan_file
 from mvmdb.exposures.fits.layout import find_companions, read_chip_wcs, require_sci
-from mvmdb.exposures.identity import identify, read_number, require_number
+from mvmdb.exposures.identity import identify, read_date, read_number, require_number
 from mvmdb.exposures.plausible import find_implausible
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
 from mvmdb.instruments import Detector, find_detector
@@ -70,8 +70,8 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
         visit=identity.rootname[4:6].upper(),
         target=str(file.primary.get("TARGNAME") or "").strip(),
         exptime=_exposure_time(file),
-        expstart=read_number(file, "EXPSTART") or None,  # 0 is not the year 1858 but unknown
-        expend=read_number(file, "EXPEND") or None,
+        expstart=read_date(file, "EXPSTART"),
+        expend=read_date(file, "EXPEND"),
         ra=pointing.ra,
         dec=pointing.dec,
         s_region=pointing.s_region,

@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyError
 from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureError, ProductError
+from mvmdb.exposures.fits.cards import Cards, Value, to_number
 from mvmdb.exposures.fits.digest import digest_pixels
+from mvmdb.exposures.fits.file import FitsFile, scan_file
 from mvmdb.exposures.read import read_exposure
 from mvmdb.instruments import list_filter_keywords
 from mvmdb.mosaic.drizzle.chips import blame_member, unusable_member
 from mvmdb.mosaic.drizzle.members import DrizzledChip
-from mvmdb.mosaic.product.provenance import ChipRow
-from mvmdb.records import Dataset, MemberInput
+from mvmdb.mosaic.product.provenance import UNKNOWN, ChipRow, Observation
+from mvmdb.names import format_header_filter
+from mvmdb.records import Dataset, Exposure, MemberInput
 from mvmdb.sky.region import format_region, parse_region
 from mvmdb.stamp import file_stamp
 
 _PRIMARY_CARDS = ("TELESCOP", "INSTRUME", "DETECTOR")
-_PHOTOMETRY = ("PHOTMODE", "PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW")
+_NUMBERS = ("PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW")
+_PHOTOMETRY = ("PHOTMODE", *_NUMBERS)
 
 
 @dataclass(frozen=True, slots=True)
 class InspectedMember:
-    """A member whose file is as registered. `outlines` has one (n, 2) sky polygon in degrees per chip."""
+    """A member whose file is as registered.
+
+    `outlines` has one (n, 2) sky polygon in degrees per chip, `observations` what headers say of it, by EXTVER.
+    """
 
     member: MemberInput
     dataset: Dataset
     pixel_digest: str
     wcs_digest: str
     outlines: tuple[NDArray[np.float64], ...]
+    observations: Mapping[int, Observation]
 
 
 def inspect_member(member: MemberInput) -> InspectedMember:
@@ -43,7 +52,7 @@ def inspect_member(member: MemberInput) -> InspectedMember:
     Raises ProductError when the file is missing, or has another identity, another WCS or other pixels, and
     MemberUnusableError when it is damaged.
     """
-    dataset, digest = _read(member)
+    dataset, digest, file = _read(member)
     exposure = dataset.exposure
     if member.pixel_digest is not None or member.pixels.startswith("d:"):
         _compare(member, "pixel digest", digest, member.pixel_digest or member.pixels)
@@ -57,7 +66,8 @@ def inspect_member(member: MemberInput) -> InspectedMember:
             f"{member.path} has {len(outlines)} footprints for {exposure.n_chips} chips; expected one per chip; "
             "ingest the file again"
         )
-    return InspectedMember(member, dataset, digest, member.wcs_digest, outlines)
+    observations = {chip.ver: _observe(exposure, file.primary, chip.header) for chip in file.images("SCI")}
+    return InspectedMember(member, dataset, digest, member.wcs_digest, outlines, observations)
 
 
 def check_unchanged(members: Iterable[InspectedMember]) -> None:
@@ -97,34 +107,90 @@ def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky
             sky_group=member.sky_group,
             sky=math.nan if sky is None else sky,
             s_region=format_region([outline]),
+            observation=inspected.observations[chip.extver],
         )
         for chip, outline in zip(used, inspected.outlines, strict=True)
     ]
 
 
 def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]:
-    """(PRIMARY, SCI) cards that a product takes over from its first member: instrument, filter, photometry.
-
-    Photometry stays in the HDU in which the member has it, as in AstroDrizzle's products.
-    """
+    """(PRIMARY, SCI) cards that a product takes over from its first member: instrument, filter, photometry."""
     with fits.open(inspected.member.path, mode="readonly", memmap=False) as hdus:
-        # FILTER comes last: it gets all wheels joined, whichever keywords the instrument has them in.
-        wheels = tuple(keyword for keyword in list_filter_keywords() if keyword != "FILTER")
-        primary = _select(hdus[0].header, _PRIMARY_CARDS + wheels + _PHOTOMETRY)
-        first = min((hdu for hdu in hdus if hdu.name == "SCI"), key=lambda hdu: hdu.ver)
-        science = _select(first.header, _PHOTOMETRY)
-    primary["FILTER"] = (inspected.dataset.exposure.filters, "filter wheels")
-    return primary, science
+        science = min((hdu for hdu in hdus if hdu.name == "SCI"), key=lambda hdu: hdu.ver)
+        return carry_cards(hdus[0].header, science.header, inspected.dataset.exposure.filters)
 
 
-def _select(header: fits.Header, keywords: tuple[str, ...]) -> fits.Header:
-    return fits.Header([header.cards[keyword] for keyword in keywords if keyword in header])
+def carry_cards(primary: fits.Header, science: fits.Header, filters: str) -> tuple[fits.Header, fits.Header]:
+    """As `product_cards`, from the headers of a member, or of a product that took them over from one.
+
+    SCI has the whole photometry, as in the archive's products; PRIMARY has what the member has there.
+    """
+    # FILTER comes last: it gets the wheels joined, whichever keywords the instrument has them in.
+    wheels = tuple(keyword for keyword in list_filter_keywords() if keyword != "FILTER")
+    general = _select(_PRIMARY_CARDS + wheels + _PHOTOMETRY, primary)
+    general["FILTER"] = (format_header_filter(filters), "filters in use")
+    return general, _select(_PHOTOMETRY, science, primary)
 
 
-def _read(member: MemberInput) -> tuple[Dataset, str]:
+def _select(keywords: tuple[str, ...], *headers: fits.Header) -> fits.Header:
+    """The cards of some keywords, each from the first header that has a value for it."""
+    cards = []
+    for keyword in keywords:
+        found = (_mend(header.cards[keyword]) for header in headers if keyword in header)
+        cards += [card for card in found if card is not None][:1]
+    return fits.Header(cards)
+
+
+def _mend(card: fits.Card) -> fits.Card | None:
+    """The card, with a number where a member has it as text; None where it has no value."""
+    try:
+        value = card.value
+    except VerifyError:  # NaN and the like are no values in FITS
+        return None
+    if isinstance(value, fits.card.Undefined):
+        return None
+    if card.keyword not in _NUMBERS or not isinstance(value, str):
+        return card
+    number = to_number(value)
+    return None if number is None else fits.Card(card.keyword, number, card.comment)
+
+
+def _observe(exposure: Exposure, primary: Cards, chip: Cards) -> Observation:
+    return Observation(
+        proposid=exposure.proposal_id,
+        targname=_text(exposure.target),
+        ra_targ=_number(primary.get("RA_TARG")),
+        dec_targ=_number(primary.get("DEC_TARG")),
+        date_obs=_text(primary.get("DATE-OBS")),
+        time_obs=_text(primary.get("TIME-OBS")),
+        aperture=_text(primary.get("APERTURE")),
+        filter=_text(format_header_filter(exposure.filters)),
+        ccdchip=_whole(chip.get("CCDCHIP")),
+        ncombine=_whole(chip.get("NCOMBINE")),
+    )
+
+
+def _text(value: Value) -> str:
+    """A value as text that a FITS header may hold."""
+    text = "" if value is None else str(value)
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text).strip()
+
+
+def _number(value: Value) -> float:
+    number = to_number(value)
+    return math.nan if number is None else number
+
+
+def _whole(value: Value) -> int:
+    """A count, UNKNOWN where it is none. Detectors of one chip have no CCDCHIP, or -999."""
+    number = to_number(value)
+    return int(number) if number is not None and number.is_integer() and 0 <= number < 2**31 else UNKNOWN
+
+
+def _read(member: MemberInput) -> tuple[Dataset, str, FitsFile]:
     try:
         with blame_member(member.ipppssoo):
-            return read_exposure(member.path), digest_pixels(member.path)
+            return read_exposure(member.path), digest_pixels(member.path), scan_file(member.path)
     except ExposureError as error:
         raise unusable_member(member.ipppssoo, error) from error
     except OSError as error:

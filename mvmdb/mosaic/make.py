@@ -18,7 +18,14 @@ from mvmdb.mosaic.drizzle.helpers import Helper, share_out, start_helpers
 from mvmdb.mosaic.drizzle.members import DrizzledMember
 from mvmdb.mosaic.drizzle.planes import Block, Planes
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, describe_chips, inspect_member, product_cards
+from mvmdb.mosaic.inputs import (
+    InspectedMember,
+    carry_cards,
+    check_unchanged,
+    describe_chips,
+    inspect_member,
+    product_cards,
+)
 from mvmdb.mosaic.product.provenance import ChipRow, read_outlines
 from mvmdb.mosaic.product.read import StoredProduct, checked_blocks, open_product
 from mvmdb.mosaic.product.write import ProductText, sweep_temporaries, write_product
@@ -97,14 +104,14 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
         outlines |= {ipppssoo: list(member.outlines) for ipppssoo, member in inspected.items()}
         skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
         rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, present, loading)
-    primary, science = present.primary, present.science
+    primary, science = _carry_cards(present)
     if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # cards come from the first member
         primary, science = product_cards(inspected[job.members[0].ipppssoo])
     return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), blocks, pairs)
 
 
 def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
-    text = _text(job, grid, _carry_over(job, present), present.primary, present.science)
+    text = _text(job, grid, _carry_over(job, present), *_carry_cards(present))
     return _Made(replace(text, before=(present.grid, present.primary)), checked_blocks(present, grid))
 
 
@@ -224,6 +231,11 @@ def _carry_over(job: LayerJob, present: StoredProduct) -> list[ChipRow]:
         replace(row, pixels=members[row.ipppssoo].pixels, sky_group=members[row.ipppssoo].sky_group)
         for row in present.rows
     ]
+
+
+def _carry_cards(present: StoredProduct) -> tuple[fits.Header, fits.Header]:
+    """The cards that the present product took over from its first member."""
+    return carry_cards(present.primary, present.science, str(present.primary.get("FILTER", "")))
 
 
 def _text(

@@ -140,6 +140,9 @@ def test_a_rootname_of_the_wrong_form_is_contradictory(tmp_path: Path, rootname:
         ({"primary": {"EXPTIME": -1.0}}, "EXPTIME"),
         ({"primary": {"EXPSTART": "today"}}, "EXPSTART"),
         ({"primary": {"PROPOSID": -5}}, "PROPOSID"),
+        ({"primary": {"PROPOSID": 11359.5}}, "PROPOSID"),
+        ({"primary": {"PROPOSID": "none"}}, "PROPOSID"),
+        ({"primary": {"PROPOSID": True}}, "PROPOSID"),
         ({"primary": {"FILTER": "../F125W"}}, "FILTER"),
         ({"primary": {"FILTER": "F125W,F140W"}}, "FILTER"),
     ],
@@ -167,6 +170,29 @@ def test_optional_keywords_may_be_absent(tmp_path: Path) -> None:
     set_keywords(path, 0, missing)
     exposure = read(path)
     assert (exposure.expstart, exposure.expend, exposure.processed, exposure.target) == (None, None, 0.0, "")
+
+
+def test_numbers_may_be_written_as_text(tmp_path: Path) -> None:
+    numbers = {"EXPTIME": "802.9", "EXPSTART": "55093.5", "PROCTIME": " 57645.5", "PROPOSID": "11359", "TARGNAME": 47}
+    exposure = read(write_exposure(tmp_path, primary=numbers))
+    assert (exposure.exptime, exposure.expstart, exposure.processed) == (802.9, 55093.5, 57645.5)
+    assert (exposure.proposal_id, exposure.target) == (11359, "47")
+    assert exposure.eligible
+
+
+@pytest.mark.parametrize("proposid", [11359.0, "11359.0", " 11359 "])
+def test_a_programs_number_may_be_written_with_a_point(tmp_path: Path, proposid: object) -> None:
+    assert read(write_exposure(tmp_path, primary={"PROPOSID": proposid})).proposal_id == 11359
+
+
+def test_an_exposure_time_of_zero_as_text_is_no_exposure_time(tmp_path: Path) -> None:
+    exposure = read(write_exposure(tmp_path, primary={"EXPTIME": "0.0"}))
+    assert [refusal.rule for refusal in exposure.refusals] == ["exposure time"]
+
+
+def test_a_date_of_zero_is_unknown(tmp_path: Path) -> None:
+    exposure = read(write_exposure(tmp_path, primary={"EXPSTART": 0.0, "EXPEND": "0.0"}))
+    assert (exposure.expstart, exposure.expend) == (None, None)
 
 
 def test_nan_exposure_time_is_contradictory(tmp_path: Path) -> None:

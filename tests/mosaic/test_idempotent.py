@@ -11,8 +11,8 @@ from archive import Archive
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.idempotent import make_idempotently
-from mvmdb.reconcile.layer_jobs import build_jobs
-from mvmdb.records import Action, LayerJob
+from mvmdb.reconcile.layer_jobs import Options, build_jobs
+from mvmdb.records import Action, LayerJob, Policy
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def job(tmp_path: Path) -> Iterator[LayerJob]:
     archive.ingest()
     with open_catalog(archive.address) as engine:
         line = archive.look().plan.layers[0]
-        (job,) = build_jobs(engine, archive.products, [line], full=False, resky=False)
+        (job,) = build_jobs(engine, archive.products, [line], Policy(), Options())
         assert job.action is Action.ADD
         yield job
 

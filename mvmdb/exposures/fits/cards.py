@@ -6,6 +6,7 @@ which is ten times faster than building a general header object, and a million f
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Iterator, Mapping
@@ -142,3 +143,14 @@ def parse_number(token: str) -> float:
         return float(token)
     except ValueError:
         return float(token.upper().replace("D", "E", 1))
+
+
+def to_number(value: Value) -> float | None:
+    """A value as a finite number, also where a header has it as text (`'57645.5'`); None where it is none."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = parse_number(value.strip()) if isinstance(value, str) else float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

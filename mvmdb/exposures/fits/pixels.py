@@ -15,6 +15,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from mvmdb.errors import ExposureError
+from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.checksum import check_sums
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs
 from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, scan_file
@@ -59,14 +60,16 @@ def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[C
     chips = require_sci(file)
     flags = find_companions(file, chips, "DQ")
     sigmas = find_companions(file, chips, "ERR") if errors else None
-    exptime = file.primary.get("EXPTIME")
-    if isinstance(exptime, bool) or not isinstance(exptime, int | float):
-        raise ExposureError("contradictory", f"{file.path}: EXPTIME is {exptime!r}; expected seconds")
+    exptime = to_number(file.primary.get("EXPTIME"))
+    if exptime is None:
+        raise ExposureError(
+            "contradictory", f"{file.path}: EXPTIME is {file.primary.get('EXPTIME')!r}; expected seconds"
+        )
     try:
         with open(file.path, "rb") as stream:
             check_sums(stream, file.hdus[0], file.path)
             for chip in chips:
-                yield _read_chip(file, stream, chip, flags, sigmas, float(exptime))
+                yield _read_chip(file, stream, chip, flags, sigmas, exptime)
     except OSError as error:
         raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
 

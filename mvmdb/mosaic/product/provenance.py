@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -26,9 +27,48 @@ COLUMNS = {
 }  # fmt: skip
 """HDRTAB's columns and the fields of ChipRow that they hold. The first eleven names are drizzlepac's."""
 
-_UNITS = {"EXPTIME": "s", "EXPSTART": "d", "EXPEND": "d", "IDCSCALE": "arcsec", "SKY": "electron / (s arcsec2)"}
+OBSERVATION_COLUMNS = {
+    "PROPOSID": "proposid", "TARGNAME": "targname", "RA_TARG": "ra_targ", "DEC_TARG": "dec_targ",
+    "DATE_OBS": "date_obs", "TIME_OBS": "time_obs", "APERTURE": "aperture", "FILTER": "filter", "CCDCHIP": "ccdchip",
+    "NCOMBINE": "ncombine",
+}  # fmt: skip
+"""HDRTAB's columns and the fields of Observation that they hold. Their names are the keywords of members' headers.
+
+DATE_OBS and TIME_OBS are DATE-OBS and TIME-OBS: FITS advises against a hyphen in a column's name, and fitsverify warns.
+"""
+
+UNKNOWN = -1
+"""A whole number that is not known: TNULL of HDRTAB's columns."""
+
+# No TUNIT of SKY: FITS has no unit electron, and astropy would warn of it at each reading.
+_UNITS = {"EXPTIME": "s", "EXPSTART": "d", "EXPEND": "d", "IDCSCALE": "arcsec", "RA_TARG": "deg", "DEC_TARG": "deg"}
+_DESCRIPTIONS = {"SKY": "electron / (s arcsec2)", "MDRIZSKY": "in units of BUNIT"}
 _NUMBERS = {"extver": ">i4", "exptime": ">f8", "expstart": ">f8", "expend": ">f8", "idcscale": ">f8",
-            "subtracted": ">f8", "sky": ">f8"}  # fmt: skip
+            "subtracted": ">f8", "sky": ">f8", "proposid": ">i4", "ra_targ": ">f8", "dec_targ": ">f8",
+            "ccdchip": ">i4", "ncombine": ">i4"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the headers of a member say that people choose exposures by; none of it makes a product stale.
+
+    `ra_targ` and `dec_targ` in degrees. Unknown are texts that are empty, NaN, and whole numbers that are UNKNOWN.
+    `filter` is as in the product's header, dates are as the member's headers have them.
+    """
+
+    proposid: int
+    targname: str
+    ra_targ: float
+    dec_targ: float
+    date_obs: str
+    time_obs: str
+    aperture: str
+    filter: str
+    ccdchip: int
+    ncombine: int
+
+
+_NOTHING = Observation(UNKNOWN, "", math.nan, math.nan, "", "", "", "", UNKNOWN, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +76,8 @@ class ChipRow:
     """One chip of a member as a product holds it.
 
     `exptime` in seconds, `expstart` and `expend` in MJD (NaN where the exposure has none), `idcscale` in arcsec, `sky`
-    in electrons/s/arcsec^2 (NaN where none was matched), `subtracted` the same in the chip's own units.
+    in electrons/s/arcsec^2 (NaN where none was matched), `subtracted` the same in the chip's own units. `observation`
+    is None where an earlier version of mvmdb drizzled the chip and did not record it.
     """
 
     ipppssoo: str
@@ -58,9 +99,11 @@ class ChipRow:
     sky: float
     s_region: str
     extname: str = "SCI"
+    observation: Observation | None = None
 
 
-_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow)))
+_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow) if field.name != "observation"))
+_OBSERVATION_FIELDS = attrgetter(*(field.name for field in fields(Observation)))
 
 
 def read_outlines(rows: Sequence[ChipRow]) -> list[list[NDArray[np.float64]]]:
@@ -100,22 +143,29 @@ def list_members(rows: Sequence[ChipRow]) -> tuple[ProductMember, ...]:
 
 def pack_rows(rows: Sequence[ChipRow]) -> fits.BinTableHDU:
     """HDRTAB as a binary table, without the header keywords that product files add."""
-    columns = []
-    for name, field in COLUMNS.items():
-        values = [getattr(row, field) for row in rows]
-        if field in _NUMBERS:
-            array = np.array(values, _NUMBERS[field])
-            columns.append(
-                fits.Column(name, {"i": "J", "f": "D"}[array.dtype.kind], unit=_UNITS.get(name), array=array)
-            )
-        else:
-            width = max(1, *(len(value) for value in values))
-            columns.append(fits.Column(name, f"{width}A", array=np.array(values, f"S{width}")))
-    return fits.BinTableHDU.from_columns(columns, name="HDRTAB")
+    observations = [row.observation or _NOTHING for row in rows]
+    columns = [_pack_column(name, field, rows) for name, field in COLUMNS.items()]
+    columns += [_pack_column(name, field, observations) for name, field in OBSERVATION_COLUMNS.items()]
+    table = fits.BinTableHDU.from_columns(columns, name="HDRTAB")
+    for number, column in enumerate(columns, start=1):
+        if column.name in _DESCRIPTIONS:
+            table.header[f"TCOMM{number}"] = _DESCRIPTIONS[column.name]
+    return table
+
+
+def _pack_column(name: str, field: str, rows: Sequence[ChipRow | Observation]) -> fits.Column:
+    values = [getattr(row, field) for row in rows]
+    if field not in _NUMBERS:
+        width = max(1, *(len(value) for value in values))
+        return fits.Column(name, f"{width}A", array=np.array(values, f"S{width}"))
+    array = np.array(values, _NUMBERS[field])
+    if array.dtype.kind == "f":
+        return fits.Column(name, "D", unit=_UNITS.get(name), array=array)
+    return fits.Column(name, "J", null=UNKNOWN if name in OBSERVATION_COLUMNS else None, array=array)
 
 
 def unpack_rows(table: fits.BinTableHDU, path: str) -> tuple[ChipRow, ...]:
-    """The rows of a product's HDRTAB: the inverse of `pack_rows`.
+    """The rows of a product's HDRTAB: the inverse of `pack_rows`. Products of earlier versions have no observations.
 
     Raises ProductError when columns are missing: drizzlepac's HDRTAB has no provenance.
     """
@@ -125,11 +175,21 @@ def unpack_rows(table: fits.BinTableHDU, path: str) -> tuple[ChipRow, ...]:
             f"{path} was not made by mvmdb: its HDRTAB has no columns {', '.join(missing)}; "
             "expected the provenance of every member; make the layer again"
         )
-    lists = {
-        field: table.data[name].tolist() if field in _NUMBERS else [str(text) for text in table.data[name]]
-        for name, field in COLUMNS.items()
-    }
-    return tuple(ChipRow(**dict(zip(lists, values, strict=True))) for values in zip(*lists.values(), strict=True))
+    observations: list[Observation | None] = [None] * len(table.data)
+    if set(OBSERVATION_COLUMNS) <= set(table.columns.names):
+        known = (Observation(**values) for values in _unpack(table, OBSERVATION_COLUMNS))
+        observations = [None if observation.proposid == UNKNOWN else observation for observation in known]
+    rows = zip(_unpack(table, COLUMNS), observations, strict=True)
+    return tuple(ChipRow(**values, observation=observation) for values, observation in rows)
+
+
+def _unpack(table: fits.BinTableHDU, columns: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Each row as the fields that some columns hold."""
+    lists = [
+        table.data[name].tolist() if field in _NUMBERS else [str(text) for text in table.data[name]]
+        for name, field in columns.items()
+    ]
+    return (dict(zip(columns.values(), values, strict=True)) for values in zip(*lists, strict=True))
 
 
 def seal_provenance(
@@ -138,7 +198,10 @@ def seal_provenance(
     """A digest of everything a product says about itself, which reveals damage to its headers: 32 hex digits.
 
     `data` is the digest of the arrays (SCI, WHT, and ERR if any), `headers` that of their headers and PRIMARY's.
+    A row without an observation is sealed as earlier versions did.
     """
-    values = [_ROW_FIELDS(row) for row in rows]
+    values = [
+        _ROW_FIELDS(row) + (() if row.observation is None else _OBSERVATION_FIELDS(row.observation)) for row in rows
+    ]
     text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, values])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

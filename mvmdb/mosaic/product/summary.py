@@ -1,8 +1,9 @@
-"""What a product's header says about its pixels: depth, exposure, weight and outline. write.py writes it."""
+"""What a product's header says about its pixels and members: depth, weight, outline, programs. write.py writes it."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -26,6 +27,8 @@ WEIGHTS = ("MEANWHT", "MEDWHT")
 
 Keywords = dict[str, tuple[float | int | str, str]]
 
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(T[\d:.]+)?")
+
 
 def summarise_depth(depths: Depths, grid: LayerGrid) -> Keywords:
     """NPIXFRAC and the means and medians of exposures and seconds over exposed pixels, keyword -> (value, comment).
@@ -42,6 +45,43 @@ def summarise_depth(depths: Depths, grid: LayerGrid) -> Keywords:
         "MEANNEXP": (mean_n, "mean number of exposures of exposed pixels"),
         "MEDNEXP": (median_n, "median number of exposures of exposed pixels"),
     }
+
+
+def summarise_observations(rows: Sequence[ChipRow]) -> Keywords:
+    """Programs, targets, apertures and the earliest date of the members, keyword -> (value, comment).
+
+    Several are joined with `; `, as drizzlepac joins programs. RA_TARG and DEC_TARG are those of the first member, by
+    drizzlepac's rules for headers (`pars/*_mvm_header_hap.rules`). There is no keyword where nobody knows a value, and
+    none at all where a member was drizzled by a version that did not record these.
+    """
+    seen = [row.observation for row in rows if row.observation is not None]
+    if len(seen) < len(rows):
+        return {}
+    targets = [(o.ra_targ, o.dec_targ) for o in seen if not math.isnan(o.ra_targ + o.dec_targ)]
+    date, time = min(((o.date_obs, o.time_obs) for o in seen if _ISO_DATE.fullmatch(o.date_obs)), default=("", ""))
+    cards: Keywords = {
+        "PROPOSID": _join([str(number) for number in sorted({o.proposid for o in seen})], "program, or programs"),
+        "TARGNAME": join_texts((o.targname for o in seen), "target, or targets"),
+    }
+    if targets:
+        cards["RA_TARG"] = (targets[0][0], "[deg] target of the first member (J2000)")
+        cards["DEC_TARG"] = (targets[0][1], "[deg] target of the first member (J2000)")
+        cards["EQUINOX"] = (2000.0, "equinox of RA_TARG and DEC_TARG")
+    cards["DATE-OBS"] = (date, "UT date of the earliest member")
+    cards["TIME-OBS"] = (time, "UT time of the earliest member")
+    cards["APERTURE"] = join_texts((o.aperture for o in seen), "aperture, or apertures")
+    return {keyword: card for keyword, card in cards.items() if card[0] != ""}
+
+
+def join_texts(texts: Iterable[str], comment: str) -> tuple[str, str]:
+    """(different texts, sorted and joined with `; `; the comment, if there is room for it); empty ones are left out."""
+    return _join(sorted({text for text in texts if text}), comment)
+
+
+def _join(texts: Sequence[str], comment: str) -> tuple[str, str]:
+    text = "; ".join(texts)
+    length = max(len(text.replace("'", "''")), 8) + len(comment)
+    return text, comment if length <= 65 else ""  # of 80, KEYWORD and quotes and slash take 15
 
 
 class WeightSummary:

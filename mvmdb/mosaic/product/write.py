@@ -28,11 +28,13 @@ from mvmdb.mosaic.product.summary import (
     Keywords,
     WeightSummary,
     carried_numbers,
+    join_texts,
     lie_within,
     measure_depths,
     member_footprints,
     outline_region,
     summarise_depth,
+    summarise_observations,
 )
 from mvmdb.names import parse_layer_name
 from mvmdb.records import ProductRecord
@@ -122,6 +124,7 @@ def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterab
     weights = WeightSummary()
     images = {name: _image_header(name, text) for name in extensions_of(text.errors)}
     images["SCI"]["S_REGION"] = outline_region(footprints, text.grid)
+    _declare_long_texts(images["SCI"])
     # The weights' keywords are known last; a header with other values has the same length.
     primary = _primary_header(filename, text, {**depths, **weights.keywords([])})
     layout = _Layout.after(len(primary.tostring()), {n: len(h.tostring()) for n, h in images.items()}, text.grid.shape)
@@ -228,7 +231,7 @@ def _begin_to_store(file: int, written: range) -> None:
 
 def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits.Header:
     header = fits.PrimaryHDU(header=text.primary.copy()).header
-    starts, ends = ([v for v in times if not np.isnan(v)] for times in _times(text.rows))
+    starts, ends = ([v for v in times if v > 0] for times in _times(text.rows))  # neither NaN, nor 0 for unknown
     exptime = sum(member.exptime for member in list_members(text.rows))
     cards: Keywords = {
         "DATE": (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "[UTC] when this file was written"),
@@ -249,8 +252,16 @@ def _primary_header(filename: str, text: ProductText, numbers: Keywords) -> fits
     if starts and ends:
         cards["EXPSTART"] = (min(starts), "[d] start of the first exposure (MJD)")
         cards["EXPEND"] = (max(ends), "[d] end of the last exposure (MJD)")
-    header.update({**cards, **numbers})
+    header.update({**cards, **summarise_observations(text.rows), **numbers})
+    _declare_long_texts(header)
     return header
+
+
+def _declare_long_texts(header: fits.Header) -> None:
+    """Add LONGSTRN where a text goes on in CONTINUE cards; without it, verifiers warn of them."""
+    first = next((card.keyword for card in header.cards if len(card.image) > fits.Card.length), None)
+    if first is not None:
+        header.set("LONGSTRN", "OGIP 1.0", "texts may go on in CONTINUE cards", before=first)
 
 
 def _times(rows: Sequence[ChipRow]) -> tuple[list[float], list[float]]:
@@ -267,7 +278,11 @@ def _image_header(name: Extension, text: ProductText) -> fits.Header:
         header.extend(text.science, update=True)
     if name in ("SCI", "ERR"):
         header["BUNIT"] = ("ELECTRONS/S", "per pixel")
+    else:
+        header["BUNIT"] = ("s", "exposure time")
     header.update(text.grid.wcs_cards())
+    if name == "SCI":
+        header["WCSNAME"] = join_texts((row.wcsname for row in text.rows), "solution, or solutions")
     return header
 
 
@@ -288,6 +303,7 @@ def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
             "MVMRCPJS": text.recipe,
         }
     )
+    _declare_long_texts(table.header)
     buffer = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
     return buffer.getvalue()[BLOCK:]  # without the primary HDU, one block, with which a file must begin
