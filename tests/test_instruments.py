@@ -17,11 +17,18 @@ from pages import REPOSITORY
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import judge
 from mvmdb.exposures.read import read_exposure
-from mvmdb.instruments import INSTRUMENTS, ApertureNames, Detector, Instrument, SmallerPixfrac, find_detector
+from mvmdb.instruments import (
+    INSTRUMENTS,
+    ApertureNames,
+    Detector,
+    Instrument,
+    SmallerPixfrac,
+    find_detector,
+    is_association,
+)
 from mvmdb.layers.admission import is_small, left_out
 from mvmdb.layers.recipes import choose_recipe, layer_scales
 from mvmdb.records import Policy
-from mvmdb.tables.identity import is_association
 from mvmdb.tables.read import read_batches
 
 CRISP = Detector(
