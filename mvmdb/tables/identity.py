@@ -16,7 +16,7 @@ _PATH = re.compile(r"[/?#:]")
 _PIPELINE = re.compile(r"([a-z0-9]{8}[a-z0-9]?)(?:_.*)?")
 _HAP = re.compile(r"hst_.+_([a-z0-9]{8})(?:_(?:fl[tc]|dr[zc]|trl).*)?")
 _WHEELS = re.compile(r"[;,+\s]+")
-_LAYER_FILTER = re.compile(r"[a-z0-9-]+")
+_LAYER_FILTER = re.compile(r"[a-z0-9-]{1,64}")  # a part of file names
 
 
 def read_name(text: str) -> tuple[str, str]:

@@ -20,6 +20,11 @@ from astropy.io import fits
 from mvmdb.errors import InputError
 from mvmdb.tables.formats.source import MOST_AT_ONCE, Chunk, Format, Reject
 
+_MANDATORY = (
+    ("BITPIX", 8, 8), ("NAXIS", 2, 2), ("NAXIS1", 1, 10**7), ("NAXIS2", 0, 10**12), ("PCOUNT", 0, 10**15),
+    ("GCOUNT", 1, 1), ("TFIELDS", 1, 999),
+)  # fmt: skip
+"""Keywords of a table's header, with the least and the most that they may be (FITS 4.0, sections 7.2.1 and 7.3.1)."""
 _ALWAYS_UNPACKED = 256_000_000
 _MOST_TIMES = 100
 """A gzipped table of more bytes than the first, and of more times its size than the second, is a bomb."""
@@ -69,6 +74,7 @@ class FitsTable:
                 if not tables:
                     raise InputError(f"{self._path} has no table extension; expected a FITS binary table")
                 table = tables[0]
+                self._check_header(table.header)
                 width, self.length = int(table.header["NAXIS1"]), int(table.header["NAXIS2"])
                 self._start = int(table.fileinfo()["datLoc"])
                 self._heap = self._start + int(table.header.get("THEAP", width * self.length))
@@ -85,6 +91,16 @@ class FitsTable:
         names = [str(position) for position in range(len(fields))]
         self._check_size(width, max([o + f.itemsize for o, f in zip(offsets, formats, strict=True)], default=0))
         self._row = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": width})
+
+    def _check_header(self, header: fits.Header) -> None:
+        """Refuse what the standard does not allow: astropy would make as many columns as TFIELDS says."""
+        for keyword, least, most in _MANDATORY:
+            value = header.get(keyword)
+            if type(value) is not int or not least <= value <= most:
+                expected = str(least) if least == most else f"{least} to {most}"
+                raise InputError(
+                    f"{self._path} is damaged: found {keyword} = {value!r}; expected {expected}; fetch it again"
+                )
 
     def _check_size(self, width: int, needed: int) -> None:
         """Refuse rows that cannot be as the header says, before anything is read by it."""
