@@ -267,13 +267,15 @@ def is_association(root: str) -> bool:
     7,251 are so, the others have a letter in seventh place. WFPC2 has no associations, and numbers its exposures.
     """
     root = root.lower()
-    instrument = find_by_letter(root[:1])
-    if instrument is None or instrument.numbered_exposures or len(root) not in (8, 9):
-        return False
-    numbered = root[6] == "0"
+    numbered, product = root[6:7] == "0", root[8:]
     if len(root) == 8:
-        return numbered
-    return root[8] in "0123456789" or (numbered and "a" <= root[8] <= "l")  # a product beyond 9, as ibyg0202a
+        counted = numbered
+    else:  # beyond 9 products have letters, as ibyg0202a
+        counted = len(root) == 9 and (product in "0123456789" or (numbered and "a" <= product <= "l"))
+    if not counted:  # most of a million names
+        return False
+    instrument = find_by_letter(root[0])
+    return instrument is not None and not instrument.numbered_exposures
 
 
 def find_detector(instrument: str, detector: str) -> Detector:

@@ -36,8 +36,9 @@ def find_impossible(
         chord[owner[first]] = np.maximum.reduceat(squares, first)
     reach = 2.0 * np.arcsin(np.minimum(np.sqrt(chord) / 2.0, 1.0)) * _ARCSEC
     total = np.bincount(footprints.owner, weights=area, minlength=footprints.n) * _ARCSEC**2
-    limits = {detector: _limits(detector) for detector in set(detectors)}
-    widest, largest, smallest = np.array([limits[detector] for detector in detectors]).reshape(-1, 3).T
+    # By identity: the hash of a detector is that of all its facts, and takes longer than all the rest.
+    limits = {key: _limits(detector) for key, detector in {id(each): each for each in detectors}.items()}
+    widest, largest, smallest = np.array([limits[id(detector)] for detector in detectors]).reshape(-1, 3).T
     there = np.bincount(footprints.owner, minlength=footprints.n) > 0
     wrong = there & ((reach > widest) | (total > largest) | (total < smallest))
     return centre, {

@@ -82,7 +82,8 @@ class _Fields:
     fault: Callable[[int, str], None]
 
     def texts(self, name: str) -> list[str]:
-        return read_texts(self.cells[name]) if name in self.cells else [""] * self.n
+        # A region holds no control characters, or it is none; and it is as long as all other texts together.
+        return read_texts(self.cells[name], as_given=name == "region") if name in self.cells else [""] * self.n
 
     def numbers(self, name: str) -> list[float | None]:
         return read_numbers(self.cells[name], name, self.fault) if name in self.cells else [None] * self.n

@@ -25,13 +25,14 @@ def shorten(text: str, most: int = 60) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def read_texts(values: Sequence[object]) -> list[str]:
-    """Texts without surrounding blanks, and with a blank for each control character; a missing value is empty."""
+def read_texts(values: Sequence[object], *, as_given: bool = False) -> list[str]:
+    """Texts without surrounding blanks, and unless `as_given` with a blank for each control character; a missing value
+    is empty."""
     try:
         texts = list(map(str.strip, values))  # type: ignore[arg-type]
     except TypeError:  # not all are texts
         texts = [value.strip() if isinstance(value, str) else _as_text(value) for value in values]
-    if "".join(texts).isprintable():
+    if as_given or "".join(texts).isprintable():
         return texts
     return [_CONTROLS.sub(" ", text).strip() for text in texts]
 
