@@ -6,6 +6,7 @@ values, so that a changed row gives another digest, and so that the exposure's f
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from mvmdb.errors import MvmdbError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.garbage import gc_paused
 from mvmdb.instruments import HIGHEST_PROPOSAL, INSTRUMENTS, LONGEST_EXPOSURE
@@ -25,6 +27,8 @@ from mvmdb.tables.problems import RowProblem
 from mvmdb.tables.regions import format_rows
 from mvmdb.tables.rules import judge_row
 from mvmdb.tables.values import read_dates, read_numbers, read_texts, shorten
+
+log = logging.getLogger(__name__)
 
 BATCH_SIZE = 20_000
 """Rows held at once: about 100 MB with texts, polygons and columns."""
@@ -65,12 +69,10 @@ def read_batches(
                 chunk = next_chunk(chunks, os.fspath(path))
                 if chunk is None:
                     return
-                cells = dict(zip(positions, chunk.columns, strict=True))
-                batch = _read_chunk(chunk, cells, siaf, report_row)
+                batches = _read_each(chunk, list(positions), siaf, report_row)
             if progress is not None:
                 progress(source.done(), source.length, chunk.read)
-            if batch.n:
-                yield batch
+            yield from (batch for batch in batches if batch.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,29 @@ _NO_IDENTITY = ("",) * 8
 
 def _ignore(problem: RowProblem) -> None:
     """Drop a problem: the caller gave no `report`."""
+
+
+def _read_each(chunk: Chunk, fields: Sequence[str], siaf: str | None, report: Report) -> list[ExposureBatch]:
+    """The rows of a chunk, whatever one of them does: where they fail together, halves are tried, down to that row."""
+    problems: list[RowProblem] = []
+    try:
+        batches = [_read_chunk(chunk, dict(zip(fields, chunk.columns, strict=True)), siaf, problems.append)]
+    except MvmdbError:
+        raise
+    except Exception as error:
+        n = len(chunk.numbers)
+        if n > 1:
+            halves = (_cut(chunk, 0, n // 2), _cut(chunk, n // 2, n))
+            return [batch for half in halves for batch in _read_each(half, fields, siaf, report)]
+        log.info("row %d cannot be read", chunk.numbers[0], exc_info=True)
+        batches, problems = [], [RowProblem(chunk.numbers[0], "", f"cannot be read: {type(error).__name__}: {error}")]
+    for problem in problems:
+        report(problem)
+    return batches
+
+
+def _cut(chunk: Chunk, first: int, stop: int) -> Chunk:
+    return Chunk(chunk.numbers[first:stop], [column[first:stop] for column in chunk.columns], chunk.read)
 
 
 def _read_chunk(chunk: Chunk, cells: Mapping[str, list[object]], siaf: str | None, report: Report) -> ExposureBatch:

@@ -19,6 +19,7 @@ from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.sky.footprint import footprint_center
 from mvmdb.sky.footprints import Footprints
 from mvmdb.sky.region import format_region, parse_region
+from mvmdb.tables import read as reading
 from mvmdb.tables.problems import SHOWN, ProblemList, RowProblem
 from mvmdb.tables.read import read_batches
 from mvmdb.tables.siaf import apertures_file as siaf_module
@@ -198,6 +199,24 @@ def test_the_archives_list_is_read_whole(shared: Path) -> None:
     assert rules[""] > 4_700
     sizes = [len(parse_region(str(text))) for batch in batches for text in batch.columns["s_region"][:200]]
     assert set(sizes) == {1}
+
+
+def test_whatever_a_row_does_it_is_left_out_alone(rows: Rows, write_csv: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(rule_of: Any) -> Any:
+        def judge(*values: Any) -> Any:
+            if "FIELD-2" in values:
+                raise ZeroDivisionError("by a field")
+            return rule_of(*values)
+
+        return judge
+
+    monkeypatch.setattr(reading, "judge_row", fail(reading.judge_row))
+    rows[1]["filters"] = ""
+    batches, problems = read(write_csv(rows))
+    assert [name for batch in batches for name in batch.columns["ipppssoo"]] == ["ib6o04tu", "u2n20102"]
+    assert [(problem.row, problem.reason[:40]) for problem in problems] == [
+        (2, "found filters ''; expected names like F8"), (3, "cannot be read: ZeroDivisionError: by a ")
+    ]  # fmt: skip
 
 
 def test_problems_beyond_the_first_go_to_a_file(tmp_path: Path) -> None:
