@@ -25,7 +25,7 @@ from mvmdb.mosaic.make import make_product
 from mvmdb.reconcile.layer_jobs import Options, build_jobs
 from mvmdb.reconcile.planning import look_ahead
 from mvmdb.reconcile.run import reconcile
-from mvmdb.records import Action, Canvas, LayerJob, ProductMember, ProductRecord
+from mvmdb.records import Action, Canvas, LayerJob, Policy, ProductMember, ProductRecord
 from mvmdb.workers.executor import Done, Workers
 from mvmdb.workers.processes import IN_THIS_PROCESS
 
@@ -108,7 +108,7 @@ def _drizzle_jobs(folder: Path, endings: Iterable[str]) -> Iterator[LayerJob]:
         with engine.begin() as connection:
             policy = read_policy(connection)
         lines = look_ahead(engine.begin, folder, policy).plan.layers
-        jobs = list(build_jobs(engine, folder, lines, full=False, resky=False))
+        jobs = list(build_jobs(engine, folder, lines, Policy(), Options()))
     for ending in endings:
         yield max((job for job in jobs if job.layer.endswith(ending)), key=lambda job: _mpix(job.canvas))
 

@@ -24,6 +24,7 @@ from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.withdraw import withdraw
 from mvmdb.console.options import Session
+from mvmdb.console.show import printable
 from mvmdb.errors import MvmdbError
 
 COULD_NOT_RUN = 2
@@ -87,7 +88,7 @@ def main() -> None:
 
 
 def _refuse(message: str, code: int) -> int:
-    click.echo(f"mvmdb: {' '.join(message.split())}", err=True)
+    click.echo(f"mvmdb: {printable(' '.join(message.split()))}", err=True)
     return code
 
 

@@ -18,6 +18,12 @@ COUNT_UNITS = ("ELECTRONS", "ELECTRON")
 """BUNIT of pixels that are summed over the exposure time."""
 
 
+LONGEST_EXPOSURE = 1e6
+"""Seconds: no exposure of Hubble lasts a tenth of this."""
+HIGHEST_PROPOSAL = 2**31 - 1
+"""No program's number comes near it; it is the largest that every database's integers hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApertureNames:
     """What names of a detector's apertures (header keyword APERTURE, the archive's search) are called in the SIAF.
@@ -52,8 +58,8 @@ class Detector:
     are from the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_parameters`).
 
     `idcscale`: the nominal pixel size in arcsec, as IDCSCALE of its headers; None where its chips differ. `pixels`: the
-    smallest and largest size of a pixel on the sky in arcsec. `extent`: the longest distance between two corners of its
-    chips in arcsec. IDCSCALE is from headers of the archive, the other two from the instrument handbooks.
+    smallest and largest size of a pixel on the sky in arcsec. `field`: width and height of all its chips together in
+    arcsec. IDCSCALE is from headers of the archive, the other two from the instrument handbooks.
 
     `small`: its exposures leave layers with MVM_INCLUDE_SMALL off. `cte_corrected`: charge transfer is corrected, so
     the archive has FLCs, and FLTs leave layers with MVM_ONLY_CTE on. `charge_injection`: CHINJECT tells of charge that
@@ -64,7 +70,7 @@ class Detector:
     good_bits: int
     idcscale: float | None
     pixels: tuple[float, float]
-    extent: float
+    field: tuple[float, float]
     sky_good_bits: int = 80
     sky_match: bool = True
     deep: SmallerPixfrac | None = None
@@ -81,7 +87,7 @@ class Instrument:
 
     `letter` begins the root names of its exposures, and `filter_keywords` hold its filter wheels.
     `chips_are_detectors`: DETECTOR is the number of a chip, and all chips are its one detector. `numbered_exposures`:
-    root names of exposures may end in a digit, which marks an association elsewhere.
+    root names of exposures may have digits where they mark an association elsewhere.
 
     `imaging`: (keyword, value) of imaging exposures. `calibration_targets`: words in TARGNAME that mean a calibration;
     with `imaging_is_science` only where the exposure is not `imaging`. `scan_types`: values of SCAN_TYP that mean a
@@ -121,7 +127,7 @@ _WFC = Detector(
     good_bits=80,
     idcscale=0.05,
     pixels=(0.048, 0.052),
-    extent=300.0,
+    field=(202.0, 202.0),
     cte_corrected=True,
     apertures=ApertureNames(
         starts=("wfc",),
@@ -138,7 +144,7 @@ _HRC = Detector(
     good_bits=80,
     idcscale=0.025,
     pixels=(0.025, 0.029),
-    extent=45.0,
+    field=(29.0, 26.0),
     small=True,
     apertures=ApertureNames(
         starts=("hrc",),
@@ -155,7 +161,7 @@ _SBC = Detector(
     good_bits=0,
     idcscale=0.025,
     pixels=(0.030, 0.034),
-    extent=55.0,
+    field=(34.6, 30.5),
     sky_match=False,
     deep=SmallerPixfrac(filters=("f115lp", "f122m"), depth=6, pixfrac=0.8),
     small=True,
@@ -166,7 +172,7 @@ _UVIS = Detector(
     good_bits=80,
     idcscale=0.03962000086903572,
     pixels=(0.038, 0.041),
-    extent=245.0,
+    field=(162.0, 162.0),
     cte_corrected=True,
     charge_injection=True,
     apertures=ApertureNames(
@@ -191,7 +197,7 @@ _IR = Detector(
     good_bits=528,
     idcscale=0.1282500028610229,
     pixels=(0.121, 0.136),
-    extent=195.0,
+    field=(136.0, 123.0),
     sky_good_bits=16,
     scales=("fine", "coarse"),
     apertures=ApertureNames(
@@ -219,7 +225,7 @@ _PC = Detector(
     good_bits=1034,
     idcscale=None,
     pixels=(0.0455, 0.1),
-    extent=240.0,
+    field=(160.0, 160.0),
     sky_good_bits=1032,
     scales=("fine", "coarse"),
     apertures=ApertureNames(
@@ -258,6 +264,25 @@ def find_by_letter(letter: str) -> Instrument | None:
         if instrument.letter == letter:
             return instrument
     return None
+
+
+def is_association(root: str) -> bool:
+    """Whether a root name of 8 or 9 characters is that of an association's product: several exposures as one.
+
+    Such names count the products where exposures have letters: `ib6o04010` (`ipppss`, 0, the association's number, the
+    product's). The last character of an exposure tells how it came down, m to t. Of 23,284 names in the archive's list,
+    7,251 are so, the others have a letter in seventh place. WFPC2 has no associations, and numbers its exposures.
+    """
+    root = root.lower()
+    numbered, product = root[6:7] == "0", root[8:]
+    if len(root) == 8:
+        counted = numbered
+    else:  # beyond 9 products have letters, as ibyg0202a
+        counted = len(root) == 9 and (product in "0123456789" or (numbered and "a" <= product <= "l"))
+    if not counted:  # most of a million names
+        return False
+    instrument = find_by_letter(root[0])
+    return instrument is not None and not instrument.numbered_exposures
 
 
 def find_detector(instrument: str, detector: str) -> Detector:

@@ -17,11 +17,18 @@ from pages import REPOSITORY
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import judge
 from mvmdb.exposures.read import read_exposure
-from mvmdb.instruments import INSTRUMENTS, ApertureNames, Detector, Instrument, SmallerPixfrac, find_detector
+from mvmdb.instruments import (
+    INSTRUMENTS,
+    ApertureNames,
+    Detector,
+    Instrument,
+    SmallerPixfrac,
+    find_detector,
+    is_association,
+)
 from mvmdb.layers.admission import is_small, left_out
 from mvmdb.layers.recipes import choose_recipe, layer_scales
 from mvmdb.records import Policy
-from mvmdb.tables.identity import is_association
 from mvmdb.tables.read import read_batches
 
 CRISP = Detector(
@@ -29,7 +36,7 @@ CRISP = Detector(
     good_bits=4,
     idcscale=0.05,
     pixels=(0.12, 0.14),  # of the WFC3/IR files that the tests make of it
-    extent=300.0,
+    field=(202.0, 202.0),
     sky_good_bits=12,
     deep=SmallerPixfrac(filters=("f999w",), depth=3, pixfrac=0.5),
     scales=("fine", "coarse"),

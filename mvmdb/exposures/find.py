@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mvmdb.errors import InputError
+from mvmdb.inputs import read_text
 from mvmdb.names import parse_exposure_name
 
 
@@ -61,7 +62,7 @@ def _expand_lists(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
 
 def _read_list(source: Path) -> Iterator[Path]:
     try:
-        lines = source.read_text(encoding="utf-8").splitlines()
+        lines = read_text(source).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise InputError(

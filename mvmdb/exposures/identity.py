@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mvmdb.errors import ExposureError, NameFormatError
 from mvmdb.exposures.fits.cards import Cards, to_number
 from mvmdb.exposures.fits.file import FitsFile
-from mvmdb.instruments import INSTRUMENTS, Instrument, find_by_letter, list_instruments
+from mvmdb.instruments import INSTRUMENTS, Instrument, find_by_letter, is_association, list_instruments
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name, parse_rootname
 
 _LAYER_FILTER = re.compile(r"[a-z0-9-]+")
@@ -82,9 +82,16 @@ def read_date(file: FitsFile, keyword: str) -> float | None:
 
 def _read_rootname(file: FitsFile) -> tuple[str, str]:
     try:
-        return parse_rootname(_require_text(file, "ROOTNAME"))
+        rootname, ipppssoo = parse_rootname(_require_text(file, "ROOTNAME"))
     except NameFormatError as error:
         raise ExposureError("contradictory", f"{file.path}: {error}") from error
+    if is_association(rootname):
+        raise ExposureError(
+            "unsupported",
+            f"{file.path}: ROOTNAME {rootname} is a product of an association and stands for several exposures; "
+            "expected an exposure like ib6o04tuq",
+        )
+    return rootname, ipppssoo
 
 
 def _read_kind(file: FitsFile, ipppssoo: str) -> Kind:

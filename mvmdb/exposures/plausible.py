@@ -66,10 +66,11 @@ def _judge_area(chip: ChipWcs, outline: FloatArray) -> str:
 
 def _judge_extent(detector: Detector, chips: Sequence[ChipWcs], outlines: Sequence[FloatArray]) -> str:
     vectors = sky_to_vector(*np.concatenate(outlines).T)
-    limit = detector.extent * _EXTENT_ROOM
+    diagonal = math.hypot(*detector.field)
+    limit = diagonal * _EXTENT_ROOM
     widest = _separation(vectors, vectors)
     if widest > limit:
-        return f"its chips reach over {widest:.4g} arcsec; those of {detector.name.upper()} over {detector.extent:g}"
+        return f"its chips reach over {widest:.4g} arcsec; those of {detector.name.upper()} over {diagonal:.4g}"
     # CRPIX of a subarray may lie beyond its pixels, but not beyond the detector's.
     farthest = _separation(vectors, sky_to_vector(*np.array([chip.crval for chip in chips]).T))
     if farthest > 2 * limit:

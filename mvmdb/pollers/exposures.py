@@ -14,7 +14,7 @@ from mvmdb.layers.admission import is_small, left_out
 from mvmdb.names import CellId
 from mvmdb.pollers.files import Poller, check_paths, read_poller
 from mvmdb.records import Dataset, Policy
-from mvmdb.sky.membership import match_regions
+from mvmdb.sky.membership import match_each_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +88,16 @@ def _find_cells(
 ) -> dict[str, dict[str, bool]]:
     """The exposures of each sky cell and whether they are NEW; one that misses the cell it is named in is unusable."""
     names = list(datasets)
-    matched = match_regions([datasets[name].exposure.s_region for name in names], "overlap")
+    matched, faults = match_each_region([datasets[name].exposure.s_region for name in names], "overlap")
+    unplaced = {names[index]: why for index, why in faults.items()}
+    unusable.update(unplaced)
     overlaps: dict[str, set[str]] = {name: set() for name in names}
     for index, cell in zip(matched.exposure.tolist(), matched.cell_index.tolist(), strict=True):
         overlaps[names[index]].add(str(CellId.from_index(cell)))
     cells: dict[str, dict[str, bool]] = defaultdict(dict)
     for (name, skycell), is_new in named.items():
+        if name in unplaced:
+            continue
         if skycell is not None and skycell not in overlaps[name]:
             unusable[name] = f"it does not overlap {skycell}"
             continue

@@ -16,6 +16,8 @@ from typing import Literal, get_args
 
 from mvmdb.atomic import replace_file
 from mvmdb.errors import InputError, NameFormatError
+from mvmdb.inputs import read_text
+from mvmdb.instruments import HIGHEST_PROPOSAL
 from mvmdb.names import format_cell_name, parse_cell_name
 
 log = logging.getLogger(__name__)
@@ -98,13 +100,13 @@ def parse_row(line: str) -> PollerRow:
             raise InputError(f"{column} is empty")
     filename, proposal, program_id, obset_id, exptime, filters, detector, skycell, flag, pathname = fields
     if flag not in _FLAGS:
-        raise InputError(f"the flag is {flag!r}, expected NEW or OLD")
+        raise InputError(f"the flag is {_quote(flag)}, expected NEW or OLD")
     try:
-        cell = parse_cell_name(skycell)
+        cell = parse_cell_name(skycell[:60])
     except NameFormatError as error:
         raise InputError(str(error)) from error
-    if not (proposal.isascii() and proposal.isdecimal()):
-        raise InputError(f"proposal_id is {proposal!r}, expected a whole number")
+    if not (proposal.isascii() and proposal.isdecimal() and len(proposal) <= 20 and int(proposal) <= HIGHEST_PROPOSAL):
+        raise InputError(f"proposal_id is {_quote(proposal)}, expected a whole number, 0 to {HIGHEST_PROPOSAL}")
     return PollerRow(
         filename=filename,
         proposal_id=int(proposal),
@@ -126,7 +128,7 @@ def read_poller(path: str | os.PathLike[str]) -> Poller:
     line of another form, or names one exposure twice in a sky cell. Whether the named files exist is not looked at.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise InputError(f"the poller file {path} cannot be read ({reason}); expected a text file") from error
@@ -200,13 +202,17 @@ def _write_changed(path: Path, content: bytes) -> bool:
     return True
 
 
+def _quote(field: str) -> str:
+    return repr(field if len(field) <= 60 else field[:57] + "...")
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (math.isfinite(value) and value >= 0):
-        raise InputError(f"exptime is {text!r}, expected seconds")
+        raise InputError(f"exptime is {_quote(text)}, expected seconds")
     return value
 
 

@@ -81,6 +81,15 @@ class Footprints:
         owner = np.repeat(np.arange(len(exposures)), [len(chips) for chips in exposures])
         return cls(numbers[0::2].copy(), numbers[1::2].copy(), start, owner, len(exposures))
 
+    def between(self, first: int, stop: int) -> Footprints:
+        """The exposures `first` to `stop` - 1, which become 0, 1, 2 ..."""
+        low, high = np.searchsorted(self.owner, [first, stop])
+        start = self.polygon_start[low : high + 1]
+        vertices = slice(start[0], start[-1])
+        return Footprints(
+            self.ra[vertices], self.dec[vertices], start - start[0], self.owner[low:high] - first, stop - first
+        )
+
     def centers(self) -> FloatArray:
         """Vectors (3, n), not of unit length, to the mean of each exposure's vertices (see `footprint_center`)."""
         owner = np.repeat(self.owner, np.diff(self.polygon_start))

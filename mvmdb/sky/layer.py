@@ -24,6 +24,8 @@ ARCMIN2_PER_PIXEL = (PIXEL_SCALE["fine"] / 60) ** 2
 _WORTH_A_THREAD = 500  # layers: 20 ms of work
 _WORTH_A_CALL = 32  # layers: a call of its own costs as much as a polygon more for each of so many
 
+_GRID = 2.0**-10  # pixels
+
 Shapes = NDArray[np.object_]
 
 
@@ -77,7 +79,7 @@ def find_groups(projection_cell: int, regions: Mapping[str, str]) -> dict[str, s
     names = sorted(regions)
     footprints = Footprints.from_regions([regions[name] for name in names])
     exposures = project_exposures(projection_cell, footprints)
-    numbers = groups_of(exposures, shapely.union_all(exposures)).tolist()
+    numbers = groups_of(exposures, unite(exposures).item()).tolist()
     firsts: dict[int, str] = {}
     return {name: firsts.setdefault(number, name) for name, number in zip(names, numbers, strict=True)}
 
@@ -87,8 +89,17 @@ def _unite(exposures: Shapes, shape_of: IntArray, start: IntArray, counts: IntAr
     unions = np.empty(len(start), dtype=object)
     for size in np.unique(counts).tolist():
         chosen = np.flatnonzero(counts == size)
-        unions[chosen] = shapely.union_all(exposures[shape_of[start[chosen, None] + np.arange(size)]], axis=1)
+        unions[chosen] = unite(exposures[shape_of[start[chosen, None] + np.arange(size)]])
     return unions
+
+
+def unite(shapes: Shapes) -> Shapes:
+    """The union along the last axis. Where GEOS fails on one, all are snapped to a grid of 0.001 pixel, which it can
+    always unite; coordinates without a digit to spare are what it fails on."""
+    try:
+        return np.asarray(shapely.union_all(shapes, axis=-1))
+    except shapely.GEOSException:
+        return np.asarray(shapely.union_all(shapes, axis=-1, grid_size=_GRID))
 
 
 @dataclass(frozen=True, slots=True)

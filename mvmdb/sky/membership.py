@@ -7,20 +7,24 @@ poles, at ring borders and at RA 0 the same geometry holds as anywhere else.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.errors import InputError, MvmdbError
 from mvmdb.names import CELLS_PER_PROJECTION_CELL, CELLS_PER_SIDE, N_PROJECTION_CELLS
 from mvmdb.records import Rule
 from mvmdb.sky.footprints import Block, Footprints, IntArray, iterate_blocks
 from mvmdb.sky.overlap import TOUCH, Overlap, is_degenerate, overlap_any, overlap_simple, polygon_area
 from mvmdb.sky.position import find_cells_at
-from mvmdb.sky.sphere import FloatArray, vector_to_sky
+from mvmdb.sky.region import MAX_RADIUS
+from mvmdb.sky.sphere import FloatArray, sky_to_vector, vector_to_sky
 from mvmdb.sky.tessellation import (
     CELL_HIGH,
     CELL_LOW,
@@ -37,11 +41,14 @@ from mvmdb.sky.tessellation import (
 
 __all__ = ["Footprints", "Memberships", "find_cells_at", "find_members"]
 
+log = logging.getLogger(__name__)
+
 NSIDE = 128
 """HEALPix resolution of the table: 200,000 pixels of 0.46 degrees, with 2.3 projection cells each."""
 MARGIN = 0.1
 """Largest radius in degrees of polygons that the table serves, twice that of any Hubble footprint."""
 _FEW = 256  # polygons; up to here, trying all projection cells beats making the table (0.1 s, and 1 s to import healpy)
+_CLOSE = 10.0  # degrees
 _EDGE_DUST = 1e-6  # fine pixels: an overlap that passes a pixel's edge by less does not count for the bounding box
 
 Int32Array = NDArray[np.int32]
@@ -78,6 +85,10 @@ class Memberships:
         """The memberships for which `rows` is true."""
         return Memberships(*(getattr(self, name)[rows] for name in self.__slots__))
 
+    def join(self, others: Memberships) -> Memberships:
+        """These memberships and others, of exposures with higher numbers."""
+        return Memberships(*(np.concatenate([getattr(self, name), getattr(others, name)]) for name in self.__slots__))
+
 
 def match_regions(regions: Sequence[str], rule: Rule) -> Memberships:
     """As `find_members`, for footprints given as `s_region` texts in normal form; an empty text has no footprint."""
@@ -106,6 +117,68 @@ def find_members(footprints: Footprints, rule: Rule = "overlap") -> Memberships:
     for block in iterate_blocks(footprints):
         overlaps += _match_block(block, len(footprints.owner), center_ra)
     return _join_overlaps(overlaps)
+
+
+def match_each(footprints: Footprints, rule: Rule) -> tuple[Memberships, dict[int, str]]:
+    """As `find_members`, whatever an exposure does; and by exposure, why it could not be measured.
+
+    An exposure at fault has no memberships. Where a batch fails, its halves are tried, until the exposure stands alone.
+    """
+    return _match_between(footprints, rule, 0, footprints.n)
+
+
+def match_each_region(regions: Sequence[str], rule: Rule) -> tuple[Memberships, dict[int, str]]:
+    """As `match_each`, for footprints given as `s_region` texts in normal form; an empty text has no footprint."""
+    return match_each(Footprints.from_regions(regions), rule)
+
+
+def _match_between(footprints: Footprints, rule: Rule, first: int, stop: int) -> tuple[Memberships, dict[int, str]]:
+    part = footprints.between(first, stop)
+    try:
+        _check_extents(part)
+        found = find_members(part, rule)
+    except Exception as error:  # whatever GEOS or NumPy make of one footprint, the others are measured
+        if stop - first == 1:
+            log.info("a footprint cannot be measured", exc_info=True)
+            return _no_memberships(), {first: _explain(error)}
+        middle = (first + stop) // 2
+        before, faults = _match_between(footprints, rule, first, middle)
+        after, more = _match_between(footprints, rule, middle, stop)
+        return before.join(after), faults | more
+    return replace(found, exposure=found.exposure + first), {}
+
+
+def _check_extents(footprints: Footprints) -> None:
+    """Refuse chips of an exposure that lie far apart: what is 90 degrees away from a plane's centre is not in it."""
+    if not len(footprints.owner):
+        return
+    first = np.flatnonzero(np.diff(footprints.owner, prepend=-1))
+    vertex = footprints.polygon_start[first]
+    wide = np.zeros(len(first), dtype=bool)
+    for angle in (footprints.ra, footprints.dec):  # where both span a few degrees the vectors need not be made
+        wide |= ~(np.maximum.reduceat(angle, vertex) - np.minimum.reduceat(angle, vertex) < _CLOSE)
+    for exposure in footprints.owner[first[wide]].tolist():
+        _check_extent(footprints.between(exposure, exposure + 1))
+
+
+def _check_extent(exposure: Footprints) -> None:
+    center = exposure.centers()
+    along = (center * sky_to_vector(exposure.ra, exposure.dec)).sum(axis=0)
+    if not (along >= np.cos(np.deg2rad(MAX_RADIUS)) * np.sqrt((center**2).sum())).all():
+        raise InputError(
+            f"found chips that reach more than {MAX_RADIUS:g} degrees from the mean of their vertices; expected those "
+            "of one detector"
+        )
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, MvmdbError):
+        return re.sub(r"^exposure \d+ has", "found", str(error))
+    return f"its footprint cannot be measured: {type(error).__name__}: {error}"
+
+
+def _no_memberships() -> Memberships:
+    return _join_overlaps([])
 
 
 def _match_block(block: Block, n_polygons: int, center_ra: FloatArray | None) -> Iterable[_PolygonOverlaps]:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mvmdb.errors import InputError
+from mvmdb.sky.crossing import cross_themselves, find_hull
 from mvmdb.sky.sphere import FloatArray, deproject, sky_to_vector, tangent_frame, vector_to_sky, wrap_ra
 
 MAX_RADIUS = 30.0
@@ -21,6 +22,12 @@ MAX_RADIUS = 30.0
 
 No camera's field comes near it, and tangent planes work well within it.
 """
+SANE_RA = 1000.0
+"""Degrees: right ascensions beyond it, either way, are no positions but faults."""
+MOST_VERTICES = 2000
+"""How many vertices a region may have. Footprints have tens, and the work of geometry grows faster than that."""
+MOST_CHARACTERS = 50 * MOST_VERTICES
+"""How long a region's text may be."""
 CIRCLE_VERTICES = 64
 _DECIMALS = 9  # 4 microarcsec: what format_region writes
 _FRAMES = {"ICRS", "J2000", "FK5", "GSC1", "GSC2"}  # equatorial J2000, as MAST writes them
@@ -35,12 +42,23 @@ def parse_region(text: str) -> list[FloatArray]:
     Reads POLYGON and CIRCLE in any case, several in one text, with or without a frame (ICRS, J2000, FK5, GSC1), RA
     below 0 or above 360, either winding, closed or open, with repeated vertices. A circle becomes a polygon of 64
     sides around it (0.12% too wide at the vertices, so nothing that the circle touches is missed). Raises InputError
-    when the text is not a region.
+    when the text is not a region, or has more than 2,000 vertices. Of a polygon that crosses or touches itself the
+    result has the convex hull.
     """
-    polygons = []
+    return parse_crossing_region(text)[0]
+
+
+def parse_crossing_region(text: str) -> tuple[list[FloatArray], int]:
+    """As `parse_region`, and how many of the polygons crossed or touched themselves."""
+    polygons, crossing = [], 0
     for shape, numbers in _split_shapes(text):
-        polygons.append(_read_polygon(numbers, text) if shape == "POLYGON" else _read_circle(numbers, text))
-    return polygons
+        if shape == "CIRCLE":
+            polygons.append(_read_circle(numbers, text))
+            continue
+        polygon, crosses = _read_polygon(numbers, text)
+        polygons.append(polygon)
+        crossing += crosses
+    return polygons, crossing
 
 
 def format_region(polygons: Sequence[FloatArray]) -> str:
@@ -80,6 +98,8 @@ def _after(values: FloatArray) -> FloatArray:
 
 
 def _split_shapes(text: str) -> list[tuple[str, list[float]]]:
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"region {_shorten(text)}: found {len(text)} characters; expected at most {MOST_CHARACTERS}")
     shapes: list[tuple[str, list[float]]] = []
     for token in filter(None, _SEPARATORS.split(text)):
         word = token.upper()
@@ -99,6 +119,9 @@ def _split_shapes(text: str) -> list[tuple[str, list[float]]]:
             shapes[-1][1].append(_read_number(token, text))
     if not shapes:
         raise InputError(f"region {_shorten(text)}: found no shape; expected POLYGON or CIRCLE")
+    n_vertices = sum(CIRCLE_VERTICES if shape == "CIRCLE" else len(numbers) // 2 for shape, numbers in shapes)
+    if n_vertices > MOST_VERTICES:
+        raise InputError(f"region {_shorten(text)}: found {n_vertices} vertices; expected at most {MOST_VERTICES}")
     return shapes
 
 
@@ -109,13 +132,20 @@ def _read_number(token: str, text: str) -> float:
         raise InputError(f"region {_shorten(text)}: found {token!r}; expected a number of degrees") from None
 
 
-def _read_polygon(numbers: list[float], text: str) -> FloatArray:
+def _read_polygon(numbers: list[float], text: str) -> tuple[FloatArray, bool]:
+    """The polygon in normal form, or its hull; and whether it crosses or touches itself."""
     if len(numbers) < 6 or len(numbers) % 2:
         raise InputError(
             f"region {_shorten(text)}: found {len(numbers)} numbers; expected 3 or more pairs of ra and dec"
         )
     try:
-        return normalize_polygon(np.array(numbers).reshape(-1, 2))
+        polygon = normalize_polygon(np.array(numbers).reshape(-1, 2))
+        if not cross_themselves(polygon[None])[0]:
+            return polygon, False
+        hull = find_hull(polygon)
+        if len(hull) < 3:
+            raise InputError("found a polygon without area; expected a footprint")
+        return normalize_polygon(hull), True
     except InputError as error:
         raise InputError(f"region {_shorten(text)}: {error}") from None
 
@@ -139,7 +169,7 @@ def _read_circle(numbers: list[float], text: str) -> FloatArray:
 
 
 def _check_sky(polygon: FloatArray) -> None:
-    wrong = ~np.isfinite(polygon).all(axis=1) | ~(np.abs(polygon[:, 1]) <= 90.0)
+    wrong = ~(np.abs(polygon) <= (SANE_RA, 90.0)).all(axis=1)  # NaN is wrong too
     if wrong.any():
         ra, dec = polygon[wrong][0]
         raise InputError(f"found the vertex {ra:g} {dec:g}; expected finite ra, and dec from -90 to 90 degrees")

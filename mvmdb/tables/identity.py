@@ -9,15 +9,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from mvmdb.instruments import INSTRUMENTS, find_by_letter, find_detector, list_instruments
+from mvmdb.instruments import INSTRUMENTS, find_by_letter, find_detector, is_association, list_instruments
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name
 
 _PATH = re.compile(r"[/?#:]")
 _PIPELINE = re.compile(r"([a-z0-9]{8}[a-z0-9]?)(?:_.*)?")
 _HAP = re.compile(r"hst_.+_([a-z0-9]{8})(?:_(?:fl[tc]|dr[zc]|trl).*)?")
 _WHEELS = re.compile(r"[;,+\s]+")
-_LAYER_FILTER = re.compile(r"[a-z0-9-]+")
-_ASSOCIATION = "0123456789"
+_LAYER_FILTER = re.compile(r"[a-z0-9-]{1,64}")  # a part of file names
 
 
 def read_name(text: str) -> tuple[str, str]:
@@ -35,15 +34,12 @@ def read_name(text: str) -> tuple[str, str]:
             if text
             else "found no name; expected one like ib6o04tuq"
         )
+    if is_association(match[1]):
+        raise ValueError(
+            f"found the name {text!r}, which is a product of an association and stands for several exposures; "
+            "expected an exposure like ib6o04tuq"
+        )
     return match[1][:8], match[1]
-
-
-def is_association(rootname: str) -> bool:
-    """Whether a name of 9 characters is that of a combined product: it ends in a digit (not for WFPC2)."""
-    if len(rootname) != 9 or rootname[8] not in _ASSOCIATION:
-        return False
-    instrument = find_by_letter(rootname[0])
-    return instrument is not None and not instrument.numbered_exposures
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ values, so that a changed row gives another digest, and so that the exposure's f
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,22 +15,26 @@ from hashlib import blake2b
 
 import numpy as np
 
+from mvmdb.errors import MvmdbError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.garbage import gc_paused
-from mvmdb.instruments import INSTRUMENTS
+from mvmdb.instruments import HIGHEST_PROPOSAL, INSTRUMENTS, LONGEST_EXPOSURE
 from mvmdb.tables.columns import find_columns
-from mvmdb.tables.formats.source import Chunk, Format, open_table
-from mvmdb.tables.identity import is_association, read_filters, read_instrument, read_kind, read_name
-from mvmdb.tables.places import Rows, find_centers, find_places
+from mvmdb.tables.formats.source import Chunk, Format, next_chunk, open_table
+from mvmdb.tables.identity import read_filters, read_instrument, read_kind, read_name
+from mvmdb.tables.places import Places, Rows, find_places
 from mvmdb.tables.problems import RowProblem
-from mvmdb.tables.regions import Polygons, format_rows
+from mvmdb.tables.regions import format_rows
 from mvmdb.tables.rules import judge_row
-from mvmdb.tables.values import read_dates, read_numbers, read_texts
+from mvmdb.tables.values import read_dates, read_numbers, read_texts, shorten
+
+log = logging.getLogger(__name__)
 
 BATCH_SIZE = 20_000
 """Rows held at once: about 100 MB with texts, polygons and columns."""
 _COLLECTIONS = frozenset({"", "HST", "HAP", "HLA"})
-_ASSOCIATION_WARNING = "the row is an association, which stands for several exposures"
+_LONGEST_REASON = 400  # characters: a cell may hold a hundred thousand
+_CROSSING_WARNING = "the region crosses itself, and its hull was taken"
 
 Report = Callable[[RowProblem], None]
 Progress = Callable[[int, int, int], None]
@@ -61,15 +66,13 @@ def read_batches(
         )
         while True:
             with gc_paused():
-                chunk = next(chunks, None)
+                chunk = next_chunk(chunks, os.fspath(path))
                 if chunk is None:
                     return
-                cells = dict(zip(positions, chunk.columns, strict=True))
-                batch = _read_chunk(chunk, cells, siaf, report_row)
+                batches = _read_each(chunk, list(positions), siaf, report_row)
             if progress is not None:
                 progress(source.done(), source.length, chunk.read)
-            if batch.n:
-                yield batch
+            yield from (batch for batch in batches if batch.n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class _Fields:
     fault: Callable[[int, str], None]
 
     def texts(self, name: str) -> list[str]:
-        return read_texts(self.cells[name]) if name in self.cells else [""] * self.n
+        # A region holds no control characters, or it is none; and it is as long as all other texts together.
+        return read_texts(self.cells[name], as_given=name == "region") if name in self.cells else [""] * self.n
 
     def numbers(self, name: str) -> list[float | None]:
         return read_numbers(self.cells[name], name, self.fault) if name in self.cells else [None] * self.n
@@ -111,6 +115,29 @@ def _ignore(problem: RowProblem) -> None:
     """Drop a problem: the caller gave no `report`."""
 
 
+def _read_each(chunk: Chunk, fields: Sequence[str], siaf: str | None, report: Report) -> list[ExposureBatch]:
+    """The rows of a chunk, whatever one of them does: where they fail together, halves are tried, down to that row."""
+    problems: list[RowProblem] = []
+    try:
+        batches = [_read_chunk(chunk, dict(zip(fields, chunk.columns, strict=True)), siaf, problems.append)]
+    except MvmdbError:
+        raise
+    except Exception as error:
+        n = len(chunk.numbers)
+        if n > 1:
+            halves = (_cut(chunk, 0, n // 2), _cut(chunk, n // 2, n))
+            return [batch for half in halves for batch in _read_each(half, fields, siaf, report)]
+        log.info("row %d cannot be read", chunk.numbers[0], exc_info=True)
+        batches, problems = [], [RowProblem(chunk.numbers[0], "", f"cannot be read: {type(error).__name__}: {error}")]
+    for problem in problems:
+        report(problem)
+    return batches
+
+
+def _cut(chunk: Chunk, first: int, stop: int) -> Chunk:
+    return Chunk(chunk.numbers[first:stop], [column[first:stop] for column in chunk.columns], chunk.read)
+
+
 def _read_chunk(chunk: Chunk, cells: Mapping[str, list[object]], siaf: str | None, report: Report) -> ExposureBatch:
     n = len(chunk.numbers)
     reasons = [""] * n
@@ -129,12 +156,12 @@ def _read_chunk(chunk: Chunk, cells: Mapping[str, list[object]], siaf: str | Non
         [not reason for reason in reasons], given, numbers["ra"], numbers["dec"], numbers["pa_v3"],
         fields.texts("aperture"), identities.instrument, identities.detector, identities.filters,
     )  # fmt: skip
-    polygons = find_places(rows, siaf, fault)
+    places = find_places(rows, siaf, fault)
     for row, reason in enumerate(reasons):
         if reason:
-            report(RowProblem(chunk.numbers[row], names[row], reason))
+            report(RowProblem(chunk.numbers[row], shorten(names[row]), shorten(reason, _LONGEST_REASON)))
     last_rows = {identities.ipppssoo[row]: row for row in range(n) if not reasons[row]}
-    return _build_batch(sorted(last_rows.values()), fields, identities, numbers | dates, given, polygons)
+    return _build_batch(sorted(last_rows.values()), fields, identities, numbers | dates, given, places)
 
 
 def _read_identities(fields: _Fields, names: Sequence[str]) -> _Identities:
@@ -172,11 +199,12 @@ def _identify(
 
 def _check_numbers(numbers: Mapping[str, list[float | None]], fault: Callable[[int, str], None]) -> None:
     for row, exptime in enumerate(numbers["exptime"]):
-        if exptime is None or exptime < 0:
-            fault(row, f"found exposure time {'' if exptime is None else exptime}; expected seconds, 0 or more")
+        if exptime is None or not 0 <= exptime <= LONGEST_EXPOSURE:
+            what = "" if exptime is None else exptime
+            fault(row, f"found exposure time {what}; expected seconds, 0 to {LONGEST_EXPOSURE:g}")
     for row, proposal in enumerate(numbers["proposal_id"]):
-        if proposal is not None and (proposal < 0 or proposal != int(proposal)):
-            fault(row, f"found proposal_id {proposal}; expected a program's number")
+        if proposal is not None and not (0 <= proposal <= HIGHEST_PROPOSAL and proposal == int(proposal)):
+            fault(row, f"found proposal_id {proposal}; expected a program's number, 0 to {HIGHEST_PROPOSAL}")
 
 
 def _build_batch(
@@ -185,16 +213,16 @@ def _build_batch(
     identities: _Identities,
     numbers: Mapping[str, list[float | None]],
     given: list[str],
-    polygons: Polygons,
+    places: Places,
 ) -> ExposureBatch:
     """The batch of the rows `kept`; every other argument holds all rows of the chunk."""
 
     def pick(values: Sequence[object]) -> Sequence[object]:
         return values if len(kept) == fields.n else [values[row] for row in kept]
 
+    polygons, crossing = places.polygons, places.crossing
     regions = format_rows(polygons, fields.n)
     chips = Counter(polygons.owner.tolist())
-    ra, dec = find_centers(polygons, kept) if kept else ([], [])
     targets = fields.texts("target")
     verdicts = _judge_rows(kept, fields, identities, targets, numbers["exptime"])
     unknown: list[object] = [None] * len(kept)
@@ -208,8 +236,8 @@ def _build_batch(
         "program": [identities.rootname[row][1:4].upper() for row in kept],
         "visit": [identities.rootname[row][4:6].upper() for row in kept],
         "target": pick(targets),
-        "ra": ra,
-        "dec": dec,
+        "ra": pick(places.ra.tolist()),
+        "dec": pick(places.dec.tolist()),
         "s_region": pick(regions),
         "s_region_given": [given[row] or None for row in kept],
         "n_chips": [chips[row] for row in kept],
@@ -224,7 +252,7 @@ def _build_batch(
         "eligible": [not rules for rules, _ in verdicts],
         "ineligible_rule": [rules for rules, _ in verdicts],
         "ineligible_reason": [reasons for _, reasons in verdicts],
-        "warnings": [_ASSOCIATION_WARNING if is_association(identities.rootname[row]) else "" for row in kept],
+        "warnings": [_CROSSING_WARNING if row in crossing else "" for row in kept],
     }
     footprints = polygons.select(np.array(kept, dtype=np.int64))
     return ExposureBatch(len(kept), {name: columns[name] for name in COLUMNS}, footprints)

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.errors import InputError
+from mvmdb.sky.crossing import cross_themselves
 from mvmdb.sky.footprints import Footprints, IntArray
-from mvmdb.sky.region import MAX_RADIUS, parse_region
+from mvmdb.sky.region import MAX_RADIUS, MOST_CHARACTERS, MOST_VERTICES, SANE_RA, parse_crossing_region
 from mvmdb.sky.sphere import FloatArray, sky_to_vector, wrap_ra
 
 DECIMALS = 9
@@ -26,20 +27,34 @@ _PUNCTUATION = str.maketrans(",()", "   ")
 
 class Group(NamedTuple):
     """Polygons of k vertices each: `owner` (m,) are rows, `rank` (m,) orders the polygons of a row, `vertices`
-    (m, k, 2) are ra and dec in degrees."""
+    (m, k, 2) are ra and dec in degrees, `area` (m,) is in steradians."""
 
     owner: IntArray
     rank: IntArray
     vertices: FloatArray
+    area: FloatArray
+
+
+class Oriented(NamedTuple):
+    """m polygons: `vertices` (m, k, 2) wound as sky.region requires and `area` in steradians, both only where not
+    `wide`: reaching too far from the centre; and `star`: whether one goes around its centre once and never turns back,
+    so that it cannot cross itself."""
+
+    vertices: FloatArray
+    area: FloatArray
+    wide: NDArray[np.bool_]
+    star: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polygons:
-    """The polygons of many rows, in row order: `vertices` (n, 2) in degrees, `sizes` and `owner` one per polygon."""
+    """The polygons of many rows, in row order: `vertices` (n, 2) in degrees; `sizes`, `owner` and `area` (steradians)
+    one per polygon."""
 
     vertices: FloatArray
     sizes: IntArray
     owner: IntArray
+    area: FloatArray
 
     def select(self, rows: IntArray) -> Footprints:
         """The footprints of these rows (increasing), which become exposures 0, 1, 2 ..."""
@@ -50,8 +65,9 @@ class Polygons:
         return Footprints(vertices[:, 0].copy(), vertices[:, 1].copy(), start, owner, len(rows))
 
 
-def read_regions(texts: Sequence[tuple[int, str]]) -> tuple[list[Group], dict[int, str]]:
-    """The normalised polygons of (row, region text) pairs; and, by row, why a text is no region.
+def read_regions(texts: Sequence[tuple[int, str]]) -> tuple[list[Group], dict[int, str], dict[int, int]]:
+    """The normalised polygons of (row, region text) pairs; by row, why a text is no region; and by row, how many
+    polygons crossed or touched themselves, where any did.
 
     Accepts what `parse_region` accepts, and returns the same polygons.
     """
@@ -60,22 +76,27 @@ def read_regions(texts: Sequence[tuple[int, str]]) -> tuple[list[Group], dict[in
     groups, failed = _group(plain)
     rows = np.array([row for row, _ in texts], dtype=np.int64)
     groups = [group._replace(owner=rows[group.owner]) for group in groups]
-    problems = {}
+    problems: dict[int, str] = {}
+    crossing: dict[int, int] = {}
     for index in sorted({*odd, *failed}):
         row, text = texts[index]
         try:
-            polygons = enumerate(parse_region(text))
-            groups += [Group(np.array([row]), np.array([rank]), polygon[None]) for rank, polygon in polygons]
+            polygons, crossed = parse_crossing_region(text)
         except InputError as error:
             problems[row] = str(error)
-    return groups, problems
+            continue
+        if crossed:
+            crossing[row] = crossed
+        for rank, polygon in enumerate(polygons):
+            groups.append(Group(np.array([row]), np.array([rank]), polygon[None], orient(polygon[None]).area))
+    return groups, problems, crossing
 
 
 def gather(groups: Iterable[Group]) -> Polygons:
     """All groups as one, ordered by row and rank; vertices are rounded to 9 decimals, as region texts are."""
     kept = [group for group in groups if len(group.owner)]
     if not kept:
-        return Polygons(np.empty((0, 2)), np.empty(0, np.int64), np.empty(0, np.int64))
+        return Polygons(np.empty((0, 2)), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     owner = np.concatenate([group.owner for group in kept])
     sizes = np.concatenate([np.full(len(group.owner), group.vertices.shape[1], dtype=np.int64) for group in kept])
     flat = np.concatenate([group.vertices.reshape(-1, 2) for group in kept])
@@ -84,7 +105,8 @@ def gather(groups: Iterable[Group]) -> Polygons:
     start = np.cumsum(sizes) - sizes
     begins = np.cumsum(sizes[order]) - sizes[order]
     picked = np.repeat(start[order] - begins, sizes[order]) + np.arange(len(flat))
-    return Polygons(flat[picked], sizes[order], owner[order])
+    area = np.concatenate([group.area for group in kept])
+    return Polygons(flat[picked], sizes[order], owner[order], area[order])
 
 
 def format_rows(polygons: Polygons, n: int) -> list[str]:
@@ -102,19 +124,31 @@ def format_rows(polygons: Polygons, n: int) -> list[str]:
     return rows
 
 
-def orient(vertices: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Polygons (m, k, 2) wound as sky.region requires, starting at the same vertex; and which are too wide."""
+def orient(vertices: FloatArray) -> Oriented:
+    """Polygons (m, k, 2) wound as sky.region requires, starting at the same vertex, and what else is known of them."""
     vector = sky_to_vector(vertices[..., 0], vertices[..., 1])
     centre = vector.sum(axis=2)
     length = np.sqrt((centre**2).sum(axis=0))
     wide = (vector * centre[:, :, None]).sum(axis=0).min(axis=1) < np.cos(np.deg2rad(MAX_RADIUS)) * length
-    offset = vector - (centre / np.where(length > 0.0, length, 1.0))[:, :, None]
+    length = np.where(length > 0.0, length, 1.0)
+    offset = vector - (centre / length)[:, :, None]
     after = np.roll(offset, -1, axis=2)
-    turn = centre[0] * (offset[1] * after[2] - offset[2] * after[1]).sum(axis=1)
-    turn += centre[1] * (offset[2] * after[0] - offset[0] * after[2]).sum(axis=1)
-    turn += centre[2] * (offset[0] * after[1] - offset[1] * after[0]).sum(axis=1)
+    turns = centre[0][:, None] * (offset[1] * after[2] - offset[2] * after[1])
+    turns += centre[1][:, None] * (offset[2] * after[0] - offset[0] * after[2])
+    turns += centre[2][:, None] * (offset[0] * after[1] - offset[1] * after[0])
+    turn = turns.sum(axis=1)
     turned = np.concatenate([vertices[:, :1], vertices[:, :0:-1]], axis=1)
-    return np.where((turn > 0.0)[:, None, None], turned, vertices), wide
+    oriented = np.where((turn > 0.0)[:, None, None], turned, vertices)
+    return Oriented(oriented, np.abs(turn) / (2.0 * length), wide, _are_stars(turns, offset))
+
+
+def _are_stars(turns: FloatArray, offset: FloatArray) -> NDArray[np.bool_]:
+    """Whether the vertices, `offset` from the centre, go around it once, and by `turns` never back."""
+    onward = (turns > 0.0).all(axis=1) | (turns < 0.0).all(axis=1)
+    if offset.shape[2] < 5:  # less than half a turn at a time: four vertices cannot go around twice
+        return np.asarray(onward)
+    ahead = (offset * offset[:, :, :1]).sum(axis=0) > 0.0
+    return np.asarray(onward & ((ahead != np.roll(ahead, -1, axis=1)).sum(axis=1) == 2))
 
 
 class _Plain(NamedTuple):
@@ -142,7 +176,9 @@ def _split_plain(texts: Sequence[tuple[int, str]]) -> _Plain:
 
 
 def _split_polygons(text: str) -> list[list[str]]:
-    """The numbers of each polygon, as texts; empty for a text that is anything but polygons."""
+    """The numbers of each polygon, as texts; empty for a text that is anything but polygons, or is too long."""
+    if len(text) > MOST_CHARACTERS:
+        return []
     if "POLYGON" not in text:
         text = text.upper()
     if "(" in text or "," in text:
@@ -156,7 +192,8 @@ def _split_polygons(text: str) -> list[list[str]]:
         if len(piece) < 6 or len(piece) % 2:
             return []
         pieces.append(piece)
-    return [] if head.strip() else pieces
+    too_many = len(text) > 4 * MOST_VERTICES and sum(map(len, pieces)) > 2 * MOST_VERTICES
+    return [] if head.strip() or too_many else pieces
 
 
 def _holds_numbers(text: str) -> bool:
@@ -178,7 +215,7 @@ def _group(plain: _Plain) -> tuple[list[Group], set[int]]:
     for width in np.unique(size):
         chosen = np.flatnonzero(size == width)
         corners = vertices[start[chosen][:, None] + np.arange(width)]
-        on_sky = (np.isfinite(corners).all(axis=2) & (np.abs(corners[..., 1]) <= 90.0)).all(axis=1)
+        on_sky = (np.abs(corners) <= (SANE_RA, 90.0)).all(axis=(1, 2))  # NaN is not
         failed.update(owner[chosen[~on_sky]].tolist())
         chosen, corners = chosen[on_sky], corners[on_sky]
         repeated = _repeated(corners)
@@ -190,11 +227,19 @@ def _group(plain: _Plain) -> tuple[list[Group], set[int]]:
             if last < 3:
                 failed.update(owner[chosen[these]].tolist())
             elif these.any():
-                oriented, wide = orient(corners[these, :last])
-                failed.update(owner[chosen[these]][wide].tolist())
-                groups.append(Group(owner[chosen[these]], chosen[these], oriented))
+                oriented = orient(corners[these, :last])
+                failed.update(owner[chosen[these]][_are_doubtful(oriented)].tolist())
+                groups.append(Group(owner[chosen[these]], chosen[these], oriented.vertices, oriented.area))
     bad = np.array(sorted(failed), dtype=np.int64)
     return [_keep(group, ~np.isin(group.owner, bad)) for group in groups], failed
+
+
+def _are_doubtful(polygons: Oriented) -> NDArray[np.bool_]:
+    """Which polygons are too wide, or cross or touch themselves."""
+    doubtful = polygons.wide.copy()
+    others = np.flatnonzero(~doubtful & ~polygons.star)
+    doubtful[others] = cross_themselves(polygons.vertices[others])
+    return doubtful
 
 
 def _repeated(corners: FloatArray) -> NDArray[np.bool_]:
@@ -204,4 +249,4 @@ def _repeated(corners: FloatArray) -> NDArray[np.bool_]:
 
 
 def _keep(group: Group, good: NDArray[np.bool_]) -> Group:
-    return Group(group.owner[good], group.rank[good], group.vertices[good])
+    return Group(group.owner[good], group.rank[good], group.vertices[good], group.area[good])

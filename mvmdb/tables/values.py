@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
@@ -13,16 +14,27 @@ _MJD_EPOCH = datetime(1858, 11, 17)
 _DAY = 86400.0
 _MJD_RANGE = (30000.0, 100000.0)  # 1941 to 2132; a Julian date or seconds would be outside
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # and halves of characters, which no database holds
+
 Fault = Callable[[int, str], None]
 """Called with the index of a value in its list, and what is wrong with it."""
 
 
-def read_texts(values: Sequence[object]) -> list[str]:
-    """Texts without surrounding blanks; a missing value is empty."""
+def shorten(text: str, most: int = 60) -> str:
+    """A text for a message: no more than `most` characters of it."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def read_texts(values: Sequence[object], *, as_given: bool = False) -> list[str]:
+    """Texts without surrounding blanks, and unless `as_given` with a blank for each control character; a missing value
+    is empty."""
     try:
-        return list(map(str.strip, values))  # type: ignore[arg-type]
+        texts = list(map(str.strip, values))  # type: ignore[arg-type]
     except TypeError:  # not all are texts
-        return [value.strip() if isinstance(value, str) else _as_text(value) for value in values]
+        texts = [value.strip() if isinstance(value, str) else _as_text(value) for value in values]
+    if as_given or "".join(texts).isprintable():
+        return texts
+    return [_CONTROLS.sub(" ", text).strip() for text in texts]
 
 
 def read_numbers(values: Sequence[object], label: str, fault: Fault) -> list[float | None]:
@@ -56,8 +68,8 @@ def _each(
         if not _is_missing(value):
             try:
                 number = read(value)
-            except ValueError:
-                fault(index, f"found {label} {value!r}; expected {expected}")
+            except (ValueError, OverflowError):
+                fault(index, f"found {label} {shorten(repr(value))}; expected {expected}")
         result.append(number)
     return result
 

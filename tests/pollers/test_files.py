@@ -221,3 +221,13 @@ def test_files_that_do_not_exist_are_found_by_check_paths(tmp_path: Path) -> Non
     check_paths(read_poller(tmp_path / "a.out"), tmp_path)
     with pytest.raises(InputError, match="ib6o04tuq"):
         check_paths(read_poller(tmp_path / "a.out"), tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("column", ["1", "1.0", "skycell-p0001x01y01", "NEW"])
+def test_a_field_of_five_thousand_digits_is_an_error_of_one_line(column: str, tmp_path: Path) -> None:
+    line = "ib6o04tuq_flt.fits,1,B6O,04,1.0,F125W,IR,skycell-p0001x01y01,NEW,/x/ib6o04tuq_flt.fits"
+    path = tmp_path / "p.out"
+    path.write_text(line.replace(f",{column},", f",{'9' * 5000},") + "\n")
+    with pytest.raises(InputError, match=r"p\.out, line 1: ") as caught:
+        read_poller(path)
+    assert len(str(caught.value)) < 400 + len(str(path))

@@ -13,7 +13,7 @@ from mvmdb.errors import InputError
 from mvmdb.names import CellId
 from mvmdb.sky import membership
 from mvmdb.sky.footprint import footprint_center
-from mvmdb.sky.membership import Footprints, find_members
+from mvmdb.sky.membership import Footprints, Memberships, find_members, match_each
 from mvmdb.sky.region import parse_region
 from mvmdb.sky.tessellation import cell_corners, load_rings, plane_to_sky
 
@@ -346,3 +346,48 @@ def test_no_position_is_outside_every_cell():
     exposures = squares(uniform, 2000, 31, side=1e-5)
     members = find_members(Footprints.from_polygons(exposures))
     assert np.unique(members.exposure).size == len(exposures)
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """`find_members` fails on a vertex of declination 40 and counts its calls."""
+    calls = []
+
+    def fail(footprints, rule="overlap"):
+        calls.append(footprints.n)
+        if (footprints.dec == 40.0).any():
+            raise ZeroDivisionError("GEOS says no")
+        return find_members(footprints, rule)
+
+    monkeypatch.setattr(membership, "find_members", fail)
+    return calls
+
+
+def test_an_exposure_that_cannot_be_measured_is_told_from_the_others(failing):
+    squares = [[judge.draw_square(10 + n, 10, SIDE, 0)] for n in range(37)]
+    bad = [np.array([[10.0, 40.0], [10.1, 40.0], [10.1, 40.1]])]
+    exposures = [*squares[:5], bad, *squares[5:20], [], bad, *squares[20:]]
+    matched, faults = match_each(Footprints.from_polygons(exposures), "overlap")
+    assert sorted(faults) == [5, 22]
+    assert set(faults.values()) == {"its footprint cannot be measured: ZeroDivisionError: GEOS says no"}
+    assert len(failing) < 40
+    clean = find_members(Footprints.from_polygons([chips if chips is not bad else [] for chips in exposures]))
+    for name in Memberships.__slots__:
+        np.testing.assert_array_equal(getattr(matched, name), getattr(clean, name))
+
+
+@pytest.mark.parametrize("ra", [100.0, 190.0, 75.0])
+def test_chips_far_apart_are_refused_wherever_they_come_from(ra):
+    chips = [judge.draw_square(10, 0, SIDE, 0), judge.draw_square(ra, 0, SIDE, 0)]
+    matched, faults = match_each(Footprints.from_polygons([[judge.draw_square(10, 10, SIDE, 0)], chips]), "overlap")
+    assert set(matched.exposure.tolist()) == {0}
+    assert list(faults) == [1]
+    assert "more than 30 degrees" in faults[1]
+
+
+def test_exposures_between_are_the_footprints_of_these_alone():
+    exposures = [[judge.draw_square(n, 0, SIDE, 0)] * (n % 3) for n in range(7)]
+    part = Footprints.from_polygons(exposures).between(2, 6)
+    expected = Footprints.from_polygons(exposures[2:6])
+    for name in ("ra", "dec", "polygon_start", "owner", "n"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(expected, name))

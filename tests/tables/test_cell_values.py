@@ -58,3 +58,22 @@ def test_julian_dates_and_other_calendars_are_faults(bad: object) -> None:
     numbers, faults = faults_of([56000.0, bad], dates=True)
     assert numbers == [56000.0, None]
     assert "expected MJD or a date" in faults[1]
+
+
+def test_control_characters_and_halves_of_characters_become_blanks() -> None:
+    assert read_texts(["NGC\x1b[2J", "\0A\x00B\n", "\udcff1", "Ångström", "a\tb", b"\x9bX"]) == [
+        "NGC [2J", "A B", "1", "Ångström", "a b", "\ufffdX"
+    ]  # fmt: skip
+
+
+def test_a_value_is_quoted_no_longer_than_a_line() -> None:
+    said: list[str] = []
+    read_numbers(["9" * 5000 + "x"], "exptime", lambda index, why: said.append(why))
+    assert len(said[0]) < 120
+
+
+def test_moments_beyond_the_calendar_are_faults() -> None:
+    said: list[str] = []
+    far = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    assert read_dates([far, 10**400], "expstart", lambda index, why: said.append(why)) == [None, None]
+    assert len(said) == 2

@@ -87,6 +87,45 @@ def test_columns_are_mapped(archive: Archive, rows: Rows, write_csv: Any) -> Non
     assert report(archive, path, "--map", "filters=Wheel")["new"] == 4
 
 
+def test_an_association_adds_nothing_to_what_its_exposures_give(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    rows[0] |= {"obs_id": "ib6o04010", "t_exptime": "1600"}
+    assert call(archive, write_csv(rows[:1])).exit_code == 1
+    for name in ("ib6o04tuq", "ib6o04twq"):
+        archive.expose(name, exptime=800.0)
+    archive.ingest()
+    assert archive.rows("SELECT DISTINCT exptime FROM layer") == [(1600.0,)]
+
+
+def test_what_a_table_holds_does_not_reach_the_terminal_raw(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    rows[0] |= {"obs_id": "ib6o04\x1b[2Jtuq"}
+    rows[1] |= {"target_name": "\x1b]0;title\x07NGC", "dataproduct_type": "\x9b2Jspectrum"}
+    rows[2] |= {"filters": "F814W\u202e\x1b[31m"}
+    rows[3] |= {"proposal_id": "\x1b[31m", "s_region": "POLYGON \x1b[31m"}
+    done = call(archive, write_csv(rows))
+    said = done.stdout + done.stderr
+    assert done.exit_code == 1
+    assert all(line.isprintable() for line in said.splitlines())
+    assert archive.rows("SELECT target FROM exposure") == [("]0;title NGC",)]
+
+
+def test_an_outline_that_crosses_itself_is_registered_whole_and_said(
+    archive: Archive, rows: Rows, write_csv: Any
+) -> None:
+    report(archive, write_csv(rows[:1]))
+    corners = rows[0]["s_region"].split()
+    corners[4:6], corners[6:8] = corners[6:8], corners[4:6]
+    rows[0] |= {"obs_id": "ib6o04twq", "s_region": " ".join(corners)}
+    done = call(archive, write_csv(rows[:1]))
+    assert done.exit_code == 0
+    assert "1 row was registered with a warning" in done.stderr
+    (plain, no_words), (mended, words) = archive.rows(
+        "SELECT sum(m.area_arcmin2), e.warnings FROM membership m JOIN exposure e ON e.id = m.exposure_id "
+        "GROUP BY e.ipppssoo, e.warnings ORDER BY e.ipppssoo"
+    )
+    assert (no_words, words) == ("", "the region crosses itself, and its hull was taken")
+    assert mended == pytest.approx(plain, rel=1e-9)
+
+
 @pytest.mark.parametrize("maps", [["filters"], ["=x"], ["filters="], ["name=obs_id", "name=filters"]])
 def test_a_malformed_or_repeated_mapping_is_refused(
     maps: list[str], archive: Archive, rows: Rows, write_csv: Any

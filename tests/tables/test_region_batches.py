@@ -40,12 +40,14 @@ BAD = (
     "POLYGON ICRS 10 20 inf 20 10.1 20.1", "POLYGON ICRS 10 91 10.1 20 10.1 20.1",
     "POLYGON ICRS 10 20 100 20 10.1 80", "CIRCLE 10 20", "10 20 10.1 20 10.1 20.1", "BOX 10 20 1 1", "none",
     "POLYGON 10 20 10.1 20 10.1 20.1 POLYGON 11 20 11.1 20", "POLYGON 1.5.2 20 10.1 20 10.1 20.1",
+    "POLYGON 10 0 10.1 0 10.2 0 10.1 0", "POLYGON 1e300 20 10.1 20 10.1 20.1",
+    "POLYGON " + "10 20 10.1 20 10.1 20.1 " * 700, "POLYGON " + "10.000000000000000000000001 20 " * 1900,
 )  # fmt: skip
 
 
 def check(texts: list[str]) -> None:
     """A batch of texts, at every third row, gives the same as the texts one by one."""
-    groups, problems = read_regions([(3 * index, text) for index, text in enumerate(texts)])
+    groups, problems, _ = read_regions([(3 * index, text) for index, text in enumerate(texts)])
     polygons = gather(groups)
     formatted = format_rows(polygons, 3 * len(texts))
     for index, text in enumerate(texts):
@@ -92,7 +94,7 @@ def regions(draw: st.DrawFn) -> str:
 @given(st.lists(regions(), min_size=1, max_size=8))
 @settings(max_examples=100, deadline=None)
 def test_any_run_of_polygons_is_read_as_one_by_one(texts: list[str]) -> None:
-    groups, problems = read_regions(list(enumerate(texts)))
+    groups, problems, _ = read_regions(list(enumerate(texts)))
     formatted = format_rows(gather(groups), len(texts))
     for index, text in enumerate(texts):
         try:
@@ -113,7 +115,7 @@ def area(vertices: np.ndarray) -> float:
 
 def test_footprints_are_those_of_the_texts() -> None:
     texts = [text + ("9" if "." in text.split()[-1] else "") for text in DIALECTS[:1] + DIALECTS[11:13]]
-    groups, _ = read_regions(list(enumerate(texts)))
+    groups, _, _ = read_regions(list(enumerate(texts)))
     polygons = gather(groups)
     footprints = polygons.select(np.array([0, 2]))
     formatted = format_rows(polygons, 3)
@@ -125,10 +127,10 @@ def test_footprints_are_those_of_the_texts() -> None:
 def test_orient_keeps_the_first_vertex() -> None:
     square = np.array([[10.0, 20.0], [10.1, 20.0], [10.1, 20.1], [10.0, 20.1]])
     clockwise = np.concatenate([square[:1], square[:0:-1]])
-    oriented, wide = orient(np.stack([square, clockwise]))
-    assert not wide.any()
-    assert oriented[0].tolist() == oriented[1].tolist()
-    assert oriented[0, 0].tolist() == [10.0, 20.0]
+    oriented = orient(np.stack([square, clockwise]))
+    assert not oriented.wide.any()
+    assert oriented.vertices[0].tolist() == oriented.vertices[1].tolist()
+    assert oriented.vertices[0, 0].tolist() == [10.0, 20.0]
 
 
 def test_no_regions_make_no_polygons() -> None:

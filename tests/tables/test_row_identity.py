@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mvmdb.tables.identity import is_association, read_filters, read_instrument, read_kind, read_name
+from mvmdb.instruments import is_association
+from mvmdb.tables.identity import read_filters, read_instrument, read_kind, read_name
 
 
 @pytest.mark.parametrize(
@@ -12,7 +13,6 @@ from mvmdb.tables.identity import is_association, read_filters, read_instrument,
     [
         ("ib6o04tuq", "ib6o04tuq"),
         ("IB6O04TUQ", "ib6o04tuq"),
-        ("IBR212020", "ibr212020"),
         ("ib6o04tu", "ib6o04tu"),
         ("ib6o04tuq_flt.fits", "ib6o04tuq"),
         ("/data/inbox/jcz906dvq_flc.fits", "jcz906dvq"),
@@ -36,11 +36,14 @@ def test_names_that_are_not_of_an_exposure_are_refused(text: str) -> None:
         read_name(text)
 
 
-def test_associations_are_known_by_their_last_digit() -> None:
-    assert is_association("ib6o04020")
-    assert not is_association("ib6o04tuq")
-    assert not is_association("ib6o0400")
-    assert not is_association("u2n201020")  # WFPC2 numbers its exposures
+@pytest.mark.parametrize("root", ["ib6o04020", "jcz906011", "JCZ906010", "ibyg0202c", "ib6o040a0", "ib6o0401"])
+def test_products_of_associations_are_known_by_their_numbers(root: str) -> None:
+    assert is_association(root)
+
+
+@pytest.mark.parametrize("root", ["ib6o04tuq", "ib6o23s0q", "ib6o040aq", "ib6o04tu", "u2n201020", "u2n20102", "", "x"])
+def test_exposures_have_letters_where_associations_count_and_wfpc2_numbers_its_exposures(root: str) -> None:
+    assert not is_association(root)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Rows]]:
     Raises UsageError with the database's own words for SQL that it does not accept, writing among it; where it only
     finds that while it gives rows, then.
     """
+    _require_text(sql)
     with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
         with _refusals():
             names, rows = stream_rows(connection, sql)
@@ -27,6 +28,18 @@ def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Rows]]:
             raise UsageError("this SQL returns no rows; expected a SELECT")
         with closing(_guarded(rows)) as guarded:  # or the server is left in the middle of its answer
             yield names, guarded
+
+
+def _require_text(sql: str) -> None:
+    """Refuse bytes that are no UTF-8, which come as halves of characters, and NUL, which ends a statement."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"this SQL is not UTF-8: found {sql[error.start]!a} at character {error.start + 1}; expected text"
+        ) from error
+    if "\0" in sql:
+        raise UsageError("this SQL has a NUL character; expected text")
 
 
 def _guarded(rows: Rows) -> Rows:

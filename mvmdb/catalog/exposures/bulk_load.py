@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.exposures.memberships import add_memberships
+from mvmdb.catalog.exposures.unplaced import refuse_places
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
@@ -31,7 +32,7 @@ from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 from mvmdb.schema.bulk_load import begin_without_foreign_keys, is_empty, may_drop_indexes, without_indexes
 from mvmdb.schema.engine import among, bulk_insert, plain_time, reserve_keys
-from mvmdb.sky.membership import find_members
+from mvmdb.sky.membership import Memberships, match_each
 
 WORTH_DROPPING_INDEXES = 10_000
 """Rows in the first batch from which the indexes of an empty catalog are built after all rows are in."""
@@ -42,7 +43,10 @@ _FILLED_FIRST = (t.skycell, t.exposure, t.membership)
 
 @dataclass(slots=True)
 class BulkReport:
-    """What an import did; all counts are of rows, except `memberships` and `layers`."""
+    """What an import did; all counts are of rows, except `memberships` and `layers`.
+
+    `doubtful` are new or changed rows with warnings; `unplaced` says by exposure why a footprint cannot be measured.
+    """
 
     rows: int = 0
     new: int = 0
@@ -51,6 +55,8 @@ class BulkReport:
     ineligible: int = 0
     memberships: int = 0
     layers: int = 0
+    doubtful: int = 0
+    unplaced: dict[str, str] = field(default_factory=dict)
 
 
 class _ChangedKeys:
@@ -130,6 +136,8 @@ def _write_batch(
     connection: sa.Connection, batch: ExposureBatch, policy: Policy, report: BulkReport, keys: _ChangedKeys
 ) -> set[LayerKey]:
     """Write one batch; returns the keys that changed exposures had before."""
+    memberships, faults = match_each(batch.footprints, policy.rule)
+    batch = refuse_places(batch, faults)
     rows = list(zip(*(batch.columns[name] for name in COLUMNS), strict=True))
     names: Sequence[Any] = batch.columns["ipppssoo"]
     last_rows = {name: row for row, name in enumerate(names)}  # of several rows of one exposure the last one counts
@@ -147,12 +155,16 @@ def _write_batch(
     new_ids = reserve_keys(connection, t.exposure, len(new))
     _insert(connection, new_ids, [rows[row] for row in new], _digest_members(batch, new))
     ids[new], ids[changed] = new_ids, changed_ids
-    report.memberships += _write_memberships(connection, batch, ids, policy, keys)
+    report.memberships += _write_memberships(connection, batch, ids, memberships, keys)
     report.rows += batch.n
     report.new += len(new)
     report.changed += len(changed)
     report.unchanged += batch.n - len(new) - len(changed)
-    report.ineligible += sum(not batch.columns["eligible"][row] for row in (*new, *changed))
+    written = (*new, *changed)
+    report.ineligible += sum(not batch.columns["eligible"][row] for row in written)
+    report.doubtful += sum(bool(batch.columns["warnings"][row]) for row in written)
+    for row in sorted(faults.keys() & set(written)):
+        report.unplaced[names[row]] = faults[row]
     return old_keys
 
 
@@ -201,10 +213,13 @@ def _update(
 
 
 def _write_memberships(
-    connection: sa.Connection, batch: ExposureBatch, ids: NDArray[np.int64], policy: Policy, keys: _ChangedKeys
+    connection: sa.Connection,
+    batch: ExposureBatch,
+    ids: NDArray[np.int64],
+    memberships: Memberships,
+    keys: _ChangedKeys,
 ) -> int:
     """Write the memberships of the rows that were written, which are those with a key in `ids`; return their number."""
-    memberships = find_members(batch.footprints, policy.rule)
     written = memberships.select(ids[memberships.exposure] > 0)
     columns: Mapping[str, Sequence[Any]] = batch.columns
     obsmodes = list(zip(columns["instrument"], columns["detector"], columns["filter"], strict=True))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Sequence
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,23 +13,24 @@ from mvmdb.catalog.layers.changed_keys import all_keys
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
 from mvmdb.names import CellId
-from mvmdb.records import Policy, Rule
+from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among, bulk_insert
 from mvmdb.sky.layer import ARCMIN2_PER_PIXEL
-from mvmdb.sky.membership import Memberships, match_regions
+from mvmdb.sky.membership import Memberships, match_each_region
 from mvmdb.sky.tessellation import cell_centers
 
+log = logging.getLogger(__name__)
 
-def replace_memberships(connection: sa.Connection, regions: Mapping[int, str], rule: Rule) -> int:
+
+def replace_memberships(connection: sa.Connection, ids: Sequence[int], memberships: Memberships) -> int:
     """Write the memberships of exposures whose footprints are new or moved; return their number.
 
-    `regions` maps exposure keys to `s_region`.
+    `ids[i]` is the key of exposure number i of `memberships`.
     """
-    for exposure_ids in chunks(regions):
+    for exposure_ids in chunks(ids):
         connection.execute(sa.delete(t.membership).where(t.membership.c.exposure_id.in_(exposure_ids)))
-    ids = np.fromiter(regions, dtype=np.int64, count=len(regions))
-    return add_memberships(connection, ids, match_regions(list(regions.values()), rule))
+    return add_memberships(connection, np.array(ids, dtype=np.int64), memberships)
 
 
 def add_memberships(connection: sa.Connection, ids: NDArray[np.int64], memberships: Memberships) -> int:
@@ -53,12 +55,15 @@ def recompute_memberships(connection: sa.Connection, policy: Policy) -> int:
     total = 0
     last = 0
     while True:
-        query = sa.select(t.exposure.c.id, t.exposure.c.s_region).where(t.exposure.c.id > last)
+        query = sa.select(t.exposure.c.id, t.exposure.c.ipppssoo, t.exposure.c.s_region).where(t.exposure.c.id > last)
         rows = connection.execute(query.order_by(t.exposure.c.id).limit(20_000)).all()
         if not rows:
             break
-        total += replace_memberships(connection, dict(rows), policy.rule)
-        last = rows[-1][0]
+        matched, faults = match_each_region([row.s_region for row in rows], policy.rule)
+        for number, why in faults.items():
+            log.warning("exposure %s is in no sky cell: %s", rows[number].ipppssoo, why)
+        total += replace_memberships(connection, [row.id for row in rows], matched)
+        last = rows[-1].id
     refresh_layers(connection, keys_before | all_keys(connection), policy)
     return total
 

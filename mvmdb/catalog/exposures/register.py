@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.exposures.memberships import replace_memberships
+from mvmdb.catalog.exposures.unplaced import refuse_place
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
@@ -22,9 +23,10 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
 from mvmdb.exposures.read_tasks import ReadDataset
 from mvmdb.layers.digests import digest_member
-from mvmdb.records import Dataset, Exposure, Policy
+from mvmdb.records import Dataset, Exposure, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
+from mvmdb.sky.membership import Memberships, match_each_region
 
 log = logging.getLogger(__name__)
 
@@ -76,19 +78,34 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
         if chosen.dataset.path in incoming or before is None or before.path != chosen.dataset.path:
             rows.append(_exposure_row(chosen, before))
     changed_keys = keys_of_exposures(connection, [row.id for row in known.values()])
+    rows, moved, memberships = _place(rows, known, policy.rule)
     upsert(connection, t.exposure, ("ipppssoo",), rows)
     ids = {name: row.id for name, row in load_exposures_by_name(connection, names).items()}
     _write_datasets(connection, files, ids, candidates)
-    regions = {
-        ids[row["ipppssoo"]]: row["s_region"]
-        for row in rows
-        if row["ipppssoo"] not in known or known[row["ipppssoo"]].s_region != row["s_region"]
-    }
-    done.memberships = replace_memberships(connection, regions, policy.rule)
+    done.memberships = replace_memberships(connection, [ids[name] for name in moved], memberships)
     done.ineligible = sum(not row["eligible"] for row in rows)
     changed_keys |= keys_of_exposures(connection, ids.values())
     done.layers = refresh_layers(connection, changed_keys, policy)
     return done
+
+
+def _place(
+    rows: list[dict[str, Any]], known: Mapping[str, Any], rule: Rule
+) -> tuple[list[dict[str, Any]], list[str], Memberships]:
+    """The rows, refused where their footprint cannot be measured; which exposures are new or moved; and the memberships
+    of these, by their number."""
+    place = {
+        row["ipppssoo"]: number
+        for number, row in enumerate(rows)
+        if row["ipppssoo"] not in known or known[row["ipppssoo"]].s_region != row["s_region"]
+    }
+    moved = list(place)
+    memberships, faults = match_each_region([rows[number]["s_region"] for number in place.values()], rule)
+    placed = list(rows)
+    for number, why in faults.items():
+        placed[place[moved[number]]] = refuse_place(rows[place[moved[number]]], why)
+        log.warning("%s: no solution: %s", moved[number], why)
+    return placed, moved, memberships
 
 
 def digests_needed(connection: sa.Connection, files: Sequence[ReadDataset]) -> list[str]:

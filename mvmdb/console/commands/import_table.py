@@ -14,6 +14,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.show import printable
 from mvmdb.errors import UsageError
 from mvmdb.tables.formats.source import FORMATS, Format
 
@@ -71,11 +72,13 @@ def import_table(
         with options.catalog(session, create=True) as (engine, _):
             report = register_batches(engine, [] if first is None else _chain(first, batches))
     values = _as_json(meter.rows, report, listed) | {"seconds": round(monotonic() - started, 3)}
+    for line in _remarks(report):
+        click.echo(f"mvmdb: {printable(line)}", err=True)
     if as_json:
         options.emit_json(values)
     else:
-        click.echo("\n".join(_as_words(values, listed)))
-    options.finish(listed.count > 0)
+        click.echo("\n".join(printable(line) for line in _as_words(values, listed)))
+    options.finish(listed.count > 0 or bool(report.unplaced))
 
 
 def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
@@ -116,6 +119,15 @@ def _bar(table: Path) -> Iterator[_Meter]:
         return
     with click.progressbar(length=1, label=f"import {table.name}", file=sys.stderr) as bar:
         yield _Meter(bar)
+
+
+def _remarks(report: BulkReport) -> list[str]:
+    """Lines for standard error: rows that were registered, and need a look."""
+    lines = [f"{name}: no solution: {why}" for name, why in sorted(report.unplaced.items())]
+    if report.doubtful:
+        rows = "1 row was" if report.doubtful == 1 else f"{report.doubtful} rows were"
+        lines.append(f"{rows} registered with a warning, such as a region that crosses itself: see exposure.warnings")
+    return lines
 
 
 def _as_json(rows: int, report: BulkReport, listed: ProblemList) -> dict[str, Any]:

@@ -7,8 +7,9 @@ astropy reads the headers. The rows are read here, because astropy maps the file
 from __future__ import annotations
 
 import gzip
-import shutil
+import os
 import tempfile
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
@@ -17,7 +18,16 @@ import numpy as np
 from astropy.io import fits
 
 from mvmdb.errors import InputError
-from mvmdb.tables.formats.source import Chunk, Format, Reject
+from mvmdb.tables.formats.source import MOST_AT_ONCE, Chunk, Format, Reject
+
+_MANDATORY = (
+    ("BITPIX", 8, 8), ("NAXIS", 2, 2), ("NAXIS1", 1, 10**7), ("NAXIS2", 0, 10**12), ("PCOUNT", 0, 10**15),
+    ("GCOUNT", 1, 1), ("TFIELDS", 1, 999),
+)  # fmt: skip
+"""Keywords of a table's header, with the least and the most that they may be (FITS 4.0, sections 7.2.1 and 7.3.1)."""
+_ALWAYS_UNPACKED = 256_000_000
+_MOST_TIMES = 100
+"""A gzipped table of more bytes than the first, and of more times its size than the second, is a bomb."""
 
 
 class FitsTable:
@@ -47,6 +57,7 @@ class FitsTable:
 
     def chunks(self, positions: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
         """See TableSource; texts, numbers and logicals are plain Python values."""
+        size = max(1, min(size, MOST_AT_ONCE // max(1, self._row.itemsize)))
         for first in range(0, self.length, size):
             count = min(size, self.length - first)
             content = self._read(self._start + first * self._row.itemsize, count * self._row.itemsize)
@@ -57,11 +68,13 @@ class FitsTable:
 
     def _read_header(self) -> None:
         try:
-            with fits.open(self._file.name, mode="readonly", memmap=True) as hdus:
+            # What astropy would warn of either does not matter here or becomes an error.
+            with warnings.catch_warnings(action="ignore"), fits.open(self._file.name, memmap=True) as hdus:
                 tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
                 if not tables:
                     raise InputError(f"{self._path} has no table extension; expected a FITS binary table")
                 table = tables[0]
+                self._check_header(table.header)
                 width, self.length = int(table.header["NAXIS1"]), int(table.header["NAXIS2"])
                 self._start = int(table.fileinfo()["datLoc"])
                 self._heap = self._start + int(table.header.get("THEAP", width * self.length))
@@ -76,7 +89,31 @@ class FitsTable:
             offsets = [column.start - 1 for column in self._columns]
         formats = [field[0].newbyteorder(">") for field in fields]
         names = [str(position) for position in range(len(fields))]
+        self._check_size(width, max([o + f.itemsize for o, f in zip(offsets, formats, strict=True)], default=0))
         self._row = np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": width})
+
+    def _check_header(self, header: fits.Header) -> None:
+        """Refuse what the standard does not allow: astropy would make as many columns as TFIELDS says."""
+        for keyword, least, most in _MANDATORY:
+            value = header.get(keyword)
+            if type(value) is not int or not least <= value <= most:
+                expected = str(least) if least == most else f"{least} to {most}"
+                raise InputError(
+                    f"{self._path} is damaged: found {keyword} = {value!r}; expected {expected}; fetch it again"
+                )
+
+    def _check_size(self, width: int, needed: int) -> None:
+        """Refuse rows that cannot be as the header says, before anything is read by it."""
+        if not 0 < needed <= width or self.length < 0:
+            raise InputError(
+                f"{self._path} is damaged: found NAXIS1 = {width} and NAXIS2 = {self.length}; expected rows of "
+                f"{needed} bytes or more, as TFORMn say; fetch it again"
+            )
+        there = os.path.getsize(self._file.name) - self._start
+        if width * self.length > there:
+            raise InputError(
+                f"{self._path} is cut short: {width * self.length - there} bytes are missing; fetch it again"
+            )
 
     def _read(self, offset: int, count: int) -> bytes:
         self._file.seek(offset)
@@ -106,16 +143,27 @@ class FitsTable:
         return [None if value == missing else value * scale + zero for value in values.tolist()]
 
     def _read_text(self, length: int, offset: int) -> str:
+        if not (0 <= length <= MOST_AT_ONCE and offset >= 0):
+            raise InputError(
+                f"{self._path} is damaged: found a text of {length} bytes at {offset} of the heap; fetch it again"
+            )
         return self._read(self._heap + offset, length).decode("ascii", errors="replace").strip()
 
 
 def _unpack(path: str) -> IO[bytes]:
     unpacked = tempfile.NamedTemporaryFile(suffix=".fits")  # noqa: SIM115 - closed by FitsTable.close
+    most = max(_ALWAYS_UNPACKED, _MOST_TIMES * os.path.getsize(path))
     try:
         with gzip.open(path) as zipped:
-            shutil.copyfileobj(zipped, unpacked, 1 << 20)
+            while block := zipped.read(1 << 20):
+                if unpacked.tell() + len(block) > most:
+                    raise InputError(f"{path} has more than {_MOST_TIMES} times its size in it; expected a table")
+                unpacked.write(block)
+        unpacked.flush()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         unpacked.close()
         raise InputError(f"{path} is a damaged gzip file: {error}; fetch it again") from error
-    unpacked.flush()
+    except BaseException:
+        unpacked.close()
+        raise
     return unpacked

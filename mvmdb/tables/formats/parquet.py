@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mvmdb.errors import InputError
-from mvmdb.tables.formats.source import Chunk, Format, Reject
+from mvmdb.tables.formats.source import MOST_AT_ONCE, Chunk, Format, Reject
+
+_ROWS_AT_ONCE = 1000  # so that rows of any length are noticed before they fill the memory
 
 
 class ParquetTable:
@@ -43,11 +45,23 @@ class ParquetTable:
     def chunks(self, positions: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
         """See TableSource; values are plain Python values, including dates."""
         names = [self.names[position] for position in positions]
+        columns: list[list[object]] = [[] for _ in names]
+        begin = held = 0
         try:
-            for batch in self._file.iter_batches(batch_size=size, columns=list(dict.fromkeys(names))):
-                first = self._done
+            few = min(size, _ROWS_AT_ONCE)
+            for batch in self._file.iter_batches(batch_size=few, columns=list(dict.fromkeys(names))):
+                if batch.nbytes > MOST_AT_ONCE:
+                    raise InputError(
+                        f"{self._path} has {batch.nbytes} bytes in {batch.num_rows} rows; expected rows of exposures"
+                    )
+                full = self._done - begin + batch.num_rows > size or held + batch.nbytes > MOST_AT_ONCE
+                if full and self._done > begin:
+                    yield Chunk(range(begin + 1, self._done + 1), columns, self._done)
+                    columns, begin, held = [[] for _ in names], self._done, 0
                 self._done += batch.num_rows
-                columns = [batch.column(name).to_pylist() for name in names]
-                yield Chunk(range(first + 1, self._done + 1), columns, self._done)
+                held += batch.nbytes
+                for values, name in zip(columns, names, strict=True):
+                    values.extend(batch.column(name).to_pylist())
+            yield Chunk(range(begin + 1, self._done + 1), columns, self._done)
         except self._errors as error:
             raise InputError(f"{self._path} is damaged: {error}; fetch it again") from error

@@ -12,13 +12,16 @@ from itertools import islice
 
 from mvmdb.errors import InputError
 from mvmdb.tables.formats.bytesource import ByteSource
-from mvmdb.tables.formats.source import Chunk, Format, Reject
+from mvmdb.tables.formats.source import MOST_AT_ONCE, Chunk, Format, Reject
 
 # The second row of the archive's HST search, and of MAST's own CSV, names the types of the columns.
 _TYPES = {
     "string", "ustring", "char", "integer", "int", "long", "float", "double", "boolean", "datetime", "date",
     "ra", "dec",
 }  # fmt: skip
+LONGEST_LINE = 250_000
+"""Characters of a line: twice those of the longest value that Python's csv reads."""
+_ROWS_AT_ONCE = 100  # between looks at how many characters they have
 _DELIMITERS = ",\t;|"
 _ECSV_DELIMITER = re.compile(r"#\s*delimiter:\s*(['\"])(.*?)\1")
 
@@ -32,6 +35,7 @@ class TextTable(ByteSource):
     def __init__(self, path: str, form: Format, zipped: bool):
         self.format: Format = form
         self._path = path
+        self._characters = self._at_row = 0  # read so far, and when the rows at hand were begun
         super().__init__(path, zipped)
         # A stray byte in a target's name is no reason to refuse a table.
         self._text = io.TextIOWrapper(self.stream, encoding="utf-8-sig", errors="replace", newline="")
@@ -72,18 +76,47 @@ class TextTable(ByteSource):
         if delimiter is None:
             delimiter = max(_DELIMITERS, key=line.count)
         names = next(csv.reader([line], delimiter=delimiter))
-        rows = csv.reader(self._text, delimiter=delimiter)
+        rows = csv.reader(self._lines(), delimiter=delimiter)
         return tuple(name.strip() for name in names), filter(None, rows)
+
+    def _lines(self) -> Iterator[str]:
+        """The lines after the names. Raises InputError for one without an end, which a bomb of zeros is."""
+        readline = self._text.readline
+        while line := readline(LONGEST_LINE):
+            self._characters += len(line)
+            if len(line) == LONGEST_LINE:
+                raise self._too_long(len(line))
+            if self._characters - self._at_row > MOST_AT_ONCE:
+                raise self._too_long(MOST_AT_ONCE)
+            yield line
+
+    def _too_long(self, found: int) -> InputError:
+        return InputError(
+            f"{self._path} has a row of {found} characters or more; expected at most {LONGEST_LINE} in a line; "
+            "check its quotes and line ends"
+        )
 
     def _next_line(self) -> str:
         try:
-            return self._text.readline(1 << 20)
+            line = self._text.readline(LONGEST_LINE)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{self._path} is a damaged gzip file: {error}; fetch it again") from error
+        if len(line) == LONGEST_LINE:
+            raise self._too_long(len(line))
+        return line
 
     def _take(self, size: int) -> list[list[str]]:
+        """The next rows: `size` of them, or fewer where these are long."""
+        rows: list[list[str]] = []
+        begin = self._characters
         try:
-            return list(islice(self._rows, size))
+            while len(rows) < size and self._characters - begin < MOST_AT_ONCE:
+                self._at_row = self._characters
+                some = list(islice(self._rows, min(_ROWS_AT_ONCE, size - len(rows))))
+                rows += some
+                if not some:
+                    break
+            return rows
         except csv.Error as error:
             raise InputError(f"{self._path} is not {self.format}: {error}; check its quotes") from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:

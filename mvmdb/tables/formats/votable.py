@@ -6,15 +6,32 @@ import gzip
 import logging
 import zlib
 from collections.abc import Iterator, Sequence
+from typing import IO
 from xml.etree import ElementTree
 
 from mvmdb.errors import InputError
 from mvmdb.tables.formats.bytesource import ByteSource
-from mvmdb.tables.formats.source import Chunk, Format, Reject
+from mvmdb.tables.formats.source import MOST_AT_ONCE, Chunk, Format, Reject
 
 log = logging.getLogger(__name__)
 
 _BINARY = ("BINARY", "BINARY2", "FITS")
+
+
+class _BoundedStream:
+    """A stream that refuses to go on where too much is read without a row in it: the parser would keep it all."""
+
+    def __init__(self, stream: IO[bytes], path: str):
+        self._stream = stream
+        self._path = path
+        self.bytes = self.at_row = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        content = self._stream.read(size)
+        self.bytes += len(content)
+        if self.bytes - self.at_row > MOST_AT_ONCE:
+            raise InputError(f"{self._path} has {MOST_AT_ONCE} bytes without a row; expected a table; fetch it again")
+        return content
 
 
 class VoTable(ByteSource):
@@ -27,7 +44,8 @@ class VoTable(ByteSource):
         self.format: Format = "votable"
         self._path = path
         super().__init__(path, zipped)
-        self._events = ElementTree.iterparse(self.stream, events=("start", "end"))
+        self._bounded = _BoundedStream(self.stream, path)
+        self._events = ElementTree.iterparse(self._bounded, events=("start", "end"))
         try:
             self.names, self._table = self._read_fields()
         except BaseException:
@@ -36,7 +54,7 @@ class VoTable(ByteSource):
 
     def chunks(self, positions: Sequence[int], size: int, reject: Reject) -> Iterator[Chunk]:
         """See TableSource; values are texts."""
-        read = 0
+        read = begin = 0
         rows: list[tuple[int, list[str]]] = []
         for row in self._read_rows():
             read += 1
@@ -44,9 +62,9 @@ class VoTable(ByteSource):
                 rows.append((read, row))
             else:
                 reject(read, f"found {len(row)} values; expected {len(self.names)}, one per FIELD")
-            if len(rows) == size:
+            if len(rows) == size or self._bounded.bytes - begin > MOST_AT_ONCE:
                 yield _make_chunk(rows, positions, read)
-                rows = []
+                rows, begin = [], self._bounded.bytes
         yield _make_chunk(rows, positions, read)
 
     def _read_fields(self) -> tuple[tuple[str, ...], ElementTree.Element]:
@@ -73,6 +91,7 @@ class VoTable(ByteSource):
             if event == "end" and inside and tag == "TR":
                 yield [cell.text or "" for cell in element]
                 self._table.clear()  # rows that were read would stay in the tree
+                self._bounded.at_row = self._bounded.bytes
             elif event == "end" and tag == "TABLEDATA":
                 inside = False
             elif event == "start" and tag == "FIELD":

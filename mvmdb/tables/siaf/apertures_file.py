@@ -18,8 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from mvmdb.errors import InputError
+from mvmdb.inputs import open_plain
 from mvmdb.sky.sphere import FloatArray, sky_to_vector, vector_to_sky
 
+_LARGEST = 50_000_000  # bytes; the archive's file has 0.6 million
 _REMEDY = 'pip install "mvmdb[siaf]", or name the archive\'s SIAF file with --siaf'
 
 
@@ -40,18 +42,29 @@ def load_apertures(path: str | None = None) -> Mapping[str, Aperture]:
     """
     name = path or str(_find_shipped())
     try:
-        content = Path(name).read_bytes()
-        if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
+        content = _read(name)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"the aperture file {name} cannot be read: {error}; check the path") from error
+    if len(content) > _LARGEST:
+        raise InputError(f"{name} has more than {_LARGEST} bytes; expected the archive's HST SIAF file (siaf.dat)")
     try:
         apertures = _parse(content.decode("ascii", errors="replace").splitlines())
-    except ValueError as error:
+    except (ValueError, IndexError) as error:
         raise InputError(f"{name} is not an HST SIAF file: {error}; expected the archive's siaf.dat") from error
     if not apertures:
         raise InputError(f"{name} has no apertures; expected the archive's HST SIAF file (siaf.dat)")
     return apertures
+
+
+def _read(name: str) -> bytes:
+    """The file's bytes, decompressed: no more than one beyond _LARGEST."""
+    with open_plain(name) as stream:
+        if stream.read(2) == b"\x1f\x8b":
+            stream.seek(0)
+            with gzip.GzipFile(fileobj=stream) as unzipped:
+                return unzipped.read(_LARGEST + 1)
+        stream.seek(0)
+        return stream.read(_LARGEST + 1)
 
 
 def place_on_sky(

@@ -88,3 +88,9 @@ def test_poller_rows_are_new_where_any_layer_says_so(one: Archive) -> None:
     assert [row.flag for row in nothing] == ["OLD", "OLD"]
     assert [row.filename for row in some] == ["ib6o04tuq_flt.fits", "ib6o04twq_flt.fits"]
     assert (some[0].program_id, some[0].obset_id, some[0].detector, some[0].filters) == ("B6O", "04", "IR", "F125W")
+
+
+@pytest.mark.parametrize("sql", ["SELECT '\udcff'", "SELECT 1 -- \0"])
+def test_sql_that_is_no_text_is_refused_before_the_database_sees_it(one: Archive, sql: str) -> None:
+    with pytest.raises(UsageError, match="this SQL"), run_query(one.address, sql):
+        pass
