@@ -53,6 +53,10 @@ def _attempt(make: Maker, coordinator: str, job: LayerJob) -> Outcome:
         result = error if host == coordinator else ProductError(f"{error} (on {host})")
     except MvmdbError as error:
         result = error
+    except MemoryError as error:
+        result = ProductError(
+            f"{job.layer} needs more memory than there is ({str(error) or 'no room'}); drizzle it in bands: --memory MB"
+        )
     except Exception as error:  # one layer's surprise must not take the night's other layers with it
         log.exception("%s", job.layer)
         result = ProductError(f"{type(error).__name__}: {error}")

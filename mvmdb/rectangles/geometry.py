@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import shapely
@@ -22,10 +22,14 @@ from mvmdb.sky.tessellation import CELL_SIZE, PROJECTION_SIZE, STEP, plane_to_sk
 
 @dataclass(frozen=True, slots=True)
 class Rectangle:
-    """A rectangle of a projection cell: `canvas` in its fine pixels, 1-based and inclusive."""
+    """A rectangle of a projection cell: `canvas` in its fine pixels, 1-based and inclusive.
+
+    Where it was trimmed to the data, `asked` is the rectangle that was asked for, which names the mosaics.
+    """
 
     projection_cell: int
     canvas: Canvas
+    asked: Canvas | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.projection_cell < N_PROJECTION_CELLS:
@@ -41,7 +45,7 @@ class Rectangle:
     @property
     def name(self) -> str:
         """The name that replaces the sky cell in the names of its mosaics."""
-        c = self.canvas
+        c = self.asked or self.canvas
         ra, dec = plane_to_sky(
             self.projection_cell, np.array([c.x_min + c.x_max]) / 2, np.array([c.y_min + c.y_max]) / 2
         )
@@ -91,6 +95,32 @@ def overlaps_with(rectangle: Rectangle, regions: Sequence[str]) -> Overlaps:
 def united_area(rectangle: Rectangle, regions: Sequence[str]) -> float:
     """The area in square arcmin that footprints (`s_region`) cover together inside the rectangle."""
     return float(shapely.area(shapely.union_all(_clip(rectangle, regions)))) * ARCMIN2_PER_PIXEL
+
+
+def _covered_boxes(rectangle: Rectangle, regions: Sequence[str]) -> FloatArray:
+    """(n, 4) x_min, y_min, x_max, y_max, in fine pixels, of the parts of footprints inside the rectangle."""
+    shapes = _clip(rectangle, regions)
+    return np.asarray(shapely.bounds(shapes[shapely.area(shapes) > 0.0]), dtype=np.float64).reshape(-1, 4)
+
+
+def trim_rectangle(rectangle: Rectangle, regions: Sequence[str]) -> Rectangle:
+    """The part of a rectangle that footprints (`s_region`) cover, with the name of the whole.
+
+    The whole where none covers any.
+    """
+    boxes = _covered_boxes(rectangle, regions)
+    if not len(boxes):
+        return rectangle
+    c = rectangle.canvas
+    low, high = np.floor(boxes[:, :2].min(axis=0) + 0.5), np.ceil(boxes[:, 2:].max(axis=0) - 0.5)
+    canvas = replace(
+        c,
+        x_min=max(c.x_min, int(low[0])),
+        x_max=min(c.x_max, int(high[0])),
+        y_min=max(c.y_min, int(low[1])),
+        y_max=min(c.y_max, int(high[1])),
+    )
+    return Rectangle(rectangle.projection_cell, canvas, asked=c)
 
 
 def _clip(rectangle: Rectangle, regions: Sequence[str]) -> NDArray[np.object_]:

@@ -13,10 +13,10 @@ from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.rounds import make_layers
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.mosaic.product.manifest import write_manifest
-from mvmdb.mosaic.product.read import read_product
+from mvmdb.mosaic.product.read import open_product
 from mvmdb.mosaic.product.write import sweep_temporaries
-from mvmdb.records import CellExposure, LayerJob, Policy
-from mvmdb.rectangles.geometry import Rectangle
+from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
+from mvmdb.rectangles.geometry import Rectangle, trim_rectangle
 from mvmdb.rectangles.plan import RectangleOptions, plan_rectangle
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -51,7 +51,7 @@ def make_rectangle(
         )
     with claim_folder(products), open_workers(workers) as opened:
         for job in todo:
-            _check_target(job)
+            _check_target(job, rectangle)
         monitor.plan_known(len(todo))
         sweep_temporaries(folder)
         make_layers(todo, plan, opened, report, monitor)
@@ -61,18 +61,29 @@ def make_rectangle(
     return report
 
 
-def _check_target(job: LayerJob) -> None:
-    """Refuse to overwrite another rectangle's mosaic of the same name, or a file that mvmdb did not make."""
+def _check_target(job: LayerJob, rectangle: Rectangle) -> None:
+    """Refuse to overwrite another rectangle's mosaic of the same name, or a file that mvmdb did not make.
+
+    What the same rectangle was trimmed to for fewer exposures is not another.
+    """
     if not Path(job.target).exists():
         return
     try:
-        canvas = read_product(job.target).canvas
+        present = open_product(Path(job.target))
     except ProductError as error:
         raise UsageError(
             f"{job.target} already exists and is not a mosaic made by mvmdb ({error}); give another folder with -o"
         ) from error
-    if canvas != job.canvas:
+    canvas = present.record.canvas
+    if canvas != job.canvas and not _is_trimmed(canvas, rectangle, [row.s_region for row in present.rows]):
         raise UsageError(
             f"{job.target} already exists, with the rectangle {canvas}; expected {job.canvas}; "
             "give another folder with -o"
         )
+
+
+def _is_trimmed(canvas: Canvas, rectangle: Rectangle, regions: Sequence[str]) -> bool:
+    """Whether a mosaic of these footprints has what the same rectangle is trimmed to for them."""
+    if rectangle.asked is None:
+        return False
+    return trim_rectangle(Rectangle(rectangle.projection_cell, rectangle.asked), regions).canvas == canvas

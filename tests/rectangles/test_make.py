@@ -67,6 +67,7 @@ def test_a_rectangle_across_sky_cells_has_the_pixels_of_either_cells_mosaic(arch
     on_border(archive)
     position = (CENTER[0] + BORDER / 3600 / np.cos(np.deg2rad(CENTER[1])), CENTER[1])
     words = ("mosaic", "--at", *position, "--size", 0.3, "--filter", "F125W", "-o", tmp_path, "--json", "--jobs", 1)
+    words += ("--no-trim",)
     mosaics = products_of(run(archive, *words))
     assert set(mosaics) == {"fine", "coarse"}
     fine = read_product(mosaics["fine"], deep=True)
@@ -124,6 +125,41 @@ def test_what_is_in_the_way_is_not_written_over(archive: Archive, tmp_path: Path
     with pytest.raises(UsageError, match="is not a mosaic made by mvmdb"):
         run(archive, *words, "--size", 0.1)
     assert mosaic.read_text() == "mine"
+
+
+def test_a_mosaic_is_trimmed_to_its_data_and_grows_with_them(archive: Archive, tmp_path: Path) -> None:
+    words = ("mosaic", "--at", *CENTER, "--size", 2, "--filter", "f125w", "--scale", "fine", "-o", tmp_path, "--json")
+    whole = rectangle_at(*CENTER, 2.0)
+    canvases = []
+    for n in range(3):
+        archive.expose(f"ib6o0{n}tuq", east=20.0 * n)
+        archive.ingest()
+        mosaic = products_of(run(archive, *words, "--executor", "serial"))["fine"]
+        assert mosaic.parent.name == whole.name
+        with fits.open(mosaic) as hdus:
+            exposed = hdus["WHT"].data > 0
+            assert exposed.any(axis=0)[[0, -1]].all()
+            assert exposed.any(axis=1)[[0, -1]].all()
+        canvases.append(read_product(mosaic).canvas)
+    assert canvases[0].x_min > canvases[1].x_min > canvases[2].x_min
+    assert {canvas.x_max for canvas in canvases} == {canvases[0].x_max}
+
+
+def test_a_mosaic_of_many_gigabytes_needs_a_yes_and_says_its_cost_first(archive: Archive, tmp_path: Path) -> None:
+    archive.expose(east=-450.0)
+    archive.expose("ib6o05tuq", east=450.0, north=400.0)
+    archive.expose("ib6o06tuq", north=-400.0)
+    archive.ingest()
+    words = ("mosaic", "--at", *CENTER, "--size", 20, "--filter", "f125w", "--scale", "fine", "-o", tmp_path / "out")
+    with pytest.raises(UsageError, match=r"would take 3\.\d GB; .* repeat with --yes"):
+        run(archive, *words)
+    assert not (tmp_path / "out").exists()
+    words = ("mosaic", "--at", *CENTER, "--size", 1, "--filter", "f125w", "--scale", "coarse", "-o", tmp_path / "out")
+    with pytest.raises(NothingViableError):
+        run(archive, *words)
+    archive.expose("ib6o07tuq")
+    archive.ingest()
+    assert "mvmdb: 1 mosaic: " in run(archive, *words, "--executor", "serial").stderr
 
 
 def test_impossible_rectangles_are_refused(archive: Archive, tmp_path: Path) -> None:

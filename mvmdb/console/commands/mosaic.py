@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
+from mvmdb.errors import UsageError
 from mvmdb.names import Scale
+
+if TYPE_CHECKING:
+    from mvmdb.rectangles.estimate import Estimate
 
 
 @click.command(short_help="Make a mosaic of any square of the sky.")
@@ -20,6 +26,8 @@ from mvmdb.names import Scale
 @click.option("--filter", "filter_name", required=True, metavar="F", help="The filter, as in layers' names.")
 @click.option("--detector", metavar="D", help="Only this detector, where several have such a filter.")
 @click.option("--scale", type=click.Choice(["fine", "coarse"]), help="Only this scale.")
+@click.option("--trim/--no-trim", default=True, show_default=True, help="Leave out rows and columns without data.")
+@click.option("--yes", is_flag=True, help="Make mosaics of more than 2 GB without asking.")
 @options.output
 @options.executor
 @options.jobs
@@ -34,6 +42,8 @@ def mosaic(
     filter_name: str,
     detector: str | None,
     scale: Scale | None,
+    trim: bool,
+    yes: bool,
     output: Path | None,
     executor: str | None,
     jobs: int | None,
@@ -46,13 +56,17 @@ def mosaic(
     Its pixels are those of the projection cell with the nearest middle. The catalog does not record it. It goes to
     DIR/skycell-p<cell>-ra<ra>-dec<dec>/ (default: below this folder). The exit code is 1 when a mosaic failed.
 
+    Size, memory and time are said first, on standard error. More than 2 GB are made after a yes only: at the prompt, or
+    as --yes where there is none.
+
     Example: mvmdb mosaic --at 53.06 -27.71 --size 3 --filter f125w -o /data/fields
     """
     from mvmdb.catalog.ask.eligible import load_eligible_exposures, load_skies
     from mvmdb.console.render import reconcile_json, reconcile_words
-    from mvmdb.rectangles.geometry import rectangle_at
+    from mvmdb.rectangles.estimate import estimate_cost
+    from mvmdb.rectangles.geometry import rectangle_at, trim_rectangle
     from mvmdb.rectangles.make import make_rectangle
-    from mvmdb.rectangles.plan import RectangleOptions
+    from mvmdb.rectangles.plan import RectangleOptions, plan_rectangle
 
     rectangle = rectangle_at(*position, size)
     folder = (output or Path()).absolute()
@@ -64,12 +78,29 @@ def mosaic(
             with begin() as connection:
                 return load_skies(connection, layer, list(members))  # type: ignore[call-overload]
 
+        part = trim_rectangle(rectangle, [exposure.s_region for exposure in exposures]) if trim else rectangle
+        chosen = RectangleOptions(scale, skies)
+        planned = plan_rectangle(exposures, part, folder / part.name, policy, chosen, set())
+        _confirm(estimate_cost(planned, exposures), yes)
         with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
-            report = make_rectangle(
-                exposures, rectangle, folder, policy, RectangleOptions(scale, skies), workers=workers, monitor=monitor
-            )
+            report = make_rectangle(exposures, part, folder, policy, chosen, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(reconcile_json(report))
     else:
         click.echo("\n".join(reconcile_words(report)))
     options.finish(report.failed > 0 or bool(report.refused))
+
+
+def _confirm(estimate: Estimate, yes: bool) -> None:
+    """Say what is about to be made, and go on with much of it after a yes only. Raises UsageError without one."""
+    from mvmdb.rectangles.estimate import LARGE
+
+    click.echo(f"mvmdb: {estimate}", err=True)
+    if estimate.bytes <= LARGE or yes:
+        return
+    if sys.stdin is not None and sys.stdin.isatty() and click.confirm("Make them?", err=True):
+        return
+    raise UsageError(
+        f"the mosaics would take {estimate.bytes / 1e9:.2g} GB; expected at most {LARGE / 1e9:g} without a yes; "
+        "choose a smaller --size or another --scale, or repeat with --yes"
+    )

@@ -1,0 +1,51 @@
+"""What mosaics of a rectangle will cost: bytes, memory and time, before any pixel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mvmdb.instruments import find_detector
+from mvmdb.names import parse_layer_name
+from mvmdb.records import CellExposure, LayerJob
+from mvmdb.sky.area import measure_area
+
+LARGE = 2_000_000_000
+"""Bytes of mosaics that nobody writes by accident; a whole fine sky cell has 3.9 GB."""
+_BYTES_PER_PIXEL, _BYTES_WITH_ERRORS = 8, 12  # SCI, WHT and ERR are float32
+_SECONDS_PER_CANVAS_MPIX, _SECONDS_PER_INPUT_MPIX, _SECONDS_PER_EXPOSURE = 0.036, 0.4, 0.05
+"""Of one processor, as `bench/scaling.py` measures them: docs/scaling.md."""
+_MEMORY_PER_LAYER = 300_000_000  # bytes for a chip with its masks and libraries
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The cost of some layers: bytes on disk of all, bytes of memory for the largest, seconds of one processor."""
+
+    layers: int
+    bytes: int
+    memory: int
+    seconds: float
+
+    def __str__(self) -> str:
+        count = f"{self.layers} mosaic{'s' if self.layers > 1 else ''}"
+        return (
+            f"{count}: {self.bytes / 1e9:.2g} GB on disk, {self.memory / 1e9:.2g} GB of memory for the largest, "
+            f"about {max(self.seconds, 1):.0f} s of one processor"
+        )
+
+
+def estimate_cost(jobs: Sequence[LayerJob], exposures: Sequence[CellExposure]) -> Estimate:
+    """The cost of these jobs, whose members are among the exposures."""
+    regions = {exposure.ipppssoo: exposure.s_region for exposure in exposures}
+    sizes, seconds = [], 0.0
+    for job in jobs:
+        layer = parse_layer_name(job.layer)
+        rows, columns = job.canvas.shape
+        pixels = rows * columns / (9 if layer.scale == "coarse" else 1)
+        sizes.append(int(pixels * (_BYTES_WITH_ERRORS if job.recipe.errors else _BYTES_PER_PIXEL)))
+        side = find_detector(layer.instrument, layer.detector).pixels[0]
+        area = sum(measure_area(regions[member.ipppssoo]) for member in job.members)
+        seconds += pixels / 1e6 * _SECONDS_PER_CANVAS_MPIX + len(job.members) * _SECONDS_PER_EXPOSURE
+        seconds += area * 3600 / side**2 / 1e6 * _SECONDS_PER_INPUT_MPIX
+    return Estimate(len(jobs), sum(sizes), max(sizes, default=0) + _MEMORY_PER_LAYER, seconds)
