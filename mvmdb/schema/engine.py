@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from mvmdb.errors import CatalogError
+from mvmdb.schema.addresses import database_url, hide_password, secrets_of
 from mvmdb.schema.faults import describe_fault, shown_url
 from mvmdb.schema.postgres import driver_error, open_postgres, stream_statement
 from mvmdb.schema.sqlite import open_sqlite
@@ -28,29 +27,6 @@ _ROWS_AT_ONCE = 10_000
 
 Rows = Generator[tuple[Any, ...], None, None]
 """A stream of rows; close it unless all of them are read."""
-
-
-def database_url(address: str) -> sa.URL:
-    """The SQLAlchemy URL of a path or URL given by a user. Raises CatalogError, whose message shows no password."""
-    if "://" not in address:
-        return sa.URL.create("sqlite", database=str(Path(address).expanduser()))
-    try:
-        return sa.make_url(address)
-    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
-        raise CatalogError(
-            f"{show_address(address)} is not a database address ({error}); expected a path, "
-            "sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE"
-        ) from error
-
-
-def show_address(address: str) -> str:
-    """A path or URL as messages may show it: without a password."""
-    if "://" not in address:
-        return address
-    try:
-        return shown_url(sa.make_url(address))
-    except (ArgumentError, ValueError):
-        return re.sub(r"(?<=://).*@", "***@", re.sub(r"(?<=password=)[^&]*", "***", address))
 
 
 def open_engine(address: str, *, create: bool = False, read_only: bool = False) -> sa.Engine:
@@ -236,4 +212,6 @@ def clear_errors(address: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         words = describe_fault(error.orig, disconnected=error.connection_invalidated)
-        raise CatalogError(f"database {show_address(address)}: {words}") from error
+        for secret in sorted(secrets_of(address), key=len, reverse=True):
+            words = words.replace(secret, "***")  # libpq quotes what it cannot use
+        raise CatalogError(f"database {hide_password(address)}: {words}") from error

@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mvmdb.schema.addresses import hide_password
+
 _BUSY = "another run is writing to this catalog; wait until it ends, and run this again"
 _REMEDIES = (
     (r"database is locked", _BUSY),
@@ -33,8 +35,7 @@ _REMEDIES_BY_STATE = {
 
 def shown_url(url: sa.URL) -> str:
     """A URL without its password, also where the password is in the query."""
-    query = {name: "***" if name == "password" else value for name, value in url.query.items()}
-    return url.set(query=query).render_as_string(hide_password=True)
+    return hide_password(url.render_as_string(hide_password=True))
 
 
 def describe_fault(error: Any, *, disconnected: bool) -> str:

@@ -12,7 +12,7 @@ from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import UsageError
 from mvmdb.names import CellId, parse_cell_name
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import database_url
+from mvmdb.schema.addresses import database_url
 
 
 def all_cells(connection: sa.Connection) -> list[int]:

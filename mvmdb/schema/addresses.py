@@ -1,0 +1,78 @@
+"""Databases' addresses as users give them: which form they have, and how messages show them, without a password.
+
+A slip must not print a password, so whatever may be one is hidden, in addresses that cannot be read too.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+
+from mvmdb.errors import CatalogError
+
+HIDDEN = "***"
+_SECRET_KEY = r"[\w-]*(?:pass|pwd|secret|token|credential)[\w-]*"
+_QUERY_SECRET = re.compile(rf"(?<=[?&])({_SECRET_KEY})=([^&]*)", re.IGNORECASE)
+_WORD_SECRET = re.compile(rf"\b({_SECRET_KEY})\s*=\s*('(?:[^'\\]|\\.)*'?|\S*)", re.IGNORECASE)
+_SERVER_SCHEME = re.compile(r"(postgres\w*|mysql\w*|mariadb\w*|oracle\w*|mssql\w*)(\+\w+)?:?/+", re.IGNORECASE)
+_USER_AT_HOST = re.compile(r"[^\s/\\]+@[^\s/\\]+([/?].*)?|[^\s/\\]+:.*@.*")
+_EXPECTED = "expected a path, sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE"
+
+
+def database_url(address: str) -> sa.URL:
+    """The SQLAlchemy URL of a path or URL given by a user. Raises CatalogError, whose message shows no password."""
+    if not address.strip():
+        raise CatalogError(f"the address of the catalog is empty; {_EXPECTED}")
+    if "://" not in address:
+        if _is_slip(address):
+            raise CatalogError(f"{hide_password(address)} is not a database address; {_EXPECTED}")
+        return sa.URL.create("sqlite", database=str(Path(address).expanduser()))
+    try:
+        url = sa.make_url(address)
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number; its text shows what is there
+        raise CatalogError(f"{hide_password(address)} is not a database address; {_EXPECTED}") from error
+    if url.get_backend_name() != "sqlite" and "@" in (url.host or ""):
+        raise CatalogError(
+            f"{hide_password(address)} has more than one @; write %40 for an @ in a user's name or password"
+        )
+    return url
+
+
+def hide_password(address: str) -> str:
+    """A path or URL as messages may show it: without a password, whatever its form."""
+    text = _WORD_SECRET.sub(rf"\1={HIDDEN}", _QUERY_SECRET.sub(rf"\1={HIDDEN}", address))
+    if text.lower().startswith(("sqlite:", "/", "./", "~")) or not ("://" in text or _is_slip(text)):
+        return text
+    scheme = re.match(r"[\w+]*:?/+", text)
+    start = scheme.end() if scheme is not None else 0
+    body, rest = text[start:], ""
+    if "@" in body:
+        login, _, rest = body.rpartition("@")
+        user = login.split(":", 1)[0]
+        return f"{text[:start]}{user}:{HIDDEN}@{rest}" if ":" in login else text
+    host, colon, port = body.partition(":")
+    if colon and not re.match(r"\d*(?:[/?]|$)", port):  # no port, so it may be a password
+        return f"{text[:start]}{host}:{HIDDEN}"
+    return text
+
+
+def secrets_of(address: str) -> set[str]:
+    """What may be a password in an address, as it is written and as it is meant."""
+    found = {value for pattern in (_QUERY_SECRET, _WORD_SECRET) for _, value in pattern.findall(address)}
+    if "://" in address and not address.lower().startswith("sqlite:"):
+        body = address.split("://", 1)[1]
+        login = body.rpartition("@")[0] if "@" in body else body
+        if ":" in login:
+            found.add(login.split(":", 1)[1])
+    return {secret for value in found for secret in (value, unquote(value)) if len(secret) > 1}
+
+
+def _is_slip(address: str) -> bool:
+    """Whether what has no `://` is meant as the address of a server, not as a path."""
+    words = re.search(r"\b(host|hostaddr|dbname|user|password)\s*=", address) is not None
+    is_server = _SERVER_SCHEME.match(address) is not None or _USER_AT_HOST.fullmatch(address) is not None
+    return (words or is_server) and not Path(address).exists()
