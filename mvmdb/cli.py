@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 
 import click
 
 from mvmdb import __version__
+from mvmdb.console.arguments import Commands
 from mvmdb.console.commands.cells import cells
+from mvmdb.console.commands.config import config
 from mvmdb.console.commands.demo import demo
 from mvmdb.console.commands.explain import explain
 from mvmdb.console.commands.import_table import import_table
@@ -21,17 +22,18 @@ from mvmdb.console.commands.poller import poller
 from mvmdb.console.commands.process import process
 from mvmdb.console.commands.query import query
 from mvmdb.console.commands.reconcile import reconcile
+from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.withdraw import withdraw
 from mvmdb.console.options import Session
-from mvmdb.console.show import printable
+from mvmdb.console.show import warn
+from mvmdb.console.streams import Ending, flush_output, keep_standard_streams
 from mvmdb.errors import MvmdbError
 
 COULD_NOT_RUN = 2
-INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="mvmdb")
 @click.option(
     "--db", default="mvm.db", envvar="MVMDB_DB", show_envvar=True, show_default=True, metavar="DB",
@@ -42,7 +44,7 @@ INTERRUPTED = 130
 def commands(context: click.Context, db: str, verbose: bool) -> None:
     """Which Hubble multi-visit mosaics are out of date, why, and how to bring them up to date.
 
-    Exit codes: 0 done; 1 done, and something needs attention; 2 could not run.
+    Exit codes: 0 done; 1 done, and something needs attention; 2 could not run; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="mvmdb: %(message)s", stream=sys.stderr)
@@ -52,19 +54,22 @@ def commands(context: click.Context, db: str, verbose: bool) -> None:
 
 for command in (
     init, ingest, import_table, withdraw, cells, query, status, explain, poller, reconcile, nightly, process, mosaic,
-    demo,
+    config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 
 
 def main() -> None:
     """Run the command line; what a user can cause becomes one line on standard error and exit code 2."""
+    keep_standard_streams()
+    ending = Ending()
+    ending.follow_signals()
     try:
         code = commands(standalone_mode=False)
-    except click.exceptions.Exit as ending:
-        code = ending.exit_code
+    except click.exceptions.Exit as leaving:
+        code = leaving.exit_code
     except click.Abort:
-        code = _refuse("stopped; what was finished is recorded, and the next run goes on from there", INTERRUPTED)
+        code = _refuse("stopped; what was finished is recorded, and the next run goes on from there", ending.code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
         code = COULD_NOT_RUN
@@ -73,9 +78,6 @@ def main() -> None:
         code = _refuse(f"{error.format_message()} See `{where} --help`.", COULD_NOT_RUN)
     except (MvmdbError, click.ClickException) as error:
         code = _refuse(error.format_message() if isinstance(error, click.ClickException) else str(error), COULD_NOT_RUN)
-    except BrokenPipeError:  # the reader of our output has had enough, as `| head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except OSError as error:
         code = _refuse(f"{error.filename or 'the system'}: {error.strerror or error}", COULD_NOT_RUN)
     except Exception as error:  # an internal error: one line for cron, and the traceback with -v
@@ -84,11 +86,11 @@ def main() -> None:
             f"internal error, please report it: {type(error).__name__}: {error}; run mvmdb -v for the traceback",
             COULD_NOT_RUN,
         )
-    sys.exit(code)
+    sys.exit(code if flush_output() else 0)
 
 
 def _refuse(message: str, code: int) -> int:
-    click.echo(f"mvmdb: {printable(' '.join(message.split()))}", err=True)
+    warn(f"mvmdb: {' '.join(message.split())}")
     return code
 
 

@@ -63,7 +63,7 @@ def test_a_night_and_the_next_as_cron_runs_them(archive: Archive) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads(done.stdout)
     assert report["ingest"]["new"] == 2
-    assert report["plan"] == {"fresh": 0, "stale": 2, "orphaned": 0}
+    assert report["plan"] == {"fresh": 0, "stale": 2, "orphaned": 0, "waiting": 0}
     assert report["reconcile"]["drizzled"] == 2
     assert [Path(path).name for path in report["pollers"]] == [f"{CELL}_input.out"]
     again = run(archive, "nightly", "inbox", "--json")

@@ -13,6 +13,7 @@ from mvmdb.exposures.eligibility import apply_switches
 from mvmdb.records import ExptimeLayers, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
+from mvmdb.schema.versions import REVISION
 
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
@@ -64,6 +65,21 @@ def set_products_folder(connection: sa.Connection, folder: Path) -> None:
         raise UsageError(f"{folder} is a file; expected a folder for the products: give another")
     if _read_settings(connection).get("products") != str(folder.absolute()):
         write_settings(connection, {"products": str(folder.absolute())})
+
+
+def read_configuration(connection: sa.Connection) -> dict[str, str | bool | None]:
+    """All that is recorded, by the names of the options and variables that set it; None for what is not set."""
+    policy, products = read_policy(connection), recorded_products_folder(connection)
+    return {
+        "rule": policy.rule,
+        "products": None if products is None else str(products),
+        "layers": policy.exptime_layers,
+        "epochs": policy.epochs or "none",
+        "errors": policy.errors,
+        "MVM_INCLUDE_SMALL": policy.include_small,
+        "MVM_ONLY_CTE": policy.only_cte,
+        "schema": REVISION,
+    }
 
 
 def _read_settings(connection: sa.Connection) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from mvmdb.console.show import say, warn
 from mvmdb.errors import UsageError
 from mvmdb.exposures.find import ExposurePaths
 from mvmdb.records import Policy
@@ -81,7 +82,7 @@ def emit_lines(lines: Iterable[str]) -> None:
     """Print lines on standard output, thousands at a time: there may be a million."""
     source = iter(lines)
     while batch := list(islice(source, _LINES_AT_ONCE)):
-        click.echo("\n".join(batch))
+        say(*batch)
 
 
 def finish(attention: bool) -> None:
@@ -160,14 +161,14 @@ def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePa
 
     exposures = find_exposures(paths)
     for folder in exposures.unreadable_folders:
-        click.echo(f"mvmdb: cannot read the folder {folder}; its exposures are not seen: make it readable", err=True)
+        warn(f"mvmdb: cannot read the folder {folder}; its exposures are not seen: make it readable")
     if not exposures.paths and not quiet_night:
         raise UsageError(
             f"no exposures in {', '.join(paths)}; expected files named *_flt.fits or *_flc.fits: check the path"
         )
     for folder in exposures.empty_folders:
         if quiet_night:
-            click.echo(f"mvmdb: no exposures in {folder} (*_flt.fits, *_flc.fits)", err=True)
+            warn(f"mvmdb: no exposures in {folder} (*_flt.fits, *_flc.fits)")
     return exposures
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import click
 
+from mvmdb.console.show import warn
 from mvmdb.monitor import LayerOutcome, Monitor
 from mvmdb.records import Plan
 
@@ -90,7 +91,7 @@ def _time_left(elapsed: float, done: int, total: int) -> float:
 
 
 def _emit(**event: Any) -> None:
-    click.echo(json.dumps(event), err=True)
+    warn(json.dumps(event))
 
 
 def _nothing(steps: int) -> None:

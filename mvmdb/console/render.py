@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mvmdb.console.show import printable
 from mvmdb.records import PlannedLayer, Reason
 
 if TYPE_CHECKING:
@@ -154,4 +155,5 @@ def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Rows as a table for a terminal."""
     from tabulate import tabulate
 
-    return str(tabulate([list(row) for row in rows], headers=list(names), disable_numparse=True))
+    cells = [[printable(value) if isinstance(value, str) else value for value in row] for row in rows]
+    return str(tabulate(cells, headers=[printable(name) for name in names], disable_numparse=True))

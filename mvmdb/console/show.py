@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import click
+
+
+def say(*lines: str) -> None:
+    """Print lines on standard output, each as `printable`."""
+    click.echo("\n".join(map(printable, lines)))
+
+
+def warn(line: str) -> None:
+    """Print a line on standard error, as `printable`; nothing where standard error is closed, or its reader gone."""
+    with suppress(OSError, ValueError):
+        click.echo(printable(line), err=True)
+
 
 def printable(text: str) -> str:
     r"""A text of one line with control characters and the like as escapes, such as `\x1b`.

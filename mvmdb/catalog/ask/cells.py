@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,6 +21,12 @@ def all_cells(connection: sa.Connection) -> list[int]:
     return list(connection.scalars(sa.select(t.layer.c.skycell_id).distinct().order_by(t.layer.c.skycell_id)))
 
 
+def near(name: str, known: Iterable[str]) -> str:
+    """`; near it are: a, b` for up to three known names that are like this one; empty where none is."""
+    alike = get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f"; near it are: {', '.join(alike)}" if alike else ""
+
+
 def resolve_cells(connection: sa.Connection, names: list[str]) -> list[int]:
     """The keys of sky cells given by name; raises UsageError for a cell that no exposure overlaps."""
     cells = [parse_cell_name(name) for name in names]
@@ -27,7 +34,11 @@ def resolve_cells(connection: sa.Connection, names: list[str]) -> list[int]:
     known = set(connection.scalars(query))
     for cell in cells:
         if cell.index not in known:
-            raise UsageError(f"{cell} holds no exposure of this catalog; see `mvmdb query 'SELECT name FROM skycell'`")
+            there = connection.scalars(sa.select(t.skycell.c.name)).all()
+            raise UsageError(
+                f"{cell} holds no exposure of this catalog{near(str(cell), there)}; "
+                "see `mvmdb query 'SELECT name FROM skycell'`"
+            )
     return [cell.index for cell in cells]
 
 

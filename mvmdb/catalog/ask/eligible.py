@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.ask.cells import near
 from mvmdb.errors import UsageError
 from mvmdb.names import CellId
 from mvmdb.records import CellExposure
@@ -34,7 +35,11 @@ def load_eligible_exposures(
     exposures = [CellExposure(*row) for row in connection.execute(query).all()]
     what = f"{filter_name}{f' of {detector}' if detector else ''} in {len(cells)} sky cells of {place}"
     if not exposures:
-        raise UsageError(f"found no exposure with {what}; ask `mvmdb cells --at`, or choose another filter")
+        known = connection.scalars(sa.select(e.filter).where(e.eligible).distinct()).all()
+        raise UsageError(
+            f"found no exposure with {what}{near(filter_name.lower(), known)}; ask `mvmdb cells --at`, or choose "
+            "another filter"
+        )
     fileless = [exposure.ipppssoo for exposure in exposures if not exposure.path]
     if fileless:
         raise UsageError(

@@ -8,6 +8,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.show import say
 
 if TYPE_CHECKING:
     pass
@@ -37,11 +38,11 @@ def explain(session: Session, name: str, as_json: bool) -> None:
             {"kind": description.kind, "name": description.name, "lines": list(description.lines), "stale": plans}
         )
         return
-    click.echo(f"{description.name} ({description.kind})")
+    say(f"{description.name} ({description.kind})")
     for text in description.lines:
-        click.echo(f"  {text}")
+        say(f"  {text}")
     for line in stale:
         because = f" ({line.drizzle_because})" if line.drizzle_because else ""
-        click.echo(f"  Stale: {plan_line(line)}{because}")
+        say(f"  Stale: {plan_line(line)}{because}")
     if description.layers and not stale:
-        click.echo("  Fresh: nothing has to be done for it.")
+        say("  Fresh: nothing has to be done for it.")

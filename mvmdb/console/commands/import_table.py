@@ -14,7 +14,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
-from mvmdb.console.show import printable
+from mvmdb.console.show import say, warn
 from mvmdb.errors import UsageError
 from mvmdb.tables.formats.source import FORMATS, Format
 
@@ -73,11 +73,11 @@ def import_table(
             report = register_batches(engine, [] if first is None else _chain(first, batches))
     values = _as_json(meter.rows, report, listed) | {"seconds": round(monotonic() - started, 3)}
     for line in _remarks(report):
-        click.echo(f"mvmdb: {printable(line)}", err=True)
+        warn(f"mvmdb: {line}")
     if as_json:
         options.emit_json(values)
     else:
-        click.echo("\n".join(printable(line) for line in _as_words(values, listed)))
+        say(*_as_words(values, listed))
     options.finish(listed.count > 0 or bool(report.unplaced))
 
 

@@ -7,6 +7,7 @@ import click
 from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
+from mvmdb.console.show import say
 
 
 @click.command(short_help="Register FLT and FLC exposures.")
@@ -44,5 +45,5 @@ def ingest(
     if as_json:
         options.emit_json(ingest_json(report))
     else:
-        click.echo("\n".join(ingest_words(report)))
+        say(*ingest_words(report))
     options.finish(bool(report.problems) or bool(exposures.unreadable_folders))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.records import ExptimeLayers, Rule
 
@@ -23,6 +24,7 @@ from mvmdb.records import ExptimeLayers, Rule
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--errors/--no-errors", default=None, help="Mosaics with or without a plane of errors, ERR.")
 @click.option("--upgrade", is_flag=True, help="Bring an older catalog's schema up to date.")
+@options.as_json
 @click.pass_obj
 def init(
     session: Session,
@@ -32,6 +34,7 @@ def init(
     epochs: str | None,
     errors: bool | None,
     upgrade: bool,
+    as_json: bool,
 ) -> None:
     """Create the catalog, or change its configuration.
 
@@ -45,8 +48,13 @@ def init(
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     from mvmdb.catalog.configure import initialise
+    from mvmdb.catalog.open import open_catalog
+    from mvmdb.catalog.settings import read_configuration
 
     initialise(
         session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, errors=errors,
         upgrade=upgrade,
     )  # fmt: skip
+    if as_json:
+        with open_catalog(session.address, read_only=True) as engine, engine.connect() as connection:
+            options.emit_json(read_configuration(connection))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
+from mvmdb.console.show import say
 from mvmdb.errors import UsageError
 from mvmdb.names import Scale
 
@@ -56,7 +58,7 @@ def mosaic(
     Its pixels are those of the projection cell with the nearest middle. The catalog does not record it. It goes to
     DIR/skycell-p<cell>-ra<ra>-dec<dec>/ (default: below this folder). The exit code is 1 when a mosaic failed.
 
-    Size, memory and time are said first, on standard error. More than 2 GB are made after a yes only: at the prompt, or
+    Size, memory and time are said first. More than 2 GB are made after a yes only: at the prompt, or
     as --yes where there is none.
 
     Example: mvmdb mosaic --at 53.06 -27.71 --size 3 --filter f125w -o /data/fields
@@ -81,21 +83,23 @@ def mosaic(
         part = trim_rectangle(rectangle, [exposure.s_region for exposure in exposures]) if trim else rectangle
         chosen = RectangleOptions(scale, skies)
         planned = plan_rectangle(exposures, part, folder / part.name, policy, chosen, set())
-        _confirm(estimate_cost(planned, exposures), yes)
+        estimate = estimate_cost(planned, exposures)
+        _confirm(estimate, yes, as_json)
         with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
             report = make_rectangle(exposures, part, folder, policy, chosen, workers=workers, monitor=monitor)
     if as_json:
-        options.emit_json(reconcile_json(report))
+        options.emit_json(reconcile_json(report) | {"estimate": asdict(estimate)})
     else:
-        click.echo("\n".join(reconcile_words(report)))
+        say(*reconcile_words(report))
     options.finish(report.failed > 0 or bool(report.refused))
 
 
-def _confirm(estimate: Estimate, yes: bool) -> None:
+def _confirm(estimate: Estimate, yes: bool, as_json: bool) -> None:
     """Say what is about to be made, and go on with much of it after a yes only. Raises UsageError without one."""
     from mvmdb.rectangles.estimate import LARGE
 
-    click.echo(f"mvmdb: {estimate}", err=True)
+    if not as_json:
+        say(str(estimate))
     if estimate.bytes <= LARGE or yes:
         return
     if sys.stdin is not None and sys.stdin.isatty() and click.confirm("Make them?", err=True):

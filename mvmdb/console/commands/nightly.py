@@ -9,6 +9,7 @@ import click
 from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
+from mvmdb.console.show import say
 from mvmdb.records import Mark
 
 
@@ -78,11 +79,11 @@ def nightly(
             }
         )
     else:
-        click.echo("\n".join(ingest_words(report.ingest)))
+        say(*ingest_words(report.ingest))
         waiting = f", {report.waiting} waiting for files" if report.waiting else ""
-        click.echo(f"plan: {report.stale} stale, {report.fresh} fresh, {report.orphaned} orphaned{waiting}")
+        say(f"plan: {report.stale} stale, {report.fresh} fresh, {report.orphaned} orphaned{waiting}")
         lines = [f"poller: {path}" for path in report.pollers]
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
-        click.echo("\n".join([*lines, *reconcile_words(report.reconcile)]))
+        say(*lines, *reconcile_words(report.reconcile))
     troubles = (report.ingest.problems, report.poller_problems, report.reconcile.problems, exposures.unreadable_folders)
     options.finish(any(troubles) or report.reconcile.failed > 0)

@@ -9,6 +9,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.show import say
 from mvmdb.records import Mark
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def poller(
         options.emit_json({"pollers": written.paths, "problems": written.problems})
     else:
         for problem in written.problems:
-            click.echo(f"not written: {problem}")
+            say(f"not written: {problem}")
         waiting = f"{outlook.waiting} layers wait for files" if outlook.waiting else "nothing is stale"
-        click.echo("\n".join(written.paths) or f"no poller is needed: {waiting}")
+        say(*(written.paths or [f"no poller is needed: {waiting}"]))
     options.finish(bool(written.problems))

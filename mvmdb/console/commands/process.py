@@ -9,6 +9,7 @@ import click
 from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
+from mvmdb.console.show import say
 
 
 @click.command(short_help="Make the mosaics of one poller file, without a catalog.")
@@ -58,5 +59,5 @@ def process(
     if as_json:
         options.emit_json(reconcile_json(report))
     else:
-        click.echo("\n".join(reconcile_words(report)))
+        say(*reconcile_words(report))
     options.finish(report.failed > 0 or bool(report.refused))

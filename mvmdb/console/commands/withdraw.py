@@ -6,13 +6,15 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.show import say
 
 
 @click.command(short_help="Record that exposures have left the archive.")
 @click.argument("exposures", nargs=-1, required=True, metavar="EXPOSURE...")
 @click.option("--why", default="", metavar="TEXT", help="The reason, kept in the catalog.")
+@options.as_json
 @click.pass_obj
-def withdraw(session: Session, exposures: tuple[str, ...], why: str) -> None:
+def withdraw(session: Session, exposures: tuple[str, ...], why: str, as_json: bool) -> None:
     """Record that exposures left the archive; their layers become stale.
 
     An exposure is given by its ROOTNAME or the first eight characters of it. A new version of its file, with other
@@ -26,4 +28,7 @@ def withdraw(session: Session, exposures: tuple[str, ...], why: str) -> None:
     with options.catalog(session) as (engine, policy), engine.begin() as connection:
         names = [find_exposure(connection, name) for name in exposures]
         withdraw_exposures(connection, names, why, policy)
-    click.echo(f"withdrawn: {', '.join(names)}")
+    if as_json:
+        options.emit_json({"withdrawn": names, "why": why})
+    else:
+        say(f"withdrawn: {', '.join(names)}")

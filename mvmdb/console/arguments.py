@@ -1,0 +1,84 @@
+"""How arguments are taken: global options anywhere, no option twice, nothing empty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from mvmdb.console.streams import drop_output
+
+_GLOBAL = ("--db", "-v", "--verbose")
+_WITH_VALUE = ("--db",)
+
+
+class Commands(click.Group):
+    """The group of all commands. Global options may stand before or after the command's name.
+
+    An argument that is empty, an option that is given twice and two options of which one is expected are refused: each
+    would otherwise be taken for something else in silence.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Check all arguments before any is taken. Raises UsageError."""
+        if "" in args:
+            raise click.UsageError("An argument is empty; expected a value (is a variable not set?).", ctx)
+        return super().parse_args(ctx, _global_first(args))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; that nobody reads its output any more, as with `| head`, ends it well."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            drop_output()
+            raise click.exceptions.Exit(0) from None
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command whose options refuse to be given twice."""
+        make_parser = cmd.make_parser
+
+        def make_strict_parser(ctx: click.Context) -> Any:
+            parser = make_parser(ctx)
+            for option in {*parser._short_opt.values(), *parser._long_opt.values()}:
+                option.process = _once(option, ctx)  # type: ignore[assignment, method-assign]
+            return parser
+
+        cmd.make_parser = make_strict_parser  # type: ignore[method-assign]
+        super().add_command(cmd, name)
+
+
+def _global_first(args: Sequence[str]) -> list[str]:
+    """The arguments with the global options in front, in their order; what follows `--` stays."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            return [*front, *rest, word, *words]
+        if word.split("=", 1)[0] not in _GLOBAL:
+            rest.append(word)
+            continue
+        front.append(word)
+        if word in _WITH_VALUE:
+            front += [value for value in [next(words, None)] if value is not None]
+    return front + rest
+
+
+def _once(option: Any, ctx: click.Context) -> Callable[[Any, Any], None]:
+    """An option's way to take its value, which refuses a second one; flags that say the same may be repeated."""
+    process = option.process
+    given: dict[str, tuple[str, Any]] = ctx.meta.setdefault("mvmdb.given", {})
+
+    def process_once(value: Any, state: Any) -> None:
+        name = max(option._long_opts or option._short_opts, key=len)
+        now = (name, value if option.action == "store" else option.const)
+        before = given.setdefault(option.dest, now)
+        fresh = before is now
+        if option.action == "store" and not fresh:
+            raise click.UsageError(f"{name} is given twice; expected it once.", ctx)
+        if option.action == "store_const" and before[1] != now[1]:
+            raise click.UsageError(f"{before[0]} and {name} are both given; expected one of them.", ctx)
+        process(value, state)
+
+    return process_once

@@ -1,0 +1,28 @@
+"""The command config."""
+
+from __future__ import annotations
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.console.show import say
+
+
+@click.command(short_help="Print what the catalog is set to.")
+@options.as_json
+@click.pass_obj
+def config(session: Session, as_json: bool) -> None:
+    """Print what the catalog is set to: its configuration, folder of products and schema. `mvmdb init` changes it.
+
+    Example: mvmdb config --json
+    """
+    from mvmdb.catalog.open import open_catalog
+    from mvmdb.catalog.settings import read_configuration
+
+    with open_catalog(session.address, read_only=True) as engine, engine.connect() as connection:
+        values = read_configuration(connection)
+    if as_json:
+        options.emit_json(values)
+    else:
+        say(*(f"{name}: {'not set' if value is None else value}" for name, value in values.items()))
