@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from mvmdb.catalog import due_pollers
 from mvmdb.catalog.exposures.memberships import recompute_memberships
 from mvmdb.catalog.exposures.standing import lift_refusals
 from mvmdb.catalog.layers.changed_keys import all_keys
@@ -35,7 +36,8 @@ def initialise(
     """Make a catalog, or change the configuration of one that is there; `upgrade` brings its schema up to date.
 
     A change of `rule` recomputes every membership in the same transaction, and a change of `exptime_layers`,
-    `epochs` (none, yearly, or dates joined with commas) or `errors` every layer. Raises UsageError for other epochs.
+    `epochs` (none, yearly, or dates joined with commas) or `errors` every layer. Raises UsageError for other epochs, and for
+    a folder that does not look like that of the recorded products, unless the user has agreed to it.
     """
     normal = None if epochs is None else parse_epochs(epochs)
     if upgrade:
@@ -52,6 +54,7 @@ def initialise(
         configure_layers(connection, exptime_layers, normal, errors)
 
 
+            due_pollers.forget(connection)
 def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = os.environ) -> Policy:
     """Record what MVM_INCLUDE_SMALL and MVM_ONLY_CTE say, and expect layers anew where that is a change.
 
@@ -66,6 +69,7 @@ def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = o
     return wanted
 
 
+        due_pollers.forget(connection)
 def configure_layers(
     connection: sa.Connection, exptime_layers: ExptimeLayers | None, epochs: str | None, errors: bool | None
 ) -> None:
@@ -86,3 +90,4 @@ def configure_layers(
         if not wanted.errors:
             lift_refusals(connection, ERRORS)
         refresh_layers(connection, all_keys(connection), wanted)
+        due_pollers.forget(connection)

@@ -60,6 +60,11 @@ def format_poller_name(skycell: str) -> str:
     return f"{skycell}_input.out"
 
 
+def format_planned_name(skycell: str) -> str:
+    """The name of the file that keeps what a run was going to do: no pattern that finds poller files matches it."""
+    return f"{skycell}_input.planned"
+
+
 def format_row(row: PollerRow) -> str:
     """The line of one row, without its newline. Raises InputError for a value that no line can hold."""
     if not (math.isfinite(row.exptime) and row.exptime >= 0):

@@ -27,6 +27,7 @@ from mvmdb.names import Kind, format_product_name
 from mvmdb.reconcile.layer_jobs import build_jobs
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
+from mvmdb.reconcile.poller_files import RunPollers
 from mvmdb.records import Action, ExpectedLayer, PlannedLayer, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -57,11 +58,18 @@ def reconcile(
     The layers are made by the workers (None: processes, one per core). The monitor receives the plan before anything is
     made. Each product is recorded in its own transaction as soon as it is in place, so that a killed run loses
     nothing that it finished. An exposure whose pixels turn out empty becomes ineligible, and its layers are planned
-    again. Raises BusyError when another run works on the folder, WorkersError when the workers are lost.
+    again. At the end the poller files that are there say the state after the run. Raises BusyError when another run
+    works on the folder, WorkersError when the workers are lost.
     """
     with claim_folder(products), open_workers(workers) as opened:
+        pollers = RunPollers(engine, products, policy, options.cells)
         run = ReconcileRun(engine, products, policy, options, opened, monitor)
-        return run.make_fresh(run.plan())
+        outlook = run.plan()
+        pollers.announce(outlook.plan)
+        report = run.make_fresh(outlook)
+        written = pollers.settle(run.worked_in, outlook.seen_in)
+        report.problems += [f"poller not written: {problem}" for problem in written.problems] + written.gone
+    return report
 
 
 class ReconcileRun:

@@ -74,7 +74,7 @@ def test_an_empty_exposure_that_held_the_canvas_open_leaves_nothing_stale(archiv
     report = archive.night()
     assert (list(report.reconcile.refused), report.reconcile.failed) == (["ib6o05tw"], 0)
     assert archive.reasons() == {}
-    poller = archive.products / CELL / f"{CELL}_input.out"
+    poller = archive.products / CELL / f"{CELL}_input.planned"
     process_poller(poller, tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     canvases = {read_product(path).canvas for path in (tmp_path / "out" / CELL).glob("*.fits")}
     assert canvases == {read_product(archive.products / CELL / f"{FINE}_drz.fits").canvas}
@@ -307,7 +307,7 @@ def test_one_broken_file_of_a_poller_is_told_of_and_the_rest_goes_on(two: Archiv
     cut = two.inbox / "ib6o04twq_flt.fits"
     cut.write_bytes(cut.read_bytes()[:20000])
     report = process_poller(
-        two.products / CELL / f"{CELL}_input.out", tmp_path / "out", Policy(), workers=IN_THIS_PROCESS
+        two.products / CELL / f"{CELL}_input.planned", tmp_path / "out", Policy(), workers=IN_THIS_PROCESS
     )
     assert (report.drizzled, list(report.refused)) == (2, ["ib6o04twq_flt.fits"])
 

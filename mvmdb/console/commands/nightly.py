@@ -33,7 +33,7 @@ def nightly(
     progress: Form,
     as_json: bool,
 ) -> None:
-    """The night's work in one run: ingest, pollers for stale sky cells, reconcile; then a report.
+    """The night's work in one run: ingest, pollers for sky cells that it worked in, reconcile; then a report.
 
     An inbox without exposures is no error here: what is stale is made fresh all the same.
 
@@ -56,7 +56,8 @@ def nightly(
                 "ingest": ingest_json(report.ingest),
                 "plan": {"fresh": report.fresh, "stale": report.stale, "orphaned": report.orphaned},
                 "pollers": report.pollers,
-                "poller_problems": report.poller_problems,
+                "planned_pollers": report.planned,
+                "poller_problems": report.poller_problems + report.gone,
                 "reconcile": reconcile_json(report.reconcile),
             }
         )
@@ -66,5 +67,9 @@ def nightly(
         lines = [f"poller: {path}" for path in report.pollers]
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
         click.echo("\n".join([*lines, *reconcile_words(report.reconcile)]))
-    troubles = (report.ingest.problems, report.poller_problems, report.reconcile.problems, exposures.unreadable_folders)
+    troubles = (
+        report.ingest.problems, report.poller_problems, report.gone, report.reconcile.problems,
+        exposures.unreadable_folders,
+    )  # fmt: skip
     options.finish(any(troubles) or report.reconcile.failed > 0)
+        lines += [f"problem: {line}" for line in report.gone]
