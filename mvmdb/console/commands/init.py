@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mvmdb.console.options import Session
+from mvmdb.console.products import move_products, yes
 from mvmdb.records import ExptimeLayers, Rule
 
 
@@ -22,6 +23,8 @@ from mvmdb.records import ExptimeLayers, Rule
 )
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--errors/--no-errors", default=None, help="Mosaics with or without a plane of errors, ERR.")
+@move_products
+@yes
 @click.option("--upgrade", is_flag=True, help="Bring an older catalog's schema up to date.")
 @click.pass_obj
 def init(
@@ -31,6 +34,8 @@ def init(
     layers: ExptimeLayers | None,
     epochs: str | None,
     errors: bool | None,
+    move: bool,
+    rebuild: bool,
     upgrade: bool,
 ) -> None:
     """Create the catalog, or change its configuration.
@@ -45,8 +50,9 @@ def init(
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     from mvmdb.catalog.configure import initialise
+    from mvmdb.catalog.products.folder import Consent
 
     initialise(
         session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, errors=errors,
-        upgrade=upgrade,
+        consent=Consent(rebuild, move), upgrade=upgrade,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mvmdb.console import options
+from mvmdb.console import options, products
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 from mvmdb.records import Mark
@@ -19,6 +19,8 @@ from mvmdb.records import Mark
 @options.jobs
 @options.memory
 @options.mark
+@products.yes
+@products.move_products
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -30,6 +32,8 @@ def nightly(
     jobs: int | None,
     memory_mb: int | None,
     mark: Mark,
+    rebuild: bool,
+    move: bool,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -47,9 +51,9 @@ def nightly(
         options.open_workers(executor, jobs, memory_mb) as workers,
         options.catalog(session, create=True) as (engine, policy),
     ):
-        products = options.chosen_products(engine, output)
+        folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
         with Progress(progress) as monitor:
-            report = run_night(engine, exposures.paths, products, policy, mark=mark, workers=workers, monitor=monitor)
+            report = run_night(engine, exposures.paths, folder, policy, mark=mark, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(
             {
@@ -66,10 +70,10 @@ def nightly(
         click.echo(f"plan: {report.stale} stale, {report.fresh} fresh, {report.orphaned} orphaned")
         lines = [f"poller: {path}" for path in report.pollers]
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
+        lines += [f"problem: {line}" for line in report.gone]
         click.echo("\n".join([*lines, *reconcile_words(report.reconcile)]))
     troubles = (
         report.ingest.problems, report.poller_problems, report.gone, report.reconcile.problems,
         exposures.unreadable_folders,
     )  # fmt: skip
     options.finish(any(troubles) or report.reconcile.failed > 0)
-        lines += [f"problem: {line}" for line in report.gone]

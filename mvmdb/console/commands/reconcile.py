@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mvmdb.console import options
+from mvmdb.console import options, products
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 
@@ -20,6 +20,8 @@ from mvmdb.console.progress import Form, Progress
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--full", is_flag=True, help="Drizzle every layer from all its members, fresh ones too; skies stay.")
 @click.option("--resky", is_flag=True, help="As --full, with the skies of all members matched anew.")
+@products.yes
+@products.move_products
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -33,6 +35,8 @@ def reconcile(
     dry_run: bool,
     full: bool,
     resky: bool,
+    rebuild: bool,
+    move: bool,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -53,9 +57,9 @@ def reconcile(
         return
     with options.open_workers(executor, jobs, memory_mb) as workers, options.catalog(session) as (engine, policy):
         chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky)
-        products = options.chosen_products(engine, output)
+        folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
         with Progress(progress) as monitor:
-            report = make_fresh(engine, products, policy, chosen, workers=workers, monitor=monitor)
+            report = make_fresh(engine, folder, policy, chosen, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(reconcile_json(report))
     else:
