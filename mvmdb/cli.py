@@ -20,6 +20,7 @@ from mvmdb.console.commands.nightly import nightly
 from mvmdb.console.commands.poller import poller
 from mvmdb.console.commands.process import process
 from mvmdb.console.commands.query import query
+from mvmdb.console.commands.readmit import readmit
 from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.withdraw import withdraw
@@ -50,8 +51,8 @@ def commands(context: click.Context, db: str, verbose: bool) -> None:
 
 
 for command in (
-    init, ingest, import_table, withdraw, cells, query, status, explain, poller, reconcile, nightly, process, mosaic,
-    demo,
+    init, ingest, import_table, withdraw, readmit, cells, query, status, explain, poller, reconcile, nightly, process,
+    mosaic, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

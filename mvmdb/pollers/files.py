@@ -165,7 +165,7 @@ def check_paths(poller: Poller, folder: str | os.PathLike[str] = ".") -> None:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputError(
-            f"the poller names {missing[0]}{more}, which is not there; put the file there, or drop its line"
+            f"the poller names {missing[0]}{more}, which is not there; put the file there, or name it where it is now"
         )
 
 

@@ -111,8 +111,8 @@ def _write_one(
 def _name_gone(rows: Sequence[PollerRow]) -> list[str]:
     """A line for each exposure of a poller file whose own file is gone."""
     return [
-        f"the poller of {row.skycell} names {row.pathname}, which is gone; ingest it where it is now, "
-        f"or say that it left the archive: mvmdb withdraw"
+        f"the poller of {row.skycell} names {row.pathname}, which is gone; put the file back, or "
+        "ingest it where it is now"
         for row in rows
         if not os.path.lexists(row.pathname)
     ]

@@ -11,12 +11,13 @@ from mvmdb.console.options import Session
 @click.command(short_help="Record that exposures have left the archive.")
 @click.argument("exposures", nargs=-1, required=True, metavar="EXPOSURE...")
 @click.option("--why", default="", metavar="TEXT", help="The reason, kept in the catalog.")
+@options.as_json
 @click.pass_obj
-def withdraw(session: Session, exposures: tuple[str, ...], why: str) -> None:
+def withdraw(session: Session, exposures: tuple[str, ...], why: str, as_json: bool) -> None:
     """Record that exposures left the archive; their layers become stale.
 
     An exposure is given by its ROOTNAME or the first eight characters of it. A new version of its file, with other
-    pixels or another WCS, brings it back.
+    pixels or another WCS, brings it back, and so does `mvmdb readmit`. To change the reason, withdraw it again.
 
     Example: mvmdb withdraw ib6o04tuq --why "guide star lost"
     """
@@ -26,4 +27,7 @@ def withdraw(session: Session, exposures: tuple[str, ...], why: str) -> None:
     with options.catalog(session) as (engine, policy), engine.begin() as connection:
         names = [find_exposure(connection, name) for name in exposures]
         withdraw_exposures(connection, names, why, policy)
-    click.echo(f"withdrawn: {', '.join(names)}")
+    if as_json:
+        options.emit_json({"withdrawn": names})
+    else:
+        click.echo(f"withdrawn: {', '.join(names)}")
