@@ -19,6 +19,7 @@ from mvmdb.console.commands.mosaic import mosaic
 from mvmdb.console.commands.nightly import nightly
 from mvmdb.console.commands.poller import poller
 from mvmdb.console.commands.process import process
+from mvmdb.console.commands.quarantine import quarantine
 from mvmdb.console.commands.query import query
 from mvmdb.console.commands.readmit import readmit
 from mvmdb.console.commands.reconcile import reconcile
@@ -52,7 +53,7 @@ def commands(context: click.Context, db: str, verbose: bool) -> None:
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, query, status, explain, poller, reconcile, nightly, process,
-    mosaic, demo,
+    mosaic, quarantine, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

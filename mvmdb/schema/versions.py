@@ -16,10 +16,10 @@ from mvmdb.schema.views import create_views, drop_views
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a test checks that it is Alembic's head."""
 
-_KNOWN = ("0001",)
+_KNOWN = ("0001", "0002")
 
 
 def create_schema(connection: sa.Connection) -> None:

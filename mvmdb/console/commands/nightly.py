@@ -73,7 +73,7 @@ def nightly(
         lines += [f"problem: {line}" for line in report.gone]
         click.echo("\n".join([*lines, *reconcile_words(report.reconcile)]))
     troubles = (
-        report.ingest.problems, report.poller_problems, report.gone, report.reconcile.problems,
-        exposures.unreadable_folders,
+        report.ingest.news, report.poller_problems, report.gone,
+        report.reconcile.problems, exposures.unreadable_folders,
     )  # fmt: skip
     options.finish(any(troubles) or report.reconcile.failed > 0)
