@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
+from mvmdb.catalog.exposures.quarantine import QuarantinedFile
+from mvmdb.catalog.exposures.vanished import note_vanished
 from mvmdb.catalog.open import Engine
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import ReconcileReport
@@ -23,7 +25,8 @@ class NightReport:
     """What a night brought: files, the plan's size, the pollers that were written or could not be, the mosaics.
 
     `pollers` are those whose bytes are new: they say the state after the night. `planned` says what it was going to
-    do. `gone` has lines about files that pollers name and that are not there.
+    do. `gone` has lines about files that pollers name and that are not there. `vanished` are files of known exposures
+    that are gone.
     """
 
     ingest: IngestReport
@@ -34,6 +37,7 @@ class NightReport:
     planned: list[str] = field(default_factory=list)
     poller_problems: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    vanished: list[QuarantinedFile] = field(default_factory=list)
     reconcile: ReconcileReport = field(default_factory=ReconcileReport)
 
 
@@ -55,6 +59,7 @@ def run_night(
     """
     with claim_folder(products), open_workers(workers) as opened:
         report = NightReport(ingest_files(engine, paths, workers=opened, monitor=monitor))
+        report.vanished = note_vanished(engine, frozenset(paths))
         chosen = options or Options()
         pollers = RunPollers(engine, products, policy, chosen.cells, mark=mark, everywhere=True)
         run = ReconcileRun(engine, products, policy, chosen, opened, monitor)

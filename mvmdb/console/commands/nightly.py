@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -43,7 +44,7 @@ def nightly(
 
     Example: mvmdb nightly /data/inbox -o /data/mvm
     """
-    from mvmdb.console.render import ingest_json, ingest_words, reconcile_json, reconcile_words
+    from mvmdb.console.render import file_words, ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
 
     exposures = options.find_files(paths, quiet_night=True)
@@ -58,6 +59,7 @@ def nightly(
         options.emit_json(
             {
                 "ingest": ingest_json(report.ingest),
+                "vanished": [asdict(file) for file in report.vanished],
                 "plan": {"fresh": report.fresh, "stale": report.stale, "orphaned": report.orphaned},
                 "pollers": report.pollers,
                 "planned_pollers": report.planned,
@@ -66,14 +68,14 @@ def nightly(
             }
         )
     else:
-        click.echo("\n".join(ingest_words(report.ingest)))
+        click.echo("\n".join([*ingest_words(report.ingest), *file_words("vanished", report.vanished)]))
         click.echo(f"plan: {report.stale} stale, {report.fresh} fresh, {report.orphaned} orphaned")
         lines = [f"poller: {path}" for path in report.pollers]
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
         lines += [f"problem: {line}" for line in report.gone]
         click.echo("\n".join([*lines, *reconcile_words(report.reconcile)]))
     troubles = (
-        report.ingest.news, report.poller_problems, report.gone,
+        report.ingest.news, [file for file in report.vanished if file.new], report.poller_problems, report.gone,
         report.reconcile.problems, exposures.unreadable_folders,
     )  # fmt: skip
     options.finish(any(troubles) or report.reconcile.failed > 0)
