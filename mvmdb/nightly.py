@@ -65,9 +65,9 @@ def run_night(
         run = ReconcileRun(engine, products, policy, chosen, opened, monitor)
         outlook = run.plan()
         report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
-        pollers.announce(outlook.plan)
+        run.seen_in |= pollers.announce(outlook.plan)
         report.reconcile = run.make_fresh(outlook)
-        written = pollers.settle(run.worked_in, outlook.seen_in)
+        written = pollers.settle(run.worked_in, run.seen_in)
         report.planned, report.pollers = pollers.planned.paths, written.changed
         report.poller_problems, report.gone = written.problems, written.gone
     return report

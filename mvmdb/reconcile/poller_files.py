@@ -38,11 +38,15 @@ class RunPollers:
         self.mark, self.everywhere = mark, everywhere
         self.since = now()
         self.wanted: set[int] = set()
+        self.announced: set[int] = set()
         self.anew = False
         self.planned = WrittenPollers()
 
-    def announce(self, plan: Plan) -> None:
-        """Write what the run is going to do beside the poller files, and note the sky cells where it works."""
+    def announce(self, plan: Plan) -> set[str]:
+        """Write what the run is going to do beside the poller files, and note the sky cells where it works.
+
+        Returns the names of those cells that an earlier run, which was killed, has left unfinished.
+        """
         work = planned_cells(plan)
         with self.engine.begin() as connection:
             due, unfinished = due_pollers.load_due(connection), due_pollers.load_unfinished(connection)
@@ -52,8 +56,11 @@ class RunPollers:
         self.planned = write_planned(
             self.engine.begin, plan, self.products, self.mark, cells=sorted(in_work), unfinished=unfinished
         )
+        left = unfinished if self.cells is None else unfinished.intersection(self.cells)
+        self.announced = self.wanted | left | set(work)
         with self.engine.begin() as connection:
-            due_pollers.announce(connection, self.wanted)
+            due_pollers.announce(connection, self.announced)
+        return {format_cell_name(CellId.from_index(cell)) for cell in left}
 
     def settle(self, worked_in: Iterable[str], seen_in: Iterable[str]) -> WrittenPollers:
         """Write the poller files as they are after the run.
@@ -70,7 +77,7 @@ class RunPollers:
             written.changed += now_written.changed
             written.unwritten.update(now_written.unwritten)
             written.gone += now_written.gone
-        done = wanted - {parse_cell_name(name).index for name in written.unwritten}
+        done = (wanted | self.announced) - {parse_cell_name(name).index for name in written.unwritten}
         with self.engine.begin() as connection:
             due_pollers.announce(connection, wanted - done)
             due_pollers.settle(connection, done, self.since if self.anew else None)

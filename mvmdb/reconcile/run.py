@@ -65,9 +65,9 @@ def reconcile(
         pollers = RunPollers(engine, products, policy, options.cells)
         run = ReconcileRun(engine, products, policy, options, opened, monitor)
         outlook = run.plan()
-        pollers.announce(outlook.plan)
+        run.seen_in |= pollers.announce(outlook.plan)
         report = run.make_fresh(outlook)
-        written = pollers.settle(run.worked_in, outlook.seen_in)
+        written = pollers.settle(run.worked_in, run.seen_in)
         report.problems += [f"poller not written: {problem}" for problem in written.problems] + written.gone
     return report
 
@@ -91,6 +91,9 @@ class ReconcileRun:
         self.settled: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.worked_in: set[str] = set()
+        self.seen_in: set[str] = (
+            set()
+        )  # cells whose files were not as recorded, in any look: a look records what it sees
 
     def plan(self) -> Outlook:
         """Record the folder of products, and look at what is stale; nothing is made."""
@@ -115,7 +118,7 @@ class ReconcileRun:
             outlook = self.look()
         for skycell in sorted(self.worked_in):
             sweep_temporaries(self.products / skycell)  # of workers that died, whose layers others made
-        for skycell in sorted(outlook.seen_in | self.worked_in):  # shared storage may show a new file late
+        for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
             self.list_products(skycell)
         self.report.seconds = round(monotonic() - self.started, 3)
         return self.report
@@ -128,6 +131,7 @@ class ReconcileRun:
     def look(self) -> Outlook:
         """The outlook as it is now."""
         outlook = look_ahead(self.engine.begin, self.products, self.policy, cells=self.options.cells, full=self.full)
+        self.seen_in |= outlook.seen_in
         with self.engine.begin() as connection:
             self.digests = load_digests(connection, self.settled)
         return outlook
