@@ -13,13 +13,14 @@ from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.load import load_digests, load_layer
 from mvmdb.catalog.products.record import forget_product, record_failure, record_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
-from mvmdb.catalog.settings import set_products_folder
+from mvmdb.catalog.settings import recorded_products_folder, set_products_folder
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.jobs.carry_out import Outcome, carry_out
-from mvmdb.jobs.lock import claim_folder
+from mvmdb.jobs.lock import claim_folder, claimed_at, require_free
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, LayerOutcome, Monitor
 from mvmdb.mosaic.idempotent import make_idempotently
+from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
@@ -96,9 +97,17 @@ class ReconcileRun:
         )  # cells whose files were not as recorded, in any look: a look records what it sees
 
     def plan(self) -> Outlook:
-        """Record the folder of products, and look at what is stale; nothing is made."""
+        """Record the folder of products, and look at what is stale; nothing is made.
+
+        Raises BusyError when another run works on the folder that was recorded before.
+        """
         with self.engine.begin() as connection:
+            before = recorded_products_folder(connection)
+            if before is not None and before.resolve() != self.products.resolve():
+                require_free(before)  # two runs of one catalog would undo each other's records
             set_products_folder(connection, self.products)
+        if self.options.cells is None:
+            sweep_leftovers(self.products, claimed_at(self.products))
         outlook = self.look()
         if replace_missing_files(self.engine, self.policy, cells=self.options.cells, everything=self.full):
             outlook = self.look()

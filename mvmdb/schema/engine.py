@@ -32,15 +32,21 @@ Rows = Generator[tuple[Any, ...], None, None]
 
 def database_url(address: str) -> sa.URL:
     """The SQLAlchemy URL of a path or URL given by a user. Raises CatalogError, whose message shows no password."""
-    if "://" not in address:
-        return sa.URL.create("sqlite", database=str(Path(address).expanduser()))
     try:
-        return sa.make_url(address)
+        url = (
+            sa.make_url(address)
+            if "://" in address
+            else sa.URL.create("sqlite", database=str(Path(address).expanduser()))
+        )
     except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number
         raise CatalogError(
             f"{show_address(address)} is not a database address ({error}); expected a path, "
             "sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE"
         ) from error
+    name = url.database or ""
+    if url.get_backend_name() == "sqlite" and (name in ("", ":memory:") or name.startswith("file:")):
+        raise CatalogError(f"{address!r} is no file, and a catalog in memory would be lost; give a path: --db FILE")
+    return url
 
 
 def show_address(address: str) -> str:
