@@ -20,7 +20,9 @@ from mvmdb.console.commands.mosaic import mosaic
 from mvmdb.console.commands.nightly import nightly
 from mvmdb.console.commands.poller import poller
 from mvmdb.console.commands.process import process
+from mvmdb.console.commands.quarantine import quarantine
 from mvmdb.console.commands.query import query
+from mvmdb.console.commands.readmit import readmit
 from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.status import status
@@ -53,8 +55,8 @@ def commands(context: click.Context, db: str, verbose: bool) -> None:
 
 
 for command in (
-    init, ingest, import_table, withdraw, cells, query, status, explain, poller, reconcile, nightly, process, mosaic,
-    config, schema, demo,
+    init, ingest, import_table, withdraw, readmit, cells, query, status, explain, poller, reconcile, nightly, process,
+    mosaic, quarantine, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -38,8 +38,8 @@ def test_examples_run_as_printed(page: str, demo: Demo, tmp_path: Path) -> None:
     folder = tmp_path / "mvmdb-demo"
     shutil.copytree(demo.folder, folder, copy_function=link_or_copy)
     subprocess.run(  # the inbox moved: its files are known by their paths
-        [sys.executable, "-m", "mvmdb.cli", "nightly", "inbox", "-o", "products"], cwd=folder, check=True,
-        capture_output=True,
+        [sys.executable, "-m", "mvmdb.cli", "nightly", "inbox", "-o", "products", "--move-products"], cwd=folder,
+        check=True, capture_output=True,
     )  # fmt: skip
     shell = f'mvmdb() {{ "{sys.executable}" -m mvmdb.cli "$@"; }}; '
     checker = doctest.OutputChecker()

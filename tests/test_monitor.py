@@ -52,8 +52,8 @@ def test_a_quiet_night_reports_that_nothing_is_to_be_done(one: Archive) -> None:
     assert (n_layers, plan.fresh, monitor.done) == (0, 2, [])
 
 
-def test_pollers_are_written_before_the_plan_is_reported(one: Archive) -> None:
-    poller = one.products / CELL / f"{CELL}_input.out"
+def test_what_a_night_will_do_is_written_before_the_plan_is_reported(one: Archive) -> None:
+    poller = one.products / CELL / f"{CELL}_input.planned"
     seen: list[bool] = []
 
     class Looking(NotingMonitor):
@@ -72,7 +72,7 @@ def test_a_poller_reports_the_number_of_its_layers_and_each(
     one: Archive, tmp_path: Path, limits: tuple[int, int, int, int] | None
 ) -> None:
     night(one, NotingMonitor())
-    poller = one.products / CELL / f"{CELL}_input.out"
+    poller = one.products / CELL / f"{CELL}_input.planned"
     monitor = NotingMonitor()
     process_poller(poller, tmp_path / "out", Policy(), workers=IN_THIS_PROCESS, monitor=monitor, limits=limits)
     assert monitor.plans == [(2, None)]

@@ -27,7 +27,7 @@ def night(archive: Archive) -> Archive:
 
 
 def poller_of(archive: Archive) -> Path:
-    return archive.products / CELL / f"{CELL}_input.out"
+    return archive.products / CELL / f"{CELL}_input.planned"
 
 
 def test_a_full_poller_gives_the_mosaics_of_the_catalog(night: Archive, tmp_path: Path) -> None:

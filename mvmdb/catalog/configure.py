@@ -9,11 +9,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from mvmdb.catalog import due_pollers
 from mvmdb.catalog.exposures.memberships import recompute_memberships
 from mvmdb.catalog.exposures.standing import lift_refusals
 from mvmdb.catalog.layers.changed_keys import all_keys
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.products.folder import UNASKED, Consent, require_products_folder
 from mvmdb.catalog.settings import read_policy, set_products_folder, write_settings
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
@@ -30,12 +32,14 @@ def initialise(
     exptime_layers: ExptimeLayers | None = None,
     epochs: str | None = None,
     errors: bool | None = None,
+    consent: Consent = UNASKED,
     upgrade: bool = False,
 ) -> None:
     """Make a catalog, or change the configuration of one that is there; `upgrade` brings its schema up to date.
 
     A change of `rule` recomputes every membership in the same transaction, and a change of `exptime_layers`,
-    `epochs` (none, yearly, or dates joined with commas) or `errors` every layer. Raises UsageError for other epochs.
+    `epochs` (none, yearly, or dates joined with commas) or `errors` every layer. Raises UsageError for other epochs,
+    and for a folder that does not look like that of the recorded products, unless the user has agreed to it.
     """
     normal = None if epochs is None else parse_epochs(epochs)
     if upgrade:
@@ -45,10 +49,12 @@ def initialise(
         engine.dispose()
     with open_catalog(address, create=True) as engine, engine.begin() as connection:
         if products is not None:
+            require_products_folder(connection, products.absolute(), consent)
             set_products_folder(connection, products)
         if rule is not None and rule != read_policy(connection).rule:
             write_settings(connection, {"rule": rule})
             recompute_memberships(connection, read_policy(connection))
+            due_pollers.forget(connection)
         configure_layers(connection, exptime_layers, normal, errors)
 
 
@@ -63,6 +69,7 @@ def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = o
     if wanted != recorded:
         write_settings(connection, {"include_small": str(wanted.include_small), "only_cte": str(wanted.only_cte)})
         refresh_layers(connection, all_keys(connection), wanted)
+        due_pollers.forget(connection)
     return wanted
 
 
@@ -86,3 +93,4 @@ def configure_layers(
         if not wanted.errors:
             lift_refusals(connection, ERRORS)
         refresh_layers(connection, all_keys(connection), wanted)
+        due_pollers.forget(connection)

@@ -135,14 +135,6 @@ def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
         return resolve_cells(connection, list(names))
 
 
-def chosen_products(engine: Engine, given: Path | None) -> Path:
-    """The folder of products: the one given, or the recorded one."""
-    from mvmdb.catalog.settings import products_folder
-
-    with engine.begin() as connection:
-        return products_folder(connection, given)
-
-
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
     """The lock of a folder that is about to be written to."""

@@ -10,7 +10,8 @@ from mvmdb.console.show import printable
 from mvmdb.records import PlannedLayer, Reason
 
 if TYPE_CHECKING:
-    from mvmdb.catalog.exposures.ingest import IngestReport, Problem
+    from mvmdb.catalog.exposures.ingest import IngestReport
+    from mvmdb.catalog.exposures.quarantine import QuarantinedFile
     from mvmdb.jobs.report import ReconcileReport
     from mvmdb.reconcile.planning import Outlook
 
@@ -23,21 +24,29 @@ def ingest_json(report: IngestReport) -> dict[str, Any]:
     return values | {"problems": [asdict(problem) for problem in report.problems], "passive": report.passive}
 
 
-def _with_path(problem: Problem) -> str:
+def _with_path(problem: QuarantinedFile) -> str:
     """A problem's reason, which names the file once."""
     return problem.reason if problem.path in problem.reason else f"{problem.path}: {problem.reason}"
 
 
 def ingest_words(report: IngestReport) -> list[str]:
-    """Lines for people: the counts, each copy that is not used, each file that was quarantined."""
+    """Lines for people: the counts, each copy that is not used, each file that was quarantined and not accepted."""
     lines = [
         f"{report.found} files: {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
         f"{report.quarantined} quarantined; {report.ineligible} ineligible; {report.memberships} memberships written"
     ]
     for path, active in report.passive.items():
         lines.append(f"not used: {path} (preferred is {active}: {report.why_passive[path]})")
-    lines += [f"quarantined: {_with_path(problem)}" for problem in report.problems]
-    return lines
+    return lines + file_words("quarantined", report.problems)
+
+
+def file_words(what: str, files: Iterable[QuarantinedFile]) -> list[str]:
+    """A line for each file that cannot be used, unless it has been accepted; old ones with the day of the first."""
+    return [
+        f"{what}: {_with_path(file)}" if file.new else f"still {what}, since {file.first_seen[:10]}: {_with_path(file)}"
+        for file in files
+        if not file.accepted
+    ]
 
 
 def plan_json(outlook: Outlook) -> dict[str, Any]:

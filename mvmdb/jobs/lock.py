@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +13,14 @@ from pathlib import Path
 from mvmdb.errors import BusyError, InputError
 
 LOCK_NAME = ".mvmdb.lock"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextmanager
 def claim_folder(folder: Path) -> Iterator[None]:
     """Make the folder where it is missing and hold its lock.
 
-    Raises InputError when it cannot be made or written, BusyError when another run holds it.
+    Raises InputError when it cannot be made, written or locked, BusyError when another run holds it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -33,11 +36,40 @@ def claim_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def claimed_at(folder: Path) -> int:
+    """When the holder of a folder's lock took it: ns since 1970, by the clock of the folder's file system."""
+    return (folder / LOCK_NAME).stat().st_mtime_ns
+
+
+def require_free(folder: Path) -> None:
+    """Raise BusyError when another run works on a folder; one that is not there, or has no lock, is free."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR)
+    except OSError:
+        return
+    try:
+        _take(descriptor, folder)
+    finally:
+        os.close(descriptor)
+
+
 def _lock(descriptor: int, folder: Path) -> None:
+    _take(descriptor, folder)
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()} on {socket.gethostname()}\n".encode())
+
+
+def _take(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+        holder = os.read(descriptor, 300).decode(errors="replace").strip() or "unknown"
         raise BusyError(f"another run (process {holder}) works on {folder}; wait until it ends, or stop it") from error
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise InputError(
+            f"the file system of {folder} gives no locks ({error.strerror}), without which two runs could spoil each "
+            "other's work; mount it with locks (for NFS: a running lock daemon, or the option local_lock=flock where "
+            "one machine alone runs mvmdb), or put the products elsewhere"
+        ) from error

@@ -62,6 +62,11 @@ def format_poller_name(skycell: str) -> str:
     return f"{skycell}_input.out"
 
 
+def format_planned_name(skycell: str) -> str:
+    """The name of the file that keeps what a run was going to do: no pattern that finds poller files matches it."""
+    return f"{skycell}_input.planned"
+
+
 def format_row(row: PollerRow) -> str:
     """The line of one row, without its newline. Raises InputError for a value that no line can hold."""
     if not (math.isfinite(row.exptime) and row.exptime >= 0):
@@ -162,7 +167,7 @@ def check_paths(poller: Poller, folder: str | os.PathLike[str] = ".") -> None:
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputError(
-            f"the poller names {missing[0]}{more}, which is not there; put the file there, or drop its line"
+            f"the poller names {missing[0]}{more}, which is not there; put the file there, or name it where it is now"
         )
 
 

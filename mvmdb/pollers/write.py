@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mvmdb.catalog.ask.members import load_layer_exposures
 from mvmdb.catalog.open import Begin
 from mvmdb.errors import InputError
 from mvmdb.names import CellId, format_cell_name, parse_cell_name
-from mvmdb.pollers.files import PollerRow, format_poller_name, write_basic_poller, write_poller
+from mvmdb.pollers.files import (
+    PollerRow,
+    format_planned_name,
+    format_poller_name,
+    read_poller,
+    write_basic_poller,
+    write_poller,
+)
 from mvmdb.pollers.rows import missing_members, poller_rows
 from mvmdb.records import Action, Mark, Plan
 
 
 @dataclass(slots=True)
 class WrittenPollers:
-    """The paths of poller files, and why others could not be written."""
+    """The paths of poller files, and of those whose bytes are new; why others could not be written, by sky cell.
+
+    `gone` has a line for each file that a poller file names and that is not there.
+    """
 
     paths: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unwritten: dict[str, str] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why poller files could not be written, one line for each."""
+        return [f"{skycell}: {why}" for skycell, why in self.unwritten.items()]
 
 
 def write_pollers(
@@ -39,26 +57,74 @@ def write_pollers(
     own cell's problem only.
     """
     if cells is None:
-        cells = sorted({parse_cell_name(line.skycell).index for line in plan.layers if not line.n_waiting})
+        cells = planned_cells(plan)
+    rows = _load_rows(begin, plan, mark, cells)
+    written = WrittenPollers(gone=[line for cell_rows in rows.values() for line in _name_gone(cell_rows)])
+    for skycell in {format_cell_name(CellId.from_index(cell)) for cell in cells} - rows.keys():
+        (folder / skycell / format_poller_name(skycell)).unlink(missing_ok=True)
+        (folder / skycell / format_planned_name(skycell)).unlink(missing_ok=True)
+    for skycell, cell_rows in sorted(rows.items()):
+        _write_one(folder / skycell / format_poller_name(skycell), skycell, cell_rows, written, basic=basic)
+    return written
+
+
+def write_planned(
+    begin: Begin, plan: Plan, folder: Path, mark: Mark, *, cells: Sequence[int], unfinished: Collection[int]
+) -> WrittenPollers:
+    """Write what a run is going to do in these sky cells: `<folder>/<skycell>/<skycell>_input.planned`.
+
+    In an unfinished cell, whose run was killed, what that run was going to do is NEW as well.
+    """
+    again = {format_cell_name(CellId.from_index(cell)) for cell in unfinished}
+    written = WrittenPollers()
+    for skycell, cell_rows in sorted(_load_rows(begin, plan, mark, cells).items()):
+        path = folder / skycell / format_planned_name(skycell)
+        rows = _keep_new(cell_rows, path) if skycell in again else cell_rows
+        _write_one(path, skycell, rows, written)
+    return written
+
+
+def planned_cells(plan: Plan) -> list[int]:
+    """The sky cells (keys) that a plan names, sorted."""
+    return sorted({parse_cell_name(line.skycell).index for line in plan.layers if not line.n_waiting})
+
+
+def _load_rows(begin: Begin, plan: Plan, mark: Mark, cells: Sequence[int]) -> Mapping[str, list[PollerRow]]:
     stale = [line for line in plan.layers if line.action is not Action.REMOVE and not line.n_waiting]
     new = {line.name: None if mark == "layer" else missing_members(line) for line in stale}
     with begin() as connection:
-        rows = poller_rows(load_layer_exposures(connection, cells), new)
-    written = WrittenPollers()
-    for skycell in {format_cell_name(CellId.from_index(cell)) for cell in cells} - rows.keys():
-        (folder / skycell / format_poller_name(skycell)).unlink(missing_ok=True)
-    for skycell, cell_rows in sorted(rows.items()):
-        path = folder / skycell / format_poller_name(skycell)
-        try:
-            if basic:
-                write_basic_poller(path, _basic_names(cell_rows))
-            else:
-                write_poller(path, cell_rows)
-        except InputError as error:
-            written.problems.append(f"{skycell}: {error}")
-        else:
-            written.paths.append(str(path))
-    return written
+        return poller_rows(load_layer_exposures(connection, cells), new)
+
+
+def _write_one(
+    path: Path, skycell: str, rows: Sequence[PollerRow], written: WrittenPollers, *, basic: bool = False
+) -> None:
+    try:
+        is_new = write_basic_poller(path, _basic_names(rows)) if basic else write_poller(path, rows)
+    except InputError as error:
+        written.unwritten[skycell] = str(error)
+    else:
+        written.paths.append(str(path))
+        written.changed += [str(path)] if is_new else []
+
+
+def _name_gone(rows: Sequence[PollerRow]) -> list[str]:
+    """A line for each exposure of a poller file whose own file is gone."""
+    return [
+        f"the poller of {row.skycell} names {row.pathname}, which is gone; put the file back, or "
+        "ingest it where it is now"
+        for row in rows
+        if not os.path.lexists(row.pathname)
+    ]
+
+
+def _keep_new(rows: Sequence[PollerRow], path: Path) -> list[PollerRow]:
+    """Rows that are NEW where they are NEW in the file at this path, too."""
+    try:
+        new = {row.pathname for row in read_poller(path).rows if row.flag == "NEW"}
+    except InputError:  # there is none: the run was killed before it wrote one
+        new = set()
+    return [replace(row, flag="NEW") if row.pathname in new else row for row in rows]
 
 
 def _basic_names(rows: Sequence[PollerRow]) -> list[str]:

@@ -12,13 +12,14 @@ from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.load import load_digests, load_layer
 from mvmdb.catalog.products.record import forget_product, record_failure, record_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
-from mvmdb.catalog.settings import set_products_folder
+from mvmdb.catalog.settings import recorded_products_folder, set_products_folder
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.jobs.carry_out import Outcome, carry_out
-from mvmdb.jobs.lock import claim_folder
+from mvmdb.jobs.lock import claim_folder, claimed_at, require_free
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, LayerOutcome, Monitor
 from mvmdb.mosaic.idempotent import make_idempotently
+from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
@@ -26,6 +27,7 @@ from mvmdb.names import Kind, format_product_name
 from mvmdb.reconcile.layer_jobs import Options, build_jobs
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
+from mvmdb.reconcile.poller_files import RunPollers
 from mvmdb.records import Action, ExpectedLayer, PlannedLayer, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -47,11 +49,18 @@ def reconcile(
     The layers are made by the workers (None: processes, one per core). The monitor receives the plan before anything is
     made. Each product is recorded in its own transaction as soon as it is in place, so that a killed run loses
     nothing that it finished. An exposure whose pixels turn out empty becomes ineligible, and its layers are planned
-    again. Raises BusyError when another run works on the folder, WorkersError when the workers are lost.
+    again. At the end the poller files that are there say the state after the run. Raises BusyError when another run
+    works on the folder, WorkersError when the workers are lost.
     """
     with claim_folder(products), open_workers(workers) as opened:
+        pollers = RunPollers(engine, products, policy, options.cells)
         run = ReconcileRun(engine, products, policy, options, opened, monitor)
-        return run.make_fresh(run.plan())
+        outlook = run.plan()
+        run.seen_in |= pollers.announce(outlook.plan)
+        report = run.make_fresh(outlook)
+        written = pollers.settle(run.worked_in, run.seen_in)
+        report.problems += [f"poller not written: {problem}" for problem in written.problems] + written.gone
+    return report
 
 
 class ReconcileRun:
@@ -73,11 +82,22 @@ class ReconcileRun:
         self.settled: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.worked_in: set[str] = set()
+        self.seen_in: set[str] = (
+            set()
+        )  # cells whose files were not as recorded, in any look: a look records what it sees
 
     def plan(self) -> Outlook:
-        """Record the folder of products, and look at what is stale; nothing is made."""
+        """Record the folder of products, and look at what is stale; nothing is made.
+
+        Raises BusyError when another run works on the folder that was recorded before.
+        """
         with self.engine.begin() as connection:
+            before = recorded_products_folder(connection)
+            if before is not None and before.resolve() != self.products.resolve():
+                require_free(before)  # two runs of one catalog would undo each other's records
             set_products_folder(connection, self.products)
+        if self.options.cells is None:
+            sweep_leftovers(self.products, claimed_at(self.products))
         outlook = self.look()
         if replace_missing_files(
             self.engine, self.policy, cells=self.options.cells, everything=self.options.everything
@@ -99,7 +119,7 @@ class ReconcileRun:
             outlook = self.look()
         for skycell in sorted(self.worked_in):
             sweep_temporaries(self.products / skycell)  # of workers that died, whose layers others made
-        for skycell in sorted(outlook.seen_in | self.worked_in):  # shared storage may show a new file late
+        for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
             self.list_products(skycell)
         self.report.waiting = outlook.waiting
         self.report.seconds = round(monotonic() - self.started, 3)
@@ -115,6 +135,7 @@ class ReconcileRun:
             full=self.options.everything,
             available=self.options.available,
         )
+        self.seen_in |= outlook.seen_in
         with self.engine.begin() as connection:
             self.digests = load_digests(connection, self.settled)
         return outlook

@@ -27,19 +27,24 @@ def database_url(address: str) -> sa.URL:
     """The SQLAlchemy URL of a path or URL given by a user. Raises CatalogError, whose message shows no password."""
     if not address.strip():
         raise CatalogError(f"the address of the catalog is empty; {_EXPECTED}")
-    if "://" not in address:
-        if _is_slip(address):
-            raise CatalogError(f"{hide_password(address)} is not a database address; {_EXPECTED}")
-        return sa.URL.create("sqlite", database=str(Path(address).expanduser()))
+    if "://" not in address and _is_slip(address):
+        raise CatalogError(f"{hide_password(address)} is not a database address; {_EXPECTED}")
     try:
-        url = sa.make_url(address)
+        url = sa.make_url(address) if "://" in address else _file_url(address)
     except (ArgumentError, ValueError) as error:  # ValueError: the port is not a number; its text shows what is there
         raise CatalogError(f"{hide_password(address)} is not a database address; {_EXPECTED}") from error
+    name = url.database or ""
+    if url.get_backend_name() == "sqlite" and (name in ("", ":memory:") or name.startswith("file:")):
+        raise CatalogError(f"{address!r} is no file, and a catalog in memory would be lost; give a path: --db FILE")
     if url.get_backend_name() != "sqlite" and "@" in (url.host or ""):
         raise CatalogError(
             f"{hide_password(address)} has more than one @; write %40 for an @ in a user's name or password"
         )
     return url
+
+
+def _file_url(path: str) -> sa.URL:
+    return sa.URL.create("sqlite", database=str(Path(path).expanduser()))
 
 
 def hide_password(address: str) -> str:

@@ -15,7 +15,7 @@ from mvmdb.schema.functions import SQLITE_FUNCTIONS
 
 def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: float) -> sa.Engine:
     """An engine for a file; a writer waits `wait_seconds` for another writer's transaction. Raises CatalogError."""
-    path = Path(url.database or "mvm.db")
+    path = Path(str(url.database))
     if path.is_dir():
         raise CatalogError(f"{path} is a folder; expected a database file: give --db FILE")
     if not path.exists() and not create:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -277,5 +278,8 @@ quarantine = Table(
     _must("kind", String(20), "short code of the fault"),
     _must("reason", Text, "what was found, what was expected"),
     _must("first_seen", DateTime, "UTC"),
+    _may("size", BigInteger, "bytes; empty if unknown"),
+    _may("mtime_ns", BigInteger, "modification time, ns since 1970"),
+    _must("accepted", Boolean, "whether the user has accepted it as it is, until it changes", server_default=false()),
     comment="files that could not be catalogued",
 )

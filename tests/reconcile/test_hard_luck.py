@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from astropy.io import fits
 from fitsfiles import realign, set_keywords, write_exposure
 
 from mvmdb.catalog.open import open_catalog
-from mvmdb.errors import InputError
+from mvmdb.errors import BusyError, InputError
+from mvmdb.jobs.lock import claim_folder
 from mvmdb.monitor import Monitor
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.nightly import run_night
@@ -75,7 +77,7 @@ def test_an_empty_exposure_that_held_the_canvas_open_leaves_nothing_stale(archiv
     report = archive.night()
     assert (list(report.reconcile.refused), report.reconcile.failed) == (["ib6o05tw"], 0)
     assert archive.reasons() == {}
-    poller = archive.products / CELL / f"{CELL}_input.out"
+    poller = archive.products / CELL / f"{CELL}_input.planned"
     process_poller(poller, tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     canvases = {read_product(path).canvas for path in (tmp_path / "out" / CELL).glob("*.fits")}
     assert canvases == {read_product(archive.products / CELL / f"{FINE}_drz.fits").canvas}
@@ -308,7 +310,7 @@ def test_one_broken_file_of_a_poller_is_told_of_and_the_rest_goes_on(two: Archiv
     cut = two.inbox / "ib6o04twq_flt.fits"
     cut.write_bytes(cut.read_bytes()[:20000])
     report = process_poller(
-        two.products / CELL / f"{CELL}_input.out", tmp_path / "out", Policy(), workers=IN_THIS_PROCESS
+        two.products / CELL / f"{CELL}_input.planned", tmp_path / "out", Policy(), workers=IN_THIS_PROCESS
     )
     assert (report.drizzled, list(report.refused)) == (2, ["ib6o04twq_flt.fits"])
 
@@ -325,3 +327,19 @@ def test_a_kind_that_changes_with_the_same_bytes_is_stale_in_diff_and_view(two: 
     realign(two.inbox / "ib6o04tuq_flc.fits", dec_arcsec=0.01)
     two.night()
     assert two.reasons() == {}
+
+
+def test_leftovers_of_a_cell_without_work_are_swept(two: Archive) -> None:
+    left = two.products / CELL / f".{FINE}_drz.fits.{socket.gethostname()}.12345.tmp"
+    left.write_bytes(b"half")
+    os.utime(left, (1e9, 1e9))
+    assert two.night().reconcile.layers == []
+    assert not left.exists()
+
+
+def test_two_folders_of_one_catalog_are_not_worked_on_at_once(two: Archive, tmp_path: Path) -> None:
+    before = two.product_files()
+    with open_catalog(two.address) as engine, claim_folder(two.products), pytest.raises(BusyError, match="on "):
+        reconcile(engine, tmp_path / "other", Policy(), Options(), workers=IN_THIS_PROCESS)
+    assert two.product_files() == before
+    assert two.rows("SELECT value FROM archive WHERE key = 'products'") == [(str(two.products),)]

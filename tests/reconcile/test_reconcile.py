@@ -34,12 +34,13 @@ def two(archive: Archive) -> Archive:
 def test_the_first_night_makes_products_pollers_and_manifest(two: Archive) -> None:
     folder = two.products / CELL
     assert {path.name for path in folder.iterdir()} == {
-        f"{FINE}_drz.fits", f"{COARSE}_drz.fits", f"{CELL}_input.out", f"{CELL}_manifest.txt",
+        f"{FINE}_drz.fits", f"{COARSE}_drz.fits", f"{CELL}_input.out", f"{CELL}_input.planned",
+        f"{CELL}_manifest.txt",
     }  # fmt: skip
     manifest = (folder / f"{CELL}_manifest.txt").read_text().split()
     assert manifest == sorted([f"{FINE}_drz.fits", f"{COARSE}_drz.fits"])
     rows = (folder / f"{CELL}_input.out").read_text().splitlines()
-    assert [row.split(",")[8] for row in rows] == ["NEW", "NEW"]
+    assert [row.split(",")[8] for row in rows] == ["OLD", "OLD"]
     assert two.reasons() == {}
 
 

@@ -84,6 +84,10 @@ def test_an_empty_database_is_no_catalog_until_it_is_initialised(databases: Data
         ("nosuch+driver://host/db", "driver"),
         ("://", "not a database address"),
         ("missing/folder/mvm.db", "folder does not exist"),
+        (":memory:", "in memory"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("sqlite:///file:mvm.db?mode=memory", "in memory"),
     ],
 )
 def test_wrong_addresses_are_refused(

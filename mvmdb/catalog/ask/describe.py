@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
+from mvmdb.catalog.exposures.quarantine import QuarantinedFile, find_quarantined
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.choose import Candidate, explain_choice
 from mvmdb.layers.admission import left_out
@@ -24,7 +25,7 @@ _BOX = ("x_min", "x_max", "y_min", "y_max")
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A thing's `kind` (layer, sky cell or exposure), its name, and what is known, a sentence a line.
+    """A thing's `kind` (layer, sky cell, exposure or quarantined file), its name, and what is known, a sentence a line.
 
     `layers` names the layers that it concerns, so that the caller can say which of them are stale.
     """
@@ -37,15 +38,36 @@ class Description:
 
 
 def describe(connection: sa.Connection, text: str, policy: Policy) -> Description:
-    """Describe the layer, product, sky cell or exposure of this name. Raises UsageError for a name not known."""
+    """Describe the layer, product, sky cell, exposure or quarantined file of this name.
+
+    Raises UsageError for a name not known.
+    """
     layer = _as_layer(text)
     if layer is not None:
         return _describe_layer(connection, layer)
     try:
         cell = parse_cell_name(text)
     except NameFormatError:
-        return _describe_exposure(connection, find_exposure(connection, text), policy)
+        return _describe_file(connection, text, policy)
     return _describe_cell(connection, str(cell))
+
+
+def _describe_file(connection: sa.Connection, text: str, policy: Policy) -> Description:
+    """An exposure, or a file that is quarantined; where it is both, the exposure with a line about the file."""
+    files = find_quarantined(connection, text)
+    lines = tuple(_quarantine_line(file) for file in files)
+    try:
+        exposure = _describe_exposure(connection, find_exposure(connection, text), policy)
+    except UsageError:
+        if not files:
+            raise
+        return Description("quarantined file", files[0].path, lines, (), ())
+    return replace(exposure, lines=(*lines, *exposure.lines))
+
+
+def _quarantine_line(file: QuarantinedFile) -> str:
+    since, accepted = file.first_seen.replace("T", " "), " Accepted as it is." if file.accepted else ""
+    return f"Quarantined since {since} UTC ({file.kind}): {file.path}: {file.reason}.{accepted}"
 
 
 def find_exposure(connection: sa.Connection, text: str) -> str:

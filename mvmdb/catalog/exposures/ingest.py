@@ -10,7 +10,7 @@ from time import monotonic
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.clock import now
+from mvmdb.catalog.exposures.quarantine import QuarantinedFile, forget_gone, storable_path, write_quarantine
 from mvmdb.catalog.exposures.read_files import digest_files, read_in_background
 from mvmdb.catalog.exposures.register import Readers, digests_needed, register
 from mvmdb.catalog.rows import chunks
@@ -21,7 +21,6 @@ from mvmdb.exposures.read import read_exposure
 from mvmdb.exposures.read_tasks import ReadDataset, Task
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import upsert
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Executor, Workers
@@ -31,14 +30,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 1000
 _WORTH_A_POOL = 500  # files; below, starting processes costs more than it saves
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One file that could not be catalogued."""
-
-    path: str
-    reason: str
 
 
 @dataclass(slots=True)
@@ -53,9 +44,14 @@ class IngestReport:
     quarantined: int = 0
     memberships: int = 0
     seconds: float = 0.0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[QuarantinedFile] = field(default_factory=list)
     passive: dict[str, str] = field(default_factory=dict)
     why_passive: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def news(self) -> list[QuarantinedFile]:
+        """The problems that want attention: those that no earlier ingest has told of."""
+        return [file for file in self.problems if file.new]
 
 
 def ingest_files(
@@ -81,7 +77,8 @@ def ingest_files(
         executor = SerialExecutor() if few else opened.executor
         batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
         _register_batches(engine, batches, executor, report, monitor)
-    _forget_gone(engine)
+    with engine.begin() as connection:
+        forget_gone(connection)
     report.quarantined = len(report.problems)
     report.seconds = round(monotonic() - started, 3)
     return report
@@ -94,10 +91,11 @@ def _select_changed(connection: sa.Connection, paths: Sequence[str], report: Ing
         query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))
         recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
     tasks = []
+    unnamed = "its name is not UTF-8, and no catalog can hold it; rename the file or its folder"
+    bad = {storable_path(path): ExposureError("unreadable", unnamed) for path in paths if not _is_text(path)}
+    report.problems += write_quarantine(connection, bad)
     for path in paths:
         if not _is_text(path):
-            reason = "its name is not UTF-8, and no catalog can hold it; rename the file or its folder"
-            report.problems.append(Problem(path.encode("utf-8", "backslashreplace").decode(), reason))
             continue
         try:
             status = os.stat(path)
@@ -109,14 +107,6 @@ def _select_changed(connection: sa.Connection, paths: Sequence[str], report: Ing
         else:
             tasks.append(Task(path, path in recorded))
     return tasks
-
-
-def _forget_gone(engine: sa.Engine) -> None:
-    """Drop quarantined files that are no longer there."""
-    with engine.begin() as connection:
-        gone = [path for path in connection.scalars(sa.select(t.quarantine.c.path)) if not os.path.lexists(path)]
-        for chunk in chunks(gone):
-            connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(chunk)))
 
 
 def _is_text(path: str) -> bool:
@@ -157,7 +147,7 @@ def _write_batch(
         done = register(connection, list(good.values()), read_policy(connection), readers)
         for chunk in chunks(good):
             connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(chunk)))
-        _write_quarantine(connection, bad)
+        quarantined = write_quarantine(connection, bad)
     known = {task.path for task in batch if task.known}
     report.new += len(good.keys() - known)
     report.changed += len(good.keys() & known)
@@ -165,9 +155,9 @@ def _write_batch(
     report.memberships += done.memberships
     report.passive.update({path: active for path, active in done.passive.items() if path in good})
     report.why_passive.update({path: why for path, why in done.why.items() if path in good})
-    for path, error in sorted(bad.items()):
-        report.problems.append(Problem(path, str(error)))
-        log.info("quarantined %s: %s", path, error)
+    report.problems += quarantined
+    for file in quarantined:
+        log.info("quarantined %s: %s", file.path, file.reason)
 
 
 def _compare_pixels(
@@ -182,15 +172,3 @@ def _compare_pixels(
             bad[path] = digest
         else:
             good[path] = ReadDataset(good[path].dataset, digest)
-
-
-def _write_quarantine(connection: sa.Connection, bad: dict[str, ExposureError]) -> None:
-    seen: dict[str, object] = {}
-    for chunk in chunks(bad):
-        query = sa.select(t.quarantine.c.path, t.quarantine.c.first_seen).where(t.quarantine.c.path.in_(chunk))
-        seen.update({path: first for path, first in connection.execute(query)})
-    rows = [
-        {"path": path, "kind": error.code, "reason": str(error), "first_seen": seen.get(path, now())}
-        for path, error in bad.items()
-    ]
-    upsert(connection, t.quarantine, ("path",), rows)

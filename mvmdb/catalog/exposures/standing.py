@@ -1,4 +1,4 @@
-"""Exposures that leave layers: refused for their pixels, or withdrawn."""
+"""Exposures that leave layers: refused for their pixels, or withdrawn; and those that are readmitted."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mvmdb.catalog.exposures.register import load_exposures_by_name
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
+from mvmdb.errors import UsageError
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 from mvmdb.stamp import file_stamp
@@ -41,11 +42,30 @@ def lift_refusals(connection: sa.Connection, rule: str) -> None:
 def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: Policy) -> None:
     """Record that exposures (ipppssoo) left the archive; their layers are expected without them.
 
-    A file of theirs with other pixels or another WCS brings them back when it is ingested.
+    A file of theirs with other pixels or another WCS brings them back when it is ingested, and so does `readmit`. Of
+    one that is withdrawn already the new reason is recorded, where there is one.
     """
+    e = t.exposure.c
     for chunk in chunks(names):
-        change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk), t.exposure.c.withdrawn_at.is_(None))
-        connection.execute(change.values(withdrawn_at=now(), withdrawn_why=why))
+        change = sa.update(t.exposure).where(e.ipppssoo.in_(chunk))
+        if why:
+            connection.execute(change.where(e.withdrawn_at.is_not(None)).values(withdrawn_why=why))
+        connection.execute(change.where(e.withdrawn_at.is_(None)).values(withdrawn_at=now(), withdrawn_why=why))
+    _refresh_of(connection, names, policy)
+
+
+def readmit(connection: sa.Connection, names: Sequence[str], policy: Policy) -> None:
+    """Bring withdrawn exposures (ipppssoo) back to the layers that they belong to.
+
+    Raises UsageError, and changes nothing, where one of them is not withdrawn.
+    """
+    known = load_exposures_by_name(connection, names)
+    present = sorted(name for name, row in known.items() if row.withdrawn_at is None)
+    if present:
+        raise UsageError(f"{', '.join(present)}: not withdrawn; expected exposures that are: see `mvmdb explain`")
+    for chunk in chunks(names):
+        change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk))
+        connection.execute(change.values(withdrawn_at=None, withdrawn_why=None, changed_at=now()))
     _refresh_of(connection, names, policy)
 
 

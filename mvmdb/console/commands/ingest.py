@@ -27,8 +27,8 @@ def ingest(
 ) -> None:
     """Register FLT and FLC exposures: files, folders (with all folders below), and @LIST files.
 
-    Files that have not changed since are not opened. A file that cannot be used is quarantined with the reason, and
-    the exit code is 1.
+    Files that have not changed since are not opened. A file that cannot be used is quarantined with the reason. The
+    exit code is 1 where that is new, or the file has changed since.
 
     Example: mvmdb ingest /data/inbox @more.txt
     """
@@ -46,4 +46,4 @@ def ingest(
         options.emit_json(ingest_json(report))
     else:
         say(*ingest_words(report))
-    options.finish(bool(report.problems) or bool(exposures.unreadable_folders))
+    options.finish(bool(report.news) or bool(exposures.unreadable_folders))

@@ -8,6 +8,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.products import move_products, yes
 from mvmdb.records import ExptimeLayers, Rule
 
 
@@ -23,6 +24,8 @@ from mvmdb.records import ExptimeLayers, Rule
 )
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--errors/--no-errors", default=None, help="Mosaics with or without a plane of errors, ERR.")
+@move_products
+@yes
 @click.option("--upgrade", is_flag=True, help="Bring an older catalog's schema up to date.")
 @options.as_json
 @click.pass_obj
@@ -33,6 +36,8 @@ def init(
     layers: ExptimeLayers | None,
     epochs: str | None,
     errors: bool | None,
+    move: bool,
+    rebuild: bool,
     upgrade: bool,
     as_json: bool,
 ) -> None:
@@ -49,11 +54,12 @@ def init(
     """
     from mvmdb.catalog.configure import initialise
     from mvmdb.catalog.open import open_catalog
+    from mvmdb.catalog.products.folder import Consent
     from mvmdb.catalog.settings import read_configuration
 
     initialise(
         session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, errors=errors,
-        upgrade=upgrade,
+        consent=Consent(rebuild, move), upgrade=upgrade,
     )  # fmt: skip
     if as_json:
         with open_catalog(session.address, read_only=True) as engine, engine.connect() as connection:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from mvmdb.console import options
+from mvmdb.console import options, products
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
@@ -21,6 +22,8 @@ from mvmdb.records import Mark
 @options.memory
 @options.mark
 @options.available
+@products.yes
+@products.move_products
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -33,16 +36,18 @@ def nightly(
     memory_mb: int | None,
     mark: Mark,
     available: bool,
+    rebuild: bool,
+    move: bool,
     progress: Form,
     as_json: bool,
 ) -> None:
-    """The night's work in one run: ingest, pollers for stale sky cells, reconcile; then a report.
+    """The night's work in one run: ingest, pollers for sky cells that it worked in, reconcile; then a report.
 
     An inbox without exposures is no error here: what is stale is made fresh all the same.
 
     Example: mvmdb nightly /data/inbox -o /data/mvm
     """
-    from mvmdb.console.render import ingest_json, ingest_words, reconcile_json, reconcile_words
+    from mvmdb.console.render import file_words, ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
     from mvmdb.reconcile.layer_jobs import Options
 
@@ -51,12 +56,12 @@ def nightly(
         options.open_workers(executor, jobs, memory_mb) as workers,
         options.catalog(session, create=True) as (engine, policy),
     ):
-        products = options.chosen_products(engine, output)
+        folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
         with Progress(progress) as monitor:
             report = run_night(
                 engine,
                 exposures.paths,
-                products,
+                folder,
                 policy,
                 options=Options(available=available),
                 mark=mark,
@@ -67,23 +72,24 @@ def nightly(
         options.emit_json(
             {
                 "ingest": ingest_json(report.ingest),
-                "plan": {
-                    "fresh": report.fresh,
-                    "stale": report.stale,
-                    "orphaned": report.orphaned,
-                    "waiting": report.waiting,
-                },
+                "vanished": [asdict(file) for file in report.vanished],
+                "plan": {name: getattr(report, name) for name in ("fresh", "stale", "orphaned", "waiting")},
                 "pollers": report.pollers,
-                "poller_problems": report.poller_problems,
+                "planned_pollers": report.planned,
+                "poller_problems": report.poller_problems + report.gone,
                 "reconcile": reconcile_json(report.reconcile),
             }
         )
     else:
-        say(*ingest_words(report.ingest))
+        say(*ingest_words(report.ingest), *file_words("vanished", report.vanished))
         waiting = f", {report.waiting} waiting for files" if report.waiting else ""
         say(f"plan: {report.stale} stale, {report.fresh} fresh, {report.orphaned} orphaned{waiting}")
         lines = [f"poller: {path}" for path in report.pollers]
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
+        lines += [f"problem: {line}" for line in report.gone]
         say(*lines, *reconcile_words(report.reconcile))
-    troubles = (report.ingest.problems, report.poller_problems, report.reconcile.problems, exposures.unreadable_folders)
+    troubles = (
+        report.ingest.news, [file for file in report.vanished if file.new], report.poller_problems, report.gone,
+        report.reconcile.problems, exposures.unreadable_folders,
+    )  # fmt: skip
     options.finish(any(troubles) or report.reconcile.failed > 0)

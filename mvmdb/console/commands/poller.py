@@ -41,21 +41,26 @@ def poller(
     Example: mvmdb poller skycell-p0726x10y04 -o /data/pollers
     """
     from mvmdb.catalog.ask.cells import all_cells
-    from mvmdb.catalog.settings import products_folder
-    from mvmdb.pollers.write import write_pollers
+    from mvmdb.catalog.due_pollers import announce
+    from mvmdb.catalog.settings import products_folder, recorded_products_folder
+    from mvmdb.pollers.write import planned_cells, write_pollers
 
     with looked(session, cells) as (outlook, begin):
         keys = options.chosen_cells(begin, cells)
         with begin() as connection:
             folder = output or products_folder(connection, None)
             keys = all_cells(connection) if keys is None and everything else keys
+            if folder.absolute() == recorded_products_folder(connection):  # the next run says what became of them
+                announce(connection, planned_cells(outlook.plan) if keys is None else keys)
         with options.claimed(folder):
             written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)
     if as_json:
-        options.emit_json({"pollers": written.paths, "problems": written.problems})
+        options.emit_json({"pollers": written.paths, "problems": written.problems + written.gone})
     else:
         for problem in written.problems:
             say(f"not written: {problem}")
+        for line in written.gone:
+            say(f"problem: {line}")
         waiting = f"{outlook.waiting} layers wait for files" if outlook.waiting else "nothing is stale"
         say(*(written.paths or [f"no poller is needed: {waiting}"]))
-    options.finish(bool(written.problems))
+    options.finish(bool(written.problems or written.gone))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mvmdb.console import options
+from mvmdb.console import options, products
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
@@ -22,6 +22,8 @@ from mvmdb.console.show import say
 @click.option("--full", is_flag=True, help="Drizzle every layer from all its members, fresh ones too; skies stay.")
 @click.option("--resky", is_flag=True, help="As --full, with the skies of all members matched anew.")
 @options.available
+@products.yes
+@products.move_products
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -36,6 +38,8 @@ def reconcile(
     full: bool,
     resky: bool,
     available: bool,
+    rebuild: bool,
+    move: bool,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -56,9 +60,9 @@ def reconcile(
         return
     with options.open_workers(executor, jobs, memory_mb) as workers, options.catalog(session) as (engine, policy):
         chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky, available=available)
-        products = options.chosen_products(engine, output)
+        folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
         with Progress(progress) as monitor:
-            report = make_fresh(engine, products, policy, chosen, workers=workers, monitor=monitor)
+            report = make_fresh(engine, folder, policy, chosen, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(reconcile_json(report))
     else:

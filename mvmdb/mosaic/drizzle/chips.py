@@ -41,7 +41,7 @@ def read_member_chips(path: str, ipppssoo: str, good_bits: int, errors: bool = F
         raise unusable_member(ipppssoo, error) from error
     if not signal:
         raise MemberUnusableError(
-            ipppssoo, EMPTY, f"no good pixel of {path} has a finite value other than 0; withdraw the exposure"
+            ipppssoo, EMPTY, f"no good pixel of {path} has a finite value other than 0; ingest a file that has pixels"
         )
 
 

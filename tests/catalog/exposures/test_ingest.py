@@ -255,7 +255,7 @@ def test_a_batch_that_fails_leaves_nothing_and_the_next_run_completes(
     def fail(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ingest_module, "_write_quarantine", fail)
+    monkeypatch.setattr(ingest_module, "write_quarantine", fail)
     with pytest.raises(KeyboardInterrupt):
         archive.ingest()
     assert archive.rows("SELECT count(*) FROM exposure") == [(0,)]

@@ -91,7 +91,7 @@ POINTS = [
     (register, "replace_memberships", after),
     (layers, "write_changed_keys", after),
     (layers, "bulk_insert", amid_rows),
-    (ingest, "_write_quarantine", after),
+    (ingest, "write_quarantine", after),
 ]
 
 
@@ -129,7 +129,7 @@ def fail_as_a_full_disk_does() -> None:
     raise sa.exc.OperationalError("INSERT", None, sqlite3.OperationalError("database or disk is full"))
 
 
-@pytest.mark.parametrize(("module", "name"), [("register", "replace_memberships"), ("ingest", "_write_quarantine")])
+@pytest.mark.parametrize(("module", "name"), [("register", "replace_memberships"), ("ingest", "write_quarantine")])
 def test_the_run_after_a_killed_one_completes_it(begun: Archive, module: str, name: str) -> None:
     before = content(begun)
     script = KILLED.format(package="exposures", module=module, name=name, address=begun.address, inbox=str(begun.inbox))

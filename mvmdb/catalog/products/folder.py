@@ -1,0 +1,66 @@
+"""Whether a folder may be taken for the archive's folder of products: where it looks like another, a run stops."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.settings import recorded_products_folder
+from mvmdb.errors import UsageError
+from mvmdb.schema import tables as t
+
+_SEVERAL = 3
+"""Recorded products from which on most of them missing is taken for a folder that is not there."""
+
+_LOOKED_AT = 1000  # of a million products: a look at each would take as long as the night's
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the user has agreed to: making mosaics anew that are missing, and another folder than the recorded one."""
+
+    rebuild: bool = False
+    move: bool = False
+
+
+UNASKED = Consent()
+"""What holds where nobody was asked."""
+
+
+def require_products_folder(connection: sa.Connection, folder: Path, consent: Consent) -> None:
+    """Raise UsageError, with the remedy, where products are recorded and this folder does not look like theirs.
+
+    It is another than the recorded one, or all or most of the products are missing from it: a volume that is not
+    mounted, say. The user may have agreed to either.
+    """
+    count = connection.scalar(sa.select(sa.func.count()).select_from(t.product)) or 0
+    recorded = recorded_products_folder(connection)
+    if not count:
+        return
+    if recorded is not None and not consent.move and not _is_same(recorded, folder):
+        raise UsageError(
+            f"{count} products are recorded in {recorded}, not in {folder}; leave out the folder, or, if they have "
+            "moved, add --move-products"
+        )
+    if not consent.rebuild:
+        _require_most(connection, folder, count)
+
+
+def _require_most(connection: sa.Connection, folder: Path, count: int) -> None:
+    product = t.product.c
+    query = sa.select(product.skycell, product.filename).where(product.id % (count // _LOOKED_AT + 1) == 0)
+    rows = connection.execute(query).all()
+    missing = sum(not os.path.lexists(folder / skycell / filename) for skycell, filename in rows)
+    none_there = missing == len(rows) and not any((folder / skycell).exists() for skycell, _ in rows)
+    if missing and (none_there or (len(rows) >= _SEVERAL and 2 * missing > len(rows))):
+        raise UsageError(
+            f"{missing} of {len(rows)} recorded products looked for are missing from {folder}; is its volume mounted? "
+            "If they are lost, and are to be made anew, add --yes"
+        )
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    return first.resolve() == second.resolve()

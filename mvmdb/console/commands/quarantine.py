@@ -1,0 +1,44 @@
+"""The command quarantine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.console.show import say
+
+
+@click.command(short_help="List files that could not be catalogued, or accept them.")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option("--accept", is_flag=True, help="Accept these files as they are, until they change.")
+@options.as_json
+@click.pass_obj
+def quarantine(session: Session, paths: tuple[str, ...], accept: bool, as_json: bool) -> None:
+    """List the files that ingest could not use, with the reason and when it was first seen.
+
+    A file may be given by its path or its name. The exit code is 1 where one has not been accepted.
+
+    Example: mvmdb quarantine --accept /data/inbox/ib6o04tuq_flt.fits
+    """
+    from mvmdb.catalog.exposures.quarantine import accept_quarantined, load_quarantined
+    from mvmdb.errors import UsageError
+
+    if accept != bool(paths):
+        raise UsageError("--accept and PATH... go together; expected both, or neither for a list")
+    if accept:
+        with options.catalog(session) as (engine, _), engine.begin() as connection:
+            files = accept_quarantined(connection, paths)
+    else:
+        with options.looking(session) as (begin, _), begin() as connection:
+            files = load_quarantined(connection)
+    if as_json:
+        options.emit_json([{name: v for name, v in asdict(file).items() if name != "new"} for file in files])
+    else:
+        for file in files:
+            since = f"since {file.first_seen[:10]}" + (", accepted" if file.accepted else "")
+            say(f"{file.path} ({file.kind}, {since}): {file.reason}")
+        say(f"{len(files)} files, {sum(file.accepted for file in files)} accepted")
+    options.finish(not all(file.accepted for file in files))

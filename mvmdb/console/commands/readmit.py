@@ -1,0 +1,32 @@
+"""The command readmit."""
+
+from __future__ import annotations
+
+import click
+
+from mvmdb.console import options
+from mvmdb.console.options import Session
+from mvmdb.console.show import say
+
+
+@click.command(short_help="Bring withdrawn exposures back.")
+@click.argument("exposures", nargs=-1, required=True, metavar="EXPOSURE...")
+@options.as_json
+@click.pass_obj
+def readmit(session: Session, exposures: tuple[str, ...], as_json: bool) -> None:
+    """Bring withdrawn exposures back; their layers become stale. The opposite of withdraw.
+
+    An exposure is given by its ROOTNAME or the first eight characters of it.
+
+    Example: mvmdb readmit ib6o04tuq
+    """
+    from mvmdb.catalog.ask.describe import find_exposure
+    from mvmdb.catalog.exposures.standing import readmit as readmit_exposures
+
+    with options.catalog(session) as (engine, policy), engine.begin() as connection:
+        names = [find_exposure(connection, name) for name in exposures]
+        readmit_exposures(connection, names, policy)
+    if as_json:
+        options.emit_json({"readmitted": names})
+    else:
+        say(f"readmitted: {', '.join(names)}")

@@ -1,0 +1,53 @@
+"""Temporary files that killed runs left in a folder of products, in whichever sky cell."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from mvmdb.errors import NameFormatError
+from mvmdb.names import parse_cell_name
+
+_MAY_LIVE_NS = 24 * 3600 * 10**9
+"""How long another machine's file is left after its last change: a worker given up for dead may still be writing it."""
+
+
+def sweep_leftovers(products: Path, before_ns: int) -> list[str]:
+    """Remove temporary files of mvmdb from every sky cell's folder; return their names, sorted.
+
+    Only those are removed that were last changed before this time (ns since 1970, by the clock of the folder's file
+    system), and those that another machine writes only when they have not changed for a day.
+    """
+    removed = []
+    for entry in _cell_folders(products):
+        pattern = re.compile(
+            rf"\.(?:hst_)?{re.escape(entry.name)}_\w[\w-]*\.(?:fits|txt|out|planned)\.(?:(.+)\.)?\d+\.tmp"
+        )
+        for name in os.listdir(entry.path):
+            match = pattern.fullmatch(name)
+            if match and _is_left(Path(entry.path, name), match[1], before_ns):
+                Path(entry.path, name).unlink(missing_ok=True)
+                removed.append(name)
+    return sorted(removed)
+
+
+def _is_left(path: Path, host: str | None, before_ns: int) -> bool:
+    here = host is None or host == socket.gethostname()
+    try:
+        return path.stat().st_mtime_ns < (before_ns if here else before_ns - _MAY_LIVE_NS)
+    except OSError:  # its writer has renamed or removed it
+        return False
+
+
+def _cell_folders(products: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(products) as entries:
+        for entry in entries:
+            try:
+                is_cell = str(parse_cell_name(entry.name)) == entry.name and entry.is_dir(follow_symlinks=True)
+            except NameFormatError:
+                continue
+            if is_cell and os.access(entry.path, os.R_OK | os.W_OK | os.X_OK):
+                yield entry

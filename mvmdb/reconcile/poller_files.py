@@ -1,0 +1,89 @@
+"""The poller files of a run: what it is going to do before it begins, and the state that it leaves after it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from mvmdb.catalog import due_pollers
+from mvmdb.catalog.clock import now
+from mvmdb.catalog.open import Engine
+from mvmdb.catalog.rows import chunks
+from mvmdb.names import CellId, format_cell_name, parse_cell_name
+from mvmdb.pollers.files import format_poller_name
+from mvmdb.pollers.write import WrittenPollers, planned_cells, write_planned, write_pollers
+from mvmdb.reconcile.planning import look_ahead
+from mvmdb.records import Mark, Plan, Policy
+
+
+class RunPollers:
+    """The poller files of one run in these sky cells (keys) or everywhere. It is made before the run looks at files.
+
+    A poller file says the state before the run until that is over, and then the state after it, so whoever reads one
+    finds NEW only what is stale. With `everywhere`, cells that the run works in get poller files; else only
+    those are written anew that are there. The caller holds the lock of the folder.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        products: Path,
+        policy: Policy,
+        cells: Sequence[int] | None,
+        *,
+        mark: Mark = "layer",
+        everywhere: bool = False,
+    ) -> None:
+        self.engine, self.products, self.policy, self.cells = engine, products, policy, cells
+        self.mark, self.everywhere = mark, everywhere
+        self.since = now()
+        self.wanted: set[int] = set()
+        self.announced: set[int] = set()
+        self.anew = False
+        self.planned = WrittenPollers()
+
+    def announce(self, plan: Plan) -> set[str]:
+        """Write what the run is going to do beside the poller files, and note the sky cells where it works.
+
+        Returns the names of those cells that an earlier run, which was killed, has left unfinished.
+        """
+        work = planned_cells(plan)
+        with self.engine.begin() as connection:
+            due, unfinished = due_pollers.load_due(connection), due_pollers.load_unfinished(connection)
+        in_work = set(work) if self.everywhere else self._with_poller(work)
+        self.wanted = in_work | self._with_poller(due if self.cells is None else due.intersection(self.cells))
+        self.anew = self.cells is None and bool(due or in_work)
+        self.planned = write_planned(
+            self.engine.begin, plan, self.products, self.mark, cells=sorted(in_work), unfinished=unfinished
+        )
+        left = unfinished if self.cells is None else unfinished.intersection(self.cells)
+        self.announced = self.wanted | left | set(work)
+        with self.engine.begin() as connection:
+            due_pollers.announce(connection, self.announced)
+        return {format_cell_name(CellId.from_index(cell)) for cell in left}
+
+    def settle(self, worked_in: Iterable[str], seen_in: Iterable[str]) -> WrittenPollers:
+        """Write the poller files as they are after the run.
+
+        It worked in these sky cells (names) too, and saw files in others that were not as recorded.
+        """
+        more, seen = ({parse_cell_name(name).index for name in names} for names in (worked_in, seen_in))
+        wanted = self.wanted | (more if self.everywhere else self._with_poller(more)) | self._with_poller(seen)
+        written = WrittenPollers(unwritten=dict(self.planned.unwritten))
+        for chunk in chunks(wanted):
+            plan = look_ahead(self.engine.begin, self.products, self.policy, cells=chunk).plan
+            now_written = write_pollers(self.engine.begin, plan, self.products, self.mark, cells=chunk)
+            written.paths += now_written.paths
+            written.changed += now_written.changed
+            written.unwritten.update(now_written.unwritten)
+            written.gone += now_written.gone
+        done = (wanted | self.announced) - {parse_cell_name(name).index for name in written.unwritten}
+        with self.engine.begin() as connection:
+            due_pollers.announce(connection, wanted - done)
+            due_pollers.settle(connection, done, self.since if self.anew else None)
+        return written
+
+    def _with_poller(self, cells: Collection[int]) -> set[int]:
+        """Those of these sky cells that have a poller file."""
+        names = {cell: format_cell_name(CellId.from_index(cell)) for cell in cells}
+        return {cell for cell, name in names.items() if (self.products / name / format_poller_name(name)).exists()}
