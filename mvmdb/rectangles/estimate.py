@@ -30,9 +30,13 @@ class Estimate:
     def __str__(self) -> str:
         count = f"{self.layers} mosaic{'s' if self.layers > 1 else ''}"
         return (
-            f"{count}: {self.bytes / 1e9:.2g} GB on disk, {self.memory / 1e9:.2g} GB of memory for the largest, "
+            f"{count}: {_size(self.bytes)} on disk, {_size(self.memory)} of memory for the largest, "
             f"about {max(self.seconds, 1):.0f} s of one processor"
         )
+
+
+def _size(number: int) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{max(number / 1e6, 0.1):.1f} MB"
 
 
 def estimate_cost(jobs: Sequence[LayerJob], exposures: Sequence[CellExposure]) -> Estimate:

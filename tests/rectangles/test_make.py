@@ -159,7 +159,7 @@ def test_a_mosaic_of_many_gigabytes_needs_a_yes_and_says_its_cost_first(archive:
         run(archive, *words)
     archive.expose("ib6o07tuq")
     archive.ingest()
-    assert run(archive, *words, "--executor", "serial").stdout.startswith("1 mosaic: 0.")
+    assert run(archive, *words, "--executor", "serial").stdout.startswith("1 mosaic: 0.1 MB on disk, ")
 
 
 def test_impossible_rectangles_are_refused(archive: Archive, tmp_path: Path) -> None:

@@ -29,6 +29,6 @@ def withdraw(session: Session, exposures: tuple[str, ...], why: str, as_json: bo
         names = [find_exposure(connection, name) for name in exposures]
         withdraw_exposures(connection, names, why, policy)
     if as_json:
-        options.emit_json({"withdrawn": names, "why": why})
+        options.emit_json({"withdrawn": names})
     else:
         say(f"withdrawn: {', '.join(names)}")
