@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from mvmdb.catalog.due_pollers import load_unfinished
 from mvmdb.catalog.open import Begin, Connection
+from mvmdb.catalog.products.load import load_layer
 from mvmdb.catalog.products.observed import (
     KnownPixels,
     RecordedProduct,
@@ -20,8 +22,9 @@ from mvmdb.catalog.products.observed import (
 )
 from mvmdb.catalog.products.record import note_state, record_product, touch_product
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
-from mvmdb.names import parse_cell_name, parse_product_name
-from mvmdb.records import Policy, ProductMember, ProductRecord, ProductState
+from mvmdb.layers.diff import diff_layers
+from mvmdb.names import CellId, parse_cell_name, parse_product_name
+from mvmdb.records import PlannedLayer, Policy, ProductMember, ProductRecord, ProductState
 from mvmdb.stamp import file_stamp
 
 log = logging.getLogger(__name__)
@@ -58,9 +61,10 @@ def observe_products(
     adoptions = _identify(begin, list(_find_unrecorded(products, recorded, skycells)))
     if sightings or adoptions:
         with begin() as connection:
+            unfinished = {str(CellId.from_index(cell)) for cell in load_unfinished(connection)}
             for seen in sightings:
-                _record_sighting(connection, seen)
-            _adopt(connection, products, adoptions, recorded, policy)
+                _record_sighting(connection, seen, unfinished)
+            _adopt(connection, products, adoptions, recorded, unfinished, policy)
     return {seen.recorded.skycell for seen in sightings} | {adoption.record.skycell for adoption in adoptions}
 
 
@@ -95,7 +99,7 @@ def _read(path: Path) -> ProductRecord:
     return read_product(path, deep=True)
 
 
-def _record_sighting(connection: Connection, seen: _Sighting) -> None:
+def _record_sighting(connection: Connection, seen: _Sighting, unfinished: Collection[str]) -> None:
     record = seen.record
     if record is None:
         assert seen.state is not None  # a sighting is one or the other
@@ -103,7 +107,20 @@ def _record_sighting(connection: Connection, seen: _Sighting) -> None:
     elif _is_same(record, seen.recorded):
         touch_product(connection, record)  # copied or touched: it is the product that is recorded
     else:
-        record_product(connection, record, action=None)
+        _record_found(connection, record, unfinished)
+
+
+def _record_found(connection: Connection, record: ProductRecord, unfinished: Collection[str]) -> None:
+    """Record a product file that was found: in an unfinished sky cell, as what the run did that was killed there.
+
+    What it did follows from the product that is recorded and the layer that is expected, as it followed for that run.
+    """
+    layer, product = load_layer(connection, record.layer)
+    lines: tuple[PlannedLayer, ...] = ()
+    if record.skycell in unfinished and layer is not None and layer.recipe_digest == record.recipe_digest:
+        lines = diff_layers([layer], [] if product is None else [product]).layers
+    action, reasons = (str(lines[0].action), lines[0].reasons) if lines else (None, ())
+    record_product(connection, record, action=action, reasons=reasons)
 
 
 def _find_unrecorded(
@@ -188,6 +205,7 @@ def _adopt(
     products: Path,
     adoptions: Sequence[Adoption],
     recorded: Mapping[str, RecordedProduct],
+    unfinished: Collection[str],
     policy: Policy,
 ) -> None:
     """Record product files, and give exposures the identity that the products know them by."""
@@ -196,7 +214,7 @@ def _adopt(
         before = recorded.get(record.layer)
         expected = is_expected(connection, record.layer, record.recipe_digest)
         if before is None or expected:
-            record_product(connection, record, action=None)
+            _record_found(connection, record, unfinished)
             log.info("recorded %s, which was there", record.path)
         if before is not None:  # of drz and drc, one has taken the other's place: a killed run left both
             _drop_superseded(products / before.skycell / before.filename, record, expected)

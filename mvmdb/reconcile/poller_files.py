@@ -79,8 +79,7 @@ class RunPollers:
             written.gone += now_written.gone
         done = (wanted | self.announced) - {parse_cell_name(name).index for name in written.unwritten}
         with self.engine.begin() as connection:
-            due_pollers.announce(connection, wanted - done)
-            due_pollers.settle(connection, done, self.since if self.anew else None)
+            due_pollers.settle(connection, done, wanted - done, self.since if self.anew else None)
         return written
 
     def _with_poller(self, cells: Collection[int]) -> set[int]:

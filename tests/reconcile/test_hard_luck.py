@@ -13,6 +13,7 @@ from archive import CELL, COARSE, FINE, Archive
 from astropy.io import fits
 from fitsfiles import realign, set_keywords, write_exposure
 
+from mvmdb.catalog.ask.describe import describe
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import BusyError, InputError
 from mvmdb.jobs.lock import claim_folder
@@ -343,3 +344,50 @@ def test_two_folders_of_one_catalog_are_not_worked_on_at_once(two: Archive, tmp_
         reconcile(engine, tmp_path / "other", Policy(), Options(), workers=IN_THIS_PROCESS)
     assert two.product_files() == before
     assert two.rows("SELECT value FROM archive WHERE key = 'products'") == [(str(two.products),)]
+
+
+def test_what_a_killed_run_did_and_could_not_record_is_recorded_by_the_next(
+    two: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = "SELECT layer, last_action, last_reasons FROM product ORDER BY layer"
+    pairs = "SELECT * FROM sky_pair ORDER BY first_id, second_id"
+    two.expose("ib6o04tzq", east=1)
+    two.night()
+    whole, measured = two.rows(history), two.rows(pairs)
+    two.lose_catalog()
+    shutil.rmtree(two.products)
+    (two.inbox / "ib6o04tzq_flt.fits").unlink()
+    two.night()
+    two.expose("ib6o04tzq", east=1)
+    real = run_module.record_product
+
+    def die(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(2):  # once for each layer
+        monkeypatch.setattr(run_module, "record_product", die)
+        with pytest.raises(KeyboardInterrupt):
+            two.night()
+        monkeypatch.setattr(run_module, "record_product", real)
+    assert two.night().reconcile.layers == []
+    assert two.rows(history) == whole
+    assert {action for _, action, _ in whole} == {"add"}
+    two.reconcile(resky=True)
+    assert two.rows(pairs) == measured, "pairs that the killed run had measured are measured when they are needed"
+
+
+def test_explain_knows_what_a_killed_run_did(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.expose("j8oz04kpq", detector="WFC", kind="flc")
+
+    def die(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "record_product", die)
+        with pytest.raises(KeyboardInterrupt):
+            archive.night()
+    archive.look()
+    ((layer,),) = archive.rows("SELECT layer FROM product")
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        lines = describe(connection, layer, Policy()).lines
+    assert any("drizzle" in line and "by a run that was killed, because: product-missing" in line for line in lines)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from archive import CELL, FINE, Archive
+from click.testing import CliRunner
 
 from mvmdb.catalog.configure import configure_layers
 from mvmdb.catalog.exposures.standing import withdraw
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.settings import read_policy
+from mvmdb.cli import commands
 from mvmdb.pollers.files import read_poller
 from mvmdb.reconcile import run as run_module
 
@@ -181,3 +183,19 @@ def test_layers_that_were_never_made_and_are_expected_no_more_leave_the_poller(a
     archive.environ = {"MVM_ONLY_CTE": "on"}
     archive.night()
     assert not file_of(archive).exists()
+
+
+def test_a_poller_that_a_command_wrote_says_the_state_after_the_next_run(two: Archive) -> None:
+    planned = file_of(two, kind="input.planned")
+    two.night()
+    kept = planned.read_bytes()
+    away = two.folder / "away"
+    product = two.products / CELL / f"{FINE}_drz.fits"
+    product.rename(away)
+    assert CliRunner().invoke(commands, ["--db", two.address, "poller"]).exit_code == 0
+    assert set(flags(file_of(two)).values()) == {"NEW"}
+    away.rename(product)
+    assert CliRunner().invoke(commands, ["--db", two.address, "status"]).exit_code == 0, "which records it"
+    assert two.night().reconcile.layers == []
+    assert set(flags(file_of(two)).values()) == {"OLD"}
+    assert planned.read_bytes() == kept

@@ -131,9 +131,8 @@ def _product_lines(product: Any) -> list[str]:
     if product.last_action is None:
         lines.append(f"The file was found and recorded on {product.made_at} UTC.")
     else:
-        lines.append(
-            f"Last done: {product.last_action} on {product.made_at} UTC in {product.seconds:.1f} s, because: {because}."
-        )
+        how = "by a run that was killed" if product.seconds is None else f"in {product.seconds:.1f} s"
+        lines.append(f"Last done: {product.last_action} on {product.made_at} UTC {how}, because: {because}.")
     return lines
 
 

@@ -41,7 +41,7 @@ def poller(
     Example: mvmdb poller skycell-p0726x10y04 -o /data/pollers
     """
     from mvmdb.catalog.ask.cells import all_cells
-    from mvmdb.catalog.due_pollers import announce
+    from mvmdb.catalog.due_pollers import note_behind
     from mvmdb.catalog.settings import products_folder, recorded_products_folder
     from mvmdb.pollers.write import planned_cells, write_pollers
 
@@ -51,7 +51,7 @@ def poller(
             folder = output or products_folder(connection, None)
             keys = all_cells(connection) if keys is None and everything else keys
             if folder.absolute() == recorded_products_folder(connection):  # the next run says what became of them
-                announce(connection, planned_cells(outlook.plan) if keys is None else keys)
+                note_behind(connection, planned_cells(outlook.plan) if keys is None else keys)
         with options.claimed(folder):
             written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)
     if as_json:
