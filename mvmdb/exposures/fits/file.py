@@ -213,6 +213,8 @@ def _describe(header: Cards, start: int, offset: int, path: str) -> Hdu:
 
 def _whole(value: Value) -> int | None:
     """A whole number, however it is written (1, 1.0, '1'); None for all else."""
+    if type(value) is int:  # nearly always
+        return value
     if isinstance(value, str):
         return int(value) if value.strip().isdecimal() and len(value) < 20 else None
     if isinstance(value, bool) or value is None or not math.isfinite(value):
