@@ -154,6 +154,8 @@ def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePa
     exposures = find_exposures(paths)
     for folder in exposures.unreadable_folders:
         warn(f"mvmdb: cannot read the folder {folder}; its exposures are not seen: make it readable")
+    for path in exposures.compressed:
+        warn(f"mvmdb: passed over {path}: it is compressed; uncompress it, or move it away")
     if not exposures.paths and not quiet_night:
         raise UsageError(
             f"no exposures in {', '.join(paths)}; expected files named *_flt.fits or *_flc.fits: check the path"

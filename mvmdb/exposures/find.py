@@ -11,31 +11,38 @@ from mvmdb.errors import InputError
 from mvmdb.inputs import read_text
 from mvmdb.names import parse_exposure_name
 
+_COMPRESSED = (".gz", ".fz", ".z", ".bz2", ".xz", ".zst", ".zip")
+
 
 @dataclass(frozen=True, slots=True)
 class ExposurePaths:
-    """Absolute paths of exposures, sorted, each once; the given folders without any; folders that cannot be read."""
+    """Absolute paths of exposures, sorted, each once; the given folders without any; folders that cannot be read.
+
+    `compressed` are files in folders whose names are those of compressed exposures, which are not read.
+    """
 
     paths: tuple[str, ...]
     empty_folders: tuple[str, ...]
     unreadable_folders: tuple[str, ...]
+    compressed: tuple[str, ...] = ()
 
 
 def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
     """The exposures that files, folders and `@list` files stand for.
 
     A file that is given is taken whatever its name. A folder is searched, with all folders below it, for names of
-    exposures (`*_flt.fits`, `*_flc.fits` in any case); links to files and folders are followed, loops are not, and a
-    broken link is among the paths, as an exposure that cannot be read. A list has one path per line, relative to the
-    list's own folder; blank lines and lines that begin with `#` are skipped.
+    exposures (`*_flt.fits`, `*_flc.fits` in any case); hidden files are left alone. Links to files and folders are
+    followed, loops are not, and a broken link is among the paths, as an exposure that cannot be read. A list has one
+    path per line, relative to the list's own folder; blank lines and lines that begin with `#` are skipped.
     Raises InputError for a path that is not there and for a list that cannot be read.
     """
     files: set[str] = set()
     empty: list[str] = []
     unreadable: list[str] = []
+    compressed: set[str] = set()
     for path in _expand_lists(paths):
         if path.is_dir():
-            inside = list(_search(path, unreadable))
+            inside = list(_search(path, unreadable, compressed))
             files.update(inside)
             if not inside:
                 empty.append(str(path))
@@ -43,12 +50,18 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
             files.add(str(path))
         else:
             raise InputError(f"there is no file or folder {path}; check the path")
-    return ExposurePaths(tuple(sorted(files)), tuple(sorted(empty)), tuple(sorted(unreadable)))
+    found = (files, empty, unreadable, compressed)
+    return ExposurePaths(*(tuple(sorted(paths_found)) for paths_found in found))
 
 
 def is_exposure_name(name: str) -> bool:
     """Whether a file name is that of an FLT or FLC."""
     return parse_exposure_name(name) is not None or name.lower().endswith(("_flt.fits", "_flc.fits"))
+
+
+def _is_compressed(name: str) -> bool:
+    stem, suffix = os.path.splitext(name)
+    return suffix.lower() in _COMPRESSED and is_exposure_name(stem)
 
 
 def _expand_lists(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
@@ -74,8 +87,11 @@ def _read_list(source: Path) -> Iterator[Path]:
             yield _absolute(source.parent / entry)
 
 
-def _search(folder: Path, unreadable: list[str]) -> Iterator[str]:
-    """Exposures below a folder. Each real folder is entered once, so a link to a parent makes no loop."""
+def _search(folder: Path, unreadable: list[str], compressed: set[str]) -> Iterator[str]:
+    """Exposures below a folder; what cannot be used goes to the two collections.
+
+    Each real folder is entered once, so a link to a parent makes no loop.
+    """
     seen: set[tuple[int, int]] = set()
     for directory, subfolders, names in os.walk(
         folder, onerror=lambda error: unreadable.append(error.filename), followlinks=True
@@ -87,7 +103,11 @@ def _search(folder: Path, unreadable: list[str]) -> Iterator[str]:
         seen.add((status.st_dev, status.st_ino))
         subfolders.sort()
         for name in names:
+            if name.startswith("."):  # what copying tools and macOS leave beside files
+                continue
             path = os.path.join(directory, name)
+            if _is_compressed(name) and os.path.splitext(name)[0] not in names:
+                compressed.add(path)
             if is_exposure_name(name) and (os.path.isfile(path) or not os.path.exists(path)):
                 yield path
 

@@ -144,6 +144,14 @@ def test_nothing_hostile_reaches_the_terminal(tmp_path: Path) -> None:
     assert any("\\x1b[2J" in result.stdout for result in outputs), "it is spelled, not dropped"
 
 
+def test_a_compressed_exposure_is_not_passed_over_in_silence(catalog: Archive) -> None:
+    (catalog.inbox / "ib6o04twq_flt.fits.gz").touch()
+    for command in (("ingest", catalog.inbox), ("nightly", catalog.inbox, "-o", catalog.products)):
+        result = run("--db", catalog.address, *command)
+        assert result.exit_code == 1
+        assert "ib6o04twq_flt.fits.gz: it is compressed; uncompress it" in result.stderr
+
+
 # Streams and signals, of real processes
 
 

@@ -105,3 +105,21 @@ def test_a_folder_without_permission_is_reported(tmp_path: Path, monkeypatch: py
     exposures = find_exposures([tmp_path])
     assert exposures.paths == (path,)
     assert exposures.unreadable_folders == (str(closed),)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".GZ", ".fz", ".bz2", ".Z", ".xz", ".zip"])
+def test_compressed_exposures_are_passed_over_and_named(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"ib6o04tuq_flt.fits{suffix}").touch()
+    (tmp_path / f"notes.txt{suffix}").touch()
+    (tmp_path / f"ib6o04twq_flt.fits{suffix}").touch()
+    (tmp_path / "ib6o04twq_flt.fits").touch()
+    found = find_exposures([tmp_path])
+    assert found.compressed == (str(tmp_path / f"ib6o04tuq_flt.fits{suffix}"),)
+    assert found.paths == (str(tmp_path / "ib6o04twq_flt.fits"),)
+
+
+def test_hidden_files_are_left_alone(tmp_path: Path) -> None:
+    for name in ("._ib6o04tuq_flt.fits", ".ib6o04tuq_flt.fits", ".ib6o04tuq_flt.fits.gz"):
+        (tmp_path / name).touch()
+    found = find_exposures([tmp_path])
+    assert (found.paths, found.compressed, found.empty_folders) == ((), (), (str(tmp_path),))

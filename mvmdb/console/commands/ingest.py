@@ -46,4 +46,4 @@ def ingest(
         options.emit_json(ingest_json(report))
     else:
         say(*ingest_words(report))
-    options.finish(bool(report.news) or bool(exposures.unreadable_folders))
+    options.finish(any((report.news, exposures.unreadable_folders, exposures.compressed)))

@@ -90,6 +90,6 @@ def nightly(
         say(*lines, *reconcile_words(report.reconcile))
     troubles = (
         report.ingest.news, [file for file in report.vanished if file.new], report.poller_problems, report.gone,
-        report.reconcile.problems, exposures.unreadable_folders,
+        report.reconcile.problems, exposures.unreadable_folders, exposures.compressed,
     )  # fmt: skip
     options.finish(any(troubles) or report.reconcile.failed > 0)
