@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from mvmdb.layers.divisions import why_unexpected
@@ -85,11 +86,24 @@ def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason
         detail = f"the cell's members now cover [{layer.canvas}], the product [{product.canvas}]"
         reasons.append(Reason(ReasonCode.CANVAS_CHANGED, detail=detail))
     if layer.recipe.to_json() != product.recipe:
-        detail = f"now {layer.recipe.to_json()}, the product {product.recipe}"
-        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=detail))
+        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=_name_changes(layer.recipe.to_json(), product.recipe)))
     if not reasons:  # the same members and parameters under another digest, which another version made
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product has another recipe digest"))
     return reasons
+
+
+def _name_changes(now: str, then: str) -> str:
+    """The parameters that differ between two recipes as JSON: `kernel is "square", was "turbo"`."""
+    new = json.loads(now)
+    try:
+        old = json.loads(then)
+    except ValueError:
+        old = None
+    if not isinstance(old, dict):
+        return "the product's parameters are not known"
+    changed = [name for name in sorted(new.keys() | old.keys()) if new.get(name) != old.get(name)]
+    words = (f"{name} is {json.dumps(new.get(name))}, was {json.dumps(old.get(name))}" for name in changed)
+    return "; ".join(words)
 
 
 def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason]:

@@ -148,3 +148,13 @@ def test_order_of_a_products_members_is_irrelevant() -> None:
     turned = replace(product_of(layer), members=tuple(reversed(layer.members)))
     assert diff_layers([layer], [turned]).fresh == 1
     assert Member("j1", "t", "w") < Member("j2", "t", "w")
+
+
+def test_a_changed_recipe_names_the_parameters_that_differ() -> None:
+    layer = expected()
+    changed = replace(layer.recipe, pixfrac=0.7)
+    product = replace(product_of(layer), recipe=changed.to_json(), recipe_digest="other")
+    (line,) = diff_layers([layer], [product]).layers
+    assert [reason.detail for reason in line.reasons] == ["pixfrac is 1.0, was 0.7"]
+    (line,) = diff_layers([layer], [replace(product, recipe="no JSON")]).layers
+    assert [reason.detail for reason in line.reasons] == ["the product's parameters are not known"]

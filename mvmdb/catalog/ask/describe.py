@@ -225,9 +225,9 @@ def _standing_lines(row: Any) -> list[str]:
     lines = []
     if row.withdrawn_at is not None:
         lines.append(f"Withdrawn on {row.withdrawn_at} UTC: {row.withdrawn_why or 'no reason was given'}.")
-    if row.eligible:
+    if row.eligible and row.withdrawn_at is None:
         lines.append("Eligible for layers.")
-    else:
+    elif not row.eligible:
         lines.append(f"Ineligible ({row.ineligible_rule}): {row.ineligible_reason}.")
     if row.warnings:
         lines.append(f"Warning: {row.warnings}.")
