@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -181,16 +180,20 @@ def test_a_closed_pipe_is_no_error(catalog: Archive) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_and_sigterm_end_a_run_alike(catalog: Archive, number: int, code: int) -> None:
-    for index in range(4):
-        catalog.expose(f"ib6o1{index}tuq", shape=(512, 512), east=5.0 * index)
+    for index in range(6):  # seconds of work
+        catalog.expose(f"ib6o1{index}tuq", shape=(1014, 1014), east=5.0 * index)
     catalog.ingest()
     process = subprocess.Popen(
-        night(catalog, "--progress", "json"), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        night(catalog, "--progress", "json"),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # A background job of a shell is born deaf to SIGINT, and this test may run in one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )
     assert process.stderr is not None
     while '"plan"' not in process.stderr.readline():
         assert process.poll() is None
-    time.sleep(0.3)
     process.send_signal(number)
     shown = process.stderr.read()
     assert process.wait(timeout=60) == code

@@ -13,6 +13,8 @@ CONCURRENCY = {"threading", "_thread", "concurrent", "multiprocessing", "subproc
 FORKS = {"fork", "forkpty", "posix_spawn", "posix_spawnp", "system", "popen"}
 NAMES_OF_TEMPORARIES = "atomic.py"
 """Asks for the number of its thread, and starts none."""
+SIGNALS_OF_THE_COMMAND = "console/streams.py"
+"""Says what SIGTERM does to the command, and starts nothing."""
 
 
 def concurrent_names(source: str) -> Iterator[str]:
@@ -33,6 +35,7 @@ def test_no_other_room_starts_threads_or_processes() -> None:
         if (names := sorted(set(concurrent_names(path.read_text()))))
     }
     assert users.pop(NAMES_OF_TEMPORARIES) == ["threading"]
+    assert users.pop(SIGNALS_OF_THE_COMMAND) == ["signal"]
     assert {path for path in users if not path.startswith("workers/")} == set()
     assert {"workers/background.py", "workers/child.py", "workers/processes.py"} <= users.keys()
 
