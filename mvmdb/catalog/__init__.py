@@ -1,1 +1,1 @@
-"""Records to rows and back: the only rooms that write to the catalog's tables."""
+"""Records to rows and back: the only package that writes to the catalog's tables."""

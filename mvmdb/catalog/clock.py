@@ -6,5 +6,5 @@ import datetime as dt
 
 
 def now() -> dt.datetime:
-    """The time for `..._at` columns: UTC, without a zone, to the second."""
+    """The current time for `..._at` columns: UTC, without a time zone, in whole seconds."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)

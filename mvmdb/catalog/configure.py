@@ -1,4 +1,4 @@
-"""Making a catalog and changing its configuration: what `mvmdb init` does."""
+"""Creates a catalog and changes its configuration: what `mvmdb init` does."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def initialise(
     consent: Consent = UNASKED,
     upgrade: bool = False,
 ) -> None:
-    """Make a catalog, or change the configuration of one that is there; `upgrade` brings its schema up to date.
+    """Create a catalog, or change the configuration of an existing one; with `upgrade`, upgrade its schema first.
 
-    A change of `rule` recomputes every membership in the same transaction, and a change of `exptime_layers`,
-    `epochs` (none, yearly, or dates joined with commas) or `errors` every layer. Raises UsageError for other epochs,
-    and for a folder that does not look like that of the recorded products, unless the user has agreed to it.
+    A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
+    (`none`, `yearly`, or dates joined with commas) or `errors` recomputes every layer. Raises UsageError for other
+    epochs, and for a products folder that `require_products_folder` refuses without the user's consent.
     """
     normal = None if epochs is None else parse_epochs(epochs)
     if upgrade:
@@ -59,10 +59,10 @@ def initialise(
 
 
 def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = os.environ) -> Policy:
-    """Record what MVM_INCLUDE_SMALL and MVM_ONLY_CTE say, and expect layers anew where that is a change.
+    """Record MVM_INCLUDE_SMALL and MVM_ONLY_CTE, recompute all layers if either changed, and return the policy.
 
-    A variable that is not set leaves the recorded value, so that a look from another shell changes nothing. Raises
-    UsageError for a value that is not on/off/true/false/yes/no.
+    An unset variable leaves the recorded value, so that a command in another shell changes nothing. Raises UsageError
+    for a value that is not on/off/true/false/yes/no.
     """
     recorded = read_policy(connection)
     wanted = apply_switches(recorded, environ)
@@ -76,9 +76,9 @@ def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = o
 def configure_layers(
     connection: sa.Connection, exptime_layers: ExptimeLayers | None, epochs: str | None, errors: bool | None
 ) -> None:
-    """Record how layers are divided by exposure time and by date, and whether mosaics have errors (None: as before).
+    """Record how layers are divided by exposure time and by date, and whether mosaics have errors (None: unchanged).
 
-    Where that is a change, all layers are expected anew.
+    If anything changed, all layers are recomputed.
     """
     recorded = read_policy(connection)
     wanted = replace(

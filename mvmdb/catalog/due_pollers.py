@@ -1,4 +1,4 @@
-"""Which sky cells have poller files that may be behind the catalog: what changed since they were last written."""
+"""Which sky cells have poller files that may be out of date: what changed since they were last written."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _SINCE = "pollers_since"
 
 
 def load_unfinished(connection: sa.Connection) -> set[int]:
-    """The sky cells (keys) that a run announced work in, and did not write the final poller files of."""
+    """The sky cells (keys) in which a run announced work but did not write the final poller files."""
     return _read_cells(connection, _UNFINISHED)
 
 
 def load_due(connection: sa.Connection) -> set[int]:
-    """The sky cells (keys) whose poller files may be behind: unfinished, noted, and with changed exposures.
+    """The sky cells (keys) whose poller files may be out of date: unfinished, noted, or with changed exposures.
 
-    All sky cells, where it is not known when the poller files were last right.
+    These are all sky cells if it is not known when all poller files were last up to date.
     """
     since = _read(connection, _SINCE)
     if since is None:
@@ -36,21 +36,21 @@ def load_due(connection: sa.Connection) -> set[int]:
 
 
 def announce(connection: sa.Connection, cells: Iterable[int]) -> None:
-    """Record that a run is about to work in these sky cells (keys), so that a run after a kill knows of them."""
+    """Record that a run is about to work in these sky cells (keys), for the next run to know if this one is killed."""
     _write_cells(connection, _UNFINISHED, load_unfinished(connection).union(cells))
 
 
 def note_behind(connection: sa.Connection, cells: Iterable[int]) -> None:
-    """Record that the poller files of these sky cells (keys) say another state than the one that a run leaves."""
+    """Record that the poller files of these sky cells (keys) differ from what a run would have left."""
     _write_cells(connection, _BEHIND, _read_cells(connection, _BEHIND).union(cells))
 
 
 def settle(
     connection: sa.Connection, done: Collection[int], behind: Collection[int], since: dt.datetime | None
 ) -> None:
-    """Record that a run has ended: the poller files of some sky cells (keys) are right, those of others are not.
+    """Record the end of a run: the poller files of the cells (keys) `done` are up to date, those of `behind` are not.
 
-    With `since`, all others were right at that time. Nothing is written where all that is known.
+    With `since`, those of all other cells were up to date at that time. Values that do not change are not written.
     """
     _write_cells(connection, _UNFINISHED, load_unfinished(connection).difference(done, behind))
     _write_cells(connection, _BEHIND, _read_cells(connection, _BEHIND).difference(done).union(behind))
@@ -59,7 +59,7 @@ def settle(
 
 
 def forget(connection: sa.Connection) -> None:
-    """Record that any poller file may be behind: the layers of all sky cells are expected anew."""
+    """Record that any poller file may be out of date, because the layers of all sky cells were recomputed."""
     connection.execute(sa.delete(t.archive).where(t.archive.c.key == _SINCE))
 
 

@@ -1,4 +1,4 @@
-"""Opening the catalog, and transactions that keep nothing."""
+"""Opens the catalog, and offers transactions that are rolled back."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from mvmdb.schema.engine import clear_errors
 __all__ = ["Begin", "Connection", "Engine", "open_catalog", "trial"]
 
 Begin = Callable[[], AbstractContextManager[Connection]]
-"""Begins a transaction: an engine's `begin`, or a trial's, which keeps nothing."""
+"""Begins a transaction: `Engine.begin`, or that of a `trial`, which is rolled back."""
 
 
 @contextmanager
 def open_catalog(address: str, *, create: bool = False, read_only: bool = False) -> Iterator[Engine]:
-    """An engine on the catalog at a path or URL, its schema checked; disposed of at the end.
+    """An engine for the catalog at a path or URL, with its schema checked; it is disposed of after the block.
 
-    With `create`, a missing catalog is made with the default configuration. Raises CatalogError.
+    With `create`, a missing catalog is created with the default configuration. Raises CatalogError if the catalog
+    cannot be opened or has another schema version, and for the database's errors within the block.
     """
     engine = open_engine(address, create=create, read_only=read_only)
     try:
@@ -37,7 +38,7 @@ def open_catalog(address: str, *, create: bool = False, read_only: bool = False)
 
 @contextmanager
 def trial(engine: Engine) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
-    """Transactions that see each other's changes, none of which is kept: for asking what would be."""
+    """A `begin` whose transactions see each other's changes and are rolled back after the block: for dry runs."""
     with engine.connect() as connection, connection.begin() as transaction:
 
         @contextmanager

@@ -1,4 +1,4 @@
-"""Statements over many rows: keys in parts, and columns looked up by key."""
+"""Statements over many rows: keys in chunks, and columns looked up by key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among, bulk_select, upsert
 
-CHUNK = 5000  # bound parameters in one IN (...), below every database's limit
+CHUNK = 5000  # bound parameters in one IN (...): fewer than any of the databases allows
 
 Key = TypeVar("Key", int, str)
 
@@ -23,7 +23,7 @@ def chunks(values: Iterable[Key]) -> Iterable[list[Key]]:
 
 
 def keys_of_recipes(connection: sa.Connection, texts: Iterable[str]) -> dict[str, int]:
-    """Maps recipes, as JSON, to their keys; those that were not there are written."""
+    """Maps recipes, as JSON, to their keys; recipes that are not in the catalog yet are inserted."""
     recipe, wanted = t.recipe.c, set(texts)
     query = sa.select(recipe.parameters, recipe.id).where(recipe.parameters.in_(wanted))
 
@@ -38,7 +38,7 @@ def keys_of_recipes(connection: sa.Connection, texts: Iterable[str]) -> dict[str
 
 
 def load_regions(connection: sa.Connection, exposures: Sequence[int]) -> list[str]:
-    """The `s_region` of exposures given by key, in their order."""
+    """The `s_region` of each of these exposures (keys), in the given order."""
     query = sa.select(t.exposure.c.id, t.exposure.c.s_region).where(among(connection, t.exposure.c.id, exposures))
     regions: dict[int, str] = {id_: region for id_, region in bulk_select(connection, query)}
     return [regions[id_] for id_ in exposures]

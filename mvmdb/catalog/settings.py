@@ -1,4 +1,4 @@
-"""The archive's recorded configuration: its policy and its folder of products."""
+"""The archive's recorded configuration: its policy and its products folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "
 
 
 def read_policy(connection: sa.Connection) -> Policy:
-    """The recorded policy."""
+    """The recorded policy, with the defaults of Policy for what is not recorded."""
     settings = _read_settings(connection)
     default = Policy()
     rule: Rule = "nearest" if settings.get("rule") == "nearest" else "overlap"
@@ -34,7 +34,7 @@ def read_policy(connection: sa.Connection) -> Policy:
 
 
 def policy_in(engine: sa.Engine, environ: Mapping[str, str] = os.environ) -> tuple[Policy, bool]:
-    """The policy that the environment asks for, and whether it is the recorded one."""
+    """The policy that the environment asks for, and whether it equals the recorded one. Raises UsageError."""
     with engine.begin() as connection:
         recorded = read_policy(connection)
     wanted = apply_switches(recorded, environ)
@@ -42,7 +42,7 @@ def policy_in(engine: sa.Engine, environ: Mapping[str, str] = os.environ) -> tup
 
 
 def products_folder(connection: sa.Connection, given: Path | None) -> Path:
-    """The folder of products: the one given, or the recorded one. Raises UsageError where there is neither."""
+    """The products folder: the given one, or else the recorded one. Raises UsageError if there is neither."""
     if given is not None:
         return given.absolute()
     recorded = _read_settings(connection).get("products")
@@ -54,13 +54,16 @@ def products_folder(connection: sa.Connection, given: Path | None) -> Path:
 
 
 def recorded_products_folder(connection: sa.Connection) -> Path | None:
-    """The recorded folder of products, None when there is none yet."""
+    """The recorded products folder, or None."""
     recorded = _read_settings(connection).get("products")
     return None if recorded is None else Path(recorded)
 
 
 def set_products_folder(connection: sa.Connection, folder: Path) -> None:
-    """Record where products are; they are found there by sky cell and name, so a moved folder stays fresh."""
+    """Record the products folder; products are found in it by sky cell and name, so they stay fresh when it is moved.
+
+    Raises UsageError if `folder` is a file.
+    """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; expected a folder for the products: give another")
     if _read_settings(connection).get("products") != str(folder.absolute()):
@@ -68,7 +71,7 @@ def set_products_folder(connection: sa.Connection, folder: Path) -> None:
 
 
 def read_configuration(connection: sa.Connection) -> dict[str, str | bool | None]:
-    """All that is recorded, by the names of the options and variables that set it; None for what is not set."""
+    """The configuration, by the names of the options and variables that set it; None for what is not set."""
     policy, products = read_policy(connection), recorded_products_folder(connection)
     return {
         "rule": policy.rule,

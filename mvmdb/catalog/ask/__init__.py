@@ -1,1 +1,1 @@
-"""Questions to the catalog: SQL of users, and everything known about one thing."""
+"""Questions to the catalog: users' SQL, and all that is known about one layer, sky cell or exposure."""

@@ -1,4 +1,4 @@
-"""Which sky cells the catalog knows."""
+"""Which sky cells the catalog has, and the file names of their eligible exposures."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from mvmdb.schema.addresses import database_url
 
 
 def all_cells(connection: sa.Connection) -> list[int]:
-    """The keys of every sky cell that some layer is in."""
+    """The keys of all sky cells that have a layer, sorted."""
     return list(connection.scalars(sa.select(t.layer.c.skycell_id).distinct().order_by(t.layer.c.skycell_id)))
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """`; near it are: a, b` for up to three known names that are like this one; empty where none is."""
+    """`; near it are: a, b` for up to three known names that resemble this one; empty if none does."""
     alike = get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f"; near it are: {', '.join(alike)}" if alike else ""
 
 
 def resolve_cells(connection: sa.Connection, names: list[str]) -> list[int]:
-    """The keys of sky cells given by name; raises UsageError for a cell that no exposure overlaps."""
+    """The keys of these sky cells (names), in the given order.
+
+    Raises NameFormatError for a text that names no sky cell, and UsageError for a cell that no exposure overlaps.
+    """
     cells = [parse_cell_name(name) for name in names]
     query = sa.select(t.skycell.c.id).where(t.skycell.c.id.in_([cell.index for cell in cells]))
     known = set(connection.scalars(query))
@@ -43,7 +46,10 @@ def resolve_cells(connection: sa.Connection, names: list[str]) -> list[int]:
 
 
 def load_cell_members(address: str, cells: Sequence[CellId]) -> dict[CellId, set[str]]:
-    """The file names of the eligible exposures of sky cells; empty where there is no catalog at this address."""
+    """The file names of the eligible exposures of sky cells, without withdrawn ones; cells that have none are left out.
+
+    Empty if there is no SQLite catalog at this address.
+    """
     url = database_url(address)
     if not cells or (url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()):
         return {}

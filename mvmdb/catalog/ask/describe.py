@@ -1,4 +1,4 @@
-"""Everything that the catalog knows about one layer, sky cell or exposure, as a title and lines of words."""
+"""All that the catalog knows about one layer, sky cell, exposure or quarantined file, in sentences."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _BOX = ("x_min", "x_max", "y_min", "y_max")
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A thing's `kind` (layer, sky cell, exposure or quarantined file), its name, and what is known, a sentence a line.
+    """The `kind` of a thing (layer, sky cell, exposure or quarantined file), its name, and sentences, one per line.
 
-    `layers` names the layers that it concerns, so that the caller can say which of them are stale.
+    `layers` and `skycells` name those that it concerns, so that the caller can report which layers are stale.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Description:
 def describe(connection: sa.Connection, text: str, policy: Policy) -> Description:
     """Describe the layer, product, sky cell, exposure or quarantined file of this name.
 
-    Raises UsageError for a name not known.
+    Raises UsageError if the catalog has nothing of this name.
     """
     layer = _as_layer(text)
     if layer is not None:
@@ -53,7 +53,7 @@ def describe(connection: sa.Connection, text: str, policy: Policy) -> Descriptio
 
 
 def _describe_file(connection: sa.Connection, text: str, policy: Policy) -> Description:
-    """An exposure, or a file that is quarantined; where it is both, the exposure with a line about the file."""
+    """An exposure or a quarantined file; if it is both, the exposure with a line about the file."""
     files = find_quarantined(connection, text)
     lines = tuple(_quarantine_line(file) for file in files)
     try:
@@ -71,7 +71,10 @@ def _quarantine_line(file: QuarantinedFile) -> str:
 
 
 def find_exposure(connection: sa.Connection, text: str) -> str:
-    """The ipppssoo of a catalogued exposure given by ipppssoo, ROOTNAME or file name. Raises UsageError."""
+    """The ipppssoo of an exposure given by ipppssoo, ROOTNAME, file name or path.
+
+    Raises UsageError if the catalog has no such exposure.
+    """
     name = text.rsplit("/", 1)[-1]
     parsed = parse_exposure_name(name)
     ipppssoo = parsed[0] if parsed else name.lower()[:8]
@@ -90,7 +93,7 @@ def _as_layer(text: str) -> LayerName | None:
 
 
 def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
-    columns = [column for column in t.layer.c if column.name not in _BOX]  # the canvas is the cell's
+    columns = [column for column in t.layer.c if column.name not in _BOX]  # the canvas is that of the cell
     query = sa.select(*columns, t.recipe.c.parameters, *(t.skycell.c[name] for name in _BOX))
     query = query.select_from(t.layer.join(t.skycell).join(t.recipe))
     row = connection.execute(query.where(t.layer.c.name == str(name))).one_or_none()
@@ -194,7 +197,7 @@ def _describe_exposure(connection: sa.Connection, ipppssoo: str, policy: Policy)
 
 
 def _why_out(row: Any, cells: Sequence[str], layers: Sequence[str], policy: Policy) -> str:
-    """Why an exposure that its own headers let in is in no layer."""
+    """Why an eligible exposure is in no layer; empty if it is in one, or is not eligible."""
     if layers or not row.eligible:
         return ""
     if row.withdrawn_at is not None:
@@ -245,7 +248,7 @@ def _recipe(text: str) -> str:
 
 
 def _day(mjd: float | None) -> str:
-    """An MJD as a date; MJD 0 is 1858-11-17."""
+    """An MJD as a date (YYYY-MM-DD); MJD 0 is 1858-11-17."""
     import datetime as dt
 
     if mjd is None or not 0 <= mjd < 2_000_000:

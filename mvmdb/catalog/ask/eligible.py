@@ -1,4 +1,4 @@
-"""The eligible exposures of sky cells as a mosaic needs them, and the skies of a layer of the same members."""
+"""The eligible exposures of sky cells as a mosaic needs them, and skies from a product with the same members."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mvmdb.schema import tables as t
 def load_eligible_exposures(
     connection: sa.Connection, cells: Sequence[CellId], place: str, filter_name: str, detector: str | None = None
 ) -> list[CellExposure]:
-    """The eligible exposures with a filter (and a detector) in sky cells; `place` names what these cells cover.
+    """The eligible exposures with a filter (and a detector) that overlap these sky cells, sorted by ipppssoo.
 
-    Raises UsageError where there are none, or where files of some were never ingested.
+    `place` names what the cells cover. Raises UsageError if there are none, or if some have no file.
     """
     e, m = t.exposure.c, t.membership.c
     query = (
@@ -50,7 +50,10 @@ def load_eligible_exposures(
 
 
 def load_skies(connection: sa.Connection, layer: str, members: Sequence[str]) -> dict[str, float]:
-    """The skies recorded with a layer's product; none unless it holds these very members as the catalog has them."""
+    """The sky (electrons/s/arcsec^2) of each member (ipppssoo), as recorded with the layer's product.
+
+    Empty unless the product holds exactly these members, with their current pixels and WCS, and a sky of each.
+    """
     e, m, p = t.exposure.c, t.product_member.c, t.product.c
     query = (
         sa.select(m.ipppssoo, m.sky)

@@ -12,7 +12,7 @@ from mvmdb.schema import tables as t
 
 
 class LayerExposure(NamedTuple):
-    """An exposure as a member of one layer: `exptime` in seconds, `path` of its active file."""
+    """An exposure as a member of one layer; `exptime` in seconds, `path` is that of its active file."""
 
     skycell: str
     layer: str
@@ -28,7 +28,10 @@ class LayerExposure(NamedTuple):
 
 
 def load_layer_exposures(connection: sa.Connection, cells: Iterable[int]) -> list[LayerExposure]:
-    """Every member with a file of every layer of these sky cells (keys), sorted by sky cell and file name."""
+    """Every member with a file, of every layer of these sky cells (keys).
+
+    Sorted by sky cell and file name within each chunk of cells.
+    """
     e = t.exposure.c
     columns = (getattr(e, name) for name in LayerExposure._fields[2:])
     query = (

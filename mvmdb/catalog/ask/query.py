@@ -1,4 +1,4 @@
-"""Read-only SQL for users: the database itself refuses to write."""
+"""Read-only SQL for users: the database itself refuses writes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mvmdb.schema.faults import plain_words
 
 @contextmanager
 def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Rows]]:
-    """The column names and the rows, as they come, of one SQL statement on a read-only connection.
+    """The column names and a stream of rows of one SQL statement, run on a read-only connection.
 
-    Raises UsageError with the database's own words for SQL that it does not accept, writing among it; where it only
-    finds that while it gives rows, then.
+    Raises UsageError with the database's message for SQL that it refuses, including writes, and for SQL that returns no
+    rows. The rows raise it too, for an error that the database finds only while it produces them.
     """
     _require_text(sql)
     with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
@@ -26,12 +26,12 @@ def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Rows]]:
             names, rows = stream_rows(connection, sql)
         if not names:
             raise UsageError("this SQL returns no rows; expected a SELECT")
-        with closing(_guarded(rows)) as guarded:  # or the server is left in the middle of its answer
+        with closing(_guarded(rows)) as guarded:  # an unfinished result would stay open on the server
             yield names, guarded
 
 
 def _require_text(sql: str) -> None:
-    """Refuse bytes that are no UTF-8, which come as halves of characters, and NUL, which ends a statement."""
+    """Refuse bytes that are not UTF-8, which arrive as lone surrogates, and NUL, which ends a statement."""
     try:
         sql.encode()
     except UnicodeEncodeError as error:

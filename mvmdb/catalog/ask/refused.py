@@ -1,4 +1,4 @@
-"""Which exposures stay out of layers, and why."""
+"""Which exposures are ineligible, and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mvmdb.schema import tables as t
 
 
 class RefusedExposure(NamedTuple):
-    """An exposure in the catalog and in no layer: the rule that it breaks, and what was read."""
+    """An ineligible exposure: the rules that it breaks and what was found, each joined with `; `."""
 
     ipppssoo: str
     rule: str
@@ -19,7 +19,7 @@ class RefusedExposure(NamedTuple):
 
 
 def load_refused(connection: sa.Connection, names: Sequence[str]) -> list[RefusedExposure]:
-    """Those of these exposures (ipppssoo) that are ineligible, sorted."""
+    """The ineligible ones among these exposures (ipppssoo), sorted by ipppssoo."""
     e = t.exposure.c
     query = sa.select(e.ipppssoo, e.ineligible_rule, e.ineligible_reason).where(e.ipppssoo.in_(names), ~e.eligible)
     return [RefusedExposure(*row) for row in connection.execute(query.order_by(e.ipppssoo))]

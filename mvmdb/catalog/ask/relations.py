@@ -11,7 +11,7 @@ from mvmdb.schema.tables import metadata
 def describe_schema() -> list[dict[str, Any]]:
     """Every table and view: `name`, `kind`, `meaning` and `columns`, each with `name`, `type`, `nullable`, `meaning`.
 
-    Types and nullability of a view's columns are not known: they are None.
+    The columns of views have no known type and nullability: both are None.
     """
     relations: list[dict[str, Any]] = [
         {

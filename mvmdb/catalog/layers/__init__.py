@@ -1,1 +1,1 @@
-"""The layers' rows: which a change concerns, and keeping them as layers/ decides."""
+"""The rows of layers: which of them a change affects, and their update to what mvmdb/layers/ decides."""

@@ -1,4 +1,4 @@
-"""The canvas of each sky cell, kept in `skycell`: what layers/canvas.py decides, recorded where it has changed."""
+"""The canvas of each sky cell, recorded in `skycell` when it changes; layers/canvas.py decides what it is."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from mvmdb.schema import tables as t
 BOX = ("x_min", "x_max", "y_min", "y_max")
 
 Bounds = tuple[int | None, ...]
-"""A canvas in the order of BOX; nothing but None in a cell without layers."""
+"""A canvas in the order of BOX, in fine pixels; four None for a cell without layers."""
 
 
 def settle_canvases(
     connection: sa.Connection, recorded: Mapping[int, Bounds], layer_cell: IntArray, boxes: IntArray
 ) -> tuple[dict[int, Canvas], dict[int, Canvas]]:
-    """Record the canvases of the sky cells that `recorded` has; return all that there are, and those that changed.
+    """Update the canvases of the sky cells in `recorded`; return all canvases, and those that changed, by cell.
 
-    `boxes`, (n, 4) as in LayerMembers, are of all layers of these cells, and `layer_cell` says which cell's each is.
+    `boxes`: (n, 4), as in LayerMembers, for all layers of these cells. `layer_cell`: (n,) the cell of each layer. Cells
+    without layers have no canvas.
     """
     canvases = bound_canvases(layer_cell, boxes)
     moved = [cell for cell, bounds in recorded.items() if bounds != _bounds(canvases.get(cell))]
@@ -34,7 +35,7 @@ def _bounds(canvas: Canvas | None) -> Bounds:
 
 
 def _record(connection: sa.Connection, moved: Sequence[tuple[int | None, ...]]) -> None:
-    """Write the bounds of cells, given as (cell, then as in BOX)."""
+    """Write the bounds of cells; rows are (cell, x_min, x_max, y_min, y_max)."""
     if not moved:
         return
     names = [f"new_{name}" for name in BOX]

@@ -1,4 +1,4 @@
-"""Which layers a change concerns: the keys (sky cell, instrument, detector, filter), in a table that SQL can join."""
+"""Which layers a change affects: the keys (sky cell, instrument, detector, filter), in a table that SQL can join."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ changed_key = sa.Table(
 
 
 def write_changed_keys(connection: sa.Connection, keys: Iterable[LayerKey]) -> None:
-    """Fill the temporary table `changed_key` with these distinct keys alone, numbered from 0 in their order."""
+    """Replace the rows of the temporary table `changed_key` with these distinct keys, numbered from 0 in their order."""
     connection.execute(CreateTable(changed_key, if_not_exists=True))
     rows = ((*key, number) for number, key in enumerate(keys))
     replace_rows(connection, changed_key, [column.name for column in changed_key.columns], rows)
 
 
 def keys_of_exposures(connection: sa.Connection, exposures: Iterable[int]) -> set[LayerKey]:
-    """The keys of every layer that these exposures (keys) are, or could be, members of."""
+    """The keys of all layers of which these exposures (keys) are, or could be, members."""
     e, m = t.exposure.c, t.membership.c
     query = sa.select(m.skycell_id, e.instrument, e.detector, e.filter).distinct()
     query = query.select_from(t.membership.join(t.exposure))
@@ -44,7 +44,7 @@ def keys_of_exposures(connection: sa.Connection, exposures: Iterable[int]) -> se
 
 
 def all_keys(connection: sa.Connection) -> set[LayerKey]:
-    """The keys of every layer that is or could be."""
+    """The keys of all layers: those recorded, and those that memberships make possible."""
     e, m, layer = t.exposure.c, t.membership.c, t.layer.c
     possible = sa.select(m.skycell_id, e.instrument, e.detector, e.filter).select_from(t.membership.join(t.exposure))
     recorded = sa.select(layer.skycell_id, layer.instrument, layer.detector, layer.filter)

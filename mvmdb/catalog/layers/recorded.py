@@ -1,4 +1,4 @@
-"""What the catalog records of the layers whose keys are in `changed_key`, and of other layers of their cells."""
+"""What the catalog records of layers whose keys are in `changed_key`, and of the other layers of their cells."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_select
 
 RecordedLayers = dict[int, dict[str, Any]]
-"""The recorded rows of `layer` of each key, given by its number, by name."""
+"""The recorded rows of `layer`: for each key, by its number in `changed_key`, the rows by layer name."""
 _OBSMODE = ("instrument", "detector", "filter")
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedLayers:
-    """The candidates for these layers and the rows recorded for them.
+    """The candidates for the layers of the changed keys, and the rows recorded for these layers.
 
-    `other_cells` (n,) and `other_boxes` (n, 4) are of the other layers of the same sky cells. `bounds`: the recorded
-    canvases of the cells.
+    `other_cells` (n,) and `other_boxes` (n, 4) describe the distinct boxes of the other layers of the same sky cells.
+    `bounds`: the recorded canvas of each cell.
     """
 
     candidates: Candidates
@@ -36,7 +36,7 @@ class ChangedLayers:
 
 
 def load_changed_layers(connection: sa.Connection, *, none_yet: bool) -> ChangedLayers:
-    """Read all of it; with `none_yet` the catalog has no layer at all, and none is looked for."""
+    """Read them for the keys in `changed_key`; with `none_yet`, the catalog has no layers, and none are queried."""
     others = np.empty((0, 5), dtype=np.int64) if none_yet else _load_others(connection)
     return ChangedLayers(
         load_candidates(connection),
@@ -48,9 +48,10 @@ def load_changed_layers(connection: sa.Connection, *, none_yet: bool) -> Changed
 
 
 def load_candidates(connection: sa.Connection) -> Candidates:
+    """The exposures that may be members of layers with keys in `changed_key`: eligible, and not withdrawn."""
     e, m = t.exposure.c, t.membership.c
     cells = sa.select(changed_key.c.skycell_id).distinct().subquery()
-    # From cells by way of memberships: from keys, each membership of a cell would be looked at once for each filter.
+    # Join cells to memberships first: starting from keys, each membership of a cell would be read once per filter.
     same_obsmode = sa.and_(*(changed_key.c[name] == e[name] for name in _OBSMODE))
     columns = {
         "key": changed_key.c.number, "exposure": e.id, "kind": e.kind, "digest": e.member_digest,
@@ -73,7 +74,7 @@ def load_candidates(connection: sa.Connection) -> Candidates:
 
 def _load_recorded(connection: sa.Connection) -> RecordedLayers:
     layer = t.layer.c
-    # From `changed_key` to layers: the sum keeps SQLite from looking up every layer of the catalog in `changed_key`.
+    # Join from `changed_key` to layers: `+ 0` keeps SQLite from looking up every layer of the catalog in `changed_key`.
     same_key = sa.and_(
         layer.skycell_id == changed_key.c.skycell_id + 0, *(layer[name] == changed_key.c[name] for name in _OBSMODE)
     )
@@ -84,7 +85,7 @@ def _load_recorded(connection: sa.Connection) -> RecordedLayers:
 
 
 def _load_others(connection: sa.Connection) -> IntArray:
-    """(n, 5) cells and boxes of the layers of other keys in the same sky cells."""
+    """(n, 5): cell and box of the layers of other keys in the same sky cells, without duplicates."""
     layer = t.layer.c
     same_key = sa.and_(*(layer[name] == changed_key.c[name] for name in ("skycell_id", *_OBSMODE)))
     query = sa.select(layer.skycell_id, *(layer[name] for name in BOX)).where(
