@@ -26,7 +26,7 @@ changed_key = sa.Table(
 
 
 def write_changed_keys(connection: sa.Connection, keys: Iterable[LayerKey]) -> None:
-    """Replace the rows of the temporary table `changed_key` with these distinct keys, numbered from 0 in their order."""
+    """Replace the rows of the temporary table `changed_key` with these distinct keys, numbered from 0 in order."""
     connection.execute(CreateTable(changed_key, if_not_exists=True))
     rows = ((*key, number) for number, key in enumerate(keys))
     replace_rows(connection, changed_key, [column.name for column in changed_key.columns], rows)
