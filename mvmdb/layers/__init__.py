@@ -1,1 +1,1 @@
-"""What layers should be made of, and why a product is stale. Values in, values out: no database, no file."""
+"""What layers should be made of, and why a product is stale: functions of values, without database and files."""

@@ -1,4 +1,4 @@
-"""Which exposures the policy and the kind of file let into a layer."""
+"""Which exposures the policy and the kind of file admit to a layer."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from mvmdb.records import Policy
 
 
 def is_small(instrument: str, detector: str) -> bool:
-    """Whether a detector's exposures leave with MVM_INCLUDE_SMALL off."""
+    """Whether MVM_INCLUDE_SMALL=off leaves out the exposures of this detector."""
     return find_detector(instrument, detector).small
 
 
 def stays(layer: NDArray[np.int64], is_flc: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which members stay in their layer: one FLC evicts every FLT of its layer. `layer` numbers each member's layer."""
+    """(n,) whether each member stays: one FLC evicts all FLTs of its layer. `layer`: (n,) the number of its layer."""
     has_flc = np.bincount(layer, weights=is_flc) > 0
     return np.asarray(is_flc == has_flc[layer])
 
 
 def left_out(instrument: str, detector: str, kind: Kind, policy: Policy) -> str:
-    """Why the policy leaves an exposure out, or an empty text where it does not."""
+    """Why the policy leaves an exposure out; empty if it does not."""
     if not policy.include_small and is_small(instrument, detector):
         return f"MVM_INCLUDE_SMALL is off, and the detector is {detector.upper()}"
     if policy.only_cte and kind == "flt" and find_detector(instrument, detector).cte_corrected:

@@ -1,6 +1,6 @@
 """What members imply for their layers: area, depth, recipe, name and digests.
 
-This work needs no database, so it can run in the background while the database works, in another process too.
+This needs no database, so it can run in a child process while the database does other work.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mvmdb.sky.layer import measure_areas
 
 
 class NamedCanvas(NamedTuple):
-    """The name of a sky cell or rectangle, and its canvas in the text form that products carry."""
+    """The name of a sky cell or rectangle, and its canvas as text (`str(Canvas)`, as in products)."""
 
     name: str
     canvas: str
@@ -31,8 +31,8 @@ class NamedCanvas(NamedTuple):
 class LayersToBuild:
     """The m layers of `members`, and what else they depend on.
 
-    `errors`: the policy's. `cell`: (m,) `CellId.index`, the key of `canvases`. `obsmode`: (m,). `area`: (m,) square
-    arcmin, NaN where it must be measured, from `regions`: the `s_region` of the exposures `region_of` (sorted numbers).
+    `errors`: as in the policy. `cell`: (m,) `CellId.index`, the key of `canvases`. `obsmode`: (m,). `area`: (m,) square
+    arcmin, NaN where it must be measured from `regions`, the `s_region` of the exposures numbered `region_of` (sorted).
     """
 
     errors: bool
@@ -74,14 +74,14 @@ class LayerColumns(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BuiltLayers:
-    """Layers, one for each scale at which their obsmode is made; `number` is the index of each in LayerMembers."""
+    """Layers, one per scale at which their obsmode is made; `number` holds the index of each in LayerMembers."""
 
     number: IntArray
     columns: LayerColumns
 
 
 class _Texts(NamedTuple):
-    """The name of a layer at one scale, and its recipe with the digest."""
+    """Name, scale and label of a layer, its recipe as JSON, and the recipe digest."""
 
     name: str
     scale: Scale
@@ -91,7 +91,7 @@ class _Texts(NamedTuple):
 
 
 def build_layers(layers: LayersToBuild) -> BuiltLayers:
-    """The rows of these layers at every scale, in the order of the layers."""
+    """The rows of these layers at every scale, in the order of `members`."""
     area = _measure(layers)
     mean = _mean_exposures(layers, area)
     numbers: list[int] = []
@@ -112,7 +112,7 @@ def build_layers(layers: LayersToBuild) -> BuiltLayers:
 def _arrange(
     layers: LayersToBuild, area: FloatArray, mean: FloatArray, number: IntArray, texts: Sequence[_Texts]
 ) -> BuiltLayers:
-    """The columns of the layers with these numbers; `texts` is parallel to `number`."""
+    """The columns of the layers with these numbers; `texts` is parallel to `number`, `area` and `mean` to `members`."""
     members = layers.members
     columns = _Texts(*zip(*texts, strict=True)) if texts else _Texts(*((),) * len(_Texts._fields))  # type: ignore[arg-type]
     numbers = number.tolist()
@@ -155,6 +155,7 @@ def _arrange(
 
 
 def _measure(layers: LayersToBuild) -> FloatArray:
+    """(m,) `area`, with the missing areas measured, square arcmin."""
     members, area = layers.members, layers.area.copy()
     unmeasured = np.flatnonzero(np.isnan(area))
     counts = members.counts[unmeasured]
@@ -165,7 +166,7 @@ def _measure(layers: LayersToBuild) -> FloatArray:
 
 
 def _mean_exposures(layers: LayersToBuild, area: FloatArray) -> FloatArray:
-    """(m,) mean number of exposures over the area that at least one covers; exactly 1 where there is one exposure."""
+    """(m,) mean number of exposures over the area that at least one covers; exactly 1 for a single exposure."""
     if not len(area):
         return area
     mean = np.add.reduceat(layers.members.overlap, layers.members.start[:-1]) / area

@@ -11,9 +11,9 @@ IntArray = NDArray[np.int64]
 
 
 def bound_canvases(cell: IntArray, box: IntArray) -> dict[int, Canvas]:
-    """The canvas of each sky cell that has a layer.
+    """The canvas of each sky cell that has a layer, by cell.
 
-    `cell` is (n,), the sky cell of each layer; `box` is (n, 4), the bounding box of each layer's members: x_min, x_max,
+    `cell`: (n,) the sky cell of each layer. `box`: (n, 4) the bounding box of each layer's members, x_min, x_max,
     y_min, y_max in fine pixels.
     """
     if not len(cell):

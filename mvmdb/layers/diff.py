@@ -1,4 +1,4 @@
-"""What is stale, why, and the cheapest action that makes it fresh: one pure function over expected and observed."""
+"""Which layers are stale, why, and the cheapest action for each: a pure function of expected and observed."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def diff_layers(
     unmade: Iterable[UnmadeLayer] = (),
     policy: Policy = _DEFAULT,
 ) -> Plan:
-    """Compare what layers should be made of with what products say that they were made of.
+    """Compare what layers should be made of with what their products say that they were made of.
 
-    Names are unique on either side. A layer is fresh when its product is intact and has the expected recipe digest.
-    `unmade` layers have no product, so their members are not compared. The policy is for explaining orphaned products.
+    Names are unique on either side. `is_fresh` says which layers need no work. `unmade` layers have no product, so
+    their members are not compared. `policy` is used only to explain why a product is orphaned.
     """
     products = {product.name: product for product in observed}
     planned = [_plan_unmade(layer) for layer in unmade]
@@ -53,7 +53,7 @@ def diff_layers(
 
 
 def is_fresh(layer: ExpectedLayer, product: ObservedProduct) -> bool:
-    """Whether the product is intact and made exactly as expected."""
+    """Whether the product is intact and has the expected recipe digest, and no later attempt failed."""
     return product.state is ProductState.INTACT and product.recipe_digest == layer.recipe_digest and not layer.failure
 
 
@@ -87,7 +87,7 @@ def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason
         reasons.append(Reason(ReasonCode.CANVAS_CHANGED, detail=detail))
     if layer.recipe.to_json() != product.recipe:
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=_name_changes(layer.recipe.to_json(), product.recipe)))
-    if not reasons:  # the same members and parameters under another digest, which another version made
+    if not reasons:  # same members and parameters, but a digest of another version
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product has another recipe digest"))
     return reasons
 
@@ -124,7 +124,7 @@ def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Rea
 
 
 def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[ReasonCode]) -> tuple[Action, str]:
-    """The cheapest action that is right, and why a drizzle is needed where it is one."""
+    """The cheapest correct action and, if it is a drizzle, why nothing cheaper will do."""
     if product.state is not ProductState.INTACT:
         return Action.DRIZZLE, _NOTHING_THERE
     if product.filename != format_product_name(layer.name, layer.kind):
@@ -143,7 +143,7 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
 
 
 def groups_merge(layer: ExpectedLayer, product: ObservedProduct) -> bool:
-    """Whether members of different groups in the product are in one group now, where kept skies leave a step."""
+    """Whether members of one sky group were in different groups in the product: kept skies would leave a step there."""
     now = {member.ipppssoo: member.sky_group for member in layer.members}
     group_then: dict[str, str] = {}
     for member in product.members:

@@ -1,4 +1,4 @@
-"""Digests of members, of sets of members, and of all that a product's pixels depend on."""
+"""Digests of members, of sets of members, and of all that a product's pixels depend on: BLAKE2b, 32 hex digits."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from mvmdb.records import Canvas
 
 
 def digest_member(ipppssoo: str, kind: Kind, pixels: str, wcs_digest: str) -> str:
-    """Digest of an exposure as a member of any layer: identity, kind, pixels and WCS."""
+    """Digest of an exposure as a member of any layer: its ipppssoo, kind, pixel identity and WCS digest."""
     return _digest(f"{ipppssoo}|{kind}|{pixels}|{wcs_digest}")
 
 
 def digest_members(digests: Iterable[str]) -> str:
-    """Digest of a layer's members, given the digest of each in the order of their identities."""
+    """Digest of a layer's members, from the member digests in the order of ipppssoo."""
     return _digest("|".join(digests))
 
 
 def digest_recipe(members_digest: str, canvas: Canvas | str, recipe: str) -> str:
-    """Digest of all that a product's pixels depend on; canvas and recipe are in the text form that products carry.
+    """Digest of all that a product's pixels depend on; canvas and recipe are texts as in products (recipe: JSON).
 
-    The policy enters only through the members that it admits, so that switching MVM_INCLUDE_SMALL leaves the layers of
-    other detectors fresh.
+    The policy enters only through the members that it admits, so that the layers of other detectors stay fresh when
+    MVM_INCLUDE_SMALL changes.
     """
     return _digest(f"{members_digest}|{canvas}|{recipe}")
 

@@ -1,6 +1,7 @@
-"""Which of a cell's layers a member belongs to, where an archive divides them by exposure time or by date.
+"""Which of a cell's layers a member belongs to, if the archive divides them by exposure time or by date.
 
-Labels are parts of layers' names: `short`, `med`, `long`, `2010`, `20090101-20120630`, both joined with `-`, or `all`.
+Labels are parts of layer names: `short`, `med`, `long`, `2010`, `20090101-20120630`, one of each joined with `-`, or
+`all`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mvmdb.records import Policy
 CLASSES = ("short", "med", "long")
 _CLASS_LIMITS = (15.0, 120.0)  # seconds: short < 15 <= med < 120 <= long, as in the HAP pipeline
 _GAP = np.log(3.0)
-"""Exposure times of neighbouring clusters differ by this factor (its logarithm) or more."""
+"""Logarithm of the smallest ratio of exposure times between neighbouring clusters."""
 _MJD_0 = np.datetime64("1858-11-17", "D")
 UNDATED = "undated"
 
@@ -28,14 +29,15 @@ FloatArray = NDArray[np.float64]
 def parse_epochs(text: str) -> str:
     """The normal form of `none`, `yearly`, or comma-separated dates (YYYY-MM-DD) that bound ranges.
 
-    Raises UsageError.
+    That is an empty text, `yearly`, or the dates joined with commas. Raises UsageError for other text, for a single
+    date, and for dates that do not increase.
     """
     text = text.strip().lower()
     if text in ("", "none"):
         return ""
     if text == "yearly":
         return text
-    if not re.fullmatch(r"[\d,\s-]+", text):  # numpy knows words like "now"
+    if not re.fullmatch(r"[\d,\s-]+", text):  # numpy accepts words like "now"
         raise UsageError(f"found epochs {text!r}; expected none, yearly, or dates like 2009-01-01,2012-06-30")
     try:
         dates = _read_dates(text)
@@ -47,10 +49,10 @@ def parse_epochs(text: str) -> str:
 
 
 def label_members(policy: Policy, exptime: FloatArray, expstart: FloatArray) -> tuple[list[str], IntArray]:
-    """Distinct labels, and for each member the index of its label, -1 for one that is in no layer.
+    """The distinct labels, and (n,) the index of each member's label, -1 for a member that is in no layer.
 
-    By the policy's classes of exposure time (seconds) and by its epochs (`expstart` in MJD, NaN where unknown): ranges
-    include their first day, not their last. `cluster_members` finds the clusters later.
+    Labels follow the policy's classes of `exptime` (n,) in seconds, and its epochs of `expstart` (n,) in MJD, NaN where
+    unknown. Date ranges include their first day, but not their last. `cluster_members` finds the clusters later.
     """
     classes = np.digitize(exptime, _CLASS_LIMITS) if policy.exptime_layers == "classes" else np.zeros(len(exptime), int)
     names = CLASSES if policy.exptime_layers == "classes" else ("all",)
@@ -60,10 +62,10 @@ def label_members(policy: Policy, exptime: FloatArray, expstart: FloatArray) -> 
 
 
 def cluster_members(layer: IntArray, exptime: FloatArray) -> IntArray:
-    """For each member the index in `("all", *CLASSES)`, by the clusters of exposure times within its layer.
+    """(n,) the index of each member in `("all", *CLASSES)`, by clusters of exposure times within its layer.
 
     A layer is divided at its largest gaps of a factor 3 or more, at most two: into short and long, or short, med and
-    long; one without such gaps stays whole. `layer` numbers each member's layer.
+    long; a layer without such gaps stays whole. `layer`: (n,) the number of its layer. `exptime`: (n,) seconds.
     """
     labels = np.zeros(len(layer), dtype=np.int64)
     time = np.log(np.maximum(exptime, 1e-3))
@@ -82,14 +84,14 @@ def cluster_members(layer: IntArray, exptime: FloatArray) -> IntArray:
 
 
 def join_label(by_time: str, epoch: str) -> str:
-    """The label of a layer by exposure time and epoch; only one of them where the other is `all` or empty."""
+    """The label of a layer by exposure time and epoch; only one of them if the other is `all` or empty."""
     if epoch in ("", "all"):
         return by_time
     return epoch if by_time == "all" else f"{by_time}-{epoch}"
 
 
 def why_unexpected(layer: str, policy: Policy) -> str:
-    """Why no exposure is expected in the layer of this name: its members left, or the archive is divided otherwise."""
+    """Why no exposure is expected in the layer of this name: its members left, or layers are now divided otherwise."""
     why = "no exposure is expected in this layer any more"
     undivided = layer.rsplit("_", 1)[-1] in ("all", "coarse-all")
     if undivided and policy.exptime_layers == "all" and not policy.epochs:

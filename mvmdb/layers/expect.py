@@ -1,6 +1,6 @@
-"""What the layers of one sky cell or rectangle should be made of, given its exposures: for work without a catalog.
+"""What the layers of one sky cell or rectangle should be made of, given its exposures, without a catalog.
 
-The catalog decides many cells at once with the same `gather_members`, `bound_canvases` and `build_layers`.
+catalog/layers/refresh.py uses the same `gather_members`, `bound_canvases` and `build_layers` for many cells at once.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from mvmdb.sky.membership import match_regions
 class Overlaps(NamedTuple):
     """How n exposures overlap a sky cell or rectangle, in parallel.
 
-    `exposure`: indices in a sequence of exposures. `box`: (n, 4) bounding box of the overlap, x_min, x_max, y_min,
-    y_max in fine pixels. `area_arcmin2`: that of the overlap, summed over chips.
+    `exposure`: (n,) indices in a sequence of exposures. `box`: (n, 4) bounding box of the overlap, x_min, x_max, y_min,
+    y_max in fine pixels. `area_arcmin2`: (n,) area of the overlap, summed over chips.
     """
 
     exposure: IntArray
@@ -36,10 +36,10 @@ class Overlaps(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where layers are to be made.
+    """The sky cell or rectangle in which layers are to be made.
 
-    `canvas` is None where it is the bounding box of the members, as in a sky cell. `unite` gives the area (square
-    arcmin) that exposures, given by their `s_region`, cover together; None stands for the sky cell of index `cell`.
+    `canvas`: None if it is the bounding box of the members, as in a sky cell. `unite`: returns the area (square arcmin)
+    that exposures, given by their `s_region`, cover together; None if it is to be measured in the sky cell `cell`.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Frame:
 
 
 def expect_cell_layers(cell: CellId, exposures: Sequence[CellExposure], policy: Policy) -> list[ExpectedLayer]:
-    """The layers of a sky cell, made of those exposures that overlap it."""
+    """The layers of a sky cell, made of those of these exposures that overlap it, sorted as by `expect_layers`."""
     matched = match_regions([exposure.s_region for exposure in exposures], "overlap")
     rows = (matched.cell_index == cell.index).nonzero()[0]
     boxes = [edges[rows] for edges in (matched.x_min, matched.x_max, matched.y_min, matched.y_max)]
@@ -65,7 +65,7 @@ def expect_cell_layers(cell: CellId, exposures: Sequence[CellExposure], policy: 
 def expect_layers(
     frame: Frame, exposures: Sequence[CellExposure], overlaps: Overlaps, policy: Policy
 ) -> list[ExpectedLayer]:
-    """The layers that these overlaps imply, at every scale, by instrument, detector, filter, label and scale."""
+    """The layers that these overlaps imply, at every scale, sorted by instrument, detector, filter, label and scale."""
     keys, candidates = _list_candidates(frame, exposures, overlaps)
     members = gather_members(candidates, keys, policy)
     if not len(members.key):
@@ -89,7 +89,7 @@ def expect_layers(
 
 
 def with_recipe(layer: ExpectedLayer, recipe: Recipe) -> ExpectedLayer:
-    """The layer made with another recipe."""
+    """The layer as expected with another recipe."""
     members = digest_members(digest_member(m.ipppssoo, layer.kind, m.pixels, m.wcs_digest) for m in layer.members)
     return replace(layer, recipe=recipe, recipe_digest=digest_recipe(members, layer.canvas, recipe.to_json()))
 
@@ -111,7 +111,7 @@ def _list_candidates(
 
 
 def _known_areas(frame: Frame, members: LayerMembers, regions: Sequence[str]) -> FloatArray:
-    """(m,) square arcmin: for one member its overlap, for several what the frame measures, NaN for a sky cell."""
+    """(m,) square arcmin: the overlap of a single member; for several, `unite` of the frame, or NaN for a sky cell."""
     areas = members.overlap[members.start[:-1]].copy()
     for number in np.flatnonzero(members.counts > 1).tolist():
         chosen = members.exposure[members.start[number] : members.start[number + 1]].tolist()

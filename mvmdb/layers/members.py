@@ -1,6 +1,6 @@
 """Which exposures each layer is made of: the policy, FLC before FLT, and the division by exposure time and date.
 
-This decides many layers at once, in columns, and serves every caller: the catalog, `process` and `mosaic`.
+Many layers are decided at once, in columns. All callers use it: the catalog, `process` and `mosaic`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mvmdb.names import Kind
 from mvmdb.records import Policy
 
 LayerKey = tuple[int, str, str, str]
-"""(sky cell, instrument, detector, filter): one layer at each scale, or several where the policy divides them."""
+"""(sky cell, instrument, detector, filter): one layer per scale, or several if the policy divides them."""
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 
@@ -29,8 +29,8 @@ class Candidates(NamedTuple):
 
     `key`: index of the exposure's layer key among the requested keys. `exposure`: the caller's number for it.
     `digest`: `digest_member`. `x_min` ... `y_max`: the bounding box of the overlap, fine pixels. `exptime`: seconds.
-    `expstart`, `expend`: MJD, None where unknown. `area_arcmin2`: the overlap. `has_file`: false where the exposure is
-    known from a table alone.
+    `expstart`, `expend`: MJD, None if unknown. `area_arcmin2`: area of the overlap. `has_file`: false if the exposure
+    is known only from a table.
     """
 
     key: Sequence[int]
@@ -49,18 +49,18 @@ class Candidates(NamedTuple):
 
     @classmethod
     def of_rows(cls, rows: Sequence[Sequence[Any]]) -> Candidates:
-        """Turn rows with these fields in this order into columns."""
+        """The columns of rows that hold these fields in this order."""
         return cls(*zip(*rows, strict=True)) if rows else cls(*((),) * len(cls._fields))
 
 
 @dataclass(frozen=True, slots=True)
 class LayerMembers:
-    """n members of layers, sorted by layer and identity, and what follows for the m layers that have members.
+    """n members of layers, sorted by layer and identity, and the properties of the m layers that have members.
 
-    `key`: (m,) index of the layer's key among the requested keys; a key has several layers where the policy divides
-    them, told apart by `label`. Layer i has the members `start[i]` to `start[i + 1]`.
+    `key`: (m,) index of the layer's key among the requested keys; if the policy divides layers, a key has several, with
+    different `label`. Layer i has the members `start[i]` to `start[i + 1]`, exclusive; `start` is (m + 1,).
     `exposure`: (n,) the caller's numbers. `overlap`: (n,) square arcmin inside the cell. `box`: (m, 4) x_min, x_max,
-    y_min, y_max in fine pixels. `exptime`: (m,) seconds. `expstart`, `expend`: MJD, NaN where no member has it.
+    y_min, y_max in fine pixels. `exptime`: (m,) seconds. `expstart`, `expend`: (m,) MJD, NaN if no member has it.
     `waiting`: (m,) the number of members without a file.
     """
 
@@ -79,7 +79,7 @@ class LayerMembers:
 
     @property
     def counts(self) -> IntArray:
-        """The number of members of each layer."""
+        """(m,) number of members of each layer."""
         return np.diff(self.start)
 
 
@@ -113,11 +113,11 @@ def gather_members(candidates: Candidates, keys: Sequence[LayerKey], policy: Pol
 
 
 def _divide(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) -> tuple[IntArray, IntArray, list[str]]:
-    """The rows that are in a layer, sorted by layer and identity; the layer of each, and the labels.
+    """The indices of candidates that are in a layer, sorted by layer and identity; the layer of each; and the labels.
 
     A layer's number is the index of its key times the number of labels, plus the index of its label. Exposures that the
-    policy leaves out are dropped first; the others get their class and epoch; within these, one FLC evicts every FLT;
-    and the remaining ones are clustered.
+    policy leaves out are dropped first. The others get their class and epoch. Within these, one FLC evicts every FLT.
+    The remaining exposures are clustered.
     """
     key = np.array(candidates.key, dtype=np.int64)
     is_flc = np.array([kind == "flc" for kind in candidates.kind], dtype=bool)
@@ -135,7 +135,7 @@ def _divide(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) ->
 
 
 def _allowed(keys: Sequence[LayerKey], policy: Policy) -> NDArray[np.bool_]:
-    """(2, number of keys): whether the policy allows FLTs and FLCs into each key's layers."""
+    """(2, number of keys): whether the policy admits FLTs (row 0) and FLCs (row 1) to the layers of each key."""
     kinds: tuple[Kind, Kind] = ("flt", "flc")
     cameras = {key[1:3] for key in keys}
     refused = [{camera for camera in cameras if left_out(*camera, kind, policy)} for kind in kinds]

@@ -1,7 +1,7 @@
 """Which drizzle parameters a layer gets, by detector and depth.
 
-The rules are those of the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_parameters`), the numbers of each
-detector in `instruments`; see docs/mosaics.md.
+The rules are those of the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_parameters`). instruments.py holds
+the numbers of each detector. See docs/mosaics.md.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from mvmdb.recipe import PIXEL_SCALE, Recipe
 
 
 def layer_name(skycell: str, obsmode: ObsMode, scale: Scale, label: str = "all") -> LayerName:
-    """The name of a cell's layer of an obsmode at a scale; `label` is that of the fine scale."""
+    """The name of a cell's layer of an obsmode at a scale; `label` is without the prefix `coarse-`."""
     return LayerName(skycell, *obsmode, label=label if scale == "fine" else f"coarse-{label}")
 
 
 @cache
 def recipe_texts(obsmode: ObsMode, depth: int, errors: bool) -> tuple[tuple[Scale, str], ...]:
-    """(scale, recipe as JSON) of a cell's layers of one obsmode, for each scale that they are made at.
+    """(scale, recipe as JSON) for each scale at which layers of this obsmode are made.
 
-    `depth` is the rounded mean number of exposures, 1 or more; `errors` as in the policy.
+    `depth` is the rounded mean number of exposures, at least 1; `errors` is as in the policy.
     """
     return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*obsmode, depth, errors))
 
@@ -39,10 +39,10 @@ ALL_BITS = 65535
 def choose_recipe(
     instrument: str, detector: str, filter_name: str, scale: Scale, mean_exposures: float, errors: bool = False
 ) -> Recipe:
-    """The recipe of a layer whose exposed pixels hold `mean_exposures` exposures on average.
+    """The recipe of a layer in which `mean_exposures` exposures on average cover an exposed pixel.
 
-    Means are rounded half to even: 1.5 is 2. One exposure takes every pixel as good and has no sky matching. `errors`
-    is the archive's policy.
+    Means are rounded half to even: 1.5 is 2. At depth 1, all pixels are good and skies are not matched. `errors` is as
+    in the policy.
     """
     depth = max(1, round(mean_exposures))
     if depth == 1:
@@ -65,5 +65,5 @@ def _choose_pixfrac(detector: Detector, filter_name: str, depth: int) -> float:
 
 
 def layer_scales(instrument: str, detector: str) -> tuple[Scale, ...]:
-    """The scales at which a detector's layers are made: fine, and coarse too where its pixels are wide."""
+    """The scales at which a detector's layers are made: fine, and also coarse if its pixels are large."""
     return find_detector(instrument, detector).scales

@@ -1,1 +1,1 @@
-"""Poller files: their format, the rows that say which exposures are NEW, and the exposures that a file names."""
+"""Poller files: their format, which exposures are NEW in them, and the exposures that a file names."""

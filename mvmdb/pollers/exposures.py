@@ -1,4 +1,4 @@
-"""The exposures that a poller file names: which are usable, in which sky cells, and why the others are not."""
+"""The exposures that a poller file names: which are usable, in which sky cells, and why the others are not usable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ from mvmdb.sky.membership import match_each_region
 
 @dataclass(frozen=True, slots=True)
 class PollerWork:
-    """The exposures of a poller by identity, which of them are NEW in which cell, and those that cannot be used."""
+    """The exposures of a poller file.
+
+    `datasets`: the usable ones, by ipppssoo. `cells`: for each sky cell (name), its exposures and whether they are NEW.
+    `unusable`: why the others cannot be used, by ipppssoo, or by file name if the file cannot be read.
+    """
 
     datasets: Mapping[str, Dataset]
     cells: Mapping[str, Mapping[str, bool]]
@@ -27,7 +31,11 @@ class PollerWork:
 
 
 def read_poller_work(source: Path, policy: Policy) -> PollerWork:
-    """Read the headers of a poller's exposures: what is usable in which sky cell, and why the rest is not."""
+    """Read the headers of a poller's exposures: which are usable in which sky cell, and why the others are not.
+
+    Raises InputError if the poller or a file that it names cannot be used, and if no exposure is usable: ExposureError
+    if some file could not be read, else NothingViableError.
+    """
     poller = read_poller(source)
     check_paths(poller, source.parent)
     datasets: dict[str, Dataset] = {}
@@ -63,7 +71,7 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
 
 
 def _entries(poller: Poller) -> list[tuple[str, str | None, bool]]:
-    """(path, sky cell or None, whether it is NEW) of each line."""
+    """(path, sky cell or None, whether it is NEW) of each line; a basic poller names no sky cells, and all is NEW."""
     if poller.form == "basic":
         return [(filename, None, True) for filename in poller.filenames]
     return [(row.pathname, row.skycell, row.flag == "NEW") for row in poller.rows]
@@ -86,7 +94,10 @@ def _prefer(first: Dataset | None, second: Dataset) -> Dataset:
 def _find_cells(
     datasets: Mapping[str, Dataset], named: Mapping[tuple[str, str | None], bool], unusable: dict[str, str]
 ) -> dict[str, dict[str, bool]]:
-    """The exposures of each sky cell and whether they are NEW; one that misses the cell it is named in is unusable."""
+    """The exposures of each sky cell, and whether they are NEW.
+
+    Adds to `unusable` those without a measurable footprint and those that do not overlap the cell of their line.
+    """
     names = list(datasets)
     matched, faults = match_each_region([datasets[name].exposure.s_region for name in names], "overlap")
     unplaced = {names[index]: why for index, why in faults.items()}

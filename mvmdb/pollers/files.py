@@ -1,7 +1,7 @@
-"""How poller files, the lists of what MVM processing drizzles, are read and written; which rows are NEW is not decided.
+"""Reads and writes poller files, which list what MVM processing drizzles; pollers/rows.py marks rows NEW or OLD.
 
-The form is drizzlepac's (`haputils/poller_utils.py`, poller type "mvm"): no header, one exposure a line, either ten
-columns ("full") or the file name alone ("basic").
+The format is that of drizzlepac (`haputils/poller_utils.py`, poller type "mvm"): no header, one exposure per line,
+either ten columns ("full") or only the file name ("basic").
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FLAGS = get_args(Flag)
 
 @dataclass(frozen=True, slots=True)
 class PollerRow:
-    """One line of a full poller. `exptime` in seconds; `filters` are the wheels joined with `;`, in capitals."""
+    """One line of a full poller. `exptime` in seconds; `filters` of all wheels, joined with `;`, in capitals."""
 
     filename: str
     proposal_id: int
@@ -50,7 +50,7 @@ class PollerRow:
 
 @dataclass(frozen=True, slots=True)
 class Poller:
-    """A poller file as read: `rows` for the full form, `filenames` for either."""
+    """A poller file as read: `rows` only for the full form, `filenames` (the lines of a basic poller) for both."""
 
     form: Form
     rows: tuple[PollerRow, ...]
@@ -63,12 +63,12 @@ def format_poller_name(skycell: str) -> str:
 
 
 def format_planned_name(skycell: str) -> str:
-    """The name of the file that keeps what a run was going to do: no pattern that finds poller files matches it."""
+    """The name of the file of what a run is going to do: no pattern for poller files matches it."""
     return f"{skycell}_input.planned"
 
 
 def format_row(row: PollerRow) -> str:
-    """The line of one row, without its newline. Raises InputError for a value that no line can hold."""
+    """The line of one row, without a newline. Raises InputError for a value that a line cannot hold."""
     if not (math.isfinite(row.exptime) and row.exptime >= 0):
         raise InputError(f"{row.filename}: exptime is {row.exptime}; expected seconds")
     fields = [
@@ -95,7 +95,7 @@ def format_row(row: PollerRow) -> str:
 def parse_row(line: str) -> PollerRow:
     """Read one line of a full poller; the inverse of `format_row`.
 
-    Raises InputError saying what was found and expected, without the file's name: `read_poller` adds that.
+    Raises InputError without the name of the file, which `read_poller` adds.
     """
     fields = [field.strip() for field in line.split(",")]
     if len(fields) != len(COLUMNS):
@@ -129,8 +129,8 @@ def parse_row(line: str) -> PollerRow:
 def read_poller(path: str | os.PathLike[str]) -> Poller:
     """Read a poller file of either form. Blank lines are skipped.
 
-    Raises InputError, naming file and line, where the file cannot be read, holds nothing, mixes the two forms, has a
-    line of another form, or names one exposure twice in a sky cell. Whether the named files exist is not looked at.
+    Raises InputError, with file and line, if the file cannot be read, is empty, mixes the two forms, has an invalid
+    line, or names one file twice in a sky cell. `check_paths` checks whether the named files exist.
     """
     try:
         text = read_text(path)
@@ -161,7 +161,7 @@ def read_poller(path: str | os.PathLike[str]) -> Poller:
 
 
 def check_paths(poller: Poller, folder: str | os.PathLike[str] = ".") -> None:
-    """Raise InputError unless all that a poller names are files: its pathnames, or its file names in `folder`."""
+    """Raise InputError unless all files that a poller names exist; relative paths are relative to `folder`."""
     named = [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
     missing = [name for name in named if not (Path(folder) / name).is_file()]
     if missing:
@@ -172,9 +172,10 @@ def check_paths(poller: Poller, folder: str | os.PathLike[str] = ".") -> None:
 
 
 def write_poller(path: str | os.PathLike[str], rows: Sequence[PollerRow]) -> bool:
-    """Write a full poller, whole or not at all; returns whether it was written, which equal bytes are not.
+    """Write a full poller atomically; return whether it was written: a file with the same bytes is left alone.
 
-    Raises InputError for rows that no poller can hold (`format_row`), for none, and for a folder that is not writable.
+    Raises InputError for no rows, for rows that a poller cannot hold (`format_row`), for a file that is named twice in
+    a sky cell, and for a folder that cannot be written to.
     """
     if not rows:
         raise InputError(f"no rows for the poller file {path}; expected at least one exposure")
@@ -183,7 +184,7 @@ def write_poller(path: str | os.PathLike[str], rows: Sequence[PollerRow]) -> boo
 
 
 def write_basic_poller(path: str | os.PathLike[str], filenames: Sequence[str]) -> bool:
-    """Write a basic poller: one file name a line. As `write_poller` otherwise."""
+    """Write a basic poller, one file name per line; otherwise as `write_poller`."""
     if not filenames:
         raise InputError(f"no file names for the poller file {path}; expected at least one exposure")
     for name in filenames:
@@ -194,7 +195,7 @@ def write_basic_poller(path: str | os.PathLike[str], filenames: Sequence[str]) -
 
 
 def _write_changed(path: Path, content: bytes) -> bool:
-    """Write by way of a temporary file beside the target, synced and renamed; nothing at all where nothing changes."""
+    """Replace the file atomically, unless it has this content already; return whether it was written."""
     try:
         if path.is_file() and path.read_bytes() == content:
             return False
@@ -222,9 +223,9 @@ def _seconds(text: str) -> float:
 
 
 def _refuse_duplicates(path: str | os.PathLike[str], entries: Iterable[tuple[int, str, str]]) -> None:
-    """`entries` are (line, sky cell, file name); a file stands once in a sky cell.
+    """Raise InputError if a file is named twice in a sky cell; `entries` are (line, sky cell, file name).
 
-    Other files of the same exposure may stand beside it: which of them is used is decided when they are read.
+    Several files of one exposure are allowed: pollers/exposures.py chooses one of them.
     """
     first: dict[tuple[str, str], int] = {}
     for number, skycell, filename in entries:

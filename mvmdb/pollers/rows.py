@@ -1,4 +1,4 @@
-"""The rows of poller files, from the members of layers and a plan: which exposures are NEW and which OLD."""
+"""The rows of poller files, from the members of layers: which exposures are NEW and which are OLD."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mvmdb.records import PlannedLayer, ReasonCode
 def poller_rows(
     exposures: Iterable[LayerExposure], new: Mapping[str, Iterable[str] | None]
 ) -> dict[str, list[PollerRow]]:
-    """The poller rows of sky cells: one for each member of any layer, sorted by file name.
+    """The poller rows of each sky cell (name): one per member of any layer, sorted by file name.
 
-    `new` maps the names of stale layers to the members (ipppssoo) to mark NEW, None standing for all of them. An
-    exposure that is NEW in one layer is NEW.
+    `new` maps the names of stale layers to the members (ipppssoo) to mark NEW, or to None for all members. An exposure
+    that is NEW in one layer is NEW.
     """
     marked = {layer: None if names is None else set(names) for layer, names in new.items()}
     rows: dict[str, dict[str, PollerRow]] = defaultdict(dict)
@@ -30,9 +30,9 @@ def poller_rows(
 
 
 def missing_members(line: PlannedLayer) -> set[str] | None:
-    """The members that a stale layer's product does not hold as they are now, which `--mark exposure` marks NEW.
+    """The members (ipppssoo) that a stale layer's product lacks or holds in an older state, for `--mark exposure`.
 
-    None stands for all of them: there is no product, or no sound one.
+    None stands for all members: the product is missing or damaged.
     """
     codes = {ReasonCode.MEMBER_ADDED, ReasonCode.MEMBER_RECALIBRATED, ReasonCode.MEMBER_REALIGNED}
     whole = {ReasonCode.PRODUCT_MISSING, ReasonCode.PRODUCT_DAMAGED}

@@ -1,4 +1,4 @@
-"""The poller files of sky cells, written from a plan."""
+"""Writes the poller files of sky cells from a plan."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from mvmdb.records import Action, Mark, Plan
 
 @dataclass(slots=True)
 class WrittenPollers:
-    """The paths of poller files, and of those whose bytes are new; why others could not be written, by sky cell.
+    """What was written.
 
-    `gone` has a line for each file that a poller file names and that is not there.
+    `paths`: all poller files. `changed`: those with new bytes. `unwritten`: by sky cell (name), why its file could not
+    be written. `gone`: a line for each file that a poller file names and that does not exist.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -37,7 +38,7 @@ class WrittenPollers:
 
     @property
     def problems(self) -> list[str]:
-        """Why poller files could not be written, one line for each."""
+        """Why poller files could not be written, one line per file."""
         return [f"{skycell}: {why}" for skycell, why in self.unwritten.items()]
 
 
@@ -50,11 +51,11 @@ def write_pollers(
     cells: Sequence[int] | None = None,
     basic: bool = False,
 ) -> WrittenPollers:
-    """Write `<folder>/<skycell>/<skycell>_input.out` for the sky cells given, or for every cell that the plan names.
+    """Write `<folder>/<skycell>/<skycell>_input.out` for these sky cells (keys), or for those of `planned_cells`.
 
-    `basic` writes just the paths of the exposures, one per line. A file whose bytes would be the same is left
-    alone; the file of a cell that has no layers any more is removed. What no poller can hold (a comma in a path) is its
-    own cell's problem only.
+    `basic` writes only paths, one per line: those of NEW exposures, or of all if none is NEW. A file whose bytes would
+    be the same is left alone. If no layer of a cell has a member with a file, its poller file is removed. If a file
+    cannot be written (say, for a comma in a path), the files of other cells are written nevertheless.
     """
     if cells is None:
         cells = planned_cells(plan)
@@ -71,9 +72,9 @@ def write_pollers(
 def write_planned(
     begin: Begin, plan: Plan, folder: Path, mark: Mark, *, cells: Sequence[int], unfinished: Collection[int]
 ) -> WrittenPollers:
-    """Write what a run is going to do in these sky cells: `<folder>/<skycell>/<skycell>_input.planned`.
+    """Write what a run is going to do in these sky cells (keys): `<folder>/<skycell>/<skycell>_input.planned`.
 
-    In an unfinished cell, whose run was killed, what that run was going to do is NEW as well.
+    In `unfinished` cells, whose run was killed, rows that were NEW in that run's file stay NEW.
     """
     again = {format_cell_name(CellId.from_index(cell)) for cell in unfinished}
     written = WrittenPollers()
@@ -85,7 +86,7 @@ def write_planned(
 
 
 def planned_cells(plan: Plan) -> list[int]:
-    """The sky cells (keys) that a plan names, sorted."""
+    """The sky cells (keys) of a plan's layers, sorted, without layers that wait for files."""
     return sorted({parse_cell_name(line.skycell).index for line in plan.layers if not line.n_waiting})
 
 
@@ -109,7 +110,7 @@ def _write_one(
 
 
 def _name_gone(rows: Sequence[PollerRow]) -> list[str]:
-    """A line for each exposure of a poller file whose own file is gone."""
+    """A line for each row whose file does not exist."""
     return [
         f"the poller of {row.skycell} names {row.pathname}, which is gone; put the file back, or "
         "ingest it where it is now"
@@ -119,14 +120,14 @@ def _name_gone(rows: Sequence[PollerRow]) -> list[str]:
 
 
 def _keep_new(rows: Sequence[PollerRow], path: Path) -> list[PollerRow]:
-    """Rows that are NEW where they are NEW in the file at this path, too."""
+    """The rows, with those marked NEW that are NEW in the file at this path."""
     try:
         new = {row.pathname for row in read_poller(path).rows if row.flag == "NEW"}
-    except InputError:  # there is none: the run was killed before it wrote one
+    except InputError:  # no such file: the run was killed before it wrote one
         new = set()
     return [replace(row, flag="NEW") if row.pathname in new else row for row in rows]
 
 
 def _basic_names(rows: Sequence[PollerRow]) -> list[str]:
-    """The paths of the NEW rows, or of all where none is NEW."""
+    """The paths of the NEW rows, or of all rows if none is NEW."""
     return [row.pathname for row in rows if row.flag == "NEW"] or [row.pathname for row in rows]

@@ -1,1 +1,1 @@
-"""The exposures' rows: ingest, import, memberships, withdrawal."""
+"""The rows of exposures: ingest, import, memberships, quarantine, withdrawal."""

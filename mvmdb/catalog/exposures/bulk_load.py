@@ -1,6 +1,6 @@
 """Registers exposures that are known from a table, given as batches of columns, in a single transaction.
 
-A row tells less than a file: if an exposure's file was ingested, its row changes nothing.
+A row says less than a file: if a file of an exposure was ingested, its row changes nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from mvmdb.schema.engine import among, bulk_insert, plain_time, reserve_keys
 from mvmdb.sky.membership import Memberships, match_each
 
 WORTH_DROPPING_INDEXES = 10_000
-"""Rows in the first batch from which the indexes of an empty catalog are built after all rows are in."""
+"""From this many rows in the first batch, the indexes of an empty catalog are built after all rows are in."""
 _KEYS_AT_ONCE = 10_000
 _MAX_OBSMODES = 65536
 _FILLED_FIRST = (t.skycell, t.exposure, t.membership)
@@ -43,9 +43,9 @@ _FILLED_FIRST = (t.skycell, t.exposure, t.membership)
 
 @dataclass(slots=True)
 class BulkReport:
-    """What an import did; all counts are of rows, except `memberships` and `layers`.
+    """What an import did; all counts are of rows, except `memberships` and `layers` (written or removed).
 
-    `doubtful` are new or changed rows with warnings; `unplaced` says by exposure why a footprint cannot be measured.
+    `doubtful` counts new or changed rows with warnings; `unplaced` maps ipppssoo to why a footprint cannot be measured.
     """
 
     rows: int = 0
@@ -97,7 +97,8 @@ def register_batches(
 
     A row is unchanged if the catalog has its exposure with the same values. If the values differ, the row replaces
     them, unless a file of the exposure was ingested. `progress` is called with the number of rows done since its last
-    call. Memory does not grow with the rows, except for 8 bytes per layer and batch that changes it.
+    call. Memory does not grow with the rows, except for 8 bytes per layer key and batch that changes it. Raises
+    CatalogError if another import fills an empty catalog at the same time.
     """
     report, keys = BulkReport(), _ChangedKeys()
     old_keys: set[LayerKey] = set()
@@ -124,7 +125,7 @@ def _is_empty_catalog(engine: sa.Engine) -> bool:
 
 
 def _may_drop_indexes(connection: sa.Connection) -> bool:
-    """Whether a first import may drop indexes; raises CatalogError if another import came in between."""
+    """Whether a first import may drop indexes; raises CatalogError if another import has filled the catalog."""
     if not is_empty(connection, t.exposure):
         raise CatalogError(
             "another import filled the catalog at the same time; expected an empty catalog; import again"
@@ -135,12 +136,12 @@ def _may_drop_indexes(connection: sa.Connection) -> bool:
 def _write_batch(
     connection: sa.Connection, batch: ExposureBatch, policy: Policy, report: BulkReport, keys: _ChangedKeys
 ) -> set[LayerKey]:
-    """Write one batch; returns the keys that changed exposures had before."""
+    """Write one batch; return the layer keys that changed exposures had before."""
     memberships, faults = match_each(batch.footprints, policy.rule)
     batch = refuse_places(batch, faults)
     rows = list(zip(*(batch.columns[name] for name in COLUMNS), strict=True))
     names: Sequence[Any] = batch.columns["ipppssoo"]
-    last_rows = {name: row for row, name in enumerate(names)}  # of several rows of one exposure the last one counts
+    last_rows = {name: row for row, name in enumerate(names)}  # the last row of an exposure counts
     recorded = _load_recorded(connection, last_rows)
     new, changed = [], []
     for name, row in last_rows.items():
@@ -169,7 +170,7 @@ def _write_batch(
 
 
 def _load_recorded(connection: sa.Connection, names: Iterable[str]) -> dict[str, _Recorded]:
-    """The exposures among `names` that the catalog has, by identity."""
+    """The exposures among `names` that the catalog has, by ipppssoo."""
     e = t.exposure.c
     query = sa.select(e.id, e.path, *(e[name] for name in COLUMNS)).where(among(connection, e.ipppssoo, names))
     return {row.ipppssoo: _Recorded(row.id, row.path, tuple(row[2:])) for row in connection.execute(query).all()}
@@ -195,7 +196,7 @@ def _insert(
 def _update(
     connection: sa.Connection, ids: Sequence[int], rows: Sequence[tuple[Any, ...]], digests: Sequence[str]
 ) -> set[LayerKey]:
-    """Replace the COLUMNS and member digests of exposures, delete their memberships; return the keys they had."""
+    """Replace COLUMNS and member digests of exposures, delete their memberships; return the layer keys they had."""
     if not ids:
         return set()
     old_keys = keys_of_exposures(connection, ids)
@@ -219,7 +220,7 @@ def _write_memberships(
     memberships: Memberships,
     keys: _ChangedKeys,
 ) -> int:
-    """Write the memberships of the rows that were written, which are those with a key in `ids`; return their number."""
+    """Write the memberships of the rows that were written, those whose `ids` are not 0; return their number."""
     written = memberships.select(ids[memberships.exposure] > 0)
     columns: Mapping[str, Sequence[Any]] = batch.columns
     obsmodes = list(zip(columns["instrument"], columns["detector"], columns["filter"], strict=True))

@@ -1,4 +1,4 @@
-"""Registering exposure files: skip what has not changed, read the rest in parallel, write in transactions."""
+"""Registers exposure files: unchanged files are skipped, the others read in parallel and written in transactions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ _WORTH_A_POOL = 500  # files; below, starting processes costs more than it saves
 
 @dataclass(slots=True)
 class IngestReport:
-    """What an ingest found and did; the counts are files, but for `memberships` (exposure and sky cell)."""
+    """What an ingest found and did; all counts are of files, except `memberships` (exposures in sky cells).
+
+    `passive` maps files that are not active to the active file of their exposure, `why_passive` to the reason.
+    """
 
     found: int = 0
     new: int = 0
@@ -50,7 +53,7 @@ class IngestReport:
 
     @property
     def news(self) -> list[QuarantinedFile]:
-        """The problems that want attention: those that no earlier ingest has told of."""
+        """The problems that need attention: those that no earlier ingest reported."""
         return [file for file in self.problems if file.new]
 
 
@@ -61,10 +64,11 @@ def ingest_files(
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> IngestReport:
-    """Register exposure files (absolute paths), each batch of 1000 in one transaction.
+    """Register exposure files (absolute paths), in one transaction per 1000 files.
 
-    The files are read by the workers (None: processes, one per core). A file whose size and time are as recorded is not
-    opened. One that cannot be read is quarantined with its reason and tried again by the next ingest; the others go on.
+    The workers read the files (None: processes, one per core). A file whose size and time are as recorded is not
+    opened. A file that cannot be read is quarantined with the reason, and the next ingest tries it again. Raises
+    WorkersError if no workers can be started.
     """
     started = monotonic()
     report = IngestReport(found=len(paths))
@@ -85,6 +89,7 @@ def ingest_files(
 
 
 def _select_changed(connection: sa.Connection, paths: Sequence[str], report: IngestReport) -> list[Task]:
+    """The files that must be read; counts those that are unchanged, and quarantines those with names not in UTF-8."""
     d = t.dataset.c
     recorded: dict[str, tuple[int, int]] = {}
     for chunk in chunks(path for path in paths if _is_text(path)):
@@ -100,7 +105,7 @@ def _select_changed(connection: sa.Connection, paths: Sequence[str], report: Ing
         try:
             status = os.stat(path)
         except OSError:
-            tasks.append(Task(path, path in recorded))  # the reader says what is wrong with it
+            tasks.append(Task(path, path in recorded))  # the reader reports the error
             continue
         if recorded.get(path) == file_stamp(status):
             report.unchanged += 1
@@ -120,7 +125,7 @@ def _is_text(path: str) -> bool:
 def _register_batches(
     engine: sa.Engine, batches: Sequence[list[Task]], executor: Executor, report: IngestReport, monitor: Monitor
 ) -> None:
-    """Read and write one batch after the other: while one is written, the executor reads the next."""
+    """Read and write the batches in order: while one is written, the executor reads the next."""
     if not batches:
         return
     with read_in_background(executor, monitor) as begin:
@@ -141,7 +146,7 @@ def _write_batch(
     bad: dict[str, ExposureError],
     report: IngestReport,
 ) -> None:
-    """Write one batch, and the quarantine of what could not be read, in one transaction."""
+    """Write one batch, and quarantine the files that could not be read, in one transaction."""
     readers = Readers(read_exposure, digest_pixels)
     with engine.begin() as connection:
         done = register(connection, list(good.values()), read_policy(connection), readers)
@@ -163,7 +168,7 @@ def _write_batch(
 def _compare_pixels(
     engine: sa.Engine, good: dict[str, ReadDataset], bad: dict[str, ExposureError], executor: Executor
 ) -> None:
-    """Read the pixels of new files of exposures whose pixels are known, before any transaction begins."""
+    """Digest the pixels of new files of exposures with a known pixel digest; no transaction is open meanwhile."""
     with engine.begin() as connection:
         paths = digests_needed(connection, list(good.values()))
     for path, digest in zip(paths, digest_files(paths, executor), strict=True):

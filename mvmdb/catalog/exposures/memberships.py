@@ -1,4 +1,4 @@
-"""Which sky cells exposures overlap, as rows: footprints go to sky.membership in one array, memberships come back."""
+"""The sky cells that exposures overlap, as rows; sky/membership.py computes them for many footprints at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def replace_memberships(connection: sa.Connection, ids: Sequence[int], memberships: Memberships) -> int:
-    """Write the memberships of exposures whose footprints are new or moved; return their number.
+    """Replace the memberships of exposures with these keys; return the number of new ones.
 
     `ids[i]` is the key of exposure number i of `memberships`.
     """
@@ -34,7 +34,7 @@ def replace_memberships(connection: sa.Connection, ids: Sequence[int], membershi
 
 
 def add_memberships(connection: sa.Connection, ids: NDArray[np.int64], memberships: Memberships) -> int:
-    """Write the memberships of exposures with these keys; return their number.
+    """Insert memberships, and the sky cells that are new; return the number of memberships.
 
     `ids[i]` is the key of exposure number i of `memberships`.
     """
@@ -50,7 +50,7 @@ def add_memberships(connection: sa.Connection, ids: NDArray[np.int64], membershi
 
 
 def recompute_memberships(connection: sa.Connection, policy: Policy) -> int:
-    """Compute every membership anew from the recorded footprints, after a change of rule; return their number."""
+    """Recompute all memberships from the recorded footprints, and all layers; return the number of memberships."""
     keys_before = all_keys(connection)
     total = 0
     last = 0

@@ -1,4 +1,4 @@
-"""Other files of the same exposures: what may take the place of an active file that is gone."""
+"""Other files of the same exposures, which may replace an active file that is gone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mvmdb.schema import tables as t
 
 
 class OtherFile(NamedTuple):
-    """A member of some layer: the path of its active file, and that of another file of the same exposure."""
+    """A member of some layer: the path of its active file, and the path of another file of the same exposure."""
 
     ipppssoo: str
     active: str
@@ -21,9 +21,9 @@ class OtherFile(NamedTuple):
 def load_other_files(
     connection: sa.Connection, *, cells: Sequence[int] | None = None, everything: bool = False
 ) -> list[OtherFile]:
-    """The other files of members of stale layers, in these sky cells (keys) or everywhere, sorted.
+    """The other files of members of stale layers, in these sky cells (keys) or in all, sorted by ipppssoo and path.
 
-    With `everything`, of members of fresh layers too.
+    With `everything`, members of fresh layers are included.
     """
     e, d = t.exposure.c, t.dataset.c
     source = t.layer.join(t.layer_member).join(t.exposure).join(t.dataset)

@@ -1,4 +1,4 @@
-"""Files that could not be catalogued, or are gone: which are new, and which the user has accepted as they are."""
+"""Files that could not be catalogued, or are gone: which are new, and which the user has accepted."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from mvmdb.schema.engine import upsert
 from mvmdb.stamp import file_stamp
 
 VANISHED = "vanished"
-"""The kind of a file of a known exposure that is gone."""
+"""The kind of quarantined file that is gone: the active file of a known exposure."""
 
 Stamp = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedFile:
-    """One file that could not be catalogued. `first_seen` is a time (UTC) in ISO 8601.
+    """One file that could not be catalogued, or is gone. `first_seen` is a UTC time in ISO 8601.
 
-    `new` says that this ingest saw the fault first, or saw it in a file that has changed since.
+    `kind` is a code of docs/eligibility.md. `new` is true if this run found the fault for the first time,
+    or found it in a file that has changed.
     """
 
     path: str
@@ -45,7 +46,7 @@ def load_quarantined(connection: sa.Connection) -> list[QuarantinedFile]:
 
 
 def find_quarantined(connection: sa.Connection, text: str) -> list[QuarantinedFile]:
-    """The quarantined files that a path or a file name means."""
+    """The quarantined files with this path or, if `text` has no slash, with this file name; sorted by path."""
     path = os.path.abspath(os.path.expanduser(text))
     named = "/" not in text
     return [
@@ -56,9 +57,9 @@ def find_quarantined(connection: sa.Connection, text: str) -> list[QuarantinedFi
 
 
 def accept_quarantined(connection: sa.Connection, paths: Sequence[str]) -> list[QuarantinedFile]:
-    """Accept quarantined files, given by path or name, as they are; a file that changes is new again.
+    """Accept quarantined files (paths or file names) as they are, until they change; return them, sorted by path.
 
-    Returns them, sorted by path. Raises UsageError, and accepts none, where one is not quarantined.
+    Raises UsageError, and accepts none, if one of them is not quarantined.
     """
     accepted: set[str] = set()
     for text in paths:
@@ -72,7 +73,7 @@ def accept_quarantined(connection: sa.Connection, paths: Sequence[str]) -> list[
 
 
 def write_quarantine(connection: sa.Connection, bad: Mapping[str, ExposureError]) -> list[QuarantinedFile]:
-    """Record these files and what is wrong with them; returns them, sorted by path."""
+    """Record these files, given with what is wrong with them; return them, sorted by path."""
     seen: dict[str, sa.Row[tuple[object, ...]]] = {}
     for chunk in chunks(bad):
         query = sa.select(t.quarantine).where(t.quarantine.c.path.in_(chunk))
@@ -91,7 +92,7 @@ def write_quarantine(connection: sa.Connection, bad: Mapping[str, ExposureError]
 
 
 def forget_gone(connection: sa.Connection) -> None:
-    """Drop quarantined files that are no longer there, and vanished ones that are there again."""
+    """Delete the records of quarantined files that no longer exist, and of vanished files that exist again."""
     rows = connection.execute(sa.select(t.quarantine.c.path, t.quarantine.c.kind)).all()
     settled = [path for path, kind in rows if os.path.lexists(_restore_path(path)) == (kind == VANISHED)]
     for chunk in chunks(settled):
@@ -99,12 +100,12 @@ def forget_gone(connection: sa.Connection) -> None:
 
 
 def storable_path(path: str) -> str:
-    """A path as every catalog can hold it: bytes that are not UTF-8 are written `\\udcXX`."""
+    """A path as every database can store it: bytes that are not UTF-8 become the text `\\udcXX`."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _restore_path(path: str) -> str:
-    """The inverse of `storable_path`, where there is such a file."""
+    """The inverse of `storable_path`; a path that exists as written stays as it is."""
     restored = re.sub(r"\\udc([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), path)
     return path if os.path.lexists(path) else restored
 
@@ -117,5 +118,5 @@ def _stamp(path: str) -> Stamp:
 
 
 def _is_same(before: sa.Row[tuple[object, ...]], error: ExposureError, stamp: Stamp) -> bool:
-    """Whether a file has the fault that it had, and has not changed; unknown sizes (of older catalogs) are taken so."""
+    """Whether a file has the same fault as before and is unchanged; an unknown size (older catalogs) counts as such."""
     return before.kind == error.code and (before.size is None or (before.size, before.mtime_ns) == stamp)

@@ -1,4 +1,4 @@
-"""Reading many exposure files by an executor. Which files, and what becomes of them, is decided in ingest.py."""
+"""Reads many exposure files with an executor. ingest.py decides which files, and what is done with them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ R = TypeVar("R")
 Results = list[ReadDataset | ExposureError]
 Pending = Callable[[], Results]
 
-_CHUNK = 16  # files an item: headers take 1 to 2 ms, and handing out an item may cost as much
+_CHUNK = 16  # files per item: headers take 1 to 2 ms, and submitting an item may take as long
 
 
 @contextmanager
 def read_in_background(executor: Executor, monitor: Monitor) -> Iterator[Callable[[Sequence[Task]], Pending]]:
-    """A function that begins to read files, and returns one that waits for what `read_datasets` gives for them.
+    """A function that starts reading files, and returns a function that waits for the result of `read_datasets`.
 
-    The executor reads while the caller does other work, and is the caller's again once it has waited. After an error in
+    The executor reads while the caller does other work; the caller may use it again after waiting. After an error in
     the block no more files are read.
     """
-    if isinstance(executor, SerialExecutor):  # a thread would but take turns with the caller
+    if isinstance(executor, SerialExecutor):  # a thread would only take turns with the caller
         yield lambda tasks: partial(read_datasets, tasks, executor, monitor)
         return
     with BackgroundThread() as thread:
@@ -44,16 +44,16 @@ def read_datasets(
     monitor: Monitor = SILENT,
     goes_on: Callable[[], bool] = lambda: True,
 ) -> Results:
-    """The headers of each file, and its pixels' digest too where a known file has changed; in the order of `tasks`.
+    """The headers of each file, with the pixel digest if a known file has changed, in the order of `tasks`.
 
-    A file that cannot be read has its error in its place. Once `goes_on` says no, no more files are read, and nothing
-    is returned.
+    For a file that cannot be read, the ExposureError is returned in its place. Once `goes_on` returns False, no more
+    files are read and the result is empty.
     """
     return _read_each(read_task, tasks, executor, _CHUNK, monitor, goes_on)
 
 
 def digest_files(paths: Sequence[str], executor: Executor) -> list[str | ExposureError]:
-    """The digest of each file's pixels, or why it cannot be had, in the order of `paths`."""
+    """The pixel digest of each file, or the ExposureError of reading it, in the order of `paths`."""
     return _read_each(digest_file, paths, executor, 1, SILENT, lambda: True)
 
 
@@ -80,7 +80,7 @@ def _read_chunks(
     expected: int,
     executor: Executor,
 ) -> Iterator[dict[int, R | ExposureError]]:
-    """The results of each chunk; where a worker died of one, those of its files one by one."""
+    """The results of each chunk; if a worker died while reading a chunk, its files are read again one by one."""
     for done in executor.each(partial(read_chunk, read), chunks, expected=expected):
         if not isinstance(done.result, WorkersError):
             yield done.result

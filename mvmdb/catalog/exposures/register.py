@@ -1,6 +1,6 @@
-"""Writing exposures that were read from files into the catalog: one active dataset per exposure, and what follows.
+"""Writes exposures that were read from files, with one active dataset per exposure, and updates their layers.
 
-Which dataset is active is decided in exposures.choose; which sky cells it overlaps in sky.membership.
+exposures/choose.py decides which dataset is active, sky/membership.py which sky cells it overlaps.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Registered:
-    """What a registration did. `passive` maps paths that are not active to the path preferred to them, `why` to why."""
+    """What a registration did: counts, of memberships written, ineligible exposures, and layers written or removed.
+
+    `passive` maps paths that are not active to the active path, `why` maps them to the reason.
+    """
 
     memberships: int = 0
     ineligible: int = 0
@@ -44,16 +47,16 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """How files are read when an exposure's active dataset was not among those just read."""
+    """Functions that read a file's headers and pixel digest, for active datasets that are not among the new files."""
 
     headers: Callable[[str], Dataset]
     pixels: Callable[[str], str]
 
 
 def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Policy, readers: Readers) -> Registered:
-    """Write these files, choose each exposure's active dataset, and expect the layers of every sky cell concerned.
+    """Write these files, choose each exposure's active dataset, and update memberships and layers.
 
-    All in the caller's transaction.
+    All changes are in the caller's transaction.
     """
     done = Registered()
     incoming = {item.dataset.path: item for item in files}
@@ -92,8 +95,8 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
 def _place(
     rows: list[dict[str, Any]], known: Mapping[str, Any], rule: Rule
 ) -> tuple[list[dict[str, Any]], list[str], Memberships]:
-    """The rows, refused where their footprint cannot be measured; which exposures are new or moved; and the memberships
-    of these, by their number."""
+    """(rows, names, memberships): the names are those of exposures that are new or have another footprint, and the
+    memberships number them in that order. Rows whose footprint cannot be measured become ineligible."""
     place = {
         row["ipppssoo"]: number
         for number, row in enumerate(rows)
@@ -109,7 +112,7 @@ def _place(
 
 
 def digests_needed(connection: sa.Connection, files: Sequence[ReadDataset]) -> list[str]:
-    """The paths among these files whose pixels must be compared with what is known of their exposures' pixels."""
+    """The paths of files whose pixels must be digested, to compare them with the known digest of their exposure."""
     known = load_exposures_by_name(
         connection, {item.dataset.exposure.ipppssoo for item in files if item.pixel_digest is None}
     )
@@ -123,7 +126,7 @@ def digests_needed(connection: sa.Connection, files: Sequence[ReadDataset]) -> l
 
 
 def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -> set[str]:
-    """Exposures whose file now holds another exposure."""
+    """The exposures (ipppssoo) with a recorded file that now holds another exposure."""
     displaced = set()
     for paths in chunks(incoming):
         query = sa.select(t.dataset.c.path, t.exposure.c.ipppssoo).select_from(t.dataset.join(t.exposure))
@@ -136,7 +139,7 @@ def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -
 def _choose(
     name: str, candidates: dict[str, Candidate], incoming: Mapping[str, ReadDataset], before: Any, readers: Readers
 ) -> ReadDataset | None:
-    """The active dataset of an exposure, or None when no file of it is left. Files that cannot be read drop out."""
+    """The active dataset of an exposure, or None if no file is left. Removes unreadable files from `candidates`."""
     while candidates:
         path = choose_active(list(candidates.values())).path
         if path in incoming:
@@ -152,6 +155,7 @@ def _choose(
 
 
 def load_exposures_by_name(connection: sa.Connection, names: Iterable[str]) -> dict[str, Any]:
+    """The rows of `exposure` with these names (ipppssoo), by name; names that the catalog lacks are left out."""
     rows = {}
     for chunk in chunks(names):
         for row in connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk))):
@@ -190,10 +194,10 @@ def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
 
 
 def _settle_pixels(item: ReadDataset, before: Any) -> tuple[str, str | None]:
-    """(identity, digest or None) of the pixels: the identity stays as it is while the SCI and DQ bytes do.
+    """(identity, digest or None) of the pixels.
 
-    Where the digest of the pixels that went before is known, the caller has read the file's to compare; where it is
-    not, nothing was made of them, and the token of the headers does.
+    If the digest of the previous pixels is known, the caller has digested the new file: the identity changes only with
+    the SCI and DQ bytes or with the kind. If not, no product was made of them, and the token of the headers is enough.
     """
     token = item.dataset.exposure.pixels
     digest = item.pixel_digest

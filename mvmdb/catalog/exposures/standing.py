@@ -1,4 +1,4 @@
-"""Exposures that leave layers: refused for their pixels, or withdrawn; and those that are readmitted."""
+"""Exposures that leave layers, because they are refused for their pixels or withdrawn, and that are readmitted."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from mvmdb.stamp import file_stamp
 
 
 def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, reason: str, policy: Policy) -> None:
-    """Make a catalogued exposure ineligible for a rule that only its pixels could break.
+    """Make a catalogued exposure ineligible by one of the PIXEL_RULES, and update its layers.
 
-    What is recorded of its file is the file as it is now, so that any other file in its place counts as a change.
+    The file's current size and time are recorded, so that any other file in its place counts as changed.
     """
     path = connection.scalar(sa.select(t.exposure.c.path).where(t.exposure.c.ipppssoo == ipppssoo))
     with suppress(OSError):
@@ -34,16 +34,16 @@ def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, reason:
 
 
 def lift_refusals(connection: sa.Connection, rule: str) -> None:
-    """Make exposures eligible that only this rule of pixels keeps out; the caller expects their layers anew."""
+    """Make exposures eligible that only this one of the PIXEL_RULES keeps out; the caller updates their layers."""
     change = {"eligible": True, "ineligible_rule": "", "ineligible_reason": "", "changed_at": now()}
     connection.execute(sa.update(t.exposure).where(t.exposure.c.ineligible_rule == rule).values(**change))
 
 
 def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: Policy) -> None:
-    """Record that exposures (ipppssoo) left the archive; their layers are expected without them.
+    """Record that exposures (ipppssoo) left the archive, and update their layers.
 
-    A file of theirs with other pixels or another WCS brings them back when it is ingested, and so does `readmit`. Of
-    one that is withdrawn already the new reason is recorded, where there is one.
+    `readmit` brings them back, and so does the ingest of a file with other pixels or another WCS. If an exposure is
+    withdrawn already, a new reason replaces the recorded one.
     """
     e = t.exposure.c
     for chunk in chunks(names):
@@ -55,9 +55,9 @@ def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: 
 
 
 def readmit(connection: sa.Connection, names: Sequence[str], policy: Policy) -> None:
-    """Bring withdrawn exposures (ipppssoo) back to the layers that they belong to.
+    """Return withdrawn exposures (ipppssoo) to the layers to which they belong.
 
-    Raises UsageError, and changes nothing, where one of them is not withdrawn.
+    Raises UsageError, and changes nothing, if one of them is not withdrawn.
     """
     known = load_exposures_by_name(connection, names)
     present = sorted(name for name, row in known.items() if row.withdrawn_at is None)

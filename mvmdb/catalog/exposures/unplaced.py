@@ -1,4 +1,4 @@
-"""Exposures whose footprint cannot be measured: registered as those without a solution are, so that the rest go on."""
+"""Exposures whose footprint cannot be measured: they are registered, without a WCS solution; others are unaffected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mvmdb.exposures.eligibility import NO_SOLUTION
 
 
 def refuse_place(values: Mapping[str, Any], why: str) -> dict[str, Any]:
-    """The columns of an exposure, ineligible by the rule `no solution` and without a footprint."""
+    """The columns of an exposure, made ineligible by the rule `no solution`, without footprint and position."""
     rules = [rule for rule in values["ineligible_rule"].split("; ") if rule and rule != NO_SOLUTION]
     reasons = [values["ineligible_reason"]] if values["ineligible_reason"] else []
     return dict(values) | {
@@ -24,7 +24,7 @@ def refuse_place(values: Mapping[str, Any], why: str) -> dict[str, Any]:
 
 
 def refuse_places(batch: ExposureBatch, reasons: Mapping[int, str]) -> ExposureBatch:
-    """A batch in which these exposures, by number, are as `refuse_place` makes them; `footprints` stays as it is."""
+    """A batch in which `refuse_place` has changed these exposures (by number); `footprints` is unchanged."""
     if not reasons:
         return batch
     columns = {name: list(batch.columns[name]) for name in COLUMNS}

@@ -1,4 +1,4 @@
-"""Files of known exposures that are gone: what a search of folders for new files cannot notice."""
+"""Active files of known exposures that are gone, which a search of folders for new files cannot notice."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mvmdb.schema.engine import bulk_select
 
 
 def note_vanished(engine: Engine, present: Collection[str]) -> list[QuarantinedFile]:
-    """Look at the active file of every exposure that is not withdrawn, and record those that are gone as quarantined.
+    """Check the active file of every exposure that is not withdrawn, and quarantine those that are gone.
 
-    `present` are paths that need no look: they were just found. Returns the files that are gone, sorted by path.
-    Nothing becomes stale: mosaics that were made of them stay.
+    Paths in `present` were just found and are not checked. Returns the files that are gone, sorted by path. Nothing
+    becomes stale: mosaics that were made of them are kept.
     """
     e, q = t.exposure.c, t.quarantine.c
     with engine.begin() as connection:
@@ -28,7 +28,7 @@ def note_vanished(engine: Engine, present: Collection[str]) -> list[QuarantinedF
     gone = {path: _describe(name, path) for path, name in known if not os.path.exists(path)}
     with engine.begin() as connection:
         recorded = connection.scalars(sa.select(q.path).where(q.kind == VANISHED)).all()
-        for chunk in chunks(set(recorded) - gone.keys()):  # back again, or another file has taken its place
+        for chunk in chunks(set(recorded) - gone.keys()):  # back again, or replaced by another file
             connection.execute(sa.delete(t.quarantine).where(q.path.in_(chunk)))
         return write_quarantine(connection, gone)
 

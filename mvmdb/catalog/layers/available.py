@@ -1,4 +1,4 @@
-"""Layers that wait for files, as they would be of those members that have one."""
+"""Layers that wait for files, as expected from only those members that have a file."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _BOX = ("x_min", "x_max", "y_min", "y_max")
 def expect_available(
     connection: sa.Connection, expected: Sequence[ExpectedLayer], unmade: Sequence[UnmadeLayer], policy: Policy
 ) -> tuple[list[ExpectedLayer], list[UnmadeLayer]]:
-    """The same layers, but those that wait for files with the members that have one only.
+    """(expected, unmade), in which each layer that waits for files is expected from only the members that have one.
 
-    A layer of which no member has a file goes on waiting.
+    Such a layer moves from `unmade` to `expected`. A layer none of whose members has a file still waits.
     """
     waiting = [layer.name for layer in expected if layer.waits_for]
     waiting += [layer.name for layer in unmade if layer.n_waiting]
     layers = load_available(connection, waiting, policy)
-    now = [layers.pop(layer.name, layer) for layer in expected]
-    return now + list(layers.values()), [layer for layer in unmade if layer.name not in layers]
+    replaced = [layers.pop(layer.name, layer) for layer in expected]
+    return replaced + list(layers.values()), [layer for layer in unmade if layer.name not in layers]
 
 
 def load_available(connection: sa.Connection, names: Iterable[str], policy: Policy) -> dict[str, ExpectedLayer]:
-    """Layers, given by name, as they are expected of the members that have a file; those without any are left out."""
+    """These layers (names) as expected from the members that have a file; layers without such members are left out."""
     rows = _load_rows(connection, names)
     keys: list[LayerKey] = sorted({(row.skycell_id, row.instrument, row.detector, row.filter) for row in rows.values()})
     if not keys:

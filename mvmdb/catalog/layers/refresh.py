@@ -1,7 +1,7 @@
-"""Keeping `layer`, `layer_member` and the cells' canvases equal to what the memberships imply.
+"""Keeps `layer`, `layer_member` and the canvases of cells equal to what the memberships imply.
 
-What a layer should hold is decided in layers/members.py and layers/build.py; here sets of rows are read, compared and
-written. The cost follows the layers that a change concerns, not the size of the catalog.
+layers/members.py and layers/build.py decide what a layer should hold; this module reads, compares and writes rows. The
+cost depends on the number of layers that a change affects, not on the size of the catalog.
 """
 
 from __future__ import annotations
@@ -37,35 +37,35 @@ from mvmdb.sky.footprints import expand_ranges
 from mvmdb.workers.child import ChildProcess
 
 KEYS_AT_ONCE = 20_000
-"""More than this is worth a second process, and tables that are empty before it their indexes afterwards."""
+"""Keys per batch. From two batches on, a child process builds rows, and empty tables get their indexes afterwards."""
 LAYER_COLUMNS = tuple("recipe_id" if name == "recipe" else name for name in LayerColumns._fields)
-_AHEAD = 2  # parts whose rows are being built while the next one is read: their sizes differ
+_AHEAD = 2  # batches whose rows are being built while the next one is read: batches differ in size
 
 
 def refresh_layers(connection: sa.Connection, keys: Iterable[LayerKey], policy: Policy) -> int:
-    """Expect the layers of these keys anew and write what differs; return how many layers were written or removed.
+    """Recompute the layers of these keys and write what differs; return how many layers were written or removed.
 
-    `keys` are a set, or come once each in the order of their cells: then they are never all in memory. The other layers
-    of a sky cell are touched only where its canvas changes. Geometry is measured only for layers whose members changed;
-    that and building rows go on beside the database's work on the parts before and after. Raises WorkersError where the
-    process that does so is killed.
+    `keys` is a set, or an iterable of distinct keys in the order of their cells, which is never all in memory. The
+    other layers of a sky cell are updated only if its canvas changes. Areas are measured only for layers whose members
+    changed. If there is more than one batch, a child process measures areas and builds rows while the database works on
+    other batches. Raises WorkersError if that process dies.
     """
-    parts = _whole_cells(keys)
-    begun = list(islice(parts, 2))
-    many, done = len(begun) > 1, 0
+    batches = _whole_cells(keys)
+    first_batches = list(islice(batches, 2))
+    several, n_changed = len(first_batches) > 1, 0
     none_yet = is_empty(connection, t.layer)
     waiting: deque[_DecidedLayers] = deque()
     with ExitStack() as stack:
-        if many and none_yet and may_drop_indexes(connection, t.layer, t.layer_member):
+        if several and none_yet and may_drop_indexes(connection, t.layer, t.layer_member):
             stack.enter_context(without_indexes(connection, t.layer, t.layer_member))
-        child = stack.enter_context(ChildProcess(_died, preload=LayersToBuild.__module__)) if many else None
-        for keys_of_part in chain(begun, parts):
-            waiting.append(_prepare(connection, keys_of_part, policy, child, none_yet))
+        child = stack.enter_context(ChildProcess(_died, preload=LayersToBuild.__module__)) if several else None
+        for batch in chain(first_batches, batches):
+            waiting.append(_prepare(connection, batch, policy, child, none_yet))
             if len(waiting) > _AHEAD:
-                done += _finish(connection, waiting.popleft())
-        done += sum(_finish(connection, waiting_part) for waiting_part in waiting)
+                n_changed += _finish(connection, waiting.popleft())
+        n_changed += sum(_finish(connection, decided) for decided in waiting)
     relink_products(connection)
-    return done
+    return n_changed
 
 
 def _died(status: int) -> WorkersError:
@@ -76,7 +76,7 @@ def _died(status: int) -> WorkersError:
 
 
 def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
-    """The keys, sorted, in parts that never divide a cell."""
+    """The keys, sorted, in batches of KEYS_AT_ONCE or more; all keys of a cell are in one batch."""
     cell_keys: list[LayerKey] = []
     for _, keys_of_cell in groupby(sorted(keys) if isinstance(keys, Set) else keys, key=itemgetter(0)):
         cell_keys += sorted(keys_of_cell)
@@ -89,7 +89,11 @@ def _whole_cells(keys: Iterable[LayerKey]) -> Iterator[list[LayerKey]]:
 
 @dataclass(frozen=True, slots=True)
 class _DecidedLayers:
-    """What the layers of some keys are to be, what is recorded, and how many others were written already."""
+    """What the layers of one batch of keys should be, and what is recorded of them.
+
+    `regrouped`: (m,) whether a layer has other members than those recorded. `built` returns the rows, and waits for
+    them if a child process builds them. `done`: how many layers of other keys were already updated.
+    """
 
     members: LayerMembers
     recorded: RecordedLayers
@@ -101,7 +105,7 @@ class _DecidedLayers:
 def _prepare(
     connection: sa.Connection, keys: Sequence[LayerKey], policy: Policy, child: ChildProcess | None, none_yet: bool
 ) -> _DecidedLayers:
-    """Read what these keys' layers could be made of and what is recorded, settle the canvases, begin to build rows."""
+    """Read the candidates and the recorded layers of these keys, update canvases, and start building rows."""
     write_changed_keys(connection, keys)
     refresh_statistics(connection, t.exposure, t.membership, t.skycell, t.layer, t.layer_member)
     changed = load_changed_layers(connection, none_yet=none_yet)
@@ -113,12 +117,12 @@ def _prepare(
         np.concatenate([cell, changed.other_cells]),
         np.concatenate([members.box, changed.other_boxes]),
     )
-    done = _redigest_others(connection, keys, moved) if changed.other_cells.size else 0
+    n_redigested = _redigest_others(connection, keys, moved) if changed.other_cells.size else 0
     area, regrouped = _known_areas(members, changed.recorded)
     counts = members.counts
-    many = np.flatnonzero(regrouped & (counts > 1))
-    area[many] = np.nan
-    measured = np.unique(members.exposure[expand_ranges(members.start[many], counts[many])])
+    unmeasured = np.flatnonzero(regrouped & (counts > 1))
+    area[unmeasured] = np.nan
+    exposures = np.unique(members.exposure[expand_ranges(members.start[unmeasured], counts[unmeasured])])
     layers = LayersToBuild(
         errors=policy.errors,
         members=members,
@@ -128,26 +132,28 @@ def _prepare(
             id_: NamedCanvas(format_cell_name(CellId.from_index(id_)), str(canvas)) for id_, canvas in canvases.items()
         },
         area=area,
-        region_of=measured,
-        regions=load_regions(connection, measured.tolist()),
+        region_of=exposures,
+        regions=load_regions(connection, exposures.tolist()),
     )
     built = partial(build_layers, layers) if child is None else child.submit(build_layers, layers)
-    return _DecidedLayers(members, changed.recorded, regrouped, built, done)
+    return _DecidedLayers(members, changed.recorded, regrouped, built, n_redigested)
 
 
 def _finish(connection: sa.Connection, decided: _DecidedLayers) -> int:
-    """Write what differs; return how many layers were written or removed, those of other keys among them."""
+    """Write what differs; return how many layers were written or removed, including those of other keys."""
     written = _write_layers(connection, decided, decided.built())
-    # Rows that match a decided layer were taken out: the others are of layers that are no longer expected.
-    gone = [row.id for rows_by_name in decided.recorded.values() for row in rows_by_name.values()]
-    for ids in chunks(gone):
+    # `_write_layers` removed the rows that match a decided layer; the rest are of layers that are no longer expected.
+    unexpected = [row.id for rows_by_name in decided.recorded.values() for row in rows_by_name.values()]
+    for ids in chunks(unexpected):
         connection.execute(sa.delete(t.layer).where(t.layer.c.id.in_(ids)))
-    return decided.done + written + len(gone)
+    return decided.done + written + len(unexpected)
 
 
 def _known_areas(members: LayerMembers, recorded: RecordedLayers) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """The area (square arcmin) of each layer where it need not be measured, and whether it has other members than
-    those recorded: measuring is for layers of several members that have."""
+    """(m,) area in square arcmin: as recorded if the members are the same, else the overlap of the first member.
+
+    Also (m,) whether a layer has other members than those recorded; the caller measures such layers of several members.
+    """
     areas = members.overlap[members.start[:-1]].copy()
     regrouped = np.ones(len(areas), dtype=bool)
     for number in np.flatnonzero(np.isin(members.key, np.fromiter(recorded, dtype=np.int64))).tolist():
@@ -161,7 +167,7 @@ def _known_areas(members: LayerMembers, recorded: RecordedLayers) -> tuple[Float
 def _write_layers(connection: sa.Connection, decided: _DecidedLayers, built: BuiltLayers) -> int:
     """Insert layers that are new, update those that changed, and rewrite the members of layers with other members.
 
-    The rows recorded for these layers are taken out of `decided.recorded`.
+    Return how many layers were inserted or updated. Removes the rows recorded for these layers from `decided.recorded`.
     """
     columns = _as_rows(connection, built.columns)
     known = _match_recorded(decided, built)
@@ -184,27 +190,27 @@ def _write_layers(connection: sa.Connection, decided: _DecidedLayers, built: Bui
 
 
 def _as_rows(connection: sa.Connection, columns: LayerColumns) -> list[Sequence[Any]]:
-    """The columns in the order of LAYER_COLUMNS: recipes by their keys, which are the database's."""
+    """The columns in the order of LAYER_COLUMNS, with the recipes' keys in the catalog in place of the recipes."""
     keys = keys_of_recipes(connection, columns.recipe)
     recipe_id = [keys[text] for text in columns.recipe]
     return [recipe_id if name == "recipe" else getattr(columns, name) for name in LayerColumns._fields]
 
 
 def _match_recorded(decided: _DecidedLayers, built: BuiltLayers) -> list[Any]:
-    """For each layer the recorded row of the same name, or None; those found are taken out of `decided.recorded`."""
+    """The recorded row of the same name, or None, for each layer; removes these rows from `decided.recorded`."""
     if not decided.recorded:
         return [None] * len(built.number)
     keys = decided.members.key[built.number].tolist()
-    nothing: dict[str, Any] = {}
+    no_rows: dict[str, Any] = {}
     return [
-        decided.recorded.get(key, nothing).pop(name, None) for key, name in zip(keys, built.columns.name, strict=True)
+        decided.recorded.get(key, no_rows).pop(name, None) for key, name in zip(keys, built.columns.name, strict=True)
     ]
 
 
 def _update_layers(connection: sa.Connection, columns: Sequence[Sequence[Any]], known: Sequence[Any]) -> int:
-    """Update the recorded layers that differ from `columns`, in the order of LAYER_COLUMNS; return their number.
+    """Update the recorded layers that differ from `columns` (in the order of LAYER_COLUMNS); return their number.
 
-    A failure is forgotten where what was to be made is no longer the same.
+    A changed recipe digest clears the failure: what failed is no longer what is expected.
     """
     changed = []
     for number in np.flatnonzero([row is not None for row in known]).tolist():
@@ -224,7 +230,7 @@ def _update_layers(connection: sa.Connection, columns: Sequence[Sequence[Any]], 
 def _write_members(
     connection: sa.Connection, members: LayerMembers, layers: NDArray[np.int64], numbers: NDArray[np.int64]
 ) -> None:
-    """Write the members of layers given by key and, in parallel, by place in `members`."""
+    """Write the members of layers; `layers` holds their keys in the catalog, `numbers` their indices in `members`."""
     counts = members.counts[numbers]
     exposures = members.exposure[expand_ranges(members.start[numbers], counts)]
     rows = zip(np.repeat(layers, counts).tolist(), exposures.tolist(), strict=True)
@@ -232,7 +238,7 @@ def _write_members(
 
 
 def _redigest_others(connection: sa.Connection, keys: Iterable[LayerKey], moved: dict[int, Canvas]) -> int:
-    """Give the layers of other keys, in cells whose canvas changed, their new recipe digest; return their number."""
+    """Update the recipe digests of layers of other keys in cells whose canvas changed; return their number."""
     layer, changed_keys, rows = t.layer.c, set(keys), []
     columns = (layer[name] for name in ("skycell_id", "instrument", "detector", "filter", "id", "members_digest"))
     query = sa.select(*columns, t.recipe.c.parameters).select_from(t.layer.join(t.recipe))

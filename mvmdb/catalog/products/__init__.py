@@ -1,1 +1,1 @@
-"""The products' rows: what was made or seen, and what is expected where that differs."""
+"""The rows of products: what was made or found, and what is expected of those that may be stale."""

@@ -1,4 +1,4 @@
-"""Whether a folder may be taken for the archive's folder of products: where it looks like another, a run stops."""
+"""Whether a folder can be the archive's products folder; a run stops if it looks like another one."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from mvmdb.errors import UsageError
 from mvmdb.schema import tables as t
 
 _SEVERAL = 3
-"""Recorded products from which on most of them missing is taken for a folder that is not there."""
+"""From this many products, most of them missing means that the folder itself is missing, e.g. not mounted."""
 
-_LOOKED_AT = 1000  # of a million products: a look at each would take as long as the night's
+_LOOKED_AT = 1000  # products, about: checking a million would take as long as the nightly check of all
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What the user has agreed to: making mosaics anew that are missing, and another folder than the recorded one."""
+    """What the user has agreed to: making missing mosaics again, and a folder other than the recorded one."""
 
     rebuild: bool = False
     move: bool = False
 
 
 UNASKED = Consent()
-"""What holds where nobody was asked."""
+"""No consent: the user was not asked."""
 
 
 def require_products_folder(connection: sa.Connection, folder: Path, consent: Consent) -> None:
-    """Raise UsageError, with the remedy, where products are recorded and this folder does not look like theirs.
+    """Raise UsageError, with the remedy, if products are recorded and this folder does not look like theirs.
 
-    It is another than the recorded one, or all or most of the products are missing from it: a volume that is not
-    mounted, say. The user may have agreed to either.
+    Either it is not the recorded folder, or most of three or more products are missing from it, or all products and
+    their sky cell folders are, as on a volume that is not mounted. `consent` allows either.
     """
     count = connection.scalar(sa.select(sa.func.count()).select_from(t.product)) or 0
     recorded = recorded_products_folder(connection)

@@ -1,4 +1,4 @@
-"""Products as rows: recording what was made or found, and what is expected where that differs."""
+"""Reads expected layers and their products from the catalog; layers/diff.py compares them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from mvmdb.sky.layer import find_groups
 
 
 def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) -> int:
-    """The number of expected layers, of these sky cells or of all."""
+    """The number of expected layers in these sky cells (keys) or in all."""
     query = sa.select(sa.func.count()).select_from(t.layer)
     return int(connection.scalar(query if cells is None else query.where(t.layer.c.skycell_id.in_(cells))) or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What may be stale: expected layers and observed products, and layers that have no product.
+    """What may be stale: expected layers with a product, the observed products, and layers without a product.
 
-    There may be a million of the latter: they are built as they are read, within the transaction.
+    There may be a million layers without a product: read them from the iterator within the transaction.
     """
 
     expected: list[ExpectedLayer]
@@ -44,10 +44,10 @@ class Candidates:
 
 
 def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, everything: bool = False) -> Candidates:
-    """Every layer whose digests say that it may be stale, and every orphaned product, of these sky cells or of all.
+    """Every layer that its column `stale` marks, and every orphaned product, in these sky cells (keys) or in all.
 
-    An index holds only these; members are loaded only where there is a product to compare them with. With
-    `everything`, fresh layers are loaded too.
+    A partial index holds the stale layers. Members are loaded only for layers that have a product to compare them with.
+    With `everything`, fresh layers that have a product are included.
     """
     layer, product = t.layer.c, t.product.c
     source = t.layer.outerjoin(t.product, product.layer_id == layer.id)
@@ -72,7 +72,7 @@ def load_candidates(connection: sa.Connection, cells: Sequence[int] | None, *, e
 
 
 def load_digests(connection: sa.Connection, names: Iterable[str]) -> dict[str, str]:
-    """The expected recipe digests of layers, by name."""
+    """The expected recipe digest of each of these layers, by name; layers that are not expected are left out."""
     digests: dict[str, str] = {}
     for chunk in chunks(names):
         query = sa.select(t.layer.c.name, t.layer.c.recipe_digest).where(t.layer.c.name.in_(chunk))
@@ -81,7 +81,7 @@ def load_digests(connection: sa.Connection, names: Iterable[str]) -> dict[str, s
 
 
 def _grouped(connection: sa.Connection, row: Any, members: Sequence[Member]) -> tuple[Member, ...]:
-    """The members with their sky groups, where skies are matched: geometry that is measured only when it is needed."""
+    """The members, with their sky groups if the recipe matches skies; groups need geometry, so others have none."""
     if not Recipe.from_json(row.recipe).sky_match:
         return tuple(members)
     e, m = t.exposure.c, t.layer_member.c
@@ -92,7 +92,7 @@ def _grouped(connection: sa.Connection, row: Any, members: Sequence[Member]) -> 
 
 
 def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[int]) -> list[ExpectedLayer]:
-    """The layers of these keys; `grouped` are those whose sky groups are wanted."""
+    """The layers with these keys, sorted by name within each chunk; those in `grouped` get sky groups."""
     cell, layer = t.skycell.c, t.layer.c
     e, m = t.exposure.c, t.layer_member.c
     layers = []
@@ -160,7 +160,7 @@ def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[Observ
 
 
 def load_layer(connection: sa.Connection, name: str) -> tuple[ExpectedLayer | None, ObservedProduct | None]:
-    """One layer as it is expected and its product as it is recorded, None for what there is not."""
+    """(the expected layer, its recorded product) of this name; None for one that does not exist."""
     layers = connection.scalars(sa.select(t.layer.c.id).where(t.layer.c.name == name)).all()
     products = connection.scalars(sa.select(t.product.c.id).where(t.product.c.layer == name)).all()
     expected, observed = _load_expected(connection, layers, set(layers)), _load_observed(connection, products)
@@ -168,7 +168,7 @@ def load_layer(connection: sa.Connection, name: str) -> tuple[ExpectedLayer | No
 
 
 def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[MemberInput]:
-    """The members of a layer as a job needs them, without kept skies, sorted by identity."""
+    """The members of a layer as a job needs them, without kept skies, sorted by ipppssoo."""
     groups = {member.ipppssoo: member.sky_group for member in layer.members}
     e = t.exposure.c
     query = (
@@ -182,7 +182,7 @@ def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[
 
 
 def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:
-    """The sky of each member of a layer's product, by (ipppssoo, pixels)."""
+    """The sky (electrons/s/arcsec^2) of each member of a layer's product, None if unknown, by (ipppssoo, pixels)."""
     m = t.product_member.c
     query = sa.select(m.ipppssoo, m.pixels, m.sky).select_from(t.product_member.join(t.product))
     rows = connection.execute(query.where(t.product.c.layer == layer))

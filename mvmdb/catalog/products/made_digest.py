@@ -1,4 +1,4 @@
-"""The column `layer.made_digest`: what layers know of their products, so that an index finds the stale ones."""
+"""The column `layer.made_digest`: the recipe digest of a layer's product, so that an index finds stale layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mvmdb.schema import tables as t
 
 
 def update_made_digest(connection: sa.Connection, layer: str) -> None:
-    """Copy the recipe digest of a layer's intact product to the layer; null where there is no such product."""
+    """Copy the recipe digest of a layer's intact product to the layer, or null if there is no such product."""
     product = t.product.c
     digest = sa.select(product.recipe_digest).where(
         product.layer == t.layer.c.name, product.state == ProductState.INTACT.value
@@ -19,7 +19,7 @@ def update_made_digest(connection: sa.Connection, layer: str) -> None:
 
 
 def relink_products(connection: sa.Connection) -> None:
-    """Give orphaned products back to their layers, where these are expected again."""
+    """Relink orphaned products to their layers, if these are expected again."""
     layer, product = t.layer.c, t.product.c
     query = sa.select(product.layer, layer.id).join(t.layer, layer.name == product.layer)
     for name, id_ in connection.execute(query.where(product.layer_id.is_(None))).all():

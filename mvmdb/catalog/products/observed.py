@@ -1,4 +1,4 @@
-"""What the catalog records of product files, and of exposures that products name: for looking at the files."""
+"""What the catalog records of product files, and of the exposures that they name, for comparison with the files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mvmdb.schema import tables as t
 
 
 class RecordedProduct(NamedTuple):
-    """A product's file as the catalog records it."""
+    """A product's file as the catalog records it: `size` in bytes, `mtime_ns` in nanoseconds since 1970."""
 
     layer: str
     skycell: str
@@ -29,7 +29,7 @@ class RecordedProduct(NamedTuple):
 
 
 class KnownPixels(NamedTuple):
-    """An exposure's identity of pixels, their digest once it is known, and its active file."""
+    """An exposure's pixel identity, the pixel digest (None if not known yet), and the path of its active file."""
 
     pixels: str
     pixel_digest: str | None
@@ -39,7 +39,7 @@ class KnownPixels(NamedTuple):
 def load_recorded_products(
     connection: sa.Connection, cells: Sequence[int] | None
 ) -> tuple[dict[str, RecordedProduct], set[str]]:
-    """The recorded products of sky cells (keys), or all, by layer; and the names of the sky cells that there are."""
+    """The recorded products in these sky cells (keys) or in all, by layer; and the names of these sky cells."""
     query, names = sa.select(*(t.product.c[name] for name in RecordedProduct._fields)), sa.select(t.skycell.c.name)
     if cells is not None:
         names = names.where(t.skycell.c.id.in_(cells))
@@ -49,7 +49,7 @@ def load_recorded_products(
 
 
 def load_known_pixels(connection: sa.Connection, names: Iterable[str]) -> dict[str, KnownPixels]:
-    """What is known of the pixels of exposures (ipppssoo); those that the catalog lacks are not among them."""
+    """What is known of the pixels of these exposures, by ipppssoo; those that the catalog lacks are left out."""
     e = t.exposure.c
     known: dict[str, KnownPixels] = {}
     for chunk in chunks(names):
@@ -59,7 +59,7 @@ def load_known_pixels(connection: sa.Connection, names: Iterable[str]) -> dict[s
 
 
 def rename_pixels(connection: sa.Connection, members: Iterable[ProductMember], policy: Policy) -> None:
-    """Give exposures the identity of pixels by which products know them; their layers are expected anew."""
+    """Replace the pixel identities of exposures by those that products record, and update their layers."""
     by_name = {member.ipppssoo: member for member in members}
     changed = []
     for chunk in chunks(by_name):
@@ -74,5 +74,5 @@ def rename_pixels(connection: sa.Connection, members: Iterable[ProductMember], p
 
 
 def is_expected(connection: sa.Connection, layer: str, recipe_digest: str) -> bool:
-    """Whether a layer is expected to be made in just this way."""
+    """Whether this layer is expected, with this recipe digest."""
     return connection.scalar(sa.select(t.layer.c.recipe_digest).where(t.layer.c.name == layer)) == recipe_digest

@@ -1,4 +1,4 @@
-"""Products as rows: what was made, found or lost is recorded."""
+"""Records products that were made, found or lost, and failures."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def record_product(
     reasons: Sequence[Reason] = (),
     seconds: float | None = None,
 ) -> None:
-    """Record a product that was made (or, with `action` None, found), and learn its members' pixel digests.
+    """Record a product that was made (or found, if `action` is None), and the pixel digests of its members.
 
-    Learning a digest makes nothing stale: it is noted only where the identity of the pixels is the same.
+    `seconds` is how long it took. Recording a digest makes nothing stale: only exposures with the same pixel identity
+    get it. Clears the layer's failure.
     """
     row: dict[str, Any] = {
         "layer": record.layer,
@@ -76,7 +77,7 @@ def record_product(
 
 
 def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
-    """Note the new size and time of a recorded product that is otherwise as it was."""
+    """Record the new size and time of a product whose content is unchanged, and that it is intact."""
     change = sa.update(t.product).where(t.product.c.layer == record.layer)
     state = ProductState.INTACT.value
     connection.execute(change.values(size=record.size, mtime_ns=record.mtime_ns, state=state))
@@ -84,22 +85,22 @@ def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
 
 
 def note_state(connection: sa.Connection, layer: str, state: ProductState) -> None:
-    """Note what was seen of a recorded product's file."""
+    """Record the state of a product's file as it was just seen."""
     connection.execute(sa.update(t.product).where(t.product.c.layer == layer).values(state=state.value))
     update_made_digest(connection, layer)
 
 
 def record_failure(connection: sa.Connection, layer: str, message: str) -> None:
-    """Note why a layer's last attempt failed."""
+    """Record why the last attempt to make a layer failed."""
     connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=message))
 
 
 def clear_failure(connection: sa.Connection, layer: str) -> None:
-    """Forget a layer's last failure."""
+    """Clear a layer's failure."""
     connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=None))
 
 
 def forget_product(connection: sa.Connection, layer: str) -> None:
-    """Remove the record of a product, and of its members."""
+    """Delete the record of a layer's product and of its members."""
     connection.execute(sa.delete(t.product).where(t.product.c.layer == layer))
     update_made_digest(connection, layer)

@@ -1,4 +1,4 @@
-"""The skies of overlapping exposures as rows: measured once by the mosaic room, and given to every job after."""
+"""The skies of pairs of overlapping exposures as rows: mvmdb/mosaic/ measures each once, and later jobs reuse them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _VALUES = ("first_sky", "second_sky", "first_pixels", "second_pixels")
 
 
 def load_pairs(connection: sa.Connection, layer: str, recipe: Recipe) -> tuple[SkyPair, ...]:
-    """The pairs of a layer's members (a name) that were measured as the recipe measures, while both were as now."""
+    """The pairs of members of this layer (name) that were measured with the recipe's settings and are still valid.
+
+    A pair is valid while the member digests of both exposures are unchanged. Sorted by ipppssoo.
+    """
     pair, first, second = t.sky_pair.c, t.exposure.alias("first"), t.exposure.alias("second")
     members = sa.select(t.layer_member.c.exposure_id).join(t.layer).where(t.layer.c.name == layer)
     query = (
@@ -35,7 +38,7 @@ def load_pairs(connection: sa.Connection, layer: str, recipe: Recipe) -> tuple[S
 
 
 def save_pairs(connection: sa.Connection, job: LayerJob, pairs: Sequence[SkyPair]) -> None:
-    """Record pairs that a job has measured; exposures that the catalog no longer has are passed over."""
+    """Record the pairs that a job has measured, except those of exposures that the catalog no longer has."""
     if not pairs:
         return
     digests = {m.ipppssoo: digest_member(m.ipppssoo, job.kind, m.pixels, m.wcs_digest) for m in job.members}
