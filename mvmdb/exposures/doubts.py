@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from mvmdb.exposures.eligibility import Header, holding, word
 from mvmdb.exposures.fits.layout import is_scale, read_idcscale
-from mvmdb.sky.sphere import sky_to_vector
+from mvmdb.sky.sphere import sky_to_vector, widest_angle
 
 FAR_FROM_TARGET = 0.05
 """Degrees, nearly the width of the widest camera: POSTARGs and mosaics of a target stay within it."""
@@ -49,7 +47,8 @@ def _far_from_target(primary: Header, centre: tuple[float | None, float | None])
     numbers = [float(value) for value in (*target, *centre) if isinstance(value, int | float)]
     if len(numbers) < 4:
         return ""
-    distance = _separation(*numbers)
+    places = sky_to_vector(numbers[0::2], numbers[1::2])
+    distance = widest_angle(places, places)
     return f"the footprint is {distance:.3f} degrees from RA_TARG, DEC_TARG" if distance > FAR_FROM_TARGET else ""
 
 
@@ -59,9 +58,3 @@ def _no_idcscale(primary: Header, sci: Sequence[Header]) -> str:
     scale = next((read_idcscale(primary, header) for header in sci), None)
     taken = f"{scale:.5g} arcsec, the detector's, is" if scale else "the size of its pixels at CRPIX is"
     return f"IDCSCALE is missing from SCI; {taken} taken"
-
-
-def _separation(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
-    """The angle between two directions, all in degrees."""
-    chord = np.linalg.norm(sky_to_vector(ra, dec) - sky_to_vector(other_ra, other_dec))
-    return float(np.degrees(2 * np.arcsin(min(float(chord) / 2, 1.0))))

@@ -13,7 +13,7 @@ import numpy as np
 
 from mvmdb.exposures.fits.chipwcs import ChipWcs
 from mvmdb.instruments import Detector
-from mvmdb.sky.sphere import FloatArray, project, sky_to_vector, tangent_frame, vector_to_sky
+from mvmdb.sky.sphere import FloatArray, project, sky_to_vector, tangent_frame, vector_to_sky, widest_angle
 
 _SCALE_ROOM = 1.5
 """How many times smaller or larger than the detector's a pixel may be, beyond its binning."""
@@ -68,17 +68,11 @@ def _judge_extent(detector: Detector, chips: Sequence[ChipWcs], outlines: Sequen
     vectors = sky_to_vector(*np.concatenate(outlines).T)
     diagonal = math.hypot(*detector.field)
     limit = diagonal * _EXTENT_ROOM
-    widest = _separation(vectors, vectors)
+    widest = 3600 * widest_angle(vectors, vectors)
     if widest > limit:
         return f"its chips reach over {widest:.4g} arcsec; those of {detector.name.upper()} over {diagonal:.4g}"
     # CRPIX of a subarray may lie beyond its pixels, but not beyond the detector's.
-    farthest = _separation(vectors, sky_to_vector(*np.array([chip.crval for chip in chips]).T))
+    farthest = 3600 * widest_angle(vectors, sky_to_vector(*np.array([chip.crval for chip in chips]).T))
     if farthest > 2 * limit:
         return f"its pixels lie up to {farthest:.4g} arcsec from CRVAL; expected {2 * limit:g} at most"
     return ""
-
-
-def _separation(first: FloatArray, second: FloatArray) -> float:
-    """The longest distance, in arcsec, between two of the directions (3, n) and (3, m)."""
-    chords = np.linalg.norm(first[:, :, None] - second[:, None, :], axis=0)
-    return float(np.degrees(2 * np.arcsin(min(float(chords.max()) / 2, 1.0))) * 3600)

@@ -15,19 +15,17 @@ from mvmdb.exposures.eligibility import judge
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, digest_wcs
 from mvmdb.exposures.fits.digest import make_pixel_token
 from mvmdb.exposures.fits.file import FitsFile, Hdu, scan_file
-from mvmdb.exposures.fits.layout import find_companions, read_chip_wcs, require_sci
+from mvmdb.exposures.fits.layout import find_flags, read_chip_wcs, require_sci
 from mvmdb.exposures.identity import identify, read_date, read_number, require_number
 from mvmdb.exposures.plausible import find_implausible
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
-from mvmdb.instruments import Detector, find_detector
+from mvmdb.instruments import LONGEST_EXPOSURE, Detector, find_detector
 from mvmdb.names import format_layer_filter
 from mvmdb.records import Dataset, Exposure
 from mvmdb.sky.footprint import chip_outline, footprint_center
 from mvmdb.sky.region import format_region
 
 MOST_BINNED = 4
-LONGEST = 1e6
-"""Seconds: no exposure of Hubble lasts a tenth of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
     file = scan_file(os.path.abspath(path))
     chips = require_sci(file)
     _check_complete(file)
-    _check_flags(file, chips)
+    find_flags(file, chips)  # else only the drizzle would notice that one is missing
     identity = identify(file)
     detector = find_detector(identity.instrument, identity.detector)
     pointing = _find_pointing(file, chips, detector)
@@ -101,24 +99,11 @@ def _check_complete(file: FitsFile) -> None:
 
 def _exposure_time(file: FitsFile) -> float:
     exptime = require_number(file, "EXPTIME")
-    if not 0 <= exptime <= LONGEST:
-        raise ExposureError("contradictory", f"{file.path}: EXPTIME is {exptime}; expected seconds, 0 to {LONGEST:g}")
+    if not 0 <= exptime <= LONGEST_EXPOSURE:
+        raise ExposureError(
+            "contradictory", f"{file.path}: EXPTIME is {exptime}; expected seconds, 0 to {LONGEST_EXPOSURE:g}"
+        )
     return exptime
-
-
-def _check_flags(file: FitsFile, chips: tuple[Hdu, ...]) -> None:
-    """Refuse DQ arrays that do not fit their chips, which would otherwise be noticed only by the drizzle.
-
-    A file without any DQ has good pixels only; one that has it for some of its chips is not whole.
-    """
-    flags = find_companions(file, chips, "DQ")
-    for chip in chips if flags else ():
-        hdu = flags.get(chip.ver)
-        if hdu is None or hdu.pixel_shape != chip.pixel_shape:
-            problem = "is missing" if hdu is None else f"has shape {hdu.pixel_shape}"
-            raise ExposureError(
-                "contradictory", f"{file.path}: (DQ,{chip.ver}) {problem}; expected that of {chip}, {chip.pixel_shape}"
-            )
 
 
 def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...], detector: Detector) -> _Pointing:

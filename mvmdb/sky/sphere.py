@@ -68,6 +68,12 @@ def deproject(frame: Frame, xi: ArrayLike, eta: ArrayLike) -> FloatArray:
     return np.stack(np.broadcast_arrays(*components))
 
 
+def widest_angle(first: FloatArray, second: FloatArray) -> float:
+    """The largest angle, in degrees, between two of the unit vectors (3, n) and (3, m)."""
+    chords = np.linalg.norm(first[:, :, None] - second[:, None, :], axis=0)
+    return float(np.degrees(2 * np.arcsin(min(float(chords.max()) / 2, 1.0))))
+
+
 def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
     product: FloatArray = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
     return product

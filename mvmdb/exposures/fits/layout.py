@@ -53,6 +53,22 @@ def find_companions(file: FitsFile, chips: tuple[Hdu, ...], name: str) -> dict[i
     return companions
 
 
+def find_flags(file: FitsFile, chips: tuple[Hdu, ...]) -> dict[int, Hdu]:
+    """The DQ of each chip, by the chip's EXTVER; empty for a file without any, whose pixels are all good.
+
+    Raises ExposureError `contradictory` where DQ is there for some of the chips only, or has another shape than SCI.
+    """
+    flags = find_companions(file, chips, "DQ")
+    for chip in chips if flags else ():
+        hdu = flags.get(chip.ver)
+        if hdu is None or hdu.pixel_shape != chip.pixel_shape:
+            problem = "is missing" if hdu is None else f"has shape {hdu.pixel_shape}"
+            raise ExposureError(
+                "contradictory", f"{file.path}: (DQ,{chip.ver}) {problem}; expected shape {chip.pixel_shape} as {chip}"
+            )
+    return flags
+
+
 def is_scale(value: Value) -> TypeGuard[float]:
     """Whether a header's value can be a pixel size in arcsec."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < LARGEST_SCALE

@@ -19,7 +19,7 @@ from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.checksum import check_sums
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs
 from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, scan_file
-from mvmdb.exposures.fits.layout import find_companions, read_chip_wcs, read_idcscale, require_sci
+from mvmdb.exposures.fits.layout import find_companions, find_flags, read_chip_wcs, read_idcscale, require_sci
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[C
     """
     file = scan_file(path)
     chips = require_sci(file)
-    flags = find_companions(file, chips, "DQ")
+    flags = find_flags(file, chips)
     sigmas = find_companions(file, chips, "ERR") if errors else None
     exptime = to_number(file.primary.get("EXPTIME"))
     if exptime is None:
@@ -129,12 +129,7 @@ def _read_flags(
 ) -> np.ndarray[Any, np.dtype[np.uint16]]:
     if not flags:
         return np.zeros(chip.pixel_shape, np.uint16)
-    hdu = flags.get(chip.ver)
-    if hdu is None or hdu.pixel_shape != chip.pixel_shape:
-        problem = "is missing" if hdu is None else f"has shape {hdu.pixel_shape}"
-        raise ExposureError(
-            "contradictory", f"{file.path}: (DQ,{chip.ver}) {problem}; expected shape {chip.pixel_shape} as {chip}"
-        )
+    hdu = flags[chip.ver]
     check_sums(stream, hdu, file.path)
     stored = _scaled(hdu, read_array(stream, hdu))
     if stored.dtype == np.dtype(">i2"):
