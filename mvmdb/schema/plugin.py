@@ -9,7 +9,7 @@ import sqlite3
 
 from sqlite_utils import hookimpl
 
-from mvmdb.schema.functions import SQLITE_FUNCTIONS
+from mvmdb.schema.sqlite import register_functions
 
 _datasette_hookimpl = type(hookimpl)("datasette")  # pluggy's marker, under Datasette's project name
 
@@ -18,6 +18,4 @@ _datasette_hookimpl = type(hookimpl)("datasette")  # pluggy's marker, under Data
 @_datasette_hookimpl
 def prepare_connection(conn: sqlite3.Connection) -> None:
     """Register sky_separation, in_cone and skycell_name (two forms) on a connection."""
-    for name, function in SQLITE_FUNCTIONS:
-        arguments = function.__code__.co_argcount
-        conn.create_function(name, arguments, function, deterministic=True)
+    register_functions(conn)

@@ -36,16 +36,20 @@ def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: flo
     return engine
 
 
-def _prepare(connection: Any, _record: Any) -> None:
+def register_functions(connection: sqlite3.Connection) -> None:
+    """Add the SQL functions of a catalog to a connection, and nothing else: no recursive triggers and no plugins."""
     import sqlite_utils  # 0.1 s of import that other databases need not pay
 
-    connection.isolation_level = None  # mvmdb begins transactions itself: see _begin_writing
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -262144")  # KiB, used as needed: indexes of a large catalog stay at hand
-    # No recursive triggers and no plugins: only the functions of mvmdb are added to the connection.
     database = sqlite_utils.Database(connection, execute_plugins=False)
     for name, function in SQLITE_FUNCTIONS:
         database.register_function(function, deterministic=True, name=name)
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # mvmdb begins transactions itself: see _begin_writing
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -262144")  # KiB, used as needed: indexes of a large catalog stay at hand
+    register_functions(connection)
 
 
 def _confine(connection: Any, _record: Any) -> None:
