@@ -162,12 +162,8 @@ def test_a_product_that_comes_between_plan_and_job_is_no_strangers(archive: Arch
     assert archive.reasons(deep=True) == {}
 
 
-def test_a_kill_before_the_record_leaves_a_manifest_and_a_product_that_is_recognised(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive.expose("j8oz04kpq", detector="WFC", kind="flt")
-    archive.night()
-    archive.expose("j8oz04kpq", detector="WFC", kind="flc")
+def kill_before_the_record(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night that is killed when a product is in place, and not yet recorded."""
 
     def die(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -176,6 +172,15 @@ def test_a_kill_before_the_record_leaves_a_manifest_and_a_product_that_is_recogn
         patch.setattr(run_module, "record_product", die)
         with pytest.raises(KeyboardInterrupt):
             archive.night()
+
+
+def test_a_kill_before_the_record_leaves_a_manifest_and_a_product_that_is_recognised(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.expose("j8oz04kpq", detector="WFC", kind="flt")
+    archive.night()
+    archive.expose("j8oz04kpq", detector="WFC", kind="flc")
+    kill_before_the_record(archive, monkeypatch)
     made = archive.product_files()
     assert [name[-8:] for name in made] == ["drc.fits"]
     report = archive.night()
@@ -378,14 +383,7 @@ def test_what_a_killed_run_did_and_could_not_record_is_recorded_by_the_next(
 
 def test_explain_knows_what_a_killed_run_did(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     archive.expose("j8oz04kpq", detector="WFC", kind="flc")
-
-    def die(*args: object, **options: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(run_module, "record_product", die)
-        with pytest.raises(KeyboardInterrupt):
-            archive.night()
+    kill_before_the_record(archive, monkeypatch)
     archive.look()
     ((layer,),) = archive.rows("SELECT layer FROM product")
     with open_catalog(archive.address) as engine, engine.begin() as connection:
