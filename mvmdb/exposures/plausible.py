@@ -13,7 +13,7 @@ import numpy as np
 
 from mvmdb.exposures.fits.chipwcs import ChipWcs
 from mvmdb.instruments import Detector
-from mvmdb.sky.sphere import FloatArray, project, sky_to_vector, tangent_frame, vector_to_sky, widest_angle
+from mvmdb.sky.sphere import FloatArray, sky_to_vector, widest_angle
 
 _SCALE_ROOM = 1.5
 """How many times smaller or larger than the detector's a pixel may be, beyond its binning."""
@@ -32,40 +32,52 @@ def find_implausible(
     `outlines` are the chips' (n, 2) polygons in degrees, in the order of `chips`. Sizes and handedness of pixels, areas
     of chips, their distance from one another and from the reference point are compared with the detector's.
     """
-    for number, (chip, outline) in enumerate(zip(chips, outlines, strict=True), 1):
-        problem = _judge_pixels(detector, chip, binning) or _judge_area(chip, outline)
+    vectors = [sky_to_vector(outline[:, 0], outline[:, 1]) for outline in outlines]
+    for number, (chip, edge) in enumerate(zip(chips, vectors, strict=True), 1):
+        problem = _judge_pixels(detector, chip, binning) or _judge_area(chip, edge)
         if problem:
             return f"chip {number}: {problem}"
-    return _judge_extent(detector, chips, outlines)
+    return _judge_extent(detector, chips, np.concatenate(vectors, axis=1))
 
 
 def _judge_pixels(detector: Detector, chip: ChipWcs, binning: int) -> str:
-    matrix = np.array(chip.cd) * 3600
-    longest, shortest = np.linalg.svd(matrix, compute_uv=False)
+    (a, b), (c, d) = chip.cd
+    longest, shortest = (3600 * value for value in _singular_values(a, b, c, d))
     scale = math.sqrt(longest * shortest)
     low, high = detector.pixels[0] / _SCALE_ROOM, detector.pixels[1] * binning * _SCALE_ROOM
     if not low <= scale <= high:
         return f"its pixels are {scale:.4g} arcsec, those of {detector.name.upper()} are {detector.pixels[0]} or more"
     if longest > _SQUARENESS * shortest:
         return f"its pixels are {longest:.4g} x {shortest:.4g} arcsec; expected nearly square ones"
-    if np.linalg.det(matrix) > 0:
+    if a * d - b * c > 0:
         return "its image is mirrored (the determinant of CD is positive); Hubble's are not"
     return ""
 
 
-def _judge_area(chip: ChipWcs, outline: FloatArray) -> str:
+def _singular_values(a: float, b: float, c: float, d: float) -> tuple[float, float]:
+    """The singular values of [[a, b], [c, d]], the larger first: half the sum and half the difference of two norms."""
+    total, difference = math.hypot(a + d, c - b), math.hypot(a - d, b + c)
+    return (total + difference) / 2, abs(total - difference) / 2
+
+
+def _judge_area(chip: ChipWcs, vectors: FloatArray) -> str:
     rows, columns = chip.shape
-    expected = rows * columns * abs(float(np.linalg.det(np.array(chip.cd)))) * 3600**2
-    vector = sky_to_vector(outline[:, 0], outline[:, 1])
-    x, y = project(tangent_frame(*vector_to_sky(vector.mean(axis=1))), vector)
-    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 * (math.degrees(1) * 3600) ** 2
+    (a, b), (c, d) = chip.cd
+    expected = rows * columns * abs(a * d - b * c) * 3600**2
+    area = _flat_area(vectors) * (math.degrees(1) * 3600) ** 2
     if expected / _AREA_ROOM <= area <= expected * _AREA_ROOM:
         return ""
     return f"its area is {area:.4g} arcsec^2, that of its {columns} x {rows} pixels {expected:.4g}"
 
 
-def _judge_extent(detector: Detector, chips: Sequence[ChipWcs], outlines: Sequence[FloatArray]) -> str:
-    vectors = sky_to_vector(*np.concatenate(outlines).T)
+def _flat_area(vectors: FloatArray) -> float:
+    """The area of the flat polygon between unit vectors (3, n), in steradians: half the sum of their cross products."""
+    x, y, z = vectors - vectors[:, :1]  # differences of near vectors would lose digits
+    next_x, next_y, next_z = (np.concatenate([values[1:], values[:1]]) for values in (x, y, z))
+    return math.hypot(y @ next_z - z @ next_y, z @ next_x - x @ next_z, x @ next_y - y @ next_x) / 2
+
+
+def _judge_extent(detector: Detector, chips: Sequence[ChipWcs], vectors: FloatArray) -> str:
     diagonal = math.hypot(*detector.field)
     limit = diagonal * _EXTENT_ROOM
     widest = 3600 * widest_angle(vectors, vectors)

@@ -7,15 +7,20 @@ from functools import lru_cache
 
 import numpy as np
 from astropy.wcs import WCS
+from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureError, InputError
 from mvmdb.sky.region import normalize_polygon
 from mvmdb.sky.sphere import FloatArray, project, sky_to_vector, tangent_frame, vector_to_sky
 
+IndexArray = NDArray[np.intp]
+
 DENSE_SEGMENTS = 64
 """The number of pieces that an edge is cut into before it is thinned."""
 TOLERANCE = 0.004
 """How far an outline may lie from the chip's edge, in arcsec: a tenth of a fine pixel."""
+_STRIDES = (64, 32, 16, 8, 4, 2)
+"""How many points a chord may span, the widest first; without any of these, each point is a vertex."""
 _SANE_RA = 1000.0  # degrees; wcslib marks undefined values, such as a NaN in CRVAL, by 9.9e107
 _ARCSEC = float(np.rad2deg(1.0)) * 3600.0
 
@@ -84,29 +89,29 @@ def _widest_strides(x: FloatArray, y: FloatArray, tolerance: float) -> list[int]
 
     `x` and `y` go all around the chip, in the order of `_edge_pixels`.
     """
-    along = np.arange(4)[:, None] * DENSE_SEGMENTS + np.arange(DENSE_SEGMENTS + 1)
-    along[3, -1] = 0  # the last edge ends where the first begins
-    edges_x, edges_y = x[along], y[along]
-    strides = [1] * 4
-    stride = DENSE_SEGMENTS
-    while stride > 1 and 1 in strides:
-        near = _greatest_deviations(edges_x, edges_y, stride) < tolerance
-        strides = [stride if best == 1 and fits else best for best, fits in zip(strides, near.tolist(), strict=True)]
-        stride //= 2
-    return strides
+    near = _greatest_deviations(x, y) < tolerance
+    return [int(_STRIDES[fits.argmax()]) if fits.any() else 1 for fits in near.T]
 
 
-def _greatest_deviations(x: FloatArray, y: FloatArray, stride: int) -> FloatArray:
-    """For each of n edges of k points, the greatest distance of its points from the chords over `stride` of them."""
-    start_x, start_y = x[:, :-1:stride, None], y[:, :-1:stride, None]
-    chord_x, chord_y = x[:, stride::stride, None] - start_x, y[:, stride::stride, None] - start_y
+def _greatest_deviations(x: FloatArray, y: FloatArray) -> FloatArray:
+    """The greatest distance (stride, edge) of an edge's points from the chords over so many of them."""
+    starts, ends = _chord_ends()
+    start_x, start_y = x[starts], y[starts]
+    chord_x, chord_y = x[ends] - start_x, y[ends] - start_y
+    offset_x, offset_y = x - start_x, y - start_y
     length = np.hypot(chord_x, chord_y)
-    shape = (*start_x.shape[:2], stride)
-    offset_x, offset_y = x[:, :-1].reshape(shape) - start_x, y[:, :-1].reshape(shape) - start_y
     across = np.abs(offset_x * chord_y - offset_y * chord_x)
     if length.all():
         distance = across / length
     else:
         distance = np.where(length > 0, across / np.where(length > 0, length, 1.0), np.hypot(offset_x, offset_y))
-    greatest: FloatArray = distance.reshape(len(x), -1).max(axis=1)
+    greatest: FloatArray = distance.reshape(len(_STRIDES), 4, DENSE_SEGMENTS).max(axis=2)
     return greatest
+
+
+@lru_cache(maxsize=1)
+def _chord_ends() -> tuple[IndexArray, IndexArray]:
+    """For each stride (row) and point around the chip, where the chord over this point begins and where it ends."""
+    points = np.arange(4 * DENSE_SEGMENTS)
+    starts = np.stack([points - points % stride for stride in _STRIDES])
+    return starts, (starts + np.array(_STRIDES)[:, None]) % points.size

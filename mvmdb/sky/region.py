@@ -74,10 +74,11 @@ def normalize_polygon(polygon: FloatArray) -> FloatArray:
     polygon that reaches more than 30 degrees from its centre.
     """
     _check_sky(polygon)
-    ra, dec = wrap_ra(polygon[:, 0]), polygon[:, 1]
-    rounded_ra, rounded_dec = wrap_ra(np.round(ra, _DECIMALS)), np.round(dec, _DECIMALS)
-    new = (rounded_ra != _after(rounded_ra)) | (rounded_dec != _after(rounded_dec))
-    open_polygon = np.stack([ra[new], dec[new]], axis=1)
+    wrapped = np.array(polygon, dtype=np.float64)
+    wrapped[:, 0] = wrap_ra(polygon[:, 0])
+    rounded = np.round(wrapped, _DECIMALS)
+    rounded[rounded[:, 0] == 360.0, 0] = 0.0
+    open_polygon = wrapped[(rounded != _after(rounded)).any(axis=1)]
     if len(open_polygon) < 3:
         raise InputError(f"found a polygon of {len(open_polygon)} different vertices; expected 3 or more")
     vector = sky_to_vector(open_polygon[:, 0], open_polygon[:, 1])
@@ -86,8 +87,8 @@ def normalize_polygon(polygon: FloatArray) -> FloatArray:
     x, y, z = vector - centre[:, None] / np.linalg.norm(centre)  # differences of near vectors would lose digits
     next_x, next_y, next_z = _after(x), _after(y), _after(z)
     # Written out: numpy's cross and roll take ten times as long on so few vertices, and this runs for every file.
-    turns = np.stack([y * next_z - z * next_y, z * next_x - x * next_z, x * next_y - y * next_x], axis=1)
-    net_area = float(centre @ turns.sum(axis=0))
+    turns = (y @ next_z - z @ next_y, z @ next_x - x @ next_z, x @ next_y - y @ next_x)
+    net_area = sum(float(part * turn) for part, turn in zip(centre, turns, strict=True))
     # Positive is counter-clockwise for an observer outside the sphere.
     return np.concatenate([open_polygon[:1], open_polygon[:0:-1]]) if net_area > 0 else open_polygon
 
@@ -169,6 +170,8 @@ def _read_circle(numbers: list[float], text: str) -> FloatArray:
 
 
 def _check_sky(polygon: FloatArray) -> None:
+    if np.abs(polygon[:, 0]).max(initial=0.0) <= SANE_RA and np.abs(polygon[:, 1]).max(initial=0.0) <= 90.0:
+        return  # nearly always
     wrong = ~(np.abs(polygon) <= (SANE_RA, 90.0)).all(axis=1)  # NaN is wrong too
     if wrong.any():
         ra, dec = polygon[wrong][0]

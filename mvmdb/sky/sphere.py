@@ -5,6 +5,7 @@ Directions are vectors with the component first, shape (3, ...), so that numpy w
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,10 @@ def sky_to_vector(ra: ArrayLike, dec: ArrayLike) -> FloatArray:
     """Unit vectors, shape (3, ...), of positions in degrees."""
     a, d = np.deg2rad(np.asarray(ra, dtype=np.float64)), np.deg2rad(np.asarray(dec, dtype=np.float64))
     cos_dec = np.cos(d)
-    return np.stack(np.broadcast_arrays(cos_dec * np.cos(a), cos_dec * np.sin(a), np.sin(d)))
+    x = cos_dec * np.cos(a)
+    vector = np.empty((3, *x.shape))  # filled in place: numpy's stack takes longer than all else on so few positions
+    vector[0], vector[1], vector[2] = x, cos_dec * np.sin(a), np.sin(d)
+    return vector
 
 
 def vector_to_sky(vector: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -43,12 +47,15 @@ def wrap_ra(ra: ArrayLike) -> FloatArray:
 
 def tangent_frame(ra: ArrayLike, dec: ArrayLike) -> Frame:
     """The axes of the planes that touch the sphere at positions in degrees."""
-    a, d = np.broadcast_arrays(np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64))
-    a, d = np.deg2rad(a), np.deg2rad(d)
+    a, d = np.deg2rad(np.asarray(ra, dtype=np.float64)), np.deg2rad(np.asarray(dec, dtype=np.float64))
     sin_a, cos_a, sin_d, cos_d = np.sin(a), np.cos(a), np.sin(d), np.cos(d)
-    east = np.stack([-sin_a, cos_a, np.zeros_like(a)])
-    north = np.stack([-sin_d * cos_a, -sin_d * sin_a, cos_d])
-    return Frame(east, north, np.stack([cos_d * cos_a, cos_d * sin_a, sin_d]))
+    x = cos_d * cos_a
+    axes = np.empty((3, 3, *x.shape))  # filled in place, as in `sky_to_vector`
+    east, north, centre = axes
+    east[0], east[1], east[2] = -sin_a, cos_a, 0.0
+    north[0], north[1], north[2] = -sin_d * cos_a, -sin_d * sin_a, cos_d
+    centre[0], centre[1], centre[2] = x, cos_d * sin_a, sin_d
+    return Frame(east, north, centre)
 
 
 def project(frame: Frame, vector: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -69,9 +76,9 @@ def deproject(frame: Frame, xi: ArrayLike, eta: ArrayLike) -> FloatArray:
 
 
 def widest_angle(first: FloatArray, second: FloatArray) -> float:
-    """The largest angle, in degrees, between two of the unit vectors (3, n) and (3, m)."""
-    chords = np.linalg.norm(first[:, :, None] - second[:, None, :], axis=0)
-    return float(np.degrees(2 * np.arcsin(min(float(chords.max()) / 2, 1.0))))
+    """The largest angle, in degrees and right to 2e-6, between two of the unit vectors (3, n) and (3, m)."""
+    chord = math.sqrt(max(2 - 2 * float((first.T @ second).min()), 0.0))
+    return math.degrees(2 * math.asin(min(chord / 2, 1.0)))
 
 
 def _dot(a: FloatArray, b: FloatArray) -> FloatArray:

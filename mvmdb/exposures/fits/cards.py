@@ -77,6 +77,11 @@ class Cards(Mapping[str, Value]):
             return None
         return parse_card(self._card(position))
 
+    def starting(self, *prefixes: str) -> list[str]:
+        """The keywords that begin with one of these texts, whether they have a value or not."""
+        starts = tuple(prefix.encode() for prefix in prefixes)
+        return [key.decode("latin-1").rstrip() for key in self._positions() if key.startswith(starts)]
+
     def records(self, keyword: str) -> dict[str, float]:
         """The record values of one keyword: `DP1 = 'EXTVER: 2'` and the like give {"EXTVER": 2.0, ...}."""
         key = keyword.ljust(8).encode()

@@ -141,6 +141,8 @@ def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
 
 def _is_fill(start: bytes, stream: BinaryIO) -> bool:
     """Whether the rest of a file, of which `start` was read, is NUL bytes or blanks: padding beyond the last HDU."""
+    if start[:1] not in (b"\0", b" "):  # nearly always: stripping would walk through the pixels that follow
+        return False
     while start and not start.strip(b"\0 "):
         start = stream.read(_CHUNK)
     return not start
@@ -174,7 +176,7 @@ def _as_text(raw: bytes) -> bytes:
 
     Section 4.1 of the FITS standard allows 0x20 to 0x7E only.
     """
-    return raw if raw.isascii() and raw.decode("ascii").isprintable() else raw.translate(_TEXT)
+    return raw.translate(_TEXT)
 
 
 def _check_start(raw: bytes, offset: int, path: str) -> None:
