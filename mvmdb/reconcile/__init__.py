@@ -1,1 +1,1 @@
-"""Deciding what is stale and why (expected, diff), and making it fresh (observe, run)."""
+"""Compares product files with the catalog, plans what is stale, and makes and records it."""

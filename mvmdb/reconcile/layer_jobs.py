@@ -1,4 +1,4 @@
-"""From a line of a plan to a job: everything that a worker needs, as the catalog has it at that moment."""
+"""Turns lines of a plan into jobs, which hold everything that a worker needs, from the current state of the catalog."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from mvmdb.records import Action, ExpectedLayer, LayerJob, MemberInput, Observed
 class Options:
     """How to reconcile.
 
-    `cells`: in which sky cells (keys; None: everywhere). `full`: from scratch, fresh layers too. `resky`: as `full`,
-    with new skies. `available`: layers that wait for files are made of the members that have one.
+    `cells`: the keys of the sky cells (None: all). `full`: drizzle every layer from all its members, fresh layers too,
+    with the kept skies. `resky`: as `full`, with new skies. `available`: make layers that wait for files from the
+    members that have one.
     """
 
     cells: Sequence[int] | None = None
@@ -31,17 +32,18 @@ class Options:
 
     @property
     def everything(self) -> bool:
-        """Whether fresh layers are made again too."""
+        """Whether fresh layers are made again as well."""
         return self.full or self.resky
 
 
 def build_jobs(
     engine: Engine, products: Path, lines: Iterable[PlannedLayer], policy: Policy, options: Options
 ) -> Iterator[LayerJob]:
-    """The jobs of these lines, each built from one look at the catalog when its turn comes.
+    """The jobs of these lines of a plan, each built in one transaction when its turn comes.
 
-    What a plan says may be old by then: another command may have registered exposures. A layer that by then is fresh,
-    is no longer expected, or waits for files needs no job.
+    The plan may be out of date by then, as other commands may have registered exposures. A line gives no job if its
+    layer is no longer expected, waits for files, or is fresh (unless `options.everything`). `products` is the absolute
+    path of the products folder.
     """
     for line in lines:
         with engine.begin() as connection:
@@ -63,7 +65,7 @@ def build_jobs(
 
 
 def _keeps_skies(layer: ExpectedLayer, product: ObservedProduct) -> bool:
-    """Whether the skies of a product's members hold for the layer: solved in the same way, in the same groups."""
+    """Whether the skies of a product's members can be kept: same sky settings and algorithm, and no groups merge."""
     now, then = (json.loads(text) for text in (layer.recipe.to_json(), product.recipe))
     names = [name for name in now if name.startswith("sky_") or name == "algorithm"]
     return all(now[name] == then.get(name) for name in names) and not groups_merge(layer, product)

@@ -1,4 +1,4 @@
-"""Members whose active file is gone: another file of the same exposure, where there is one, takes its place."""
+"""Replaces an active file that is gone by another file of the same exposure, if there is one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ log = logging.getLogger(__name__)
 def replace_missing_files(
     engine: Engine, policy: Policy, *, cells: Sequence[int] | None = None, everything: bool = False
 ) -> bool:
-    """Register another file for each member of a stale layer whose active file is gone; whether any was registered.
+    """Register another file for each member of a stale layer whose active file is gone; return whether any was.
 
-    In these sky cells (keys) or everywhere; with `everything`, members of fresh layers too.
+    In these sky cells (keys) or in all; with `everything`, for members of fresh layers too. Files that cannot be read
+    are logged and left out.
     """
     with engine.begin() as connection:
         candidates = load_other_files(connection, cells=cells, everything=everything)

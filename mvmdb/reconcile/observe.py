@@ -1,4 +1,4 @@
-"""Looking at the files: which recorded products are still there and intact, and which files are not recorded yet."""
+"""Compares product files with the catalog: which recorded products are intact, and which files are not recorded yet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Sighting:
-    """What a look at the file of a recorded product showed: another state, or a product to record."""
+    """A difference between a recorded product and its file: the new `state`, or the `record` read from the file."""
 
     recorded: RecordedProduct
     state: ProductState | None = None
@@ -40,7 +40,7 @@ class _Sighting:
 
 
 class Adoption(NamedTuple):
-    """A product file to record, and those of its members whose same pixels the catalog knows by another identity."""
+    """A product file to record, and those of its members whose pixels have another identity in the catalog."""
 
     record: ProductRecord
     renamed: list[ProductMember]
@@ -49,11 +49,12 @@ class Adoption(NamedTuple):
 def observe_products(
     begin: Begin, products: Path, policy: Policy, *, deep: bool = False, cells: Sequence[int] | None = None
 ) -> set[str]:
-    """Compare the recorded products with their files and record what differs; return the sky cells where it did.
+    """Compare recorded products with their files, record the differences, and return the sky cells (names) with any.
 
-    A file of the recorded size and time is taken as it was recorded, unless `deep` asks for its digest. Any other is
-    read whole. A product file that nobody recorded (its run was killed, or the catalog was made anew) is recorded when
-    it proves intact and the catalog knows all of its members. Files are read outside of transactions.
+    `cells`: the keys of the sky cells to look at (None: all). A file with the recorded size and time is not opened,
+    unless `deep` asks for its digests. Any other file is read whole. A product file that is not recorded (its run was
+    killed, or the catalog was rebuilt) is recorded if it is intact and the catalog has all of its members; otherwise it
+    is logged and left alone. Files are read outside of transactions.
     """
     with begin() as connection:
         recorded, skycells = load_recorded_products(connection, cells)
@@ -94,7 +95,7 @@ def _is_same(record: ProductRecord, recorded: RecordedProduct) -> bool:
 
 
 def _read(path: Path) -> ProductRecord:
-    from mvmdb.mosaic.product.read import read_product  # half a second of import, which most looks save
+    from mvmdb.mosaic.product.read import read_product  # takes 0.5 s to import, and is rarely needed
 
     return read_product(path, deep=True)
 
@@ -102,18 +103,18 @@ def _read(path: Path) -> ProductRecord:
 def _record_sighting(connection: Connection, seen: _Sighting, unfinished: Collection[str]) -> None:
     record = seen.record
     if record is None:
-        assert seen.state is not None  # a sighting is one or the other
+        assert seen.state is not None  # a sighting has one or the other
         note_state(connection, seen.recorded.layer, seen.state)
     elif _is_same(record, seen.recorded):
-        touch_product(connection, record)  # copied or touched: it is the product that is recorded
+        touch_product(connection, record)  # copied or touched: the content is the same
     else:
         _record_found(connection, record, unfinished)
 
 
 def _record_found(connection: Connection, record: ProductRecord, unfinished: Collection[str]) -> None:
-    """Record a product file that was found: in an unfinished sky cell, as what the run did that was killed there.
+    """Record a product file; in an unfinished sky cell, with the action and reasons of the killed run that made it.
 
-    What it did follows from the product that is recorded and the layer that is expected, as it followed for that run.
+    These follow from the recorded product and the expected layer, as they did in that run.
     """
     layer, product = load_layer(connection, record.layer)
     lines: tuple[PlannedLayer, ...] = ()
@@ -126,7 +127,7 @@ def _record_found(connection: Connection, record: ProductRecord, unfinished: Col
 def _find_unrecorded(
     products: Path, recorded: Mapping[str, RecordedProduct], skycells: set[str]
 ) -> Iterator[ProductRecord]:
-    """Intact product files of these sky cells that the catalog does not record."""
+    """The intact product files in the folders of these sky cells (names) that the catalog does not record."""
     for folder in sorted(_list_cell_folders(products) & skycells):
         for filename in sorted(os.listdir(products / folder)):
             try:
@@ -164,9 +165,9 @@ def _is_cell(name: str) -> bool:
 
 
 def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:
-    """The product files whose members the catalog knows, all of them.
+    """The product files whose members are all in the catalog.
 
-    A product with exposures that this catalog does not know was made from another catalog: it is left alone.
+    A product with other exposures was made from another catalog: it is logged and left alone.
     """
     with begin() as connection:
         known = load_known_pixels(connection, (member.ipppssoo for record in records for member in record.members))
@@ -183,9 +184,9 @@ def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:
 
 
 def _same_bytes(known: KnownPixels, member: ProductMember, digests: dict[str, str | None]) -> bool:
-    """Whether an exposure has another identity than the product's member but the same pixels.
+    """Whether an exposure has another pixel identity than the product's member, but the same pixels.
 
-    `digests` keeps those that were read, by ipppssoo.
+    `digests` caches the pixel digest of each exposure by ipppssoo; None if its file cannot be read.
     """
     if known.pixels == member.pixels:
         return False
@@ -208,7 +209,7 @@ def _adopt(
     unfinished: Collection[str],
     policy: Policy,
 ) -> None:
-    """Record product files, and give exposures the identity that the products know them by."""
+    """Record product files, and give exposures the pixel identities that the products have recorded."""
     rename_pixels(connection, (member for adoption in adoptions for member in adoption.renamed), policy)
     for record, _ in adoptions:
         before = recorded.get(record.layer)
@@ -216,11 +217,12 @@ def _adopt(
         if before is None or expected:
             _record_found(connection, record, unfinished)
             log.info("recorded %s, which was there", record.path)
-        if before is not None:  # of drz and drc, one has taken the other's place: a killed run left both
+        if before is not None:  # a killed run left both the drz and the drc: one of them is superseded
             _drop_superseded(products / before.skycell / before.filename, record, expected)
 
 
 def _drop_superseded(recorded: Path, record: ProductRecord, is_right: bool) -> None:
+    """Remove the recorded file if the new one is the expected product; otherwise remove the new one."""
     if is_right:
         recorded.unlink(missing_ok=True)
     elif recorded.exists():

@@ -1,4 +1,4 @@
-"""From catalog and files to a plan: look at the products, load what differs, diff."""
+"""Makes a plan: compares the product files with the catalog, loads what may be stale, and diffs it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedL
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A plan with what it was made from: the number of layers in scope, and both sides of each layer with a product.
+    """A plan, with the expected layers and the observed products that it compares, by layer name.
 
-    `orphaned` is how many products no layer expects any more, `waiting` how many layers of the plan wait for files of
-    their members. `seen_in` names the sky cells whose files were not as recorded.
+    `layers` is the number of expected layers in the sky cells that were asked for, and `orphaned` the number of
+    products in them whose layers are no longer expected. `seen_in` names the sky cells in which product files differed
+    from their records.
     """
 
     plan: Plan
@@ -32,12 +33,12 @@ class Outlook:
 
     @property
     def waiting(self) -> int:
-        """How many stale layers wait for files of their members."""
+        """The number of layers in the plan that wait for files of their members."""
         return sum(line.n_waiting > 0 for line in self.plan.layers)
 
     @property
     def stale(self) -> int:
-        """How many expected layers need work that can be done."""
+        """The number of expected layers that need work and do not wait for files."""
         return len(self.plan.layers) - self.orphaned - self.waiting
 
 
@@ -51,11 +52,12 @@ def look_ahead(
     full: bool = False,
     available: bool = False,
 ) -> Outlook:
-    """What is stale, and why, in these sky cells (keys) or everywhere.
+    """What is stale, and why, in these sky cells (keys) or in all.
 
-    With no products folder there is nothing to look at, and every layer is missing. `full` plans a drizzle of every
-    layer, fresh ones too. `available` expects the layers that wait for files to be made of the members that have one,
-    where there are any. `begin` begins a transaction; what the look shows of the files is recorded in such.
+    `products` is None while no folder is recorded: no file is looked at then. `deep`: as in `observe_products`. `full`
+    plans a drizzle of every layer, fresh ones too. With `available`, a layer that waits for files is expected from the
+    members that have one, if there are any. `begin` begins a transaction; differences between files and records are
+    recorded, unless it is that of a `trial`, which is rolled back.
     """
     seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
     with gc_paused(), begin() as connection:

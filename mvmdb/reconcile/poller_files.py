@@ -1,4 +1,4 @@
-"""The poller files of a run: what it is going to do before it begins, and the state that it leaves after it."""
+"""Writes the poller files of a run: its plan before it begins, and the state that it leaves when it ends."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mvmdb.records import Mark, Plan, Policy
 
 
 class RunPollers:
-    """The poller files of one run in these sky cells (keys) or everywhere. It is made before the run looks at files.
+    """The poller files of one run, in these sky cells (keys) or in all. Create it before the run looks at files.
 
-    A poller file says the state before the run until that is over, and then the state after it, so whoever reads one
-    finds NEW only what is stale. With `everywhere`, cells that the run works in get poller files; else only
-    those are written anew that are there. The caller holds the lock of the folder.
+    A poller file shows the state before the run until the run ends, and the state after it from then on, so that NEW
+    marks only what is stale. With `everywhere`, every sky cell that the run works in gets a poller file; otherwise only
+    existing poller files are updated. The caller holds the folder's lock.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class RunPollers:
         self.planned = WrittenPollers()
 
     def announce(self, plan: Plan) -> set[str]:
-        """Write what the run is going to do beside the poller files, and note the sky cells where it works.
+        """Write the run's plan beside the poller files, and record the sky cells in which it is going to work.
 
-        Returns the names of those cells that an earlier run, which was killed, has left unfinished.
+        Returns the names of the sky cells that an earlier run left unfinished when it was killed.
         """
         work = planned_cells(plan)
         with self.engine.begin() as connection:
@@ -63,9 +63,10 @@ class RunPollers:
         return {format_cell_name(CellId.from_index(cell)) for cell in left}
 
     def settle(self, worked_in: Iterable[str], seen_in: Iterable[str]) -> WrittenPollers:
-        """Write the poller files as they are after the run.
+        """Write the poller files for the state after the run, and record that they are up to date.
 
-        It worked in these sky cells (names) too, and saw files in others that were not as recorded.
+        `worked_in`: the names of the sky cells that the run worked in, which may be more than were announced.
+        `seen_in`: the names of those in which product files differed from their records.
         """
         more, seen = ({parse_cell_name(name).index for name in names} for names in (worked_in, seen_in))
         wanted = self.wanted | (more if self.everywhere else self._with_poller(more)) | self._with_poller(seen)

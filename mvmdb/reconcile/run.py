@@ -1,4 +1,4 @@
-"""Making stale layers fresh: plan, hand out jobs, record each product as it comes, keep the folders tidy."""
+"""Makes stale layers fresh: plans, hands out jobs, records each product as it is finished, and tidies the folders."""
 
 from __future__ import annotations
 
@@ -46,11 +46,14 @@ def reconcile(
 ) -> ReconcileReport:
     """Make every stale layer fresh, and remove orphaned products.
 
-    The layers are made by the workers (None: processes, one per core). The monitor receives the plan before anything is
-    made. Each product is recorded in its own transaction as soon as it is in place, so that a killed run loses
-    nothing that it finished. An exposure whose pixels turn out empty becomes ineligible, and its layers are planned
-    again. At the end the poller files that are there say the state after the run. Raises BusyError when another run
-    works on the folder, WorkersError when the workers are lost.
+    Workers make the layers (None: processes, one per core). The monitor receives the plan before anything is made.
+    Each product is recorded in its own transaction as soon as it is in place, so that a killed run loses nothing that
+    it finished. An exposure that turns out to be empty becomes ineligible, and its layers are planned again. At the
+    end, existing poller files are updated to the state after the run. A layer that cannot be made is reported as
+    failed, and the others are made nevertheless.
+
+    Raises BusyError if another run works on the folder, or on the one recorded before; InputError if the folder cannot
+    be made, written or locked; WorkersError if the workers are lost.
     """
     with claim_folder(products), open_workers(workers) as opened:
         pollers = RunPollers(engine, products, policy, options.cells)
@@ -64,7 +67,12 @@ def reconcile(
 
 
 class ReconcileRun:
-    """One reconcile under way: what it works on, and what it has done. The caller holds the folder's lock."""
+    """One reconcile in progress: its settings, and what it has done so far. The caller holds the folder's lock.
+
+    `settled` maps each layer that was tried to the recipe digest of the job (empty if its product was removed), and
+    `digests` maps the same layers to the digests expected now. `worked_in` and `seen_in` are names of sky cells: those
+    with planned work, and those in which a product file differed from its record.
+    """
 
     def __init__(
         self,
@@ -82,14 +90,13 @@ class ReconcileRun:
         self.settled: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.worked_in: set[str] = set()
-        self.seen_in: set[str] = (
-            set()
-        )  # cells whose files were not as recorded, in any look: a look records what it sees
+        self.seen_in: set[str] = set()  # of all looks: each records what it sees, so the next sees no difference
 
     def plan(self) -> Outlook:
-        """Record the folder of products, and look at what is stale; nothing is made.
+        """Record the products folder, replace member files that are gone, and make the plan; no product is made.
 
-        Raises BusyError when another run works on the folder that was recorded before.
+        A run of all sky cells also removes temporary files of killed runs. Raises BusyError if another run works on the
+        folder that was recorded before.
         """
         with self.engine.begin() as connection:
             before = recorded_products_folder(connection)
@@ -106,7 +113,10 @@ class ReconcileRun:
         return outlook
 
     def make_fresh(self, outlook: Outlook) -> ReconcileReport:
-        """Do what is planned, and what has to be planned anew where members prove unusable; the last call."""
+        """Make and remove what is planned, plan again while members turn out to be unusable, and return the report.
+
+        Call it once, at the end.
+        """
         self.monitor.plan_known(len(outlook.plan.layers) - outlook.waiting, outlook.plan)
         while lines := [line for line in outlook.plan.layers if not line.n_waiting and self.is_open(line)]:
             refused = self.carry_out(lines, outlook)
@@ -118,7 +128,7 @@ class ReconcileRun:
                 break
             outlook = self.look()
         for skycell in sorted(self.worked_in):
-            sweep_temporaries(self.products / skycell)  # of workers that died, whose layers others made
+            sweep_temporaries(self.products / skycell)  # left by workers that died; others made their layers
         for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
             self.list_products(skycell)
         self.report.waiting = outlook.waiting
@@ -126,7 +136,7 @@ class ReconcileRun:
         return self.report
 
     def look(self) -> Outlook:
-        """The outlook as it is now."""
+        """The current plan, with the expected digests of the layers that were tried."""
         outlook = look_ahead(
             self.engine.begin,
             self.products,
@@ -141,11 +151,11 @@ class ReconcileRun:
         return outlook
 
     def is_open(self, line: PlannedLayer) -> bool:
-        """Whether a planned layer was not done yet: not in the form that is expected now."""
+        """Whether this run has not yet tried the layer as it is expected now."""
         return line.name not in self.settled or self.settled[line.name] != self.digests.get(line.name, "")
 
     def carry_out(self, lines: Sequence[PlannedLayer], outlook: Outlook) -> list[MemberUnusableError]:
-        """Do what the plan says; return the members that proved unusable, whose layers are left for the next round."""
+        """Make or remove these layers; return the unusable members, without which the next round makes their layers."""
         cells = {line.skycell for line in lines}
         self.worked_in |= cells
         for skycell in sorted(cells):
@@ -168,7 +178,7 @@ class ReconcileRun:
         return refused
 
     def list_products(self, skycell: str) -> None:
-        """Write a cell's manifest; a folder that refuses it is a problem to tell, not a reason to stop."""
+        """Write the manifest of a sky cell (name); if its folder cannot be written, report it and go on."""
         try:
             write_manifest(self.products / skycell, skycell)
         except ProductError as error:
@@ -179,7 +189,10 @@ class ReconcileRun:
         self.monitor.layer_done(outcome)
 
     def _is_blocked(self, line: PlannedLayer, outlook: Outlook) -> bool:
-        """Refuse to write over a file that the catalog does not know: somebody's mosaic may be lost."""
+        """Whether a file that this catalog does not know is in the layer's place; then the layer has failed.
+
+        Overwriting it could destroy a mosaic that was made from other exposures.
+        """
         if line.name in outlook.observed:
             return False
         kinds: tuple[Kind, Kind] = ("flt", "flc")
@@ -212,7 +225,7 @@ class ReconcileRun:
             return
         product = outlook.observed.get(line.name)
         if product is not None and product.filename != Path(job.target).name:
-            Path(job.target).with_name(product.filename).unlink(missing_ok=True)  # drz gives way to drc, or back
+            Path(job.target).with_name(product.filename).unlink(missing_ok=True)  # a drc replaces the drz, or back
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
             record_product(connection, result, action=str(job.action), reasons=line.reasons, seconds=seconds)
@@ -237,7 +250,7 @@ class ReconcileRun:
 
 
 def _holds(target: Path, layer: ExpectedLayer) -> bool:
-    """Whether a file is the layer's product as expected, come since the look: by a worker of a run that was killed."""
+    """Whether a file is the expected product, which a worker of a killed run may have finished since the plan."""
     try:
         record = read_product(target)
     except ProductError:
