@@ -1,1 +1,1 @@
-"""Layer jobs carried out: by whom, in which order, under which lock, and what became of each."""
+"""Carries out layer jobs: gives them to workers, repeats them without unusable members, locks the folder, reports."""

@@ -1,4 +1,4 @@
-"""Carrying out layer jobs and handing back what became of each. What has to be done was decided before."""
+"""Carries out layer jobs on workers and returns their outcomes; it does not decide which jobs are needed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Maker = Callable[[LayerJob], ProductRecord]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one job: a product, or the error that stopped it; `seconds` are 0 where its worker died."""
+    """The result of one job: the product's record, or the error that stopped it. `seconds` is 0 if its worker died."""
 
     job: LayerJob
     result: ProductRecord | MvmdbError
@@ -29,12 +29,12 @@ class Outcome:
 
 
 def carry_out(jobs: Iterable[LayerJob], make: Maker, workers: Workers, *, expected: int) -> Iterator[Outcome]:
-    """Do every job and yield each outcome as it comes.
+    """Do every job and yield each outcome as soon as there is one, in any order.
 
-    Jobs are taken from the iterable as workers get free, so a long plan is never in memory whole. Where they are at
-    most half as many as the processors of the workers, each may have helpers. The workers' bound of memory is each
-    job's. A worker that dies (out of memory, say) fails the layer that it was making and no other. Raises WorkersError
-    when there are no workers to be had.
+    Jobs are taken from the iterable as workers become free, so a long plan is never in memory as a whole. `expected` is
+    their approximate number: if there are at least twice as many worker processes, each job may use helpers. Each job
+    gets the memory limit of `workers`. If a worker dies (out of memory, say), only the layer that it was making fails.
+    Raises WorkersError if there are no workers.
     """
     here, spare = socket.gethostname(), spare_processors(workers.executor, expected)
     bounded = (replace(job, helpers=spare, memory_mb=workers.memory_mb) for job in jobs)
@@ -43,7 +43,7 @@ def carry_out(jobs: Iterable[LayerJob], make: Maker, workers: Workers, *, expect
 
 
 def _attempt(make: Maker, coordinator: str, job: LayerJob) -> Outcome:
-    """Run in a worker: any error becomes the job's outcome; one on another machine says where it was met."""
+    """Runs in a worker: any error becomes the job's outcome; a ProductError on another machine names that machine."""
     started = monotonic()
     result: ProductRecord | MvmdbError
     try:
@@ -55,9 +55,9 @@ def _attempt(make: Maker, coordinator: str, job: LayerJob) -> Outcome:
         result = error
     except MemoryError as error:
         result = ProductError(
-            f"{job.layer} needs more memory than there is ({str(error) or 'no room'}); drizzle it in bands: --memory MB"
+            f"{job.layer} needs more memory than is free ({str(error) or 'no room'}); drizzle it in bands: --memory MB"
         )
-    except Exception as error:  # one layer's surprise must not take the night's other layers with it
+    except Exception as error:  # an unexpected error in one layer must not stop the night's other layers
         log.exception("%s", job.layer)
         result = ProductError(f"{type(error).__name__}: {error}")
     return Outcome(job, result, monotonic() - started)

@@ -1,4 +1,4 @@
-"""Jobs for expected layers that are made without a catalog: all members are drizzled."""
+"""Makes the jobs of layers that are made without a catalog: all members are drizzled."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def drizzle_job(
     folder: Path,
     skies: Mapping[str, float] | None = None,
 ) -> LayerJob:
-    """The job that drizzles a layer from all its members into a folder.
+    """The job that drizzles a layer from all its members; its product goes into `folder`.
 
-    `exposures` maps ipppssoo to exposures and includes the layer's members. `skies` (electrons/s/arcsec^2) are kept
-    where the recipe matches skies; those of the other members are solved for.
+    `exposures` maps ipppssoo to exposures, among them all members of the layer. `skies` maps ipppssoo to the skies
+    (electrons/s/arcsec^2) to keep if the recipe matches skies; the skies of other members are solved for.
     """
     kept = (skies or {}) if layer.recipe.sky_match else {}
     inputs = tuple(

@@ -1,4 +1,4 @@
-"""One run at a time on a products folder: a lock that the operating system drops with the process."""
+"""Locks a products folder, so that one run at a time works on it; the lock is released when the process ends."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 @contextmanager
 def claim_folder(folder: Path) -> Iterator[None]:
-    """Make the folder where it is missing and hold its lock.
+    """Create the folder if it is missing, and hold its lock until the end of the block.
 
-    Raises InputError when it cannot be made, written or locked, BusyError when another run holds it.
+    Raises InputError if the folder cannot be created, written to or locked, and BusyError if another run holds the
+    lock.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,12 +38,12 @@ def claim_folder(folder: Path) -> Iterator[None]:
 
 
 def claimed_at(folder: Path) -> int:
-    """When the holder of a folder's lock took it: ns since 1970, by the clock of the folder's file system."""
+    """When the folder's lock was last taken: ns since 1970, by the clock of the folder's file system."""
     return (folder / LOCK_NAME).stat().st_mtime_ns
 
 
 def require_free(folder: Path) -> None:
-    """Raise BusyError when another run works on a folder; one that is not there, or has no lock, is free."""
+    """Raise BusyError if another run works on the folder; a folder that is missing, or has no lock file, is free."""
     try:
         descriptor = os.open(folder / LOCK_NAME, os.O_RDWR)
     except OSError:
@@ -69,7 +70,7 @@ def _take(descriptor: int, folder: Path) -> None:
         if error.errno not in _NO_LOCKS:
             raise
         raise InputError(
-            f"the file system of {folder} gives no locks ({error.strerror}), without which two runs could spoil each "
-            "other's work; mount it with locks (for NFS: a running lock daemon, or the option local_lock=flock where "
-            "one machine alone runs mvmdb), or put the products elsewhere"
+            f"the file system of {folder} gives no locks ({error.strerror}), without which two runs could damage each "
+            "other's work; mount it with locks (for NFS: a running lock daemon, or the option local_lock=flock if "
+            "only one machine runs mvmdb), or put the products elsewhere"
         ) from error

@@ -1,4 +1,4 @@
-"""What became of the layers of a run: their outcomes, and the counts."""
+"""The report of a run: the outcome of each layer, and the counts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _COUNTERS = {Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "
 
 @dataclass(slots=True)
 class ReconcileReport:
-    """What a reconcile did.
+    """What a run did: the number of layers by action, and the outcome of each in `layers`.
 
-    `waiting` layers wait for files of their members. `refused` maps exposures that proved unusable to what was found;
-    `problems` are those of no single layer.
+    `failed`: layers that could not be made or removed. `waiting`: layers that wait for files of their members.
+    `seconds`: how long the run took. `refused` maps exposures that could not be used to the reason. `problems` are
+    lines about what concerns no single layer, such as a poller file that cannot be written.
     """
 
     drizzled: int = 0

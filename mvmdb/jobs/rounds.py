@@ -1,4 +1,4 @@
-"""Making layers in rounds: where members prove unusable, their layers are made again without them."""
+"""Makes layers in rounds: if members turn out to be unusable, their layers are made again without them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ def make_layers(
     report: ReconcileReport,
     monitor: Monitor,
 ) -> None:
-    """Make these layers; where members' pixels prove empty, do what `again` says that is left without them."""
+    """Make these layers; if members turn out to be unusable, make their layers without them.
+
+    `again` returns the jobs that remain without the given exposures (ipppssoo); those already done are not repeated.
+    Outcomes and unusable exposures are added to `report`, and each outcome is sent to `monitor`. Raises WorkersError if
+    there are no workers.
+    """
     empty: set[str] = set()
     settled: set[tuple[str, str]] = set()
     while True:
