@@ -52,8 +52,7 @@ def get_sky_cells(visit_input: str | Sequence[str], input_path: str | None = Non
     `visit_input` is a poller file (basic or full) or a sequence of exposure file names, which `input_path`, where it
     is given, is the folder of. Raises InputError when a file is missing or cannot be read.
     """
-    names = _list_files(visit_input)
-    paths = [Path(input_path, name) if input_path else Path(name) for name in names]
+    paths = _list_files(visit_input, input_path)
     datasets = [read_exposure(path) for path in paths]
     matched = match_regions([dataset.exposure.s_region for dataset in datasets], "overlap")
     members: dict[CellId, list[str]] = {}
@@ -67,11 +66,25 @@ def _sky_cell(cell: CellId, members: Sequence[str]) -> SkyCell:
     return SkyCell(format_cell_name(cell), cell_wcs(cell), np.vstack([corners, corners[:1]]), tuple(members))
 
 
-def _list_files(visit_input: str | Sequence[str]) -> list[str]:
+def _list_files(visit_input: str | Sequence[str], input_path: str | None = None) -> list[Path]:
+    """The files that a poller or a sequence names, in the folder `input_path`.
+
+    A poller's path that is not there stands for the file of that name beside the poller, as in `process_poller`.
+    """
+    folder = input_path or ""
     if not isinstance(visit_input, str):
-        return list(visit_input)
+        return [Path(folder, name) for name in visit_input]
     poller = read_poller(visit_input)
-    return [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
+    names = [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
+    return [_prefer_named(Path(folder, name), Path(visit_input).parent) for name in names]
+
+
+def _prefer_named(path: Path, folder: Path) -> Path:
+    beside = folder / path.name
+    if path.is_file() or not beside.is_file():
+        return path
+    log.warning("%s is not there; %s is taken", path, beside)
+    return beside
 
 
 def generate_poller_file(
@@ -91,7 +104,7 @@ def generate_poller_file(
     if skycell_name is None:
         raise UsageError("skycell_name is missing; expected the sky cell of the poller, like skycell-p0726x10y04")
     cell = format_cell_name(parse_cell_name(skycell_name))
-    datasets = [read_exposure(Path(name)) for name in _list_files(input_list)]
+    datasets = [read_exposure(path) for path in _list_files(input_list)]
     write_poller(output_poller_filename, [_poller_row(dataset, cell) for dataset in datasets])
 
 

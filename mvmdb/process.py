@@ -37,7 +37,8 @@ def process_poller(
     """Make the layers of a poller file that have a NEW row, each from all of its rows, NEW and OLD.
 
     A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
-    are not absolute are relative to its own folder. The layers are made by the workers (None: processes, one
+    are not absolute are relative to its own folder, and a path that is not there, as in a poller of another machine,
+    stands for the file of that name in that folder. The layers are made by the workers (None: processes, one
     per core). With `limits` (X0, X1, Y0, Y1 in fine pixels of the projection cell, inclusive) the mosaics are of that
     rectangle, from all rows, NEW or OLD.
 
@@ -52,6 +53,7 @@ def process_poller(
         options = RectangleOptions()
         report = make_rectangle(exposures, rectangle, products, policy, options, workers=workers, monitor=monitor)
         report.refused.update(work.unusable)
+        report.beside.update(work.beside)
         return report
     report = ReconcileReport()
     with claim_folder(products), open_workers(workers) as opened:
@@ -65,6 +67,7 @@ def process_poller(
             if any(skycell in outcome.layer for outcome in report.layers):
                 write_manifest(products / skycell, skycell)
     report.refused.update(work.unusable)
+    report.beside.update(work.beside)
     report.seconds = round(monotonic() - started, 3)
     return report
 

@@ -42,6 +42,16 @@ def test_generate_poller_file_round_trips_through_run_mvm_processing(
     assert len(list((tmp_path / CELL).glob("*_drz.fits"))) == 2
 
 
+def test_a_poller_of_another_machine_names_the_files_beside_it(archive: Archive, tmp_path: Path) -> None:
+    path = archive.expose()
+    archive.expose("ib6o04twq", east=2)
+    names = archive.inbox / "names.txt"
+    names.write_text(f"/another/machine/{path.name}\n")
+    assert mvmdb.get_sky_cells(str(names))[CELL].members == (path.name,)
+    mvmdb.generate_poller_file(str(names), output_poller_filename=str(tmp_path / "p.out"), skycell_name=CELL)
+    assert (tmp_path / "p.out").read_text().endswith(f",NEW,{path}\n")
+
+
 def test_other_pollers_and_missing_cells_are_refused(archive: Archive) -> None:
     path = archive.expose()
     with pytest.raises(UsageError, match="svm"):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from archive import CELL, COARSE, FINE, Archive
+from archive import CELL, CENTER, COARSE, FINE, Archive
+from click.testing import CliRunner
 from fitsfiles import set_pixels
 
+from mvmdb.cli import commands
 from mvmdb.errors import InputError, NothingViableError
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.pollers.files import read_poller, write_basic_poller, write_poller
 from mvmdb.process import process_poller
 from mvmdb.records import Policy
+from mvmdb.rectangles.geometry import rectangle_at
 from mvmdb.workers.processes import IN_THIS_PROCESS
 
 
@@ -112,3 +116,31 @@ def test_a_missing_exposure_is_an_error_before_anything_is_made(night: Archive, 
     with pytest.raises(InputError, match=r"ib6o04tuq_flt.fits.*not there"):
         process_poller(poller_of(night), tmp_path / "out", Policy())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_poller_of_another_machine_is_made_from_the_files_beside_it(night: Archive, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    night.inbox.rename(there)
+    (there / "p.out").write_text(poller_of(night).read_text())
+    report = process_poller(there / "p.out", tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
+    assert (report.drizzled, report.failed, report.refused) == (4, 0, {})
+    assert report.beside == {
+        str(night.inbox / name): str(there / name)
+        for name in ("ib6o04tuq_flt.fits", "ib6o04twq_flt.fits", "ib6o05tuq_flt.fits")
+    }
+    c = rectangle_at(*CENTER, 0.1).canvas
+    limits = (c.x_min, c.x_max, c.y_min, c.y_max)
+    report = process_poller(there / "p.out", tmp_path / "o", Policy(), workers=IN_THIS_PROCESS, limits=limits)
+    assert len(report.beside) == 3
+
+
+def test_the_command_process_says_which_files_it_took_from_beside_the_poller(archive: Archive, tmp_path: Path) -> None:
+    path = archive.expose()
+    poller = archive.inbox / "p.out"
+    write_basic_poller(poller, [f"/another/machine/{path.name}"])
+    words = ["process", str(poller), "-o", str(tmp_path / "out"), "--executor", "serial"]
+    done = CliRunner().invoke(commands, words)
+    assert done.exit_code == 0
+    assert f"taken from beside the poller: {path} (/another/machine/{path.name} is not there)" in done.stdout
+    done = CliRunner().invoke(commands, [*words, "--json"])
+    assert json.loads(done.stdout)["beside"] == {f"/another/machine/{path.name}": str(path)}

@@ -160,6 +160,11 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
     return lines
 
 
+def beside_words(report: ReconcileReport) -> list[str]:
+    """A line for each file that was taken from the poller's folder, since its path in the poller is not there."""
+    return [f"taken from beside the poller: {path} ({name} is not there)" for name, path in report.beside.items()]
+
+
 def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Rows as a table for a terminal."""
     from tabulate import tabulate

@@ -18,6 +18,7 @@ class ReconcileReport:
     `failed`: layers that could not be made or removed. `waiting`: layers that wait for files of their members.
     `seconds`: how long the run took. `refused` maps exposures that could not be used to the reason. `problems` are
     lines about what concerns no single layer, such as a poller file that cannot be written.
+    `beside` maps paths of a poller that are not there to the files in the poller's folder that were taken instead.
     """
 
     drizzled: int = 0
@@ -30,6 +31,7 @@ class ReconcileReport:
     layers: list[LayerOutcome] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    beside: dict[str, str] = field(default_factory=dict)
 
     def note(self, outcome: LayerOutcome) -> None:
         """Count one layer's outcome."""

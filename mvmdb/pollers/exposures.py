@@ -12,7 +12,7 @@ from mvmdb.exposures.choose import Candidate, choose_active
 from mvmdb.exposures.read import read_exposure
 from mvmdb.layers.admission import is_small, left_out
 from mvmdb.names import CellId
-from mvmdb.pollers.files import Poller, check_paths, read_poller
+from mvmdb.pollers.files import Poller, find_named, read_poller
 from mvmdb.records import Dataset, Policy
 from mvmdb.sky.membership import match_each_region
 
@@ -22,12 +22,14 @@ class PollerWork:
     """The exposures of a poller file.
 
     `datasets`: the usable ones, by ipppssoo. `cells`: for each sky cell (name), its exposures and whether they are NEW.
-    `unusable`: why the others cannot be used, by ipppssoo, or by file name if the file cannot be read.
+    `unusable`: why the others cannot be used, by ipppssoo, or by file name if the file cannot be read. `beside`: the
+    files in the poller's folder that were taken for paths that are not there, by these paths.
     """
 
     datasets: Mapping[str, Dataset]
     cells: Mapping[str, Mapping[str, bool]]
     unusable: Mapping[str, str]
+    beside: Mapping[str, str]
 
 
 def read_poller_work(source: Path, policy: Policy) -> PollerWork:
@@ -37,7 +39,7 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
     if some file could not be read, else NothingViableError.
     """
     poller = read_poller(source)
-    check_paths(poller, source.parent)
+    places = find_named(poller, source.parent)
     datasets: dict[str, Dataset] = {}
     named: dict[tuple[str, str | None], bool] = {}
     unusable: dict[str, str] = {}
@@ -45,7 +47,7 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
     bad: list[ExposureError] = []
     for filename, skycell, is_new in _entries(poller):
         try:
-            dataset = read_exposure(source.parent / filename)
+            dataset = read_exposure(places[filename])
         except ExposureError as error:
             bad.append(error)
             unusable[Path(filename).name] = str(error)
@@ -67,7 +69,8 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
         reasons = "; ".join(f"{name}: {why}" for name, why in sorted(unusable.items()))
         message = f"{source}: none of its exposures can be in a layer ({reasons})"
         raise NothingViableError(message, only_small=only_small and not datasets)
-    return PollerWork(datasets, cells, unusable)
+    beside = {name: str(path) for name, path in places.items() if path != source.parent / name}
+    return PollerWork(datasets, cells, unusable, beside)
 
 
 def _entries(poller: Poller) -> list[tuple[str, str | None, bool]]:

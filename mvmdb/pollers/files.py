@@ -130,7 +130,7 @@ def read_poller(path: str | os.PathLike[str]) -> Poller:
     """Read a poller file of either form. Blank lines are skipped.
 
     Raises InputError, with file and line, if the file cannot be read, is empty, mixes the two forms, has an invalid
-    line, or names one file twice in a sky cell. `check_paths` checks whether the named files exist.
+    line, or names one file twice in a sky cell. `find_named` finds the named files.
     """
     try:
         text = read_text(path)
@@ -160,15 +160,23 @@ def read_poller(path: str | os.PathLike[str]) -> Poller:
     return Poller("full" if full else "basic", tuple(rows), filenames)
 
 
-def check_paths(poller: Poller, folder: str | os.PathLike[str] = ".") -> None:
-    """Raise InputError unless all files that a poller names exist; relative paths are relative to `folder`."""
+def find_named(poller: Poller, folder: str | os.PathLike[str] = ".") -> dict[str, Path]:
+    """Where each file that a poller names is, by the path in the poller; relative paths are relative to `folder`.
+
+    A path that is not there, as in a poller written on another machine, stands for the file of that name in `folder`.
+    Raises InputError if neither is there.
+    """
     named = [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
-    missing = [name for name in named if not (Path(folder) / name).is_file()]
+    places = {name: Path(folder, name) for name in named}
+    places |= {name: Path(folder, path.name) for name, path in places.items() if not path.is_file()}
+    missing = [name for name, path in places.items() if not path.is_file()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputError(
-            f"the poller names {missing[0]}{more}, which is not there; put the file there, or name it where it is now"
+            f"the poller names {missing[0]}{more}, which is not there; nor is a file of that name beside the poller; "
+            "put the file there, or name it where it is now"
         )
+    return places
 
 
 def write_poller(path: str | os.PathLike[str], rows: Sequence[PollerRow]) -> bool:

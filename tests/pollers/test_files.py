@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mvmdb.errors import InputError
 from mvmdb.pollers.files import (
     PollerRow,
-    check_paths,
+    find_named,
     format_poller_name,
     format_row,
     parse_row,
@@ -213,14 +213,28 @@ def test_a_poller_that_is_not_there_or_no_text_is_an_error(tmp_path: Path) -> No
         read_poller(tmp_path / "binary.out")
 
 
-def test_files_that_do_not_exist_are_found_by_check_paths(tmp_path: Path) -> None:
+def test_files_that_do_not_exist_are_told_of(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ibj207r9_flc\.fits and 1 more"):
-        check_paths(read_poller(write(tmp_path, LINES)))
+        find_named(read_poller(write(tmp_path, LINES)), tmp_path)
     (tmp_path / "ib6o04tuq_flt.fits").touch()
     write_basic_poller(tmp_path / "a.out", ["ib6o04tuq_flt.fits"])
-    check_paths(read_poller(tmp_path / "a.out"), tmp_path)
+    poller = read_poller(tmp_path / "a.out")
+    assert find_named(poller, tmp_path) == {"ib6o04tuq_flt.fits": tmp_path / "ib6o04tuq_flt.fits"}
     with pytest.raises(InputError, match="ib6o04tuq"):
-        check_paths(read_poller(tmp_path / "a.out"), tmp_path / "elsewhere")
+        find_named(poller, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("named", ["/another/machine/ib6o04tuq_flt.fits", "visit/ib6o04tuq_flt.fits"])
+def test_a_path_that_is_not_there_stands_for_the_file_beside_the_poller(named: str, tmp_path: Path) -> None:
+    write_basic_poller(tmp_path / "a.out", [named])
+    beside = tmp_path / "ib6o04tuq_flt.fits"
+    beside.touch()
+    poller = read_poller(tmp_path / "a.out")
+    assert find_named(poller, tmp_path) == {named: beside}
+    (tmp_path / "visit").mkdir()
+    (tmp_path / "visit" / beside.name).touch()
+    there = tmp_path / "visit" / beside.name if named.startswith("visit") else beside
+    assert find_named(poller, tmp_path) == {named: there}, "a file that is where the poller says comes first"
 
 
 @pytest.mark.parametrize("column", ["1", "1.0", "skycell-p0001x01y01", "NEW"])

@@ -40,14 +40,15 @@ def process(
 ) -> None:
     """Make the mosaics of one poller file, basic or full, with no catalog.
 
-    A layer with a NEW row is made from all its rows. The products go to DIR/<skycell>/ (default: this folder). The exit
-    code is 1 when a layer failed or an exposure could not be used.
+    A layer with a NEW row is made from all its rows. A path that is not there, as in a poller of another machine,
+    stands for the file of that name beside the poller file. The products go to DIR/<skycell>/ (default: this folder).
+    The exit code is 1 when a layer failed or an exposure could not be used.
 
     Example: mvmdb process skycell-p0726x10y04_input.out -o /data/mvm
     """
     import os
 
-    from mvmdb.console.render import reconcile_json, reconcile_words
+    from mvmdb.console.render import beside_words, reconcile_json, reconcile_words
     from mvmdb.exposures.eligibility import apply_switches
     from mvmdb.process import process_poller
     from mvmdb.records import Policy
@@ -57,7 +58,7 @@ def process(
     with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
         report = process_poller(poller.absolute(), folder, policy, workers=workers, monitor=monitor, limits=limits)
     if as_json:
-        options.emit_json(reconcile_json(report))
+        options.emit_json(reconcile_json(report) | {"beside": report.beside})
     else:
-        say(*reconcile_words(report))
+        say(*beside_words(report), *reconcile_words(report))
     options.finish(report.failed > 0 or bool(report.refused))
