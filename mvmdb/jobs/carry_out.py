@@ -34,7 +34,7 @@ def carry_out(jobs: Iterable[LayerJob], make: Maker, workers: Workers, *, expect
     Jobs are taken from the iterable as workers become free, so a long plan is never in memory as a whole. `expected` is
     their approximate number: if there are at least twice as many worker processes, each job may use helpers. Each job
     gets the memory limit of `workers`. If a worker dies (out of memory, say), only the layer that it was making fails.
-    Raises WorkersError if there are no workers.
+    Raises WorkersError if the workers are lost.
     """
     here, spare = socket.gethostname(), spare_processors(workers.executor, expected)
     bounded = (replace(job, helpers=spare, memory_mb=workers.memory_mb) for job in jobs)

@@ -24,7 +24,7 @@ def make_layers(
 
     `again` returns the jobs that remain without the given exposures (ipppssoo); those already done are not repeated.
     Outcomes and unusable exposures are added to `report`, and each outcome is sent to `monitor`. Raises WorkersError if
-    there are no workers.
+    the workers are lost.
     """
     empty: set[str] = set()
     settled: set[tuple[str, str]] = set()

@@ -1,4 +1,4 @@
-"""Work done for a caller by others: executors for many items, one background thread, one child process.
+"""Runs work outside the caller's thread: executors for many items, a background thread, a child process.
 
-No other room starts threads or processes; a test holds that (tests/workers/test_only_workers.py).
+No other room starts threads or processes (checked by tests/workers/test_only_workers.py).
 """

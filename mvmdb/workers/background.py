@@ -1,4 +1,4 @@
-"""One background thread, which does what it is given in order; and a map over a few threads that keeps the order."""
+"""A background thread, which runs calls in order, and a map over several threads, which keeps the order of items."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST_WAITING = 8
-"""Calls that may be unfinished: hashing is as fast as a disk, and memory is for other things."""
+"""The most unfinished calls: hashing keeps up with a disk, so a longer queue would only use memory."""
 
 
 class BackgroundThread:
-    """One thread for work that releases Python's lock, as hashing, reading and GEOS do; calls are done in order.
+    """One thread for work that releases the GIL, such as hashing, reading and GEOS; calls run in order.
 
-    An error is raised by the call's future, and also by the next `submit` or by `close`, so that it shows where nobody
-    asks for the result. `close` waits for all calls. `abandon` drops the calls that have not begun, waits for the one
-    that has, and raises nothing. As a context manager it is closed after the block, and abandoned after an error.
+    An error in a call is raised by its future, and also by a later `submit` or by `close`, so that it is seen even if
+    nobody asks for the result. `close` waits for all calls. `abandon` drops the calls that have not begun, waits for
+    the running one, and raises nothing. As a context manager, the thread is closed after the block, and abandoned after
+    an error.
     """
 
     def __init__(self, most_waiting: int = MOST_WAITING) -> None:
@@ -32,11 +33,11 @@ class BackgroundThread:
 
     @property
     def abandoned(self) -> bool:
-        """Whether nobody waits for results any more: long work may look at this and stop."""
+        """Whether results are no longer wanted: long work may check this and stop."""
         return self._abandoned
 
     def submit(self, work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> Future[R]:
-        """Have `work(*arguments, **named)` done after the calls before; its future.
+        """Run `work(*arguments, **named)` after the earlier calls, and return its future.
 
         Waits first while `most_waiting` calls are unfinished. Raises what an earlier call raised.
         """
@@ -47,7 +48,7 @@ class BackgroundThread:
         return future
 
     def close(self) -> None:
-        """Wait for all calls and end the thread. Raises what the first that failed raised, and drops those after it."""
+        """Wait for all calls and end the thread. If one fails, drop the calls after it and raise its error."""
         try:
             while self._unfinished:
                 self._unfinished.popleft().result()
@@ -55,7 +56,7 @@ class BackgroundThread:
             self.abandon()
 
     def abandon(self) -> None:
-        """Drop the calls that have not begun, wait for the one that has, and end the thread."""
+        """Drop the calls that have not begun, wait for the running one, and end the thread."""
         self._abandoned = True
         self._pool.shutdown(cancel_futures=True)
 
@@ -72,7 +73,7 @@ class BackgroundThread:
 
 
 def map_in_threads(work: Callable[[T], R], items: Iterable[T], n_threads: int) -> Iterator[R]:
-    """What `work` returns for each item, in their order; with one thread the caller's own does it.
+    """The results of `work` for each item, in the order of the items; `n_threads` of 1 means the caller's thread.
 
     Raises what `work` raises.
     """

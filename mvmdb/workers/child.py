@@ -1,8 +1,8 @@
-"""One child process, which does what it is asked in order and streams what it makes; what that is, its users decide.
+"""A child process, which runs requests in order and can stream their results; the caller decides what it runs.
 
-The child is started by a command, not by a fork, and does not import the caller's main module: a script needs no
-`if __name__ == "__main__"`. Requests reach it by its standard input and results come by its standard output, so it
-needs no file, and it ends when its parent does.
+The child is started by a command, not by a fork, and does not import the caller's main module, so a script needs no
+`if __name__ == "__main__"`. Requests go to its standard input and results come from its standard output, so it needs no
+file, and it ends when its parent does.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Send = Callable[[R], None]
 """Sends one value of a stream to the parent."""
 
 AHEAD = 2
-"""Results that the child holds while the parent is slow to read: it works on, and its memory stays bounded."""
+"""Results that the child keeps for a parent that is slow to read: it goes on working, and its memory is bounded."""
 _LENGTH_BYTES = 8
 _START = (
     "import sys; sys.path[:] = sys.argv[2:]; "
-    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "  # Ctrl-C is for the parent, which ends its child
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "  # the parent handles Ctrl-C and kills its child
     "from mvmdb.workers.child import serve; serve(sys.argv[1])"
 )
 
@@ -43,18 +43,18 @@ Kind = Literal["item", "end", "result", "error"]
 
 
 class ChildProcess:
-    """A process of this program; it starts at once, to be ready when there is work for it.
+    """A child process of this one. It starts at once, so that it is ready when there is work for it.
 
-    Functions, arguments and results are pickled, so functions are those of modules that can be imported. Results are
-    taken in the order of the requests, all of one before the next, by one thread. What the function raises is raised
-    where its result is taken. When the process dies, also of too little memory, `died` makes the error from its exit
-    status. As a context manager it is killed after the block.
+    Functions, arguments and results are pickled, so functions must belong to a module that can be imported. Take
+    results in the order of the requests, all of one request before the next, and in one thread. What a function raises
+    is raised where its result is taken. If the process dies (out of memory, say), `died` makes the error to raise from
+    its exit status. As a context manager, the process is killed after the block.
     """
 
     def __init__(self, died: Callable[[int], MvmdbError], *, preload: str = "") -> None:
-        """Start the process; `preload` names a module that it imports while it waits.
+        """Start the process; `preload` names a module that it imports while it waits for requests.
 
-        Raises OSError where the system has no process to give.
+        Raises OSError if the system cannot start a process.
         """
         self._died = died
         self._process = subprocess.Popen(
@@ -69,26 +69,32 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     def submit(self, function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> Callable[[], R]:
-        """Have `function(*arguments, **named)` done after the requests before; a function that waits for its result."""
+        """Run `function(*arguments, **named)` after the earlier requests; return a function that waits for its result.
+
+        Raises the error of `died` if the process is dead.
+        """
         self._request(False, function, arguments, named)
         return self._take_result
 
     def stream(
         self, function: Callable[Concatenate[Send[R], P], None], *arguments: P.args, **named: P.kwargs
     ) -> Iterator[R]:
-        """Have `function(send, *arguments, **named)` done after the requests before; what it sends, as it comes."""
+        """Run `function(send, *arguments, **named)` after the earlier requests; return an iterator of what it sends.
+
+        Raises the error of `died` if the process is dead.
+        """
         self._request(True, function, arguments, named)
         return self._take_items()
 
     def close(self) -> None:
-        """End the process, whatever it is at."""
+        """Kill the process, whatever it is doing."""
         self._process.kill()
         for pipe in (self._requests, self._results):
-            with suppress(BrokenPipeError):  # what was not sent is not wanted
+            with suppress(BrokenPipeError):  # requests that were not sent are not needed
                 pipe.close()
         self._process.wait()
 
@@ -128,9 +134,9 @@ class ChildProcess:
 
 
 def serve(preload: str) -> None:
-    """The child's side: do what is asked until the parent ends this process, or ends itself."""
+    """The child's main loop: answer requests until the parent kills this process, or ends itself."""
     reply = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever is printed must not get among the results
+    os.dup2(2, 1)  # printed text must not mix with the results
     requests: SimpleQueue[bytes] = SimpleQueue()
     Thread(target=_listen, args=(requests,), daemon=True).start()
     if preload:
@@ -141,7 +147,7 @@ def serve(preload: str) -> None:
 
 
 def _listen(requests: SimpleQueue[bytes]) -> None:
-    """Take requests as they come, so that the parent need not wait, until the parent closes the pipe by its end."""
+    """Read requests as they come, so that the parent need not wait; exit when the end of the parent closes the pipe."""
     with os.fdopen(os.dup(0), "rb") as pipe:
         while True:
             try:
@@ -151,7 +157,7 @@ def _listen(requests: SimpleQueue[bytes]) -> None:
 
 
 def _answer(request: bytes, send: Callable[[bytes], object]) -> None:
-    """Do what a request says and send what comes of it. Values are pickled here: one that cannot be is an error too."""
+    """Run one request and send its results or its error; a result that cannot be pickled is an error, too."""
 
     def reply(kind: Kind, value: object) -> None:
         send(pickle.dumps((kind, value), protocol=5))
@@ -164,8 +170,8 @@ def _answer(request: bytes, send: Callable[[bytes], object]) -> None:
         else:
             reply("result", function(*arguments, **named))
     except MemoryError:
-        raise  # the end of this process says so, where a message might find no room
-    except Exception as error:  # the caller's to judge
+        raise  # the exit status reports it; a message might not fit into memory
+    except Exception as error:  # for the caller to handle
         if not isinstance(error, MvmdbError):
             error.add_note(f"raised in a child process:\n{traceback.format_exc()}")
         reply("error", error)
@@ -178,7 +184,7 @@ def _write(pipe: IO[bytes], message: bytes) -> None:
 
 
 def _read(pipe: IO[bytes]) -> bytes:
-    """The next message. Raises EOFError where the other side ended, also in the middle of one."""
+    """The next message. Raises EOFError if the other side has ended, even in the middle of a message."""
     length = int.from_bytes(_read_exactly(pipe, _LENGTH_BYTES), "little")
     return _read_exactly(pipe, length)
 

@@ -1,4 +1,4 @@
-"""Which executor is wanted, as users say it, and opening it for the time of a command or call."""
+"""Reads a user's choice of executor, and opens the executor for the duration of a command or call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mvmdb.workers.processes import ProcessExecutor, SerialExecutor
 
 @dataclass(frozen=True, slots=True)
 class ExecutorChoice:
-    """A kind of executor: for `processes` how many (None: one per core), for `dask` the scheduler's address or file."""
+    """A kind of executor. `n`: the number of processes (None: one per core). `address`: Dask scheduler, or its file."""
 
     kind: Literal["serial", "processes", "dask"] = "processes"
     n: int | None = None
@@ -25,7 +25,7 @@ class ExecutorChoice:
 def parse_executor(text: str) -> ExecutorChoice:
     """The choice that `serial`, `processes`, `processes:N` or `dask:ADDRESS` stands for.
 
-    Raises UsageError for another text.
+    Raises UsageError for any other text.
     """
     kind, colon, rest = text.partition(":")
     if text == "serial":
@@ -39,7 +39,7 @@ def parse_executor(text: str) -> ExecutorChoice:
 
 @contextmanager
 def open_executor(choice: ExecutorChoice) -> Iterator[Executor]:
-    """The executor of a choice, closed at the end. Raises WorkersError when it cannot be had."""
+    """The chosen executor, closed after the block. Raises WorkersError if the Dask cluster cannot be reached."""
     if choice.kind == "dask":
         from mvmdb.workers.dask import connect
 
@@ -59,7 +59,7 @@ def open_executor(choice: ExecutorChoice) -> Iterator[Executor]:
 
 @contextmanager
 def open_workers(given: Workers | None = None, *, jobs: int | None = None) -> Iterator[Workers]:
-    """The workers given, which stay open; where none are, `jobs` processes (None: one per core), closed at the end."""
+    """The given workers, which stay open; or `jobs` new processes (None: one per core), closed after the block."""
     if given is not None:
         yield given
         return

@@ -1,4 +1,4 @@
-"""The executor on a Dask cluster: connecting, how much is under way at a time, what a lost worker or scheduler is."""
+"""The executor on a Dask cluster: connects, limits the items in progress, and explains lost workers and schedulers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
-_LOOK_SECONDS = 2.0  # between two looks at how many workers there are
-_AT_LEAST = 2  # items under way where there are no workers yet: a cluster that grows on demand needs some demand
+_LOOK_SECONDS = 2.0  # between two counts of the workers' threads
+_AT_LEAST = 2  # items in progress even without workers: a cluster that grows on demand needs some demand
 
 
 class DaskExecutor:
-    """The workers of a Dask cluster, as many as there are at the time, coming and going.
+    """The workers of a Dask cluster, which may join and leave at any time.
 
-    Twice as many items are under way as the workers have threads, so that none waits for the coordinator. A worker
-    that dies has its items done by the others; Dask gives one up that was on hand when a worker died more than
-    `distributed.scheduler.allowed-failures` times (3).
+    Twice as many items are in progress as the workers have threads, so that no thread waits for the coordinator. If a
+    worker dies, others do its items. Dask gives up an item once more workers have died with it than
+    `distributed.scheduler.allowed-failures` (default 3).
     """
 
     def __init__(self, client: Client, address: str) -> None:
@@ -60,12 +60,12 @@ class DaskExecutor:
         except CancelledError as error:
             raise WorkersError(
                 f"the Dask scheduler at {self._address} went away; what was finished is recorded: "
-                "start it again, and then this command"
+                "start it again, then repeat this command"
             ) from error
         except ModuleNotFoundError as error:
             raise WorkersError(
-                f"a Dask worker of {self._address} cannot import {error.name}; expected mvmdb {__version__} with all "
-                "that it needs: install it where the workers run"
+                f"a Dask worker of {self._address} cannot import {error.name}; expected mvmdb {__version__} with its "
+                "dependencies: install it where the workers run"
             ) from error
         finally:
             executor.shutdown(wait=False)
@@ -82,9 +82,10 @@ class DaskExecutor:
 
 @contextmanager
 def connect(address: str) -> Iterator[DaskExecutor]:
-    """The executor of the scheduler at an address (`tcp://host:8786`), or named in a scheduler file (`*.json`).
+    """The executor of the scheduler at an address (`tcp://host:8786`) or in a scheduler file (`*.json`).
 
-    Raises WorkersError when the package distributed is missing or the scheduler cannot be reached.
+    It is disconnected after the block. Raises WorkersError if the package distributed is missing or the scheduler
+    cannot be reached.
     """
     try:
         from distributed import Client
@@ -100,7 +101,7 @@ def connect(address: str) -> Iterator[DaskExecutor]:
 
 
 def _probe(address: str) -> None:
-    """Reach the scheduler before there is a client: one that could not be reached is noisy at its end."""
+    """Check that the scheduler can be reached before a client is created: a client that fails to connect is noisy."""
     from distributed.comm import connect as open_comm
     from distributed.security import Security
 
@@ -124,16 +125,16 @@ def _read_scheduler_file(path: Path) -> str:
         return str(json.loads(path.read_text())["address"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WorkersError(
-            f"{path} names no Dask scheduler ({error}); expected the file of dask scheduler --scheduler-file: "
+            f"{path} names no Dask scheduler ({error}); expected the file that dask scheduler --scheduler-file writes: "
             "start the scheduler first"
         ) from error
 
 
 class _Parcel(Generic[T, R]):
-    """A call that is done by `pickle.loads`.
+    """A call that is made when the parcel is unpickled.
 
-    Dask sees nothing but bytes: so its scheduler needs no mvmdb, and a worker that has none, or another version, says
-    so, where it would die of a function that it cannot load.
+    Dask sees only bytes, so its scheduler does not need mvmdb. A worker without mvmdb, or with another version, reports
+    that; it would die of a function that it cannot load.
     """
 
     def __init__(self, function: Callable[[T], R], item: T) -> None:
@@ -144,7 +145,7 @@ class _Parcel(Generic[T, R]):
 
 
 def _do_as_version(version: str, call: bytes) -> object:
-    """Run in a worker: a mosaic must not depend on which worker made it."""
+    """Runs in a worker, which must have the same version: a mosaic must not depend on the worker that made it."""
     if version != __version__:
         raise WorkersError(
             f"the Dask worker on {socket.gethostname()} has mvmdb {__version__}; expected {version} as here: "
@@ -156,5 +157,6 @@ def _do_as_version(version: str, call: bytes) -> object:
 
 def _explain(death: BaseException) -> WorkersError:
     return WorkersError(
-        f"one Dask worker after another died at it (out of memory?): {death}; see their logs, and give them more memory"
+        f"one Dask worker after another died while working on it (out of memory?): {death}; look at their logs, and "
+        "give them more memory"
     )

@@ -1,4 +1,4 @@
-"""What an executor is: it does one function on many items, and says what became of each. Where is not decided here."""
+"""The interface of executors, which call one function on many items, and `feed`, which keeps their workers busy."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T, R]):
-    """What became of one item: the function's result, or the death of the worker that had it."""
+    """The result of one item: what the function returned, or a WorkersError if its worker died."""
 
     item: T
     result: R | WorkersError
 
 
 class Executor(Protocol):
-    """Does one function on each of many items, here or elsewhere.
+    """Calls one function on each of many items, in this process or elsewhere.
 
-    Function, items and results cross process borders: they are picklable, and small. Paths in them are those of storage
-    that every worker sees.
+    The function, items and results are sent between processes, so they must be small and picklable. Paths in them must
+    be valid for every worker.
     """
 
     def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
-        """Do every item and yield each as it is done, in any order; `expected` is about how many there are.
+        """Call the function on every item and yield each result when it is ready, in any order.
 
-        Items are taken from the iterable as workers get free, so that a long list is never in memory whole. An item
-        is done again when its worker dies, and its result is a WorkersError when that does not help: so the function
-        must bear being done twice, the first time perhaps in part. What the function raises is raised here. Raises
-        WorkersError when there are no workers to be had.
+        `expected` is the approximate number of items. They are taken from the iterable as workers become free, so that
+        a long list is never in memory as a whole. If a worker dies, its item is tried again; if a worker dies again,
+        the item's result is a WorkersError. So it must be safe to call the function twice for an item, even if the
+        first call stopped halfway. What the function raises is raised here. Raises WorkersError if the workers are
+        lost.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Who does the work of a call, and the most memory that each of them may take, MB (None: no bound)."""
+    """The executor that does the work of a call, and the memory limit of each of its workers in MB (None: no limit)."""
 
     executor: Executor
     memory_mb: int | None = None
@@ -57,14 +58,14 @@ def feed(
     deaths: tuple[type[BaseException], ...],
     patience: float | None = None,
 ) -> Iterator[tuple[T, R | BaseException]]:
-    """Keep `room()` items under way until there are no more; yield each with its result, or the death that it met.
+    """Keep `room()` items in progress until there are no more; yield each with its result, or the death of its worker.
 
-    `submit` is that of a `concurrent.futures.Executor`, with its function. `room` is asked again after each item, and
-    each `patience` seconds where that is given; with room for none, what is under way is waited for, and no more is
-    taken.
+    `submit` starts one item, like that of a `concurrent.futures.Executor`. `deaths`: the exceptions that mean that a
+    worker died; any other exception is raised. `room` is called again after each item, and every `patience` seconds
+    (None: never). While it returns 0, no item is started, and those in progress are finished.
     """
     running: dict[Future[R], T] = {}
-    finished: SimpleQueue[Future[R]] = SimpleQueue()  # concurrent.futures.wait would look at all of them each time
+    finished: SimpleQueue[Future[R]] = SimpleQueue()  # concurrent.futures.wait would look at all futures each time
     while True:
         for item in islice(items, max(0, room() - len(running))):
             try:

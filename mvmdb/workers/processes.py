@@ -1,4 +1,4 @@
-"""Executors on this machine: this process alone, or worker processes."""
+"""Executors on this machine: in this process, or in worker processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mvmdb.workers.executor import Done, Executor, R, T, Workers, feed
 
 
 class SerialExecutor:
-    """This process, one item after the other."""
+    """Does the work in this process, one item after the other."""
 
     def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
         """As `Executor.each`."""
@@ -28,8 +28,8 @@ IN_THIS_PROCESS = Workers(SerialExecutor())
 class ProcessExecutor:
     """Up to `n` worker processes, started when there is work for them, and kept from one call to the next.
 
-    A worker that dies (out of memory, say) takes its pool with it, and the pool cannot tell which item did it: each
-    item in progress is done once more, in a separate process.
+    If a worker dies (out of memory, say), its pool breaks and cannot tell which item was the cause, so each item in
+    progress is done once more, in a process of its own.
     """
 
     def __init__(self, n: int) -> None:
@@ -38,11 +38,11 @@ class ProcessExecutor:
 
     @property
     def size(self) -> int:
-        """The most processes that are at work at a time."""
+        """The greatest number of processes that work at the same time."""
         return self._n
 
     def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
-        """As `Executor.each`. One process, or one item, needs no other process."""
+        """As `Executor.each`. If `n` or the number of items is 1, the work is done in this process."""
         n = min(self._n, expected)
         if n <= 1:
             yield from SerialExecutor().each(function, items, expected=expected)
@@ -61,7 +61,7 @@ class ProcessExecutor:
     def _do_until_death(
         self, function: Callable[[T], R], source: Iterator[T], n: int, suspects: list[T]
     ) -> Iterator[Done[T, R]]:
-        """Do items until there are no more or the pool breaks; those that were under way then become suspects."""
+        """Do items until there are no more or the pool breaks; the items in progress then become suspects."""
         pool = self._open()
 
         def submit(item: T) -> Future[R]:
@@ -74,7 +74,7 @@ class ProcessExecutor:
                 yield Done(item, result)
 
     def close(self) -> None:
-        """Let the workers finish what they have, and end them."""
+        """Let the workers finish their items, and end them."""
         if self._pool is not None:
             self._pool.shutdown(wait=True)
             self._pool = None
@@ -86,15 +86,16 @@ class ProcessExecutor:
 
 
 def leave_interrupts() -> None:
-    """Let a process of a pool take no notice of Ctrl-C, which is for the one that asked.
+    """Make a worker process ignore Ctrl-C, which its parent handles.
 
-    A process that met it while handing over a result would keep the pool's lock, and the one that asked would wait.
+    If Ctrl-C stopped a worker while it returned a result, it would keep the pool's lock, and the parent would wait for
+    ever.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _do_interruptibly(function: Callable[[T], R], item: T) -> R:
-    """In a worker: Ctrl-C ends what it is at, which may take minutes, but meets nothing else."""
+    """Runs in a worker: Ctrl-C stops the function, which may take minutes, but nothing else in the worker."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return function(item)
@@ -103,7 +104,7 @@ def _do_interruptibly(function: Callable[[T], R], item: T) -> R:
 
 
 def spare_processors(executor: Executor, expected: int) -> int:
-    """How many processors each of `expected` items may use beside its own: the idle ones of a ProcessExecutor."""
+    """How many idle processors of a ProcessExecutor each of `expected` items may use besides its own; else 0."""
     return max(0, executor.size // max(expected, 1) - 1) if isinstance(executor, ProcessExecutor) else 0
 
 
