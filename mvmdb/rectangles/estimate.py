@@ -1,4 +1,4 @@
-"""What mosaics of a rectangle will cost: bytes, memory and time, before any pixel is read."""
+"""Estimates what the mosaics of a rectangle cost in bytes, memory and time, without reading pixels."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mvmdb.records import CellExposure, LayerJob
 from mvmdb.sky.area import measure_area
 
 LARGE = 2_000_000_000
-"""Bytes of mosaics that nobody writes by accident; a whole fine sky cell has 3.9 GB."""
+"""Mosaics of more bytes than this are made only after confirmation; a whole fine sky cell has 3.9 GB."""
 _BYTES_PER_PIXEL, _BYTES_WITH_ERRORS = 8, 12  # SCI, WHT and ERR are float32
 _SECONDS_PER_CANVAS_MPIX, _SECONDS_PER_INPUT_MPIX, _SECONDS_PER_EXPOSURE = 0.036, 0.4, 0.05
-"""Of one processor, as `bench/scaling.py` measures them: docs/scaling.md."""
+"""Seconds of one processor, measured with `bench/scaling.py` (see docs/scaling.md)."""
 _MEMORY_PER_LAYER = 300_000_000  # bytes for a chip with its masks and libraries
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The cost of some layers: bytes on disk of all, bytes of memory for the largest, seconds of one processor."""
+    """The cost of some layers: `bytes` of all on disk, bytes of `memory` for the largest, seconds of one processor."""
 
     layers: int
     bytes: int
@@ -40,7 +40,7 @@ def _size(number: int) -> str:
 
 
 def estimate_cost(jobs: Sequence[LayerJob], exposures: Sequence[CellExposure]) -> Estimate:
-    """The cost of these jobs, whose members are among the exposures."""
+    """The estimated cost of these jobs; `exposures` must contain all their members."""
     regions = {exposure.ipppssoo: exposure.s_region for exposure in exposures}
     sizes, seconds = [], 0.0
     for job in jobs:

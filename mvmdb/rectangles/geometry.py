@@ -1,4 +1,4 @@
-"""Rectangles of a projection cell's pixels, across its sky cells; plan.py decides which mosaics are made of them."""
+"""Rectangles of a projection cell's pixels, which may span sky cells; plan.py decides which mosaics they have."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from mvmdb.sky.tessellation import CELL_SIZE, PROJECTION_SIZE, STEP, plane_to_sk
 class Rectangle:
     """A rectangle of a projection cell: `canvas` in its fine pixels, 1-based and inclusive.
 
-    Where it was trimmed to the data, `asked` is the rectangle that was asked for, which names the mosaics.
+    If it was trimmed to the data, `asked` is the original rectangle, from which the mosaics get their name. Raises
+    UsageError if there is no such projection cell, or if the rectangle is not wholly inside it.
     """
 
     projection_cell: int
@@ -44,7 +45,7 @@ class Rectangle:
 
     @property
     def name(self) -> str:
-        """The name that replaces the sky cell in the names of its mosaics."""
+        """The name that takes the place of the sky cell's name in the names of its mosaics."""
         c = self.asked or self.canvas
         ra, dec = plane_to_sky(
             self.projection_cell, np.array([c.x_min + c.x_max]) / 2, np.array([c.y_min + c.y_max]) / 2
@@ -64,7 +65,7 @@ class Rectangle:
 def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
     """The square of `size` arcmin around a position in degrees, in the projection cell with the nearest centre.
 
-    Raises UsageError where the square is not wholly inside the projection cell, or the position or size is impossible.
+    Raises UsageError if the square is not wholly inside the projection cell, or the position or size is impossible.
     """
     if not (np.isfinite(ra) and -90.0 <= dec <= 90.0):
         raise UsageError(f"found the position {ra:g} {dec:g}; expected finite ra, and dec from -90 to 90 degrees")
@@ -81,9 +82,9 @@ def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
 
 
 def overlaps_with(rectangle: Rectangle, regions: Sequence[str]) -> Overlaps:
-    """The overlaps of footprints (`s_region`) with the rectangle; footprints without one are left out.
+    """The overlaps of footprints (`s_region`) with the rectangle; footprints that do not overlap it are left out.
 
-    Every box is the rectangle's canvas, which does not depend on the members.
+    Every bounding box is the rectangle's canvas, which does not depend on the members.
     """
     areas: FloatArray = shapely.area(_clip(rectangle, regions)) * ARCMIN2_PER_PIXEL
     inside = np.flatnonzero(areas > 0.0)
@@ -93,20 +94,20 @@ def overlaps_with(rectangle: Rectangle, regions: Sequence[str]) -> Overlaps:
 
 
 def united_area(rectangle: Rectangle, regions: Sequence[str]) -> float:
-    """The area in square arcmin that footprints (`s_region`) cover together inside the rectangle."""
+    """The area of the rectangle in square arcmin that is covered by at least one of the footprints (`s_region`)."""
     return float(shapely.area(shapely.union_all(_clip(rectangle, regions)))) * ARCMIN2_PER_PIXEL
 
 
 def _covered_boxes(rectangle: Rectangle, regions: Sequence[str]) -> FloatArray:
-    """(n, 4) x_min, y_min, x_max, y_max, in fine pixels, of the parts of footprints inside the rectangle."""
+    """(n, 4) x_min, y_min, x_max, y_max, in fine pixels, of the footprints' parts inside the rectangle."""
     shapes = _clip(rectangle, regions)
     return np.asarray(shapely.bounds(shapes[shapely.area(shapes) > 0.0]), dtype=np.float64).reshape(-1, 4)
 
 
 def trim_rectangle(rectangle: Rectangle, regions: Sequence[str]) -> Rectangle:
-    """The part of a rectangle that footprints (`s_region`) cover, with the name of the whole.
+    """The rectangle without the outer rows and columns that no footprint (`s_region`) covers, under the same name.
 
-    The whole where none covers any.
+    A rectangle that no footprint covers is returned as it is.
     """
     boxes = _covered_boxes(rectangle, regions)
     if not len(boxes):
@@ -124,7 +125,7 @@ def trim_rectangle(rectangle: Rectangle, regions: Sequence[str]) -> Rectangle:
 
 
 def _clip(rectangle: Rectangle, regions: Sequence[str]) -> NDArray[np.object_]:
-    """The parts of footprints inside the rectangle, in fine pixels of its projection cell."""
+    """(n,) the part of each footprint inside the rectangle, in fine pixels of its projection cell."""
     c = rectangle.canvas
     box = shapely.box(c.x_min - 0.5, c.y_min - 0.5, c.x_max + 0.5, c.y_max + 0.5)
     shapes = project_exposures(rectangle.projection_cell, Footprints.from_regions(regions))

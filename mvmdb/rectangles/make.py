@@ -1,4 +1,4 @@
-"""Making the mosaics of a rectangle, in a folder of its own; the mosaic of another rectangle is never overwritten."""
+"""Makes the mosaics of a rectangle in a folder of its own, without overwriting the mosaics of another rectangle."""
 
 from __future__ import annotations
 
@@ -32,11 +32,14 @@ def make_rectangle(
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> ReconcileReport:
-    """Make the mosaics of a rectangle from the exposures that overlap it, in `products/<its name>/`.
+    """Make the mosaics of a rectangle from the exposures that overlap it, in `products/<rectangle.name>/`.
 
-    There is one mosaic per obsmode (instrument, detector, filter) and scale. Raises NothingViableError where no
-    exposure overlaps the rectangle, UsageError where another rectangle's mosaic, or some other file, already has the
-    name.
+    There is one mosaic per obsmode (instrument, detector, filter) and scale. Workers make them (None: processes, one
+    per core).
+
+    Raises NothingViableError if no exposure overlaps the rectangle; UsageError if another rectangle's mosaic, or any
+    other file, already has the name of one of the mosaics; InputError if the folder `products` cannot be written or
+    locked; BusyError if another run works on it; WorkersError if the workers are lost.
     """
     started = monotonic()
     report = ReconcileReport()
@@ -64,7 +67,7 @@ def make_rectangle(
 def _check_target(job: LayerJob, rectangle: Rectangle) -> None:
     """Refuse to overwrite another rectangle's mosaic of the same name, or a file that mvmdb did not make.
 
-    What the same rectangle was trimmed to for fewer exposures is not another.
+    A mosaic of the same rectangle that was trimmed to fewer exposures may be overwritten.
     """
     if not Path(job.target).exists():
         return
@@ -83,7 +86,7 @@ def _check_target(job: LayerJob, rectangle: Rectangle) -> None:
 
 
 def _is_trimmed(canvas: Canvas, rectangle: Rectangle, regions: Sequence[str]) -> bool:
-    """Whether a mosaic of these footprints has what the same rectangle is trimmed to for them."""
+    """Whether this canvas is that of the same rectangle, trimmed to these footprints."""
     if rectangle.asked is None:
         return False
     return trim_rectangle(Rectangle(rectangle.projection_cell, rectangle.asked), regions).canvas == canvas

@@ -1,8 +1,8 @@
-"""What the mosaics of a rectangle should be made of: its exposures, recipes and kept skies.
+"""What the mosaics of a rectangle should be made of: exposures, recipes and kept skies.
 
-A rectangle's pixels are those of its projection cell, and so of every fine mosaic in its sky cells. A rectangle that
-has the same members as a sky cell's layer takes that layer's recipe and, where its mosaic is recorded, its skies: the
-values of the pixels are then the same too.
+A rectangle's pixel grid is that of its projection cell, which all fine mosaics of its sky cells share. If a rectangle
+has the same members as a layer of a sky cell, it takes that layer's recipe and, if the layer's mosaic is recorded, its
+skies, so that the values of the pixels are identical too.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from mvmdb.records import CellExposure, ExpectedLayer, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle, overlaps_with, united_area
 
 Skies = Callable[[str, Sequence[str]], Mapping[str, float]]
-"""Maps a layer's name and members to the recorded skies of the members; empty where none are recorded."""
+"""Returns the recorded skies (electrons/s/arcsec^2) of a layer's members by ipppssoo, or nothing if there are none.
+
+Its arguments are the layer's name and the ipppssoo of the members.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RectangleOptions:
     """Which mosaics of a rectangle to make, and how.
 
-    `scale` is the only one to make (None: all that its layers have); `skies` gives the skies to keep.
+    `scale`: the only scale to make (None: all scales of its layers). `skies`: returns the skies to keep.
     """
 
     scale: Scale | None = None
@@ -40,7 +43,7 @@ def plan_rectangle(
     options: RectangleOptions,
     refused: set[str],
 ) -> list[LayerJob]:
-    """The jobs of a rectangle's layers, in `folder`, from the exposures that were not refused.
+    """The jobs of a rectangle's layers, which go into `folder`, from exposures that are not in `refused` (ipppssoo).
 
     A rectangle's layers are never divided by exposure time or date.
     """
