@@ -141,6 +141,23 @@ def join_distinct(connection: sa.Connection, column: Any) -> Any:
     return sa.func.string_agg(sa.distinct(sa.cast(column, sa.Text)), sa.literal_column("','"))
 
 
+def iso_utc(connection: sa.Connection, mjd: Any) -> Any:
+    """An MJD as `2009-09-19T15:12:46Z`, to the nearest second; null for what is no date from 1858-11-18 to 9000."""
+    seconds = sa.func.round((mjd - 40587) * 86400)  # since 1970
+    if connection.dialect.name == "sqlite":
+        text = sa.func.strftime("%Y-%m-%dT%H:%M:%SZ", seconds, "unixepoch")
+    else:
+        text = iso_utc_time(connection, sa.func.timezone("UTC", sa.func.to_timestamp(seconds)))
+    return sa.case((mjd.between(1, 2_600_000), text))
+
+
+def iso_utc_time(connection: sa.Connection, time: Any) -> Any:
+    """A column of times (UTC) as `2009-09-19T15:12:46Z`."""
+    if connection.dialect.name == "sqlite":
+        return sa.func.strftime("%Y-%m-%dT%H:%M:%SZ", time)
+    return sa.func.to_char(time, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+
+
 def replace_rows(
     connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]
 ) -> None:

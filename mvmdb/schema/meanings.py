@@ -10,6 +10,10 @@ def _of_layer(*names: str) -> dict[str, str]:
     return {name: str(layer.c[name].comment) for name in names}
 
 
+_PRODUCT = {
+    "path": "file of its product; null where there is none",
+    "made_at_utc": "when its product was recorded, ISO 8601, UTC",
+}
 _NAMED = {"layer": "name of the layer", "skycell": "name of its sky cell"}
 
 # A database keeps no comments on the columns of views, so their meanings are here; a test compares the names.
@@ -25,6 +29,9 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             "programs": "HST program numbers of its members, joined with commas",
             "astrometric_catalogs": "astrometric catalogs of its members, joined with commas; null where none has one",
             **_of_layer("area_arcmin2", "mean_exposures"),
+            "expstart_utc": "start of its first exposure, ISO 8601, UTC",
+            "expend_utc": "end of its last exposure, ISO 8601, UTC",
+            **_PRODUCT,
         },
     ),
     "stale_layer": (
@@ -34,6 +41,7 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             "reasons": "codes of its reasons, joined with commas",
             "n_exposures_concerned": "number of exposures that the reasons concern",
             "n_waiting": "number of its members without a file: while there are any, the layer waits for files",
+            **_PRODUCT,
         },
     ),
     "stale_reason": (

@@ -125,6 +125,13 @@ exposure = Table(
     comment="one row an exposure: the values of its active dataset",
 )
 Index("ix_exposure_instrument_detector_filter", exposure.c.instrument, exposure.c.detector, exposure.c.filter)
+_DOUBTFUL = "warnings <> '' AND {} AND withdrawn_at IS NULL"
+Index(
+    "ix_exposure_warnings",
+    exposure.c.warnings,
+    sqlite_where=text(_DOUBTFUL.format("eligible = 1")),
+    postgresql_where=text(_DOUBTFUL.format("eligible")),
+)
 Index("ix_exposure_dec_ra", exposure.c.dec, exposure.c.ra)
 
 dataset = Table(

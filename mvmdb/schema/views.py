@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import join_distinct
+from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 
 VIEWS = ("coverage", "stale_reason", "stale_layer")  # in the order of creation
 
@@ -64,7 +64,22 @@ def _coverage(connection: sa.Connection) -> sa.Select[Any]:
         catalogs.label("astrometric_catalogs"),
         t.layer.c.area_arcmin2,
         t.layer.c.mean_exposures,
-    ).select_from(t.layer.join(t.skycell))
+        iso_utc(connection, t.layer.c.expstart).label("expstart_utc"),
+        iso_utc(connection, t.layer.c.expend).label("expend_utc"),
+        *_product(connection),
+    ).select_from(t.layer.join(t.skycell).outerjoin(t.product, t.product.c.layer == t.layer.c.name))
+
+
+def _product(connection: sa.Connection) -> tuple[sa.Label[Any], sa.Label[Any]]:
+    """The path of a product, and when it was recorded; null where there is no product."""
+    folder = sa.select(t.archive.c.value).where(t.archive.c.key == "products").scalar_subquery()
+    path = folder + "/" + t.product.c.skycell + "/" + t.product.c.filename
+    exists = t.product.c.state != "missing"
+    made_at = t.product.c.made_at
+    return (
+        sa.case((exists, path)).label("path"),
+        sa.case((exists, iso_utc_time(connection, made_at))).label("made_at_utc"),
+    )
 
 
 def _reason(code: str, exposure: Any, where: Any, source: Any) -> sa.Select[Any]:
@@ -150,7 +165,7 @@ def _made_otherwise(differs: Any, moved: Any) -> Any:
 
 
 def _stale_layer(connection: sa.Connection) -> sa.Select[Any]:
-    """One row per stale layer: its reason codes, the number of exposures concerned, the number of files awaited."""
+    """One row per stale layer: its reasons, the numbers of exposures concerned and of files awaited, its product."""
     reason = sa.table("stale_reason", *(sa.column(name) for name in ("layer", "skycell", "reason", "exposure")))
     return (
         sa.select(
@@ -159,7 +174,12 @@ def _stale_layer(connection: sa.Connection) -> sa.Select[Any]:
             join_distinct(connection, reason.c.reason).label("reasons"),
             sa.func.count(sa.distinct(reason.c.exposure)).label("n_exposures_concerned"),
             sa.func.coalesce(sa.func.max(t.layer.c.n_waiting), 0).label("n_waiting"),
+            *(sa.func.max(column.element).label(column.name) for column in _product(connection)),
         )
-        .select_from(reason.outerjoin(t.layer, t.layer.c.name == reason.c.layer))
+        .select_from(
+            reason.outerjoin(t.layer, t.layer.c.name == reason.c.layer).outerjoin(
+                t.product, t.product.c.layer == reason.c.layer
+            )
+        )
         .group_by(reason.c.layer, reason.c.skycell)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from archive import CELL, FINE, Archive
 from astropy.io import fits
+from astropy.time import Time, TimeDelta
 from fitsfiles import realign, set_pixels
 
 from mvmdb.catalog.exposures.standing import withdraw
@@ -32,6 +34,34 @@ def test_coverage_has_one_row_a_layer_with_its_sums(archive: Archive) -> None:
     side = 64 * np.array([0.13543, 0.12096]) / 60
     assert area == pytest.approx(side.prod(), rel=0.05)
     assert mean == pytest.approx(2.0, abs=1e-6)
+
+
+def test_views_name_the_product_and_give_dates_in_utc(archive: Archive) -> None:
+    archive.expose(exptime=100.0, expstart=55093.63386886)
+    archive.night()
+    names = "SELECT path, expstart_utc, expend_utc, made_at_utc FROM coverage WHERE layer = "
+    ((path, start, end, made),) = archive.rows(f"{names} '{FINE}'")
+    product = archive.products / CELL / f"{FINE}_drz.fits"
+    assert path == str(product)
+    first = Time(55093.63386886, format="mjd")
+    assert [start, end] == [(first + TimeDelta(s, format="sec")).isot.split(".")[0] + "Z" for s in (0, 100)]
+    assert made.endswith("Z")
+    assert abs(dt.datetime.fromisoformat(made) - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=5)
+    realign_one(archive)
+    assert archive.rows(f"SELECT path, made_at_utc FROM stale_layer WHERE layer = '{FINE}'") == [(str(product), made)]
+    product.unlink()
+    archive.look()
+    assert archive.rows(f"{names} '{FINE}'") == [(None, start, end, None)]
+    assert archive.rows(f"SELECT path FROM stale_layer WHERE layer = '{FINE}'") == [(None,)]
+
+
+@pytest.mark.parametrize("mjd", ["NULL", "0", "1e300", "-1e300", "9e15"])
+def test_views_can_be_read_whatever_the_dates_are(archive: Archive, mjd: str) -> None:
+    archive.expose()
+    archive.ingest()
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE layer SET expstart = {mjd}, expend = {mjd}")
+    assert set(archive.rows("SELECT expstart_utc, expend_utc, path, made_at_utc FROM coverage")) == {(None,) * 4}
 
 
 def delete_product(archive: Archive) -> None:
