@@ -1,1 +1,1 @@
-"""The commands of the command line, in rooms by what they serve; cli.py gathers them."""
+"""The command line: options, progress and wording; `commands/` has one file per command, and cli.py gathers them."""

@@ -1,4 +1,4 @@
-"""How arguments are taken: global options anywhere, no option twice, nothing empty."""
+"""Parses arguments: global options may stand anywhere, no option may be given twice, no argument may be empty."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _WITH_VALUE = ("--db",)
 class Commands(click.Group):
     """The group of all commands. Global options may stand before or after the command's name.
 
-    An argument that is empty, an option that is given twice and two options of which one is expected are refused: each
-    would otherwise be taken for something else in silence.
+    Empty arguments, options given twice and options that contradict each other are refused; click would accept them
+    and use only one of the values.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Check all arguments before any is taken. Raises UsageError."""
+        """Parse the arguments, with the global options first. Raises click.UsageError for an empty argument."""
         if "" in args:
             raise click.UsageError("An argument is empty; expected a value (is a variable not set?).", ctx)
         return super().parse_args(ctx, _global_first(args))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; that nobody reads its output any more, as with `| head`, ends it well."""
+        """Run the command; exit with 0 if nobody reads its output any more, as with `| head`."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -35,7 +35,7 @@ class Commands(click.Group):
             raise click.exceptions.Exit(0) from None
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Add a command whose options refuse to be given twice."""
+        """Add a command, and make its options refuse to be given twice, except those that may be repeated."""
         make_parser = cmd.make_parser
 
         def make_strict_parser(ctx: click.Context) -> Any:
@@ -49,7 +49,7 @@ class Commands(click.Group):
 
 
 def _global_first(args: Sequence[str]) -> list[str]:
-    """The arguments with the global options in front, in their order; what follows `--` stays."""
+    """The arguments with the global options moved to the front, in their order; what follows `--` stays in place."""
     front: list[str] = []
     rest: list[str] = []
     words = iter(args)
@@ -66,7 +66,7 @@ def _global_first(args: Sequence[str]) -> list[str]:
 
 
 def _once(option: Any, ctx: click.Context) -> Callable[[Any, Any], None]:
-    """An option's way to take its value, which refuses a second one; flags that say the same may be repeated."""
+    """The option's `process` method, made to refuse a second value; a flag may be repeated, but not contradicted."""
     process = option.process
     given: dict[str, tuple[str, Any]] = ctx.meta.setdefault("mvmdb.given", {})
 

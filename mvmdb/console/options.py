@@ -1,4 +1,4 @@
-"""What commands share: the catalog's address, JSON output, who does the work, and the errors that end a command."""
+"""Options and helpers that commands share: the catalog, JSON output, files, executors and exit codes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mvmdb.workers.executor import Workers
 
 ATTENTION = 1
-"""Exit code of a command that did its work and found something that wants attention."""
+"""Exit code of a command that did its work and found something that needs attention."""
 _LINES_AT_ONCE = 5000
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,17 +32,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What `mvmdb --db DB` was started with."""
+    """The global options of a run: `address` is the catalog's path or SQLAlchemy URL."""
 
     address: str
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Report one JSON object on standard output.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on standard output.")
 memory = click.option(
     "--memory", "memory_mb", type=click.IntRange(1), metavar="MB",
-    help="The most that a worker may take: larger mosaics are drizzled in bands, with the same pixels.",
+    help="Memory limit of each worker: larger mosaics are drizzled in bands, with the same pixels.",
 )  # fmt: skip
-jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="As --executor processes:N.")
+jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="The same as --executor processes:N.")
 executor = click.option(
     "--executor",
     envvar="MVMDB_EXECUTOR",
@@ -55,13 +55,13 @@ progress = click.option(
     type=click.Choice(["bar", "json", "none"]),
     default="bar",
     show_default=True,
-    help="On standard error: a bar where that is a terminal, one JSON object a line, or nothing.",
+    help="On standard error: a bar if it is a terminal, one JSON object per line, or nothing.",
 )
 output = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder of products."
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder to write to."
 )
 available = click.option(
-    "--available", is_flag=True, help="Make layers that wait for files from the members that have one."
+    "--available", is_flag=True, help="Make layers that wait for files from those members that have a file."
 )
 cells = click.option("--skycell", "cells", multiple=True, metavar="NAME", help="Only this sky cell (may be repeated).")
 mark = click.option(
@@ -69,7 +69,7 @@ mark = click.option(
     type=click.Choice(["layer", "exposure"]),
     default="layer",
     show_default=True,
-    help="Mark NEW every row of a stale layer, or just the exposures that its mosaic does not hold yet.",
+    help="Mark as NEW every row of a stale layer, or only the exposures that its mosaic does not contain yet.",
 )
 
 
@@ -79,21 +79,24 @@ def emit_json(value: object) -> None:
 
 
 def emit_lines(lines: Iterable[str]) -> None:
-    """Print lines on standard output, thousands at a time: there may be a million."""
+    """Print lines on standard output, thousands at a time, as there may be a million."""
     source = iter(lines)
     while batch := list(islice(source, _LINES_AT_ONCE)):
         say(*batch)
 
 
 def finish(attention: bool) -> None:
-    """End the command: exit code 1 where something wants attention."""
+    """End the command with exit code 1 if something needs attention."""
     if attention:
         sys.exit(ATTENTION)
 
 
 @contextmanager
 def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[Engine, Policy]]:
-    """The catalog for a command that acts: its policy follows the environment, and is recorded."""
+    """The catalog and its policy, for a command that changes it; a policy changed by the environment is recorded.
+
+    Raises CatalogError if the catalog cannot be opened, UsageError for an invalid MVM_INCLUDE_SMALL or MVM_ONLY_CTE.
+    """
     from mvmdb.catalog.configure import follow_environment
     from mvmdb.catalog.open import open_catalog
 
@@ -105,10 +108,10 @@ def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[Engine,
 
 @contextmanager
 def looking(session: Session, *, keep: bool = True) -> Iterator[tuple[Begin, Policy]]:
-    """The catalog for a command that looks: what its files show is recorded, but not with another policy.
+    """The `begin` of transactions, and the policy, for a command that only looks; what files show is recorded.
 
-    Where the environment asks for another policy, or `keep` is off, all is answered in a transaction that is rolled
-    back: looking from another shell changes nothing.
+    If the environment asks for another policy than the recorded one, or `keep` is off, all transactions are rolled
+    back at the end, so that looking from another shell changes nothing. Raises as `catalog`.
     """
     from mvmdb.catalog.configure import follow_environment
     from mvmdb.catalog.open import open_catalog, trial
@@ -126,7 +129,10 @@ def looking(session: Session, *, keep: bool = True) -> Iterator[tuple[Begin, Pol
 
 
 def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
-    """The keys of the sky cells named, None when none is."""
+    """The keys of the sky cells with these names; None if there are no names.
+
+    Raises NameFormatError for a text that names no sky cell, and UsageError for a cell that no exposure overlaps.
+    """
     from mvmdb.catalog.ask.cells import resolve_cells
 
     if not names:
@@ -137,7 +143,7 @@ def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """The lock of a folder that is about to be written to."""
+    """Hold the lock of a folder that is about to be written to; raises as `claim_folder`."""
     from mvmdb.jobs.lock import claim_folder
 
     with claim_folder(folder):
@@ -145,15 +151,16 @@ def claimed(folder: Path) -> Iterator[None]:
 
 
 def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePaths:
-    """The exposures that these paths stand for; folders that cannot be read, or hold none, are reported.
+    """The exposures that these paths stand for; warns of folders that cannot be read, and of compressed files.
 
-    Raises UsageError when there are no exposures at all, unless it may be a `quiet_night`.
+    Raises UsageError if there are no exposures at all, unless it may be a `quiet_night`, which only warns of folders
+    without exposures. Raises InputError for a path that does not exist.
     """
     from mvmdb.exposures.find import find_exposures
 
     exposures = find_exposures(paths)
     for folder in exposures.unreadable_folders:
-        warn(f"mvmdb: cannot read the folder {folder}; its exposures are not seen: make it readable")
+        warn(f"mvmdb: cannot read the folder {folder}; its exposures are left out: make it readable")
     for path in exposures.compressed:
         warn(f"mvmdb: passed over {path}: it is compressed; uncompress it, or move it away")
     if not exposures.paths and not quiet_night:
@@ -168,9 +175,9 @@ def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePa
 
 @contextmanager
 def open_workers(executor: str | None, jobs: int | None, memory_mb: int | None = None) -> Iterator[Workers]:
-    """Who does the work of a command: what --executor says, or --jobs, which goes before the environment.
+    """The workers of a command, closed after the block: as --executor or --jobs says, else MVMDB_EXECUTOR.
 
-    Raises UsageError when both are given, or what is given is no executor; WorkersError when it cannot be had.
+    Raises UsageError if both options are given or an executor is invalid, WorkersError if it cannot be opened.
     """
     from mvmdb.workers.choice import ExecutorChoice, open_executor, parse_executor
     from mvmdb.workers.executor import Workers

@@ -1,4 +1,4 @@
-"""What commands that look at the whole archive share: the outlook, and printing it."""
+"""Makes and prints the plan, for commands that look at the whole archive."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def looked(
     products: Path | None = None,
     available: bool = False,
 ) -> Iterator[tuple[Outlook, Begin]]:
-    """The outlook on these sky cells, or on all, and the transactions that it was made in.
+    """The outlook on these sky cells (names) or on all, and the `begin` of the transactions that it was made in.
 
-    With `products`, as if the mosaics were there: then nothing of what the files show is kept.
+    With `products`, the mosaics are looked for in that folder; what they show is recorded only if it is the recorded
+    folder.
     """
     from mvmdb.catalog.open import open_catalog
     from mvmdb.catalog.settings import recorded_products_folder
@@ -41,7 +42,7 @@ def looked(
 
 
 def show_outlook(outlook: Outlook, as_json: bool) -> None:
-    """Print a plan, as JSON or in words."""
+    """Print the plan as JSON or in words."""
     from mvmdb.console.render import plan_json, plan_words
 
     if as_json:

@@ -1,4 +1,4 @@
-"""The folder of products that a command is about to write to, and the options that agree to one that looks wrong."""
+"""The products folder that a command writes to, and the options with which a user accepts one that looks wrong."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import click
 if TYPE_CHECKING:
     from mvmdb.catalog.open import Engine
 
-yes = click.option("--yes", "rebuild", is_flag=True, help="Make mosaics anew even if most of them are missing.")
+yes = click.option("--yes", "rebuild", is_flag=True, help="Make mosaics again even if most of them are missing.")
 move_products = click.option(
-    "--move-products", "move", is_flag=True, help="Take DIR for the folder of products, though another is recorded."
+    "--move-products", "move", is_flag=True, help="Use DIR as the products folder, although another one is recorded."
 )
 
 
 def agreed_products(engine: Engine, given: Path | None, *, rebuild: bool, move: bool) -> Path:
-    """The folder of products: the one given, or the recorded one. Raises UsageError where it does not look like it."""
+    """The products folder: the given one, or else the recorded one.
+
+    Raises UsageError if there is neither, or if the folder does not look like the recorded products' folder and the
+    user has not agreed to it: `rebuild` is --yes, `move` is --move-products.
+    """
     from mvmdb.catalog.products.folder import Consent, require_products_folder
     from mvmdb.catalog.settings import products_folder
 

@@ -1,4 +1,4 @@
-"""How far long work is: a bar for people at a terminal, or lines of JSON for programs; both on standard error."""
+"""Shows the progress of long work on standard error: as a bar for people, or as lines of JSON for programs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mvmdb.records import Plan
 Form = Literal["bar", "json", "none"]
 
 _FILES_EVERY = 1.0
-"""Seconds between two lines about files, of which there are thousands."""
+"""Seconds between two lines about files: there may be thousands of files."""
 
 
 class Progress(Monitor, ExitStack):
-    """Shows files as they are read and layers as they are made; each kind's total comes first.
+    """Shows how many files have been read and how many layers have been made.
 
-    A bar is shown where standard error is a terminal, and nothing elsewhere. Time left is the time so far over what is
-    done, times what is not. `clock` gives seconds.
+    A bar is shown only if standard error is a terminal. The time left assumes that the rest takes as long per file or
+    layer as what is done. `clock` returns seconds.
     """
 
     def __init__(self, form: Form, clock: Callable[[], float] = monotonic) -> None:
@@ -44,7 +44,7 @@ class Progress(Monitor, ExitStack):
         self._step = self._open_bar("files", total)
 
     def files_read(self, count: int) -> None:
-        """Move the bar, or write a line now and then."""
+        """Move the bar, or write a line, at most once a second and at the end."""
         self._files_done += count
         self._step(count)
         now = self._clock()
@@ -64,7 +64,7 @@ class Progress(Monitor, ExitStack):
     def layer_done(self, outcome: LayerOutcome) -> None:
         """Move the bar, or write a line."""
         self._layers_done += 1
-        self._layers_total = max(self._layers_total, self._layers_done)  # a layer may be made again in another form
+        self._layers_total = max(self._layers_total, self._layers_done)  # a layer may be made again without a member
         self._step(1)
         if self._form == "json":
             _emit(
@@ -95,4 +95,4 @@ def _emit(**event: Any) -> None:
 
 
 def _nothing(steps: int) -> None:
-    """What is shown where nothing is."""
+    """The step of a bar that is not shown."""

@@ -1,4 +1,4 @@
-"""Words and plain values of reports: what is printed, and the JSON of each command."""
+"""Turns reports into the lines and the JSON values that commands print."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _COUNTS = ("found", "new", "changed", "unchanged", "ineligible", "quarantined", 
 
 
 def ingest_json(report: IngestReport) -> dict[str, Any]:
-    """The JSON object of `ingest`; `passive` maps files that are not used to the ones preferred to them."""
+    """The JSON object of `ingest`; `passive` maps each file that is not used to the one that is preferred to it."""
     values = {name: getattr(report, name) for name in _COUNTS}
     return values | {"problems": [asdict(problem) for problem in report.problems], "passive": report.passive}
 
 
 def _with_path(problem: QuarantinedFile) -> str:
-    """A problem's reason, which names the file once."""
+    """The reason of a problem, with the file's path unless the reason contains it."""
     return problem.reason if problem.path in problem.reason else f"{problem.path}: {problem.reason}"
 
 
 def ingest_words(report: IngestReport) -> list[str]:
-    """Lines for people: the counts, each copy that is not used, each file that was quarantined and not accepted."""
+    """Lines for people: the counts, each file that is not used, and each file that is quarantined but not accepted."""
     lines = [
         f"{report.found} files: {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
         f"{report.quarantined} quarantined; {report.ineligible} ineligible; {report.memberships} memberships written"
@@ -41,7 +41,7 @@ def ingest_words(report: IngestReport) -> list[str]:
 
 
 def file_words(what: str, files: Iterable[QuarantinedFile]) -> list[str]:
-    """A line for each file that cannot be used, unless it has been accepted; old ones with the day of the first."""
+    """A line for each file that cannot be used and is not accepted; a known one has the day when it was first seen."""
     return [
         f"{what}: {_with_path(file)}" if file.new else f"still {what}, since {file.first_seen[:10]}: {_with_path(file)}"
         for file in files
@@ -50,9 +50,9 @@ def file_words(what: str, files: Iterable[QuarantinedFile]) -> list[str]:
 
 
 def plan_json(outlook: Outlook) -> dict[str, Any]:
-    """The JSON object of `status`; orphans are listed too, with the action `remove`.
+    """The JSON object of `status`; `stale_layers` includes orphans, with the action `remove`.
 
-    Layers that wait for files are listed apart, with what will be done once these are there.
+    Layers that wait for files are listed separately, with the action that follows when the files are there.
     """
     return {
         "layers": outlook.layers,
@@ -79,14 +79,14 @@ def _line_json(line: PlannedLayer) -> dict[str, Any]:
 
 
 def plan_words(outlook: Outlook) -> Iterator[str]:
-    """One line per stale layer: what will be done, and why; then the sum."""
+    """One line per stale layer, with the action and the reasons, and at the end the counts."""
     before, words = None, ""
     for line in outlook.plan.layers:
         if line.n_waiting:
             yield f"{line.name}: waits for the files of {_exposures(line.n_waiting)}"
             continue
         if before is None or line.reasons is not before.reasons or line.action is not before.action:
-            before, words = line, _action_words(line)  # layers that were never made, perhaps a million, share theirs
+            before, words = line, _action_words(line)  # perhaps a million layers were never made, for the same reasons
         yield f"{line.name}: {words}"
     sums = f"{outlook.layers} layers: {outlook.plan.fresh} fresh, {outlook.stale} stale, {outlook.orphaned} orphaned"
     yield sums + (f", {outlook.waiting} waiting for files" if outlook.waiting else "")
@@ -108,7 +108,7 @@ def _action_words(line: PlannedLayer) -> str:
 
 
 def reasons_words(reasons: tuple[Reason, ...]) -> str:
-    """Reasons by code: the exposures concerned, up to three by name, or the detail."""
+    """Reasons grouped by code, each with its exposures (by name if at most three) or its detail."""
     by_code: dict[str, list[Reason]] = {}
     for reason in reasons:
         by_code.setdefault(str(reason.code), []).append(reason)
@@ -125,7 +125,7 @@ def reasons_words(reasons: tuple[Reason, ...]) -> str:
 
 
 def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
-    """The JSON object of `reconcile` and `process`; `refused` maps exposures found unusable to the reason."""
+    """The JSON object of `reconcile` and `process`; `refused` maps exposures that cannot be used to the reason."""
     counts = ("drizzled", "added", "recanvased", "removed", "failed", "waiting", "seconds")
     layers = [
         {
@@ -142,7 +142,7 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
 
 
 def reconcile_words(report: ReconcileReport) -> list[str]:
-    """Lines for people: what was done for each layer, failures with their cause, then the sum."""
+    """Lines for people: what was done for each layer, or why it failed, and at the end the counts."""
     lines = []
     for done in sorted(report.layers, key=lambda done: done.layer):
         lines.append(
@@ -166,7 +166,7 @@ def beside_words(report: ReconcileReport) -> list[str]:
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as a table for a terminal."""
+    """The rows as a table for a terminal, below the names of the columns."""
     from tabulate import tabulate
 
     cells = [[printable(value) if isinstance(value, str) else value for value in row] for row in rows]

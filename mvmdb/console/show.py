@@ -1,4 +1,4 @@
-"""Text from files, tables and catalogs as a terminal may see it: what would move its cursor or colours is spelled."""
+"""Prints text from files, tables and catalogs safely: control characters that a terminal would obey become escapes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def say(*lines: str) -> None:
 
 
 def warn(line: str) -> None:
-    """Print a line on standard error, as `printable`; nothing where standard error is closed, or its reader gone."""
+    """Print a line on standard error, as `printable`, unless standard error is closed or its reader is gone."""
     with suppress(OSError, ValueError):
         click.echo(printable(line), err=True)
 
 
 def printable(text: str) -> str:
-    r"""A text of one line with control characters and the like as escapes, such as `\x1b`.
+    r"""A text of one line in which unprintable characters are escapes, such as `\x1b`.
 
     >>> printable("FIELD\x1b[2J")
     'FIELD\\x1b[2J'

@@ -1,4 +1,4 @@
-"""Standard streams and signals of a run that nobody may be watching: a closed stream does not end it, SIGTERM does."""
+"""Standard streams and signals of an unattended run: a closed stream does not end it, SIGTERM does."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Ending:
-    """How the run is to end: SIGTERM ends it as Ctrl-C does, with a code of its own."""
+    """How the run is interrupted: SIGTERM ends it as Ctrl-C does, but with another exit code (`code`)."""
 
     code = INTERRUPTED
 
     def follow_signals(self) -> None:
-        """From now on SIGTERM interrupts the run."""
-        with suppress(ValueError):  # not in the main thread: the caller's program treats signals
+        """Let SIGTERM interrupt the run from now on."""
+        with suppress(ValueError):  # not in the main thread: the caller's program handles signals
             signal.signal(signal.SIGTERM, self._terminate)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
@@ -28,9 +28,10 @@ class Ending:
 
 
 def keep_standard_streams() -> None:
-    """Open /dev/null in the place of standard streams that are closed.
+    """Open /dev/null in place of standard streams that are closed.
 
-    Else the next file that is opened, the catalog perhaps, would get a number that child processes write messages to.
+    Otherwise the next file to be opened, such as the catalog, would get the descriptor of a standard stream, and child
+    processes would write their messages into it.
     """
     for descriptor in range(3):
         try:
@@ -44,12 +45,12 @@ def keep_standard_streams() -> None:
 
 
 def drop_output() -> None:
-    """Send what is still to be written on standard output nowhere: its reader is gone."""
+    """Discard all further standard output, whose reader is gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def flush_output() -> bool:
-    """Write what waits to be written on standard output; False where its reader is gone."""
+    """Write buffered standard output; return False if its reader is gone."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

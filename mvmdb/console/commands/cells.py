@@ -9,14 +9,21 @@ from mvmdb.console.options import Session
 from mvmdb.records import Rule
 
 
-@click.command(short_help="List sky cells by name, of files, or at a position.")
+@click.command(short_help="List sky cells by name, file or position.")
 @click.argument("names", nargs=-1, metavar="[NAME|FILE...]")
 @click.option("--at", "position", type=(float, float), metavar="RA DEC", help="Cells at this position, degrees (ICRS).")
 @click.option(
-    "--radius", type=click.FloatRange(0), default=0.0, help="With --at: cells that this circle overlaps, degrees."
+    "--radius",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="With --at: all cells that a circle of this radius (degrees) overlaps.",
 )
 @click.option(
-    "--rule", type=click.Choice(["overlap", "nearest"]), default="overlap", help="With files.", show_default=True
+    "--rule",
+    type=click.Choice(["overlap", "nearest"]),
+    default="overlap",
+    help="With files: which sky cells have them as members.",
+    show_default=True,
 )
 @options.as_json
 @click.pass_obj
@@ -28,9 +35,10 @@ def cells(
     rule: Rule,
     as_json: bool,
 ) -> None:
-    """List sky cells: by name, those that files overlap, or those at a position. No catalog is needed.
+    """List sky cells by name, those that files overlap, or those at a position. No catalog is needed.
 
-    Members are the files given; for names and positions, the exposures of the catalog, where there is one.
+    A cell's members are the given files that overlap it. For names and positions they are the catalog's eligible
+    exposures, if there is a catalog.
 
     Example: mvmdb cells --at 53.06 -27.71 --radius 0.05
     """

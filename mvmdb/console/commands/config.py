@@ -9,11 +9,11 @@ from mvmdb.console.options import Session
 from mvmdb.console.show import say
 
 
-@click.command(short_help="Print what the catalog is set to.")
+@click.command(short_help="Print the catalog's configuration.")
 @options.as_json
 @click.pass_obj
 def config(session: Session, as_json: bool) -> None:
-    """Print what the catalog is set to: its configuration, folder of products and schema. `mvmdb init` changes it.
+    """Print the catalog's configuration, with its products folder and schema version. `mvmdb init` changes it.
 
     Example: mvmdb config --json
     """

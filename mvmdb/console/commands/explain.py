@@ -20,7 +20,7 @@ from mvmdb.console.outlook import looked
 @options.as_json
 @click.pass_obj
 def explain(session: Session, name: str, as_json: bool) -> None:
-    """Say in words everything that is known about one layer, sky cell or exposure.
+    """Describe in words all that is known about one layer, sky cell, exposure or quarantined file.
 
     Example: mvmdb explain hst_skycell-p0726x10y04_wfc3_ir_f125w_all
     """
@@ -29,7 +29,7 @@ def explain(session: Session, name: str, as_json: bool) -> None:
 
     with options.looking(session) as (begin, policy), begin() as connection:
         cells = describe(connection, name, policy).skycells
-    with looked(session, cells) as (outlook, begin), begin() as connection:  # described after the look: as it is now
+    with looked(session, cells) as (outlook, begin), begin() as connection:  # described again: a look may change rows
         description = describe(connection, name, policy)
     stale = [line for line in outlook.plan.layers if line.name in description.layers]
     if as_json:

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 @click.option(
     "--map", "maps", multiple=True, metavar="OURS=THEIRS", help="The column of a field (may be repeated), e.g. name=id."
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), help="The format, where the content does not tell it.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="The format, if the content does not reveal it.")
 @click.option(
     "--siaf", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="The telescope's aperture file, for rows without a region (default: the one of the package pysiaf).",
 )  # fmt: skip
 @click.option(
     "--problems", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Where rows that cannot be used are listed (default: TABLE.problems.csv here, when there are more than 20).",
+    help="The file that lists unusable rows (default: TABLE.problems.csv in this folder, if there are more than 20).",
 )  # fmt: skip
 @options.as_json
 @click.pass_obj
@@ -50,9 +50,9 @@ def import_table(
 ) -> None:
     """Register footprints from a table: CSV, ECSV, VOTable, FITS or Parquet.
 
-    Columns with the names of ObsCore, MAST or the archive's HST search are found; others are named with --map. A row
+    Column names of ObsCore, MAST and the archive's HST search are recognized; name other columns with --map. A row
     without s_region gets its footprint from ra, dec, pa_v3 and aperture. A row that cannot be used is listed with the
-    reason, and the exit code is 1. An exposure whose file was ingested keeps what the file says.
+    reason, and the exit code is 1. A file that was ingested takes precedence over a row.
 
     Example: mvmdb import exposures.parquet --map filters=wheels
     """
@@ -68,7 +68,7 @@ def import_table(
             table, mapping=mapping, form=form, siaf=None if siaf is None else str(siaf), report=listed.add,
             progress=meter.step,
         )  # fmt: skip
-        first = next(batches, None)  # what is wrong with the table as a whole shows before a catalog is created
+        first = next(batches, None)  # raises if the table as a whole is wrong, before a catalog is created
         with options.catalog(session, create=True) as (engine, _):
             report = register_batches(engine, [] if first is None else _chain(first, batches))
     values = _as_json(meter.rows, report, listed) | {"seconds": round(monotonic() - started, 3)}
@@ -100,7 +100,7 @@ def _read_mapping(maps: tuple[str, ...]) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Meter:
-    """Counts rows, and moves a progress bar (bytes or rows, whichever the format counts) where there is one."""
+    """Counts rows, and moves a progress bar, if there is one, by bytes or rows, whichever the format counts."""
 
     bar: Any = None
     rows: int = 0
@@ -122,7 +122,7 @@ def _bar(table: Path) -> Iterator[_Meter]:
 
 
 def _remarks(report: BulkReport) -> list[str]:
-    """Lines for standard error: rows that were registered, and need a look."""
+    """Lines for standard error about rows that were registered but need attention."""
     lines = [f"{name}: no solution: {why}" for name, why in sorted(report.unplaced.items())]
     if report.doubtful:
         rows = "1 row was" if report.doubtful == 1 else f"{report.doubtful} rows were"

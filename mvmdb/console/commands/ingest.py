@@ -25,10 +25,10 @@ def ingest(
     progress: Form,
     as_json: bool,
 ) -> None:
-    """Register FLT and FLC exposures: files, folders (with all folders below), and @LIST files.
+    """Register FLT and FLC exposures: files, folders with their subfolders, and @LIST files.
 
-    Files that have not changed since are not opened. A file that cannot be used is quarantined with the reason. The
-    exit code is 1 where that is new, or the file has changed since.
+    Unchanged files are not opened. A file that cannot be used is quarantined with the reason. The exit code is 1 if the
+    fault is new, or the file has changed since.
 
     Example: mvmdb ingest /data/inbox @more.txt
     """

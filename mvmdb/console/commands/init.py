@@ -15,7 +15,7 @@ from mvmdb.records import ExptimeLayers, Rule
 @click.command(short_help="Create the catalog, or change its configuration.")
 @click.option("--rule", type=click.Choice(["overlap", "nearest"]), help="Which sky cells an exposure is a member of.")
 @click.option(
-    "--products", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the mosaics are."
+    "--products", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The products folder."
 )
 @click.option(
     "--layers",
@@ -23,7 +23,7 @@ from mvmdb.records import ExptimeLayers, Rule
     help="One layer for all exposure times, or layers by classes (short < 15 s <= med < 120 s <= long) or clusters.",
 )
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
-@click.option("--errors/--no-errors", default=None, help="Mosaics with or without a plane of errors, ERR.")
+@click.option("--errors/--no-errors", default=None, help="Make mosaics with or without an ERR plane.")
 @move_products
 @yes
 @click.option("--upgrade", is_flag=True, help="Bring an older catalog's schema up to date.")
@@ -43,12 +43,12 @@ def init(
 ) -> None:
     """Create the catalog, or change its configuration.
 
-    The rule `overlap` (the default) makes an exposure a member of every sky cell that it overlaps; `nearest` only of
-    cells of the projection cell nearest to it in each ring, as mosaics made before 2023 have it.
+    With the rule `overlap` (the default), an exposure is a member of every sky cell that it overlaps; with `nearest`,
+    only of those in the nearest projection cell of each ring, as in mosaics made before 2023.
 
-    Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names,
-    where others have `all`. After a change, mosaics that are expected no more are stale, and so are those to be made.
-    A change of --errors makes all mosaics stale.
+    Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names
+    instead of `all`. After such a change, mosaics that are no longer expected are orphaned, and the new layers are
+    stale until they are made. A change of --errors makes all mosaics stale.
 
     Example: mvmdb --db mvm.db init --products /data/mvm
     """

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Make a mosaic of any square of the sky.")
 @click.option(
-    "--at", "position", type=(float, float), required=True, metavar="RA DEC", help="The middle, degrees (ICRS)."
+    "--at", "position", type=(float, float), required=True, metavar="RA DEC", help="The centre, degrees (ICRS)."
 )
 @click.option("--size", type=float, required=True, metavar="ARCMIN", help="The side of the square.")
-@click.option("--filter", "filter_name", required=True, metavar="F", help="The filter, as in layers' names.")
-@click.option("--detector", metavar="D", help="Only this detector, where several have such a filter.")
+@click.option("--filter", "filter_name", required=True, metavar="F", help="The filter, as in layer names.")
+@click.option("--detector", metavar="D", help="Only this detector, if several have the filter.")
 @click.option("--scale", type=click.Choice(["fine", "coarse"]), help="Only this scale.")
 @click.option("--trim/--no-trim", default=True, show_default=True, help="Leave out rows and columns without data.")
 @click.option("--yes", is_flag=True, help="Make mosaics of more than 2 GB without asking.")
@@ -55,11 +55,12 @@ def mosaic(
 ) -> None:
     """Make a mosaic of any square inside one projection cell, across sky cells, from the catalog's exposures.
 
-    Its pixels are those of the projection cell with the nearest middle. The catalog does not record it. It goes to
-    DIR/skycell-p<cell>-ra<ra>-dec<dec>/ (default: below this folder). The exit code is 1 when a mosaic failed.
+    Its pixel grid is that of the projection cell with the nearest centre. The catalog does not record it. It goes to
+    DIR/skycell-p<cell>-ra<ra>-dec<dec>/ (default: below this folder). The exit code is 1 if a mosaic failed or an
+    exposure could not be used.
 
-    Size, memory and time are said first. More than 2 GB are made after a yes only: at the prompt, or
-    as --yes where there is none.
+    The estimated size, memory and time are printed first. More than 2 GB need confirmation: at the prompt, or with
+    --yes.
 
     Example: mvmdb mosaic --at 53.06 -27.71 --size 3 --filter f125w -o /data/fields
     """
@@ -95,7 +96,7 @@ def mosaic(
 
 
 def _confirm(estimate: Estimate, yes: bool, as_json: bool) -> None:
-    """Say what is about to be made, and go on with much of it after a yes only. Raises UsageError without one."""
+    """Print the estimate, and ask for confirmation if it is large. Raises UsageError if there is no confirmation."""
     from mvmdb.rectangles.estimate import LARGE
 
     if not as_json:
@@ -105,6 +106,6 @@ def _confirm(estimate: Estimate, yes: bool, as_json: bool) -> None:
     if sys.stdin is not None and sys.stdin.isatty() and click.confirm("Make them?", err=True):
         return
     raise UsageError(
-        f"the mosaics would take {estimate.bytes / 1e9:.2g} GB; expected at most {LARGE / 1e9:g} without a yes; "
+        f"the mosaics would take {estimate.bytes / 1e9:.2g} GB; expected at most {LARGE / 1e9:g} GB without --yes; "
         "choose a smaller --size or another --scale, or repeat with --yes"
     )

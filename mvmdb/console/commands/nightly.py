@@ -14,7 +14,7 @@ from mvmdb.console.show import say
 from mvmdb.records import Mark
 
 
-@click.command(short_help="Run the night: ingest, pollers, reconcile.")
+@click.command(short_help="Do the night's work: ingest, reconcile, write poller files.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.output
 @options.executor
@@ -41,9 +41,10 @@ def nightly(
     progress: Form,
     as_json: bool,
 ) -> None:
-    """The night's work in one run: ingest, pollers for sky cells that it worked in, reconcile; then a report.
+    """Do the night's work in one run: ingest, reconcile, and write the poller files of the sky cells that it worked in.
 
-    An inbox without exposures is no error here: what is stale is made fresh all the same.
+    An inbox without exposures is not an error here: stale layers are made fresh nevertheless. The exit code is 1 if a
+    layer failed, or if anything else in the report needs attention.
 
     Example: mvmdb nightly /data/inbox -o /data/mvm
     """

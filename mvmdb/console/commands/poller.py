@@ -20,8 +20,8 @@ from mvmdb.console.outlook import looked
 @click.command(short_help="Write the poller files of sky cells.")
 @click.argument("cells", nargs=-1, metavar="[SKYCELL...]")
 @options.output
-@click.option("--all", "everything", is_flag=True, help="Every sky cell, also where nothing is stale.")
-@click.option("--basic", is_flag=True, help="The basic form: one path a line.")
+@click.option("--all", "everything", is_flag=True, help="Every sky cell, even if nothing in it is stale.")
+@click.option("--basic", is_flag=True, help="The basic form: one path per line.")
 @options.mark
 @options.as_json
 @click.pass_obj
@@ -36,7 +36,8 @@ def poller(
 ) -> None:
     """Write `<skycell>_input.out` for the sky cells named, or for every cell with a stale layer.
 
-    The files go to DIR/<skycell>/. A stale layer's rows are marked NEW, all others OLD.
+    The files go to DIR/<skycell>/ (default: the products folder). The rows of stale layers are marked NEW, all others
+    OLD. The exit code is 1 if a file could not be written, or names an exposure that is gone.
 
     Example: mvmdb poller skycell-p0726x10y04 -o /data/pollers
     """
@@ -50,7 +51,7 @@ def poller(
         with begin() as connection:
             folder = output or products_folder(connection, None)
             keys = all_cells(connection) if keys is None and everything else keys
-            if folder.absolute() == recorded_products_folder(connection):  # the next run says what became of them
+            if folder.absolute() == recorded_products_folder(connection):  # so that the next run updates them
                 note_behind(connection, planned_cells(outlook.plan) if keys is None else keys)
         with options.claimed(folder):
             written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)

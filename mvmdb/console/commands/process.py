@@ -19,7 +19,7 @@ from mvmdb.console.show import say
     "--limits",
     type=(int, int, int, int),
     metavar="X0 X1 Y0 Y1",
-    help="One rectangle instead of sky cells: fine pixels of the projection cell, first and last.",
+    help="Make one rectangle instead of sky cells: its first and last fine pixels in the projection cell.",
 )
 @options.executor
 @options.jobs
@@ -38,11 +38,11 @@ def process(
     progress: Form,
     as_json: bool,
 ) -> None:
-    """Make the mosaics of one poller file, basic or full, with no catalog.
+    """Make the mosaics of one poller file, basic or full, without a catalog.
 
     A layer with a NEW row is made from all its rows. A path that is not there, as in a poller of another machine,
-    stands for the file of that name beside the poller file. The products go to DIR/<skycell>/ (default: this folder).
-    The exit code is 1 when a layer failed or an exposure could not be used.
+    stands for the file of that name beside the poller file. The products go to DIR/<skycell>/ (default: below this
+    folder). The exit code is 1 if a layer failed or an exposure could not be used.
 
     Example: mvmdb process skycell-p0726x10y04_input.out -o /data/mvm
     """
@@ -54,7 +54,7 @@ def process(
     from mvmdb.records import Policy
 
     policy = apply_switches(Policy(), os.environ)
-    folder = (output or Path()).absolute()  # a worker elsewhere has another current folder
+    folder = (output or Path()).absolute()  # a worker on another machine has another current folder
     with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
         report = process_poller(poller.absolute(), folder, policy, workers=workers, monitor=monitor, limits=limits)
     if as_json:

@@ -17,9 +17,9 @@ from mvmdb.console.show import say
 @options.as_json
 @click.pass_obj
 def quarantine(session: Session, paths: tuple[str, ...], accept: bool, as_json: bool) -> None:
-    """List the files that ingest could not use, with the reason and when it was first seen.
+    """List the files that could not be used, each with the reason and the day when it was first seen.
 
-    A file may be given by its path or its name. The exit code is 1 where one has not been accepted.
+    Give a file to --accept by its path or its name. The exit code is 1 if a listed file has not been accepted.
 
     Example: mvmdb quarantine --accept /data/inbox/ib6o04tuq_flt.fits
     """

@@ -15,15 +15,16 @@ from mvmdb.console.options import Session
 @click.command(short_help="Ask the catalog an SQL question.")
 @click.argument("sql")
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated values with a header line.")
-@click.option("--nl", "form", flag_value="nl", help="One JSON object a line.")
+@click.option("--nl", "form", flag_value="nl", help="One JSON object per line.")
 @click.option("--json", "form", flag_value="json", help="One JSON list of objects.")
 @click.pass_obj
 def query(session: Session, sql: str, form: str | None) -> None:
     """Run one SQL query on the catalog, on a read-only connection.
 
-    docs/catalog.md lists tables and views. There are also sky_separation(ra1, dec1, ra2, dec2) and in_cone(ra, dec,
-    ra0, dec0, radius), all in degrees, and skycell_name(projection_cell, x, y). A cone search uses the index of
-    declinations if the query has `dec BETWEEN dec0 - radius AND dec0 + radius` too; on PostgreSQL it always does.
+    docs/catalog.md and `mvmdb schema` list tables and views. SQL may call the functions sky_separation(ra1, dec1, ra2,
+    dec2) and in_cone(ra, dec, ra0, dec0, radius), all in degrees, and skycell_name(projection_cell, x, y). A cone
+    search uses the index of declinations if the query also has `dec BETWEEN dec0 - radius AND dec0 + radius`; on
+    PostgreSQL it always does.
 
     Example: mvmdb query "SELECT skycell, filter, exptime FROM coverage ORDER BY exptime DESC LIMIT 5"
     """
@@ -45,5 +46,5 @@ def query(session: Session, sql: str, form: str | None) -> None:
 
 
 def _plain(value: Any) -> str:
-    """Dates and other values that JSON does not know, as text."""
+    """The text of a date, or of another value for which JSON has no type."""
     return str(value)

@@ -16,7 +16,7 @@ from mvmdb.console.show import say
 def readmit(session: Session, exposures: tuple[str, ...], as_json: bool) -> None:
     """Bring withdrawn exposures back; their layers become stale. The opposite of withdraw.
 
-    An exposure is given by its ROOTNAME or the first eight characters of it.
+    Give an exposure by its ROOTNAME, or by the first eight characters of it.
 
     Example: mvmdb readmit ib6o04tuq
     """

@@ -18,9 +18,9 @@ from mvmdb.console.show import say
 @options.executor
 @options.jobs
 @options.memory
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--full", is_flag=True, help="Drizzle every layer from all its members, fresh ones too; skies stay.")
-@click.option("--resky", is_flag=True, help="As --full, with the skies of all members matched anew.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and make nothing.")
+@click.option("--full", is_flag=True, help="Drizzle all layers, fresh ones too, from all members; skies are kept.")
+@click.option("--resky", is_flag=True, help="As --full, and match the skies of all members again.")
 @options.available
 @products.yes
 @products.move_products
@@ -43,9 +43,10 @@ def reconcile(
     progress: Form,
     as_json: bool,
 ) -> None:
-    """Make every stale layer fresh, and remove mosaics that no exposure is expected in any more.
+    """Make every stale layer fresh, and remove mosaics of layers that are no longer expected.
 
-    The exit code is 1 when a layer failed. A layer that failed stays stale and is tried again by the next run.
+    The exit code is 1 if a layer failed or a problem is reported. A layer that failed stays stale, and the next run
+    tries it again.
 
     Example: mvmdb reconcile -o /data/mvm --jobs 2
     """

@@ -11,7 +11,7 @@ from mvmdb.console.show import say
 @click.command(short_help="Print tables, columns and their meanings.")
 @options.as_json
 def schema(as_json: bool) -> None:
-    """Print every table and view of the catalog, its columns, and what they mean, in which units.
+    """Print every table and view of the catalog, with the types, meanings and units of its columns.
 
     It needs no catalog.
 

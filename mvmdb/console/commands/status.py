@@ -16,9 +16,9 @@ from mvmdb.garbage import gc_paused
 @options.as_json
 @click.pass_obj
 def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) -> None:
-    """Say what is stale, and why, with one line per layer. The exit code is 1 if anything is stale.
+    """List what is stale, and why, with one line per layer. The exit code is 1 if anything is stale or orphaned.
 
-    A layer with members that are known from a table alone waits for their files, which is no fault.
+    A layer with members that are known only from a table waits for their files; this does not affect the exit code.
 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """

@@ -17,7 +17,7 @@ from mvmdb.console.show import say
 def withdraw(session: Session, exposures: tuple[str, ...], why: str, as_json: bool) -> None:
     """Record that exposures left the archive; their layers become stale.
 
-    An exposure is given by its ROOTNAME or the first eight characters of it. A new version of its file, with other
+    Give an exposure by its ROOTNAME, or by the first eight characters of it. A new version of its file, with other
     pixels or another WCS, brings it back, and so does `mvmdb readmit`. To change the reason, withdraw it again.
 
     Example: mvmdb withdraw ib6o04tuq --why "guide star lost"
