@@ -12,12 +12,6 @@ from dataclasses import dataclass, field
 from mvmdb.errors import UsageError
 from mvmdb.names import Scale
 
-RATE_UNITS = ("ELECTRONS/S", "ELECTRONS/SEC", "ELECTRON/S", "ELECTRON/SEC", "ELECTRONS S-1", "ELECTRON S-1")
-"""BUNIT of pixels that are per second."""
-COUNT_UNITS = ("ELECTRONS", "ELECTRON")
-"""BUNIT of pixels that are summed over the exposure time."""
-
-
 LONGEST_EXPOSURE = 1e6
 """Seconds: no exposure of Hubble lasts a tenth of this."""
 HIGHEST_PROPOSAL = 2**31 - 1

@@ -7,6 +7,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -149,7 +150,10 @@ def test_blank_pixels_of_integers_are_nan_as_astropy_reads_them(
     assert np.isnan(chip.science[1, 1])
 
 
-@pytest.mark.parametrize("unit", ["ELECTRON/S", "electrons/s", " ELECTRONS/SEC"])
+@pytest.mark.parametrize(
+    "unit",
+    ["ELECTRON/S", "electrons/s", " ELECTRONS/SEC", str(u.electron / u.s)],
+)
 def test_rates_may_be_written_in_several_ways(tmp_path: Path, unit: str) -> None:
     from mvmdb.mosaic.drizzle.chips import is_rate, read_member_chips
 

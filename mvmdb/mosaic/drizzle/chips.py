@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mvmdb.errors import ExposureError, MemberUnusableError, ProductError
 from mvmdb.exposures.eligibility import DATA, EMPTY, ERRORS, EXPOSURE_TIME, UNITS
 from mvmdb.exposures.fits.pixels import ChipData, read_chips
-from mvmdb.instruments import COUNT_UNITS, RATE_UNITS
+from mvmdb.exposures.fits.units import is_rate_unit
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ def good_pixels(chip: ChipData, good_bits: int, window: tuple[slice, slice] = np
 
 def is_rate(chip: ChipData) -> bool:
     """Whether the chip's values are per second."""
-    return chip.bunit.strip().upper() in RATE_UNITS
+    return is_rate_unit(chip.bunit) is True
 
 
 def brightness_per_unit(chip: ChipData) -> float:
@@ -94,7 +94,7 @@ def brightness_per_unit(chip: ChipData) -> float:
 
 
 def _check(chip: ChipData, ipppssoo: str) -> None:
-    if chip.bunit.strip().upper() not in RATE_UNITS + COUNT_UNITS:
+    if is_rate_unit(chip.bunit) is None:
         raise MemberUnusableError(
             ipppssoo,
             UNITS,
