@@ -13,6 +13,7 @@ from mvmdb.console.commands.cells import cells
 from mvmdb.console.commands.config import config
 from mvmdb.console.commands.demo import demo
 from mvmdb.console.commands.explain import explain
+from mvmdb.console.commands.history import history
 from mvmdb.console.commands.import_table import import_table
 from mvmdb.console.commands.ingest import ingest
 from mvmdb.console.commands.init import init
@@ -28,11 +29,10 @@ from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.withdraw import withdraw
 from mvmdb.console.options import Session
+from mvmdb.console.recorded import COULD_NOT_RUN
 from mvmdb.console.show import warn
 from mvmdb.console.streams import Ending, flush_output, keep_standard_streams
 from mvmdb.errors import MvmdbError
-
-COULD_NOT_RUN = 2
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -51,12 +51,12 @@ def commands(context: click.Context, db: str, verbose: bool) -> None:
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="mvmdb: %(message)s", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    context.obj = Session(db)
+    context.obj = Session(db, context.obj or Ending())
 
 
 for command in (
-    init, ingest, import_table, withdraw, readmit, cells, query, status, explain, poller, reconcile, nightly, process,
-    mosaic, quarantine, config, schema, demo,
+    init, ingest, import_table, withdraw, readmit, cells, query, status, explain, history, poller, reconcile, nightly,
+    process, mosaic, quarantine, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 
@@ -67,7 +67,7 @@ def main() -> None:
     ending = Ending()
     ending.follow_signals()
     try:
-        code = commands(standalone_mode=False)
+        code = commands(standalone_mode=False, obj=ending)
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
     except click.Abort:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mvmdb.catalog.layers.changed_keys import all_keys
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.products.folder import UNASKED, Consent, require_products_folder
-from mvmdb.catalog.settings import read_policy, set_products_folder, write_settings
+from mvmdb.catalog.settings import KEEP_HISTORY, read_policy, set_products_folder, write_settings
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
 from mvmdb.records import ExptimeLayers, Policy, Rule
@@ -33,13 +33,17 @@ def initialise(
     epochs: str | None = None,
     errors: bool | None = None,
     consent: Consent = UNASKED,
+    keep_history: int | None = None,
     upgrade: bool = False,
+    record: Callable[[sa.Engine], sa.Engine] = lambda engine: engine,
 ) -> None:
     """Create a catalog, or change the configuration of an existing one; with `upgrade`, upgrade its schema first.
 
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
     (`none`, `yearly`, or dates joined with commas) or `errors` recomputes every layer. Raises UsageError for other
     epochs, and for a products folder that `require_products_folder` refuses without the user's consent.
+    `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given the engine and returns the
+    one to work with, which the caller may have bound to a run of the history.
     """
     normal = None if epochs is None else parse_epochs(epochs)
     if upgrade:
@@ -47,7 +51,7 @@ def initialise(
         with clear_errors(address), engine.begin() as connection:
             upgrade_schema(connection)
         engine.dispose()
-    with open_catalog(address, create=True) as engine, engine.begin() as connection:
+    with open_catalog(address, create=True) as opened, record(opened).begin() as connection:
         if products is not None:
             require_products_folder(connection, products.absolute(), consent)
             set_products_folder(connection, products)
@@ -55,6 +59,8 @@ def initialise(
             write_settings(connection, {"rule": rule})
             recompute_memberships(connection, read_policy(connection))
             due_pollers.forget(connection)
+        if keep_history is not None:
+            write_settings(connection, {KEEP_HISTORY: str(keep_history)})
         configure_layers(connection, exptime_layers, normal, errors)
 
 

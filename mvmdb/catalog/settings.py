@@ -8,6 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import apply_switches
 from mvmdb.records import ExptimeLayers, Policy, Rule
@@ -15,6 +16,9 @@ from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
 from mvmdb.schema.versions import REVISION
 
+KEEP_HISTORY = "history_days"
+"""The setting of how many days of history are kept; 0, or absent, is for ever."""
+_CONFIGURATION = ("rule", "products", "exptime_layers", "epochs", "errors", "include_small", "only_cte", KEEP_HISTORY)
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
 
@@ -70,7 +74,12 @@ def set_products_folder(connection: sa.Connection, folder: Path) -> None:
         write_settings(connection, {"products": str(folder.absolute())})
 
 
-def read_configuration(connection: sa.Connection) -> dict[str, str | bool | None]:
+def history_days(connection: sa.Connection) -> int:
+    """How many days of history are kept; 0 is for ever."""
+    return int(_read_settings(connection).get(KEEP_HISTORY, "0"))
+
+
+def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool | None]:
     """The configuration, by the names of the options and variables that set it; None for what is not set."""
     policy, products = read_policy(connection), recorded_products_folder(connection)
     return {
@@ -79,6 +88,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | bool | None
         "layers": policy.exptime_layers,
         "epochs": policy.epochs or "none",
         "errors": policy.errors,
+        "keep-history": history_days(connection) or "for ever",
         "MVM_INCLUDE_SMALL": policy.include_small,
         "MVM_ONLY_CTE": policy.only_cte,
         "schema": REVISION,
@@ -91,4 +101,14 @@ def _read_settings(connection: sa.Connection) -> dict[str, str]:
 
 
 def write_settings(connection: sa.Connection, settings: Mapping[str, str]) -> None:
+    """Record settings; changes of what a user can set are in the history."""
+    before = _read_settings(connection)
+    changed = {key: settings[key] for key in _CONFIGURATION if key in settings and settings[key] != before.get(key)}
+    write_events(
+        connection,
+        [
+            Event(Happened.CONFIGURED, detail=f"{key}: {before.get(key, 'not set')} -> {value}")
+            for key, value in changed.items()
+        ],
+    )
     upsert(connection, t.archive, ("key",), [{"key": key, "value": value} for key, value in settings.items()])

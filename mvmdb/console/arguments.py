@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from mvmdb.console.options import Session
+from mvmdb.console.recorded import ARGUMENTS
 from mvmdb.console.streams import drop_output
 
 _GLOBAL = ("--db", "-v", "--verbose")
@@ -22,6 +24,7 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, with the global options first. Raises click.UsageError for an empty argument."""
+        ctx.meta[ARGUMENTS] = list(args)
         if "" in args:
             raise click.UsageError("An argument is empty; expected a value (is a variable not set?).", ctx)
         return super().parse_args(ctx, _global_first(args))
@@ -29,10 +32,15 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; exit with 0 if nobody reads its output any more, as with `| head`."""
         try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            drop_output()
-            raise click.exceptions.Exit(0) from None
+            result = super().invoke(ctx)
+        except BaseException as error:
+            _end_run(ctx, error)
+            if isinstance(error, BrokenPipeError):
+                drop_output()
+                raise click.exceptions.Exit(0) from None
+            raise
+        _end_run(ctx, None)
+        return result
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command, and make its options refuse to be given twice, except those that may be repeated."""
@@ -46,6 +54,11 @@ class Commands(click.Group):
 
         cmd.make_parser = make_strict_parser  # type: ignore[method-assign]
         super().add_command(cmd, name)
+
+
+def _end_run(ctx: click.Context, error: BaseException | None) -> None:
+    if isinstance(ctx.obj, Session):
+        ctx.obj.run.end(error)
 
 
 def _global_first(args: Sequence[str]) -> list[str]:

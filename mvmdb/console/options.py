@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from mvmdb.console.recorded import RecordedRun
 from mvmdb.console.show import say, warn
+from mvmdb.console.streams import Ending
 from mvmdb.errors import UsageError
 from mvmdb.exposures.find import ExposurePaths
 from mvmdb.records import Policy
@@ -30,11 +32,16 @@ _LINES_AT_ONCE = 5000
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Session:
-    """The global options of a run: `address` is the catalog's path or SQLAlchemy URL."""
+    """One run of mvmdb: `address` is the catalog's path or SQLAlchemy URL, `run` its place in the history."""
 
     address: str
+    ending: Ending = field(default_factory=Ending)
+    run: RecordedRun = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.run = RecordedRun(self.address, self.ending)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on standard output.")
@@ -95,12 +102,14 @@ def finish(attention: bool) -> None:
 def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[Engine, Policy]]:
     """The catalog and its policy, for a command that changes it; a policy changed by the environment is recorded.
 
+    The command is recorded as a run, and the engine's changes as those of this run.
     Raises CatalogError if the catalog cannot be opened, UsageError for an invalid MVM_INCLUDE_SMALL or MVM_ONLY_CTE.
     """
     from mvmdb.catalog.configure import follow_environment
     from mvmdb.catalog.open import open_catalog
 
-    with open_catalog(session.address, create=create) as engine:
+    with open_catalog(session.address, create=create) as opened:
+        engine = session.run.begin(opened)
         with engine.begin() as connection:
             policy = follow_environment(connection)
         yield engine, policy

@@ -12,6 +12,7 @@ from time import monotonic
 from mvmdb.errors import MvmdbError, ProductError, WorkersError
 from mvmdb.records import LayerJob, ProductRecord
 from mvmdb.workers.executor import Workers
+from mvmdb.workers.memory import read_peak_memory, reset_peak_memory
 from mvmdb.workers.processes import spare_processors
 
 log = logging.getLogger(__name__)
@@ -21,11 +22,15 @@ Maker = Callable[[LayerJob], ProductRecord]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one job: the product's record, or the error that stopped it. `seconds` is 0 if its worker died."""
+    """The result of one job: the product's record, or the error that stopped it. `seconds` is 0 if its worker died.
+
+    `memory_mb` is the worker's peak memory during the job; None if its worker died.
+    """
 
     job: LayerJob
     result: ProductRecord | MvmdbError
     seconds: float
+    memory_mb: int | None = None
 
 
 def carry_out(jobs: Iterable[LayerJob], make: Maker, workers: Workers, *, expected: int) -> Iterator[Outcome]:
@@ -45,6 +50,7 @@ def carry_out(jobs: Iterable[LayerJob], make: Maker, workers: Workers, *, expect
 def _attempt(make: Maker, coordinator: str, job: LayerJob) -> Outcome:
     """Runs in a worker: any error becomes the job's outcome; a ProductError on another machine names that machine."""
     started = monotonic()
+    reset_peak_memory()
     result: ProductRecord | MvmdbError
     try:
         result = make(job)
@@ -60,4 +66,4 @@ def _attempt(make: Maker, coordinator: str, job: LayerJob) -> Outcome:
     except Exception as error:  # an unexpected error in one layer must not stop the night's other layers
         log.exception("%s", job.layer)
         result = ProductError(f"{type(error).__name__}: {error}")
-    return Outcome(job, result, monotonic() - started)
+    return Outcome(job, result, monotonic() - started, read_peak_memory())

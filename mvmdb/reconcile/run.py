@@ -228,7 +228,14 @@ class ReconcileRun:
             Path(job.target).with_name(product.filename).unlink(missing_ok=True)  # a drc replaces the drz, or back
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
-            record_product(connection, result, action=str(job.action), reasons=line.reasons, seconds=seconds)
+            record_product(
+                connection,
+                result,
+                action=str(job.action),
+                reasons=line.reasons,
+                seconds=seconds,
+                memory_mb=outcome.memory_mb,
+            )
             save_pairs(connection, job, result.pairs)
         self._note(LayerOutcome(job.layer, job.action, job.target, seconds))
 
@@ -245,7 +252,7 @@ class ReconcileRun:
             return
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
-            forget_product(connection, line.name)
+            forget_product(connection, line.name, line.reasons)
         self._note(LayerOutcome(line.name, line.action, str(path), round(monotonic() - started, 3)))
 
 

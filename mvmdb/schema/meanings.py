@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mvmdb.schema.tables import layer
+from mvmdb.schema.tables import event, layer, run
 
 
 def _of_layer(*names: str) -> dict[str, str]:
@@ -14,6 +14,7 @@ _PRODUCT = {
     "path": "file of its product; null where there is none",
     "made_at_utc": "when its product was recorded, ISO 8601, UTC",
 }
+_OF_EVENT = ("kind", "exposure", "layer", "path", "detail", "reasons", "n_members", "seconds", "size", "memory_mb")
 _NAMED = {"layer": "name of the layer", "skycell": "name of its sky cell"}
 
 # A database keeps no comments on the columns of views, so their meanings are here; a test compares the names.
@@ -32,6 +33,16 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             "expstart_utc": "start of its first exposure, ISO 8601, UTC",
             "expend_utc": "end of its last exposure, ISO 8601, UTC",
             **_PRODUCT,
+        },
+    ),
+    "history": (
+        "One row per event: what happened, and in which run.",
+        {
+            "id": str(event.c.id.comment),
+            "at_utc": "when, ISO 8601, UTC",
+            **{name: str(event.c[name].comment) for name in _OF_EVENT},
+            "run": str(event.c.run_id.comment),
+            **{name: str(run.c[name].comment) for name in ("command", "username", "host")},
         },
     ),
     "stale_layer": (

@@ -100,7 +100,7 @@ exposure = Table(
     _may("expend", Float, "end, MJD"),
     _may("ra", Float, "centre of the footprint, degrees"),
     _may("dec", Float, "centre of the footprint, degrees"),
-    _must("s_region", Text, "footprint: one POLYGON ICRS a chip, counter-clockwise, open"),
+    _must("s_region", Text, "footprint: one POLYGON ICRS per chip, counter-clockwise, open"),
     _may("s_region_given", Text, "footprint text as a table gave it"),
     _must("n_chips", Integer, "number of SCI extensions"),
     _may("wcsname", Text, "WCSNAME"),
@@ -122,7 +122,7 @@ exposure = Table(
     _must("registered_at", DateTime, "first registered (UTC)"),
     _must("changed_at", DateTime, "last change (UTC)"),
     CheckConstraint("kind IN ('flt', 'flc')", name="kind"),
-    comment="one row an exposure: the values of its active dataset",
+    comment="one row per exposure: the values of its active dataset",
 )
 Index("ix_exposure_instrument_detector_filter", exposure.c.instrument, exposure.c.detector, exposure.c.filter)
 _DOUBTFUL = "warnings <> '' AND {} AND withdrawn_at IS NULL"
@@ -289,4 +289,62 @@ quarantine = Table(
     _may("mtime_ns", BigInteger, "modification time, ns since 1970"),
     _must("accepted", Boolean, "whether the user has accepted it as it is, until it changes", server_default=false()),
     comment="files that could not be catalogued",
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="key, in the order of their starts"),
+    _must("command", String(20), "nightly, reconcile, ingest, ..."),
+    _must("arguments", Text, "its command line, without passwords, cut at 2000 characters"),
+    _must("username", Text, "who ran it"),
+    _must("host", Text, "machine that it ran on"),
+    _must("pid", Integer, "number of its process there"),
+    _must("version", String(40), "version of mvmdb"),
+    _must("started_at", DateTime, "UTC", index=True),
+    _may("ended_at", DateTime, "UTC; empty while it runs, and for ever if it was killed"),
+    _may("exit_code", Integer, "exit code of the command; empty as ended_at"),
+    _may("error", Text, "why it could not do its work"),
+    _may("report", Text, "report of a night, JSON"),
+    comment="runs of commands that may change the catalog",
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="key, in the order of events"),
+    Column(
+        "run_id",
+        ForeignKey("run.id", ondelete="CASCADE"),
+        nullable=True,
+        index=True,
+        comment="run that it happened in; empty where a program of the user's called mvmdb",
+    ),
+    _must("at", DateTime, "UTC"),
+    _must("kind", String(20), "what happened: exposure-new, layer-drizzled, ..."),
+    _may("exposure", String(8), "ipppssoo of the exposure that it concerns"),
+    _may("layer", String(120), "name of the layer that it concerns"),
+    _may("path", Text, "file that it concerns"),
+    _may("detail", Text, "what was found, in words"),
+    _may("reasons", Text, "reasons of a layer's action, JSON: [code, exposure, detail] each"),
+    _may("n_members", Integer, "number of members of the product"),
+    _may("seconds", Float, "duration"),
+    _may("size", BigInteger, "bytes of the product"),
+    _may("memory_mb", Integer, "peak memory of the worker that made it, MB"),
+    comment="what happened to exposures, files and layers, and when; rows are only added, and pruned by age if asked",
+)
+Index("ix_event_at", event.c.at)
+Index(
+    "ix_event_exposure",
+    event.c.exposure,
+    event.c.id,
+    sqlite_where=event.c.exposure.is_not(None),
+    postgresql_where=event.c.exposure.is_not(None),
+)
+Index(
+    "ix_event_layer",
+    event.c.layer,
+    event.c.id,
+    sqlite_where=event.c.layer.is_not(None),
+    postgresql_where=event.c.layer.is_not(None),
 )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 
-VIEWS = ("coverage", "stale_reason", "stale_layer")  # in the order of creation
+VIEWS = ("coverage", "stale_reason", "stale_layer", "history")  # in the order of creation
 
 
 def create_views(connection: sa.Connection) -> None:
@@ -23,6 +23,7 @@ def create_views(connection: sa.Connection) -> None:
         ("coverage", _coverage(connection)),
         ("stale_reason", _stale_reason()),
         ("stale_layer", _stale_layer(connection)),
+        ("history", _history(connection)),
     ):
         text = select.compile(connection, compile_kwargs={"literal_binds": True})
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {text}".replace("%%", "%"))
@@ -183,3 +184,18 @@ def _stale_layer(connection: sa.Connection) -> sa.Select[Any]:
         )
         .group_by(reason.c.layer, reason.c.skycell)
     )
+
+
+def _history(connection: sa.Connection) -> sa.Select[Any]:
+    """One row per event, with its run."""
+    event, run = t.event, t.run
+    columns = ("kind", "exposure", "layer", "path", "detail", "reasons", "n_members", "seconds", "size", "memory_mb")
+    return sa.select(
+        event.c.id,
+        iso_utc_time(connection, event.c.at).label("at_utc"),
+        *(event.c[name] for name in columns),
+        event.c.run_id.label("run"),
+        run.c.command,
+        run.c.username,
+        run.c.host,
+    ).select_from(event.outerjoin(run))

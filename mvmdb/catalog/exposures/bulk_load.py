@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.exposures.memberships import add_memberships
 from mvmdb.catalog.exposures.unplaced import refuse_places
+from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
@@ -156,6 +157,8 @@ def _write_batch(
     new_ids = reserve_keys(connection, t.exposure, len(new))
     _insert(connection, new_ids, [rows[row] for row in new], _digest_members(batch, new))
     ids[new], ids[changed] = new_ids, changed_ids
+    for kind, of_kind in ((Happened.EXPOSURE_NEW, new), (Happened.EXPOSURE_CHANGED, changed)):
+        write_events(connection, (Event(kind, exposure=names[row], detail="from a table") for row in of_kind))
     report.memberships += _write_memberships(connection, batch, ids, memberships, keys)
     report.rows += batch.n
     report.new += len(new)

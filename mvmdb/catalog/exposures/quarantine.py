@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
+from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError, UsageError
 from mvmdb.schema import tables as t
@@ -69,6 +70,7 @@ def accept_quarantined(connection: sa.Connection, paths: Sequence[str]) -> list[
         accepted.update(file.path for file in files)
     for chunk in chunks(accepted):
         connection.execute(sa.update(t.quarantine).where(t.quarantine.c.path.in_(chunk)).values(accepted=True))
+    write_events(connection, [Event(Happened.FILE_ACCEPTED, path=path) for path in sorted(accepted)])
     return [file for file in load_quarantined(connection) if file.path in accepted]
 
 
@@ -88,7 +90,13 @@ def write_quarantine(connection: sa.Connection, bad: Mapping[str, ExposureError]
         rows.append({"path": path, "first_seen": first_seen} | state)
         files.append(QuarantinedFile(path, str(error), error.code, first_seen.isoformat(), accepted, not same))
     upsert(connection, t.quarantine, ("path",), rows)
+    write_events(connection, [_event(file) for file in files if file.new])
     return files
+
+
+def _event(file: QuarantinedFile) -> Event:
+    kind = Happened.FILE_VANISHED if file.kind == VANISHED else Happened.FILE_QUARANTINED
+    return Event(kind, path=file.path, detail=f"{file.kind}: {file.reason}")
 
 
 def forget_gone(connection: sa.Connection) -> None:

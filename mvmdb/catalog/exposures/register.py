@@ -14,8 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
+from mvmdb.catalog.exposures.changes import describe_changes
 from mvmdb.catalog.exposures.memberships import replace_memberships
 from mvmdb.catalog.exposures.unplaced import refuse_place
+from mvmdb.catalog.history.events import write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
@@ -83,6 +85,7 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
     changed_keys = keys_of_exposures(connection, [row.id for row in known.values()])
     rows, moved, memberships = _place(rows, known, policy.rule)
     upsert(connection, t.exposure, ("ipppssoo",), rows)
+    write_events(connection, describe_changes(rows, known))
     ids = {name: row.id for name, row in load_exposures_by_name(connection, names).items()}
     _write_datasets(connection, files, ids, candidates)
     done.memberships = replace_memberships(connection, [ids[name] for name in moved], memberships)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.exposures.register import load_exposures_by_name
+from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
@@ -30,13 +31,18 @@ def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, reason:
         connection.execute(sa.update(t.dataset).where(t.dataset.c.path == path).values(size=size, mtime_ns=mtime_ns))
     change = {"eligible": False, "ineligible_rule": rule, "ineligible_reason": reason, "changed_at": now()}
     connection.execute(sa.update(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo).values(**change))
+    refused = Event(Happened.EXPOSURE_REFUSED, exposure=ipppssoo, path=path, detail=f"{rule}: {reason}")
+    write_events(connection, [refused])
     _refresh_of(connection, [ipppssoo], policy)
 
 
 def lift_refusals(connection: sa.Connection, rule: str) -> None:
     """Make exposures eligible that only this one of the PIXEL_RULES keeps out; the caller updates their layers."""
+    names = connection.scalars(sa.select(t.exposure.c.ipppssoo).where(t.exposure.c.ineligible_rule == rule)).all()
     change = {"eligible": True, "ineligible_rule": "", "ineligible_reason": "", "changed_at": now()}
     connection.execute(sa.update(t.exposure).where(t.exposure.c.ineligible_rule == rule).values(**change))
+    detail = f"the rule {rule!r} applies no more"
+    write_events(connection, [Event(Happened.EXPOSURE_ADMITTED, exposure=name, detail=detail) for name in names])
 
 
 def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: Policy) -> None:
@@ -46,6 +52,9 @@ def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: 
     withdrawn already, a new reason replaces the recorded one.
     """
     e = t.exposure.c
+    known = load_exposures_by_name(connection, names)
+    present = sorted(name for name, row in known.items() if row.withdrawn_at is None)
+    write_events(connection, [Event(Happened.EXPOSURE_WITHDRAWN, exposure=name, detail=why) for name in present])
     for chunk in chunks(names):
         change = sa.update(t.exposure).where(e.ipppssoo.in_(chunk))
         if why:
@@ -66,6 +75,7 @@ def readmit(connection: sa.Connection, names: Sequence[str], policy: Policy) -> 
     for chunk in chunks(names):
         change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk))
         connection.execute(change.values(withdrawn_at=None, withdrawn_why=None, changed_at=now()))
+    write_events(connection, [Event(Happened.EXPOSURE_READMITTED, exposure=name) for name in sorted(known)])
     _refresh_of(connection, names, policy)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
+from mvmdb.catalog.history.events import Event, Happened, format_reasons, write_events
 from mvmdb.catalog.products.made_digest import update_made_digest
 from mvmdb.records import (
     ProductRecord,
@@ -19,6 +19,18 @@ from mvmdb.records import (
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
 
+_ACTIONS = {
+    "drizzle": Happened.LAYER_DRIZZLED,
+    "add": Happened.LAYER_ADDED,
+    "recanvas": Happened.LAYER_RECANVASED,
+    None: Happened.LAYER_FOUND,
+}
+_STATES = {
+    ProductState.INTACT: Happened.LAYER_FOUND,
+    ProductState.MISSING: Happened.LAYER_MISSING,
+    ProductState.DAMAGED: Happened.LAYER_DAMAGED,
+}
+
 
 def record_product(
     connection: sa.Connection,
@@ -27,11 +39,12 @@ def record_product(
     action: str | None,
     reasons: Sequence[Reason] = (),
     seconds: float | None = None,
+    memory_mb: int | None = None,
 ) -> None:
     """Record a product that was made (or found, if `action` is None), and the pixel digests of its members.
 
-    `seconds` is how long it took. Recording a digest makes nothing stale: only exposures with the same pixel identity
-    get it. Clears the layer's failure.
+    `seconds` is how long it took, and `memory_mb` the peak memory of the worker that made it. Recording a digest makes
+    nothing stale: only exposures with the same pixel identity get it. Clears the layer's failure.
     """
     row: dict[str, Any] = {
         "layer": record.layer,
@@ -49,7 +62,7 @@ def record_product(
         "recipe_digest": record.recipe_digest,
         "state": ProductState.INTACT.value,
         "last_action": action,
-        "last_reasons": json.dumps([[str(r.code), r.exposure, r.detail] for r in reasons]),
+        "last_reasons": format_reasons(reasons),
         "made_at": now(),
         "seconds": seconds,
     }
@@ -74,6 +87,18 @@ def record_product(
         learn, [{"name": m.ipppssoo, "identity": m.pixels, "digest": m.pixel_digest} for m in record.members]
     )
     clear_failure(connection, record.layer)
+    event = Event(
+        _ACTIONS[action],
+        layer=record.layer,
+        path=record.path,
+        detail="by a run that was killed" if action is not None and seconds is None else None,
+        reasons=tuple(reasons),
+        n_members=len(record.members),
+        seconds=seconds,
+        size=record.size,
+        memory_mb=memory_mb,
+    )
+    write_events(connection, [event])
 
 
 def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
@@ -86,13 +111,16 @@ def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
 
 def note_state(connection: sa.Connection, layer: str, state: ProductState) -> None:
     """Record the state of a product's file as it was just seen."""
-    connection.execute(sa.update(t.product).where(t.product.c.layer == layer).values(state=state.value))
+    changes = sa.update(t.product).where(t.product.c.layer == layer, t.product.c.state != state.value)
+    if connection.execute(changes.values(state=state.value)).rowcount:
+        write_events(connection, [Event(_STATES[state], layer=layer)])
     update_made_digest(connection, layer)
 
 
 def record_failure(connection: sa.Connection, layer: str, message: str) -> None:
     """Record why the last attempt to make a layer failed."""
     connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=message))
+    write_events(connection, [Event(Happened.LAYER_FAILED, layer=layer, detail=message)])
 
 
 def clear_failure(connection: sa.Connection, layer: str) -> None:
@@ -100,7 +128,8 @@ def clear_failure(connection: sa.Connection, layer: str) -> None:
     connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=None))
 
 
-def forget_product(connection: sa.Connection, layer: str) -> None:
-    """Delete the record of a layer's product and of its members."""
+def forget_product(connection: sa.Connection, layer: str, reasons: Sequence[Reason] = ()) -> None:
+    """Delete the record of a layer's product, which was removed for these reasons, and of its members."""
     connection.execute(sa.delete(t.product).where(t.product.c.layer == layer))
     update_made_digest(connection, layer)
+    write_events(connection, [Event(Happened.LAYER_REMOVED, layer=layer, reasons=tuple(reasons))])

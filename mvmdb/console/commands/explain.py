@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.outlook import looked
 from mvmdb.console.show import say
 
-if TYPE_CHECKING:
-    pass
-from mvmdb.console.outlook import looked
+_NEWEST = 20
+"""How many of the latest events are shown."""
 
 
 @click.command(short_help="Describe a layer, sky cell or exposure in words.")
@@ -25,17 +23,26 @@ def explain(session: Session, name: str, as_json: bool) -> None:
     Example: mvmdb explain hst_skycell-p0726x10y04_wfc3_ir_f125w_all
     """
     from mvmdb.catalog.ask.describe import describe
+    from mvmdb.catalog.ask.history import load_history_of
+    from mvmdb.console.history import event_json, event_words
     from mvmdb.console.render import plan_line
 
     with options.looking(session) as (begin, policy), begin() as connection:
         cells = describe(connection, name, policy).skycells
     with looked(session, cells) as (outlook, begin), begin() as connection:  # described again: a look may change rows
         description = describe(connection, name, policy)
+        events = load_history_of(connection, description.kind, description.name, newest=_NEWEST)
     stale = [line for line in outlook.plan.layers if line.name in description.layers]
     if as_json:
         plans = [plan_line(line) for line in stale]
         options.emit_json(
-            {"kind": description.kind, "name": description.name, "lines": list(description.lines), "stale": plans}
+            {
+                "kind": description.kind,
+                "name": description.name,
+                "lines": list(description.lines),
+                "stale": plans,
+                "history": list(map(event_json, events)),
+            }
         )
         return
     say(f"{description.name} ({description.kind})")
@@ -46,3 +53,7 @@ def explain(session: Session, name: str, as_json: bool) -> None:
         say(f"  Stale: {plan_line(line)}{because}")
     if description.layers and not stale:
         say("  Fresh: nothing has to be done for it.")
+    for event in events:
+        say(f"  History: {event_words(event)}")
+    if len(events) == _NEWEST:
+        say("  Earlier events: see mvmdb history.")

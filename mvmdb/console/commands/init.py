@@ -24,6 +24,10 @@ from mvmdb.records import ExptimeLayers, Rule
 )
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--errors/--no-errors", default=None, help="Make mosaics with or without an ERR plane.")
+@click.option(
+    "--keep-history", type=click.IntRange(0), metavar="DAYS",
+    help="How many days of history nightly keeps; 0, the default, is for ever.",
+)  # fmt: skip
 @move_products
 @yes
 @click.option("--upgrade", is_flag=True, help="Bring an older catalog's schema up to date.")
@@ -36,6 +40,7 @@ def init(
     layers: ExptimeLayers | None,
     epochs: str | None,
     errors: bool | None,
+    keep_history: int | None,
     move: bool,
     rebuild: bool,
     upgrade: bool,
@@ -59,7 +64,7 @@ def init(
 
     initialise(
         session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, errors=errors,
-        consent=Consent(rebuild, move), upgrade=upgrade,
+        consent=Consent(rebuild, move), keep_history=keep_history, upgrade=upgrade, record=session.run.begin,
     )  # fmt: skip
     if as_json:
         with open_catalog(session.address, read_only=True) as engine, engine.connect() as connection:

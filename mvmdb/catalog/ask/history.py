@@ -1,0 +1,189 @@
+"""The history as users ask for it: runs, and events by time, run, layer, sky cell, exposure or program."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.open import Begin
+from mvmdb.records import Reason, ReasonCode
+from mvmdb.schema import tables as t
+
+_PAGE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuestion:
+    """Which events are wanted: those that meet every condition that is given. Times are UTC; `until` is excluded.
+
+    `program` is a proposal number or the three characters of it in root names; with it, layers count that hold or
+    should hold an exposure of the program. With `skycell`, so do exposures that overlap the cell.
+    """
+
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    run: int | None = None
+    layer: str | None = None
+    skycell: str | None = None
+    exposure: str | None = None
+    program: str | None = None
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def names_events(self) -> bool:
+        """Whether more is asked than the time: for certain events rather than for runs."""
+        return any((self.run, self.layer, self.skycell, self.exposure, self.program, self.kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """One event of the history; fields as the columns of the table `event`."""
+
+    id: int
+    run_id: int | None
+    at: dt.datetime
+    kind: str
+    exposure: str | None
+    layer: str | None
+    path: str | None
+    detail: str | None
+    reasons: tuple[Reason, ...]
+    n_members: int | None
+    seconds: float | None
+    size: int | None
+    memory_mb: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One run; fields as the columns of the table `run`, and the number of its events of each kind."""
+
+    id: int
+    command: str
+    arguments: str
+    username: str
+    host: str
+    pid: int
+    version: str
+    started_at: dt.datetime
+    ended_at: dt.datetime | None
+    exit_code: int | None
+    error: str | None
+    counts: dict[str, int]
+
+
+def load_runs(begin: Begin, question: HistoryQuestion) -> Iterator[PastRun]:
+    """The runs that began in the time asked for, or the one run asked for, oldest first; read in short transactions."""
+    r = t.run.c
+    query = sa.select(*(r[name] for name in PastRun.__slots__ if name != "counts")).order_by(r.id).limit(_PAGE)
+    if question.run is not None:
+        query = query.where(r.id == question.run)
+    if question.since is not None:
+        query = query.where(r.started_at >= question.since)
+    if question.until is not None:
+        query = query.where(r.started_at < question.until)
+    last = 0
+    while True:
+        with begin() as connection:
+            rows = connection.execute(query.where(r.id > last)).all()
+            counts = _count_events(connection, [row.id for row in rows])
+        yield from (PastRun(**row._mapping, counts=counts.get(row.id, {})) for row in rows)
+        if len(rows) < _PAGE:
+            return
+        last = rows[-1].id
+
+
+def load_events(begin: Begin, question: HistoryQuestion) -> Iterator[RecordedEvent]:
+    """The events asked for, oldest first, read in short transactions."""
+    e = t.event.c
+    query = sa.select(*(e[name] for name in RecordedEvent.__slots__)).where(*_conditions(question))
+    last = 0
+    while True:
+        with begin() as connection:
+            rows = connection.execute(query.where(e.id > last).order_by(e.id).limit(_PAGE)).all()
+        yield from map(_event, rows)
+        if len(rows) < _PAGE:
+            return
+        last = rows[-1].id
+
+
+def load_history_of(connection: sa.Connection, kind: str, name: str, *, newest: int) -> list[RecordedEvent]:
+    """The latest events, oldest first, of what `describe` has described: its kind and name.
+
+    Those of a sky cell are those of its layers.
+    """
+    e = t.event.c
+    conditions = {
+        "layer": e.layer == name,
+        "sky cell": _in_layers_of(name),
+        "exposure": e.exposure == name,
+        "quarantined file": e.path == name,
+    }
+    query = sa.select(*(e[column] for column in RecordedEvent.__slots__)).where(conditions[kind])
+    rows = connection.execute(query.order_by(e.id.desc()).limit(newest)).all()
+    return [_event(row) for row in reversed(rows)]
+
+
+def _event(row: Any) -> RecordedEvent:
+    reasons = tuple(Reason(ReasonCode(code), about, detail) for code, about, detail in json.loads(row.reasons or "[]"))
+    return RecordedEvent(**(row._asdict() | {"reasons": reasons}))
+
+
+def _count_events(connection: sa.Connection, runs: list[int]) -> dict[int, dict[str, int]]:
+    e = t.event.c
+    query = sa.select(e.run_id, e.kind, sa.func.count()).where(e.run_id.in_(runs)).group_by(e.run_id, e.kind)
+    counts: dict[int, dict[str, int]] = {}
+    for run, kind, number in connection.execute(query.order_by(e.run_id, e.kind)):
+        counts.setdefault(run, {})[kind] = number
+    return counts
+
+
+def _conditions(question: HistoryQuestion) -> list[sa.ColumnElement[bool]]:
+    e = t.event.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    if question.since is not None:
+        conditions.append(e.at >= question.since)
+    if question.until is not None:
+        conditions.append(e.at < question.until)
+    for column, value in ((e.run_id, question.run), (e.layer, question.layer), (e.exposure, question.exposure)):
+        if value is not None:
+            conditions.append(column == value)
+    if question.kinds:
+        conditions.append(e.kind.in_(question.kinds))
+    if question.skycell is not None:
+        conditions.append(_in_cell(question.skycell))
+    if question.program is not None:
+        conditions.append(_of_program(question.program))
+    return conditions
+
+
+def _in_cell(skycell: str) -> sa.ColumnElement[bool]:
+    overlapping = (
+        sa.select(t.exposure.c.ipppssoo)
+        .select_from(t.membership.join(t.exposure).join(t.skycell))
+        .where(t.skycell.c.name == skycell)
+    )
+    return sa.or_(_in_layers_of(skycell), t.event.c.exposure.in_(overlapping))
+
+
+def _in_layers_of(skycell: str) -> sa.ColumnElement[bool]:
+    return t.event.c.layer.startswith(f"hst_{skycell}_", autoescape=True)
+
+
+def _of_program(program: str) -> sa.ColumnElement[bool]:
+    x = t.exposure.c
+    is_number = program.isdecimal() and len(program) > 3
+    condition = x.proposal_id == int(program) if is_number else x.program == program.upper()
+    names = sa.select(x.ipppssoo).where(condition)
+    expected = sa.select(t.layer.c.name).select_from(t.layer_member.join(t.exposure).join(t.layer)).where(condition)
+    made = (
+        sa.select(t.product.c.layer)
+        .select_from(t.product_member.join(t.product))
+        .where(t.product_member.c.ipppssoo.in_(names))
+    )
+    return sa.or_(t.event.c.exposure.in_(names), t.event.c.layer.in_(expected), t.event.c.layer.in_(made))

@@ -1,0 +1,38 @@
+"""What a new row of an exposure says that its previous row did not, as events of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mvmdb.catalog.history.events import Event, Happened
+
+
+def describe_changes(rows: Iterable[Mapping[str, Any]], known: Mapping[str, Any]) -> list[Event]:
+    """The events of these rows of `exposure`; `known` maps ipppssoo to the rows that they replace.
+
+    A file that was only touched is no event.
+    """
+    return [event for row in rows for event in _describe(row, known.get(row["ipppssoo"]))]
+
+
+def _describe(row: Mapping[str, Any], before: Any) -> Iterator[Event]:
+    name, path = row["ipppssoo"], row["path"]
+    refusal = "" if row["eligible"] else f"{row['ineligible_rule']}: {row['ineligible_reason']}"
+    if before is None:
+        yield Event(Happened.EXPOSURE_NEW, exposure=name, path=path, detail=refusal and f"ineligible, {refusal}")
+        return
+    if before.pixels != row["pixels"]:
+        detail = f"{before.kind} -> {row['kind']}" if before.kind != row["kind"] else "other pixels"
+        yield Event(Happened.EXPOSURE_CHANGED, exposure=name, path=path, detail=detail)
+    if before.wcs_digest != row["wcs_digest"]:
+        detail = f"WCSNAME {before.wcsname or 'none'} -> {row['wcsname'] or 'none'}"
+        yield Event(Happened.EXPOSURE_REALIGNED, exposure=name, path=path, detail=detail)
+    if before.withdrawn_at is not None and row["withdrawn_at"] is None:
+        yield Event(Happened.EXPOSURE_READMITTED, exposure=name, path=path, detail="a file with other contents came")
+    if refusal and (before.eligible or before.ineligible_reason != row["ineligible_reason"]):
+        yield Event(Happened.EXPOSURE_REFUSED, exposure=name, path=path, detail=refusal)
+    if row["eligible"] and not before.eligible:
+        yield Event(Happened.EXPOSURE_ADMITTED, exposure=name, path=path, detail=f"no longer {before.ineligible_rule}")
+    if before.path != path:
+        yield Event(Happened.EXPOSURE_MOVED, exposure=name, path=path, detail=f"from {before.path or 'a table'}")

@@ -1,0 +1,26 @@
+"""Old history, which leaves the catalog when the archive is set to keep it for a number of days only."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.clock import now
+from mvmdb.catalog.settings import history_days
+from mvmdb.schema import tables as t
+
+
+def prune_history(connection: sa.Connection) -> int:
+    """Delete events, and runs without events, that are older than the archive's setting; return how many events.
+
+    Without a setting, history is kept for ever.
+    """
+    days = history_days(connection)
+    if not days:
+        return 0
+    oldest = now() - dt.timedelta(days=days)
+    deleted = connection.execute(sa.delete(t.event).where(t.event.c.at < oldest)).rowcount
+    in_use = sa.select(t.event.c.run_id).where(t.event.c.run_id.is_not(None))
+    connection.execute(sa.delete(t.run).where(t.run.c.started_at < oldest, t.run.c.id.not_in(in_use)))
+    return int(deleted)

@@ -1,0 +1,89 @@
+"""Runs of commands that may change the catalog, as its history keeps them: who called what, and how it ended."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from mvmdb import __version__
+from mvmdb.console.streams import INTERRUPTED, Ending
+from mvmdb.errors import CatalogError, MvmdbError
+
+if TYPE_CHECKING:
+    from mvmdb.catalog.open import Engine
+
+COULD_NOT_RUN = 2
+"""Exit code of a command that could not do its work."""
+ARGUMENTS = "mvmdb.arguments"
+"""The key of `click.Context.meta` under which the command line is kept."""
+
+log = logging.getLogger(__name__)
+
+
+class RecordedRun:
+    """The run of this process in the history: nothing until a command opens the catalog to change it."""
+
+    def __init__(self, address: str, ending: Ending) -> None:
+        self._address, self._ending = address, ending
+        self.key: int | None = None
+
+    def begin(self, engine: Engine) -> Engine:
+        """Record that the run begins; return an engine whose changes are recorded as those of this run."""
+        from mvmdb.catalog.history.runs import Invocation, begin_run
+
+        context = click.get_current_context()
+        command = str(context.info_name)
+        arguments = _without_address(context.find_root().meta.get(ARGUMENTS, [command]))
+        self.key, recorded = begin_run(engine, Invocation(command, shlex.join(arguments), __version__))
+        return recorded
+
+    def end(self, error: BaseException | None) -> None:
+        """Record how the run ended. A catalog that cannot be written is logged: the run's outcome stands."""
+        if self.key is None:
+            return
+        from mvmdb.catalog.history.runs import end_run
+        from mvmdb.schema import open_engine
+        from mvmdb.schema.engine import clear_errors
+
+        code = exit_code(error, self._ending)
+        why = str(error) if code == COULD_NOT_RUN and error is not None else None
+        try:
+            engine = open_engine(self._address)
+            try:
+                with clear_errors(self._address):
+                    end_run(engine, self.key, code, why)
+            finally:
+                engine.dispose()
+        except CatalogError as trouble:
+            log.warning("the end of run %d is not recorded: %s", self.key, trouble)
+
+
+def exit_code(error: BaseException | None, ending: Ending) -> int:
+    """The exit code of a command that ended with this exception, or with None."""
+    if error is None:
+        return 0
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return ending.code or INTERRUPTED
+    if isinstance(error, BrokenPipeError) and not isinstance(error, MvmdbError):  # nobody reads the output any more
+        return 0
+    return COULD_NOT_RUN
+
+
+def _without_address(words: Sequence[str]) -> list[str]:
+    """A command line without --db and its value: the catalog knows where it is, and there may be a password in it."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--db":
+            next(rest, None)
+        elif not word.startswith("--db="):
+            kept.append(word)
+    return kept
