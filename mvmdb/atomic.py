@@ -1,4 +1,4 @@
-"""Replacing a file whole or not at all: a temporary file in the same folder is written, synced and renamed."""
+"""Replaces a file as a whole or not at all: a temporary file in the same folder is written, synced and renamed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import BinaryIO
 
 
 def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write `.<name>.<host>.<thread>.tmp` next to `target`, sync it and rename it; a failure leaves nothing behind.
+    """Write `.<name>.<host>.<thread>.tmp` next to `target`, sync it and rename it; after a failure, remove it.
 
-    A missing folder is created. Raises OSError, and whatever `write` raises.
+    `write` writes the content to the open file. A missing folder is created. Raises OSError, and whatever `write`
+    raises.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Two machines may write one target, when one was given up for dead but still runs: their names must differ.
+    # Two machines may write the same target if one was presumed dead but still runs: their names must differ.
     temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{threading.get_native_id()}.tmp")
     try:
         with temporary.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Sky cells by name, of files, or at a position, with their members: what `mvmdb cells` lists."""
+"""Lists sky cells by name, by the files that overlap them, or by position, with their members: `mvmdb cells`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mvmdb.sky.tessellation import cell_centers
 
 @dataclass(frozen=True, slots=True)
 class ListedCell:
-    """One sky cell: its centre in degrees, and its members by file name."""
+    """One sky cell: its centre in degrees (ICRS), and the file names of its members, sorted."""
 
     id: CellId
     ra: float
@@ -31,11 +31,14 @@ class ListedCell:
 def list_cells(
     names: Sequence[str], *, position: tuple[float, float] | None, radius: float, rule: Rule, address: str
 ) -> list[ListedCell]:
-    """The sky cells named, those that the files named overlap, and those at a position, sorted, each once.
+    """The sky cells with these names, those that the named files overlap, and those at a position, sorted, each once.
 
-    Members of a cell are the files given that overlap it, and for cells asked for by name or position the eligible
-    exposures of the catalog at `address`, where there is one. `position` is (ra, dec), `radius` in degrees.
-    Raises UsageError when nothing was asked for or a name is neither cell nor file, InputError for a bad file.
+    `names`: sky cells, exposure files, folders and @LIST files. `position`: (ra, dec) in degrees (ICRS). `radius`:
+    degrees. The members of a cell are the given files that overlap it (by `rule`) and, if the cell was asked for by
+    name or position, the eligible exposures of the catalog at `address`, if there is one.
+
+    Raises UsageError if nothing was asked for, or a name is neither a sky cell nor a file; InputError for a file that
+    cannot be used.
     """
     if not names and position is None:
         raise UsageError("nothing to list; give sky cells, exposure files, or --at RA DEC")

@@ -1,4 +1,4 @@
-"""The command `mvmdb`: gathers the commands, and turns errors that a user can cause into one line and exit code 2."""
+"""The command `mvmdb`: gathers the commands, and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from mvmdb.errors import MvmdbError
 @click.option("-v", "--verbose", is_flag=True, help="Log what is done on standard error.")
 @click.pass_context
 def commands(context: click.Context, db: str, verbose: bool) -> None:
-    """Which Hubble multi-visit mosaics are out of date, why, and how to bring them up to date.
+    """Find out which Hubble multi-visit mosaics are out of date and why, and bring them up to date.
 
     Exit codes: 0 done; 1 done, and something needs attention; 2 could not run; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
@@ -62,7 +62,7 @@ for command in (
 
 
 def main() -> None:
-    """Run the command line; what a user can cause becomes one line on standard error and exit code 2."""
+    """Run the command line; an error becomes one line on standard error and exit code 2."""
     keep_standard_streams()
     ending = Ending()
     ending.follow_signals()

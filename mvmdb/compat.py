@@ -1,4 +1,8 @@
-"""The functions of drizzlepac's MVM code that other programs call, under the same names and with the same returns."""
+"""Functions of drizzlepac's MVM code that other programs call, with the same names, arguments and return values.
+
+They are `get_sky_cells` (`haputils/cell_utils.py`), `generate_poller_file` (`haputils/make_poller_files.py`) and
+`run_mvm_processing` (`hapmultisequencer.py`).
+"""
 
 from __future__ import annotations
 
@@ -34,10 +38,10 @@ NOTHING_VIABLE = 65
 
 @dataclass(frozen=True, slots=True)
 class SkyCell:
-    """A sky cell as drizzlepac's callers know it.
+    """A sky cell with the attributes that drizzlepac's callers use.
 
-    `wcs` is the fine-scale WCS; `corners` the (5, 2) closed outline, ra and dec in degrees; `members` the file names
-    of the exposures that overlap it.
+    `wcs`: the fine-scale WCS. `corners`: (5, 2) the closed outline, ra and dec in degrees. `members`: the file names of
+    the exposures that overlap it.
     """
 
     sky_cell_id: str
@@ -47,10 +51,10 @@ class SkyCell:
 
 
 def get_sky_cells(visit_input: str | Sequence[str], input_path: str | None = None) -> dict[str, SkyCell]:
-    """The sky cells that exposures overlap, by name.
+    """The sky cells that these exposures overlap, by name.
 
-    `visit_input` is a poller file (basic or full) or a sequence of exposure file names, which `input_path`, where it
-    is given, is the folder of. Raises InputError when a file is missing or cannot be read.
+    `visit_input`: a poller file (basic or full), or a sequence of exposure file names. `input_path`: the folder that
+    relative names are in (None: the current folder). Raises InputError if a file is missing or cannot be read.
     """
     paths = _list_files(visit_input, input_path)
     datasets = [read_exposure(path) for path in paths]
@@ -95,9 +99,9 @@ def generate_poller_file(
 ) -> None:
     """Write a full MVM poller file, every row NEW, for one sky cell.
 
-    `input_list` names a text file with one exposure file a line, or is a sequence of file names. Only the type `mvm`
-    is known here. Raises UsageError for another type or a missing `skycell_name`, InputError for a file that cannot
-    be used.
+    `input_list` is the name of a text file with one exposure file per line, or a sequence of file names. Raises
+    UsageError for a type other than `mvm` and for a missing `skycell_name`, NameFormatError if that is not the name of
+    a sky cell, and InputError for a file that cannot be read or written.
     """
     if poller_file_type != "mvm":
         raise UsageError(f"poller_file_type is {poller_file_type!r}; expected 'mvm': other pollers are drizzlepac's")
@@ -125,11 +129,12 @@ def _poller_row(dataset: Dataset, skycell: str) -> PollerRow:
 
 
 def run_mvm_processing(input_filename: str, output: str | None = None, jobs: int | None = None) -> int:
-    """Make the mosaics of one poller file and return drizzlepac's code for how it went.
+    """Make the mosaics of one poller file, and return drizzlepac's code of the result.
 
-    0 done; 15 an exposure's keywords cannot be used; 55 nothing but ACS/HRC and SBC data, and MVM_INCLUDE_SMALL is
-    off; 65 nothing viable. The products go to `<output>/<skycell>/` (default: the current folder). Raises InputError
-    for a poller file that cannot be read, MvmdbError when a layer could not be made.
+    0: done. 15: the keywords of an exposure cannot be used. 55: there are only ACS/HRC and ACS/SBC data, and
+    MVM_INCLUDE_SMALL is off. 65: no exposure is viable. The products go to `<output>/<skycell>/` (None: below the
+    current folder). `jobs`: the number of worker processes (None: one per core). Raises InputError if the poller file
+    cannot be read, and MvmdbError if a layer could not be made.
     """
     try:
         with open_workers(jobs=jobs) as workers:

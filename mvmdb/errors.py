@@ -1,10 +1,10 @@
-"""The errors that mvmdb raises on purpose: each says what was found, what was expected, and the remedy."""
+"""The errors that mvmdb raises deliberately; each says what was found, what was expected, and the remedy."""
 
 from __future__ import annotations
 
 
 class MvmdbError(Exception):
-    """Base class of every error that a user can cause; the command line prints it as one line and exits with 2."""
+    """The base class of errors that a user can cause; the command line prints one line and exits with 2."""
 
 
 class UsageError(MvmdbError):
@@ -20,7 +20,7 @@ class InputError(MvmdbError):
 
 
 class NothingViableError(InputError):
-    """No exposure of a poller can be in a layer; `only_small` says whether MVM_INCLUDE_SMALL alone is the reason."""
+    """No exposure can be in a layer; `only_small` says whether MVM_INCLUDE_SMALL is the only reason."""
 
     def __init__(self, message: str, *, only_small: bool):
         super().__init__(message)
@@ -46,7 +46,7 @@ class ProductError(MvmdbError):
 
 
 class MemberUnusableError(MvmdbError):
-    """A member turned out unusable once its pixels were read (`rule` is the eligibility rule, e.g. `empty`)."""
+    """A member turned out to be unusable when its pixels were read; `rule` is the rule that it breaks, e.g. `empty`."""
 
     def __init__(self, ipppssoo: str, rule: str, message: str):
         super().__init__(message)
@@ -62,8 +62,8 @@ class CatalogError(MvmdbError):
 
 
 class BusyError(MvmdbError):
-    """Another run works on the same products folder."""
+    """Another run is working on the same products folder."""
 
 
 class WorkersError(MvmdbError):
-    """The workers that were asked for cannot be started, or one died while working."""
+    """The chosen workers cannot be started, or a worker or its scheduler was lost during the work."""

@@ -1,4 +1,4 @@
-"""Pausing Python's garbage collector where many objects are made and no cycles."""
+"""Pauses Python's garbage collector during work that creates many objects but no cycles."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def gc_paused() -> Iterator[None]:
     """Pause the collection of cyclic garbage until the end of the block.
 
-    The collector would walk through all live objects time and again: for the rows of a table, or a plan of hundreds of
-    thousands of layers, that is 15% to 35% of the time (measured).
+    The collector would visit all live objects again and again: for the rows of a table, or a plan with hundreds of
+    thousands of layers, this takes 15% to 35% of the time (measured).
     """
     enabled = gc.isenabled()
     gc.disable()

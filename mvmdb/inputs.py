@@ -1,4 +1,4 @@
-"""Opening files that a user names: plain files alone, so that nothing waits for a writer or reads without an end."""
+"""Opens files that a user names, if they are plain files: others could block for ever, or have no end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 from typing import BinaryIO
 
 LARGEST_LIST = 256_000_000
-"""Bytes of a list or a poller file: a million exposures, with room to spare."""
+"""The most bytes of a list or a poller file: enough for a million exposures."""
 
 _KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
@@ -17,7 +17,7 @@ _KINDS = {
 
 
 def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a plain file for reading. Raises OSError, whose `strerror` says what else it is: a named pipe, a device."""
+    """Open a plain file for reading. Raises OSError; if it is a named pipe, device or the like, `strerror` says so."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a named pipe would wait
     kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
     if kind != stat.S_IFREG:
@@ -27,7 +27,7 @@ def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def read_text(path: str | os.PathLike[str], most: int = LARGEST_LIST) -> str:
-    """The text of a plain file of at most `most` bytes, UTF-8. Raises OSError, or UnicodeDecodeError."""
+    """The text of a plain UTF-8 file. Raises OSError, also for more than `most` bytes, or UnicodeDecodeError."""
     with open_plain(path) as stream:
         content = stream.read(most + 1)
     if len(content) > most:

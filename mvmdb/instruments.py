@@ -1,7 +1,7 @@
-"""The facts of Hubble's instruments and detectors, one entry for each; what follows from a fact is decided elsewhere.
+"""Facts about Hubble's instruments and detectors, one entry for each; other modules decide what follows from them.
 
-A new detector is one more `Detector` of its instrument, a new instrument one more entry of INSTRUMENTS. Names are in
-lower case, as in layers' names. Sources stand with the fields that hold the facts.
+To add a detector, add a `Detector` to its instrument; to add an instrument, add an entry to INSTRUMENTS. Names are in
+lower case, as in the names of layers. The docstrings of the fields give the sources.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from mvmdb.errors import UsageError
 from mvmdb.names import Scale
 
 LONGEST_EXPOSURE = 1e6
-"""Seconds: no exposure of Hubble lasts a tenth of this."""
+"""Upper limit of EXPTIME in seconds; no exposure of Hubble lasts even a tenth of this."""
 HIGHEST_PROPOSAL = 2**31 - 1
-"""No program's number comes near it; it is the largest that every database's integers hold."""
+"""Upper limit of proposal numbers: the largest integer that every database can store, far above any real number."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApertureNames:
-    """What names of a detector's apertures (header keyword APERTURE, the archive's search) are called in the SIAF.
+    """The names in the SIAF (the telescope's aperture file) of a detector's apertures.
 
-    `starts`: how such names begin, in lower case; they tell the detector of a row that names none. `full`: full frames,
-    which read all of `chips` (called as in the SIAF), whichever aperture the target was put in. `subarrays`: apertures
-    that are read alone. `with_filter`: those of `subarrays` that mean another reference point with that filter in use.
+    The mappings are from names in headers (APERTURE) and in the archive's search to names in the SIAF. `starts`: how
+    aperture names begin, in lower case; this reveals the detector of a table row that names none. `full`: apertures
+    with which the full frame is read, that is, all of `chips` (names in the SIAF), wherever the target is. `subarrays`:
+    apertures of which only their own area is read. `with_filter`: (aperture, filter) for which the SIAF has another
+    reference point than `subarrays` gives.
     """
 
     starts: tuple[str, ...] = ()
@@ -36,7 +38,7 @@ class ApertureNames:
 
 @dataclass(frozen=True, slots=True)
 class SmallerPixfrac:
-    """The `pixfrac` of layers of these filters that are `depth` exposures deep or more."""
+    """The `pixfrac` of layers in these filters with a mean depth of `depth` exposures or more."""
 
     filters: tuple[str, ...]
     depth: int
@@ -47,17 +49,18 @@ class SmallerPixfrac:
 class Detector:
     """One detector.
 
-    `good_bits`, `sky_good_bits`: DQ bits that do not make a pixel bad where a layer has two exposures or more;
-    `sky_match`: whether skies are matched there; `deep`: where pixfrac is not 1. `scales`: those of its layers. These
-    are from the MVM parameter sets of drizzlepac 3.11 (`pars/hap_pars/mvm_parameters`).
+    `good_bits`, `sky_good_bits`: the DQ bits that do not make a pixel bad in layers with a mean depth of two exposures
+    or more. `sky_match`: whether skies are matched in these layers. `deep`: layers with a pixfrac other than 1.
+    `scales`: the scales of its layers. These are from the MVM parameter sets of drizzlepac 3.11
+    (`pars/hap_pars/mvm_parameters`).
 
-    `idcscale`: the nominal pixel size in arcsec, as IDCSCALE of its headers; None where its chips differ. `pixels`: the
-    smallest and largest size of a pixel on the sky in arcsec. `field`: width and height of all its chips together in
-    arcsec. IDCSCALE is from headers of the archive, the other two from the instrument handbooks.
+    `idcscale`: the nominal pixel size in arcsec (IDCSCALE in headers); None if its chips differ. `pixels`: the smallest
+    and largest size of a pixel on the sky, in arcsec. `field`: the width and height of all chips together, in arcsec.
+    IDCSCALE is from headers in the archive, the others are from the instrument handbooks.
 
-    `small`: its exposures leave layers with MVM_INCLUDE_SMALL off. `cte_corrected`: charge transfer is corrected, so
-    the archive has FLCs, and FLTs leave layers with MVM_ONLY_CTE on. `charge_injection`: CHINJECT tells of charge that
-    was injected. These are from the HAP pipeline (drizzlepac `haputils/analyze.py`).
+    `small`: MVM_INCLUDE_SMALL=off keeps its exposures out of layers. `cte_corrected`: the archive has FLCs, corrected
+    for charge transfer, and MVM_ONLY_CTE=on keeps its FLTs out of layers. `charge_injection`: CHINJECT says whether
+    charge was injected. These are from the HAP pipeline (drizzlepac `haputils/analyze.py`).
     """
 
     name: str
@@ -77,14 +80,14 @@ class Detector:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One instrument, and where its headers differ from others'.
+    """One instrument, and how its headers differ from those of other instruments.
 
-    `letter` begins the root names of its exposures, and `filter_keywords` hold its filter wheels.
-    `chips_are_detectors`: DETECTOR is the number of a chip, and all chips are its one detector. `numbered_exposures`:
-    root names of exposures may have digits where they mark an association elsewhere.
+    `letter`: the first letter of its root names. `filter_keywords`: the keywords of its filter wheels.
+    `chips_are_detectors`: DETECTOR is the number of a chip, and all chips form its only detector. `numbered_exposures`:
+    its exposures may have digits in their root names where those of other instruments mark an association.
 
-    `imaging`: (keyword, value) of imaging exposures. `calibration_targets`: words in TARGNAME that mean a calibration;
-    with `imaging_is_science` only where the exposure is not `imaging`. `scan_types`: values of SCAN_TYP that mean a
+    `imaging`: (keyword, value) of imaging exposures. `calibration_targets`: words in TARGNAME that mark a calibration;
+    with `imaging_is_science`, only if the exposure is not `imaging`. `scan_types`: values of SCAN_TYP that mark a
     spatial scan. These are from the HAP pipeline (drizzlepac `haputils/analyze.py`, type MVM).
     """
 
@@ -100,14 +103,14 @@ class Instrument:
     scan_types: tuple[str, ...] = ()
 
     def find(self, detector: str) -> Detector | None:
-        """Its detector of this name, None where it has none."""
+        """The detector of this name, or None."""
         for known in self.detectors:
             if known.name == detector:
                 return known
         return None
 
 
-# One table serves ACS's three detectors, as each of these names belongs to one of them only.
+# One table serves the three detectors of ACS, because each name belongs to only one of them.
 _ACS_SUBARRAYS = {
     "WFC1-512": "JWFC1S512", "WFC1-1K": "JWFC1S1K", "WFC1-2K": "JWFC1S2K", "WFC2-2K": "JWFC2S2K",
     "WFC1A-2K": "JWFC1A2K", "WFC1B-2K": "JWFC1B2K", "WFC2C-2K": "JWFC2C2K", "WFC2D-2K": "JWFC2D2K",
@@ -249,11 +252,11 @@ INSTRUMENTS: dict[str, Instrument] = {
         ),
     )
 }
-"""Every instrument by its name."""
+"""All instruments, by name."""
 
 
 def find_by_letter(letter: str) -> Instrument | None:
-    """The instrument whose exposures' root names begin with a letter, None where there is none."""
+    """The instrument with root names that begin with this letter, or None."""
     for instrument in INSTRUMENTS.values():
         if instrument.letter == letter:
             return instrument
@@ -261,26 +264,27 @@ def find_by_letter(letter: str) -> Instrument | None:
 
 
 def is_association(root: str) -> bool:
-    """Whether a root name of 8 or 9 characters is that of an association's product: several exposures as one.
+    """Whether a root name of 8 or 9 characters is that of an association's product, which combines several exposures.
 
-    Such names count the products where exposures have letters: `ib6o04010` (`ipppss`, 0, the association's number, the
-    product's). The last character of an exposure tells how it came down, m to t. Of 23,284 names in the archive's list,
-    7,251 are so, the others have a letter in seventh place. WFPC2 has no associations, and numbers its exposures.
+    Such names have digits where those of exposures have letters: `ib6o04010` is `ipppss`, 0, the number of the
+    association, the number of the product. The last character of an exposure's name says how its data were transmitted,
+    m to t. In the archive's list of 23,284 names, 7,251 are products, and all others have a letter in seventh place.
+    WFPC2 has no associations, and numbers its exposures.
     """
     root = root.lower()
     numbered, product = root[6:7] == "0", root[8:]
     if len(root) == 8:
         counted = numbered
-    else:  # beyond 9 products have letters, as ibyg0202a
+    else:  # products after the ninth have letters, as in ibyg0202a
         counted = len(root) == 9 and (product in "0123456789" or (numbered and "a" <= product <= "l"))
-    if not counted:  # most of a million names
+    if not counted:  # true of most of a million names, so it is checked first
         return False
     instrument = find_by_letter(root[0])
     return instrument is not None and not instrument.numbered_exposures
 
 
 def find_detector(instrument: str, detector: str) -> Detector:
-    """The facts of a detector, by the names that layers have. Raises UsageError for one that is not known."""
+    """The facts about a detector, by the names used in layer names. Raises UsageError if it is not known."""
     camera = INSTRUMENTS.get(instrument)
     facts = camera.find(detector) if camera is not None else None
     if facts is None:
@@ -290,11 +294,11 @@ def find_detector(instrument: str, detector: str) -> Detector:
 
 
 def list_filter_keywords() -> tuple[str, ...]:
-    """The keywords of all instruments' filter wheels, sorted."""
+    """The keywords of the filter wheels of all instruments, sorted."""
     return tuple(sorted({keyword for each in INSTRUMENTS.values() for keyword in each.filter_keywords}))
 
 
 def list_instruments() -> str:
-    """All instruments' names as messages give them: `ACS, WFC3 or WFPC2`."""
+    """The names of all instruments for messages: `ACS, WFC3 or WFPC2`."""
     *others, last = (name.upper() for name in INSTRUMENTS)
     return f"{', '.join(others)} or {last}"

@@ -1,4 +1,4 @@
-"""Reports of the progress of long work; `mvmdb.console.progress` shows them."""
+"""Receives reports on the progress of long work; `mvmdb.console.progress` shows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mvmdb.records import Action, Plan
 
 @dataclass(frozen=True, slots=True)
 class LayerOutcome:
-    """What was done for one layer; `error` is empty when it is fresh now."""
+    """What was done for one layer: `product` is its path, `seconds` how long it took, `error` empty if it succeeded."""
 
     layer: str
     action: Action
@@ -19,19 +19,19 @@ class LayerOutcome:
 
 
 class Monitor:
-    """Receives reports of long work and does nothing with them; subclasses override what they want to know.
+    """Receives reports on long work and ignores them; subclasses override the methods that they need.
 
     Methods may be called from a background thread, one at a time.
     """
 
     def files_announced(self, total: int) -> None:
-        """There are `total` files to look at."""
+        """Reading begins; there are `total` files to look at."""
 
     def files_read(self, count: int) -> None:
         """`count` more files were read, or found unchanged."""
 
     def plan_known(self, n_layers: int, plan: Plan | None = None) -> None:
-        """`n_layers` layers need work, and it begins now; `plan` says what and why, where a catalog made it."""
+        """Work on `n_layers` layers begins; `plan` has the actions and reasons, None without a catalog."""
 
     def layer_done(self, outcome: LayerOutcome) -> None:
         """One layer was made, or failed."""

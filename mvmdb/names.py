@@ -1,4 +1,4 @@
-"""The grammar of sky cell, layer, product and exposure names: parse and format are inverses."""
+"""Parses and formats the names of sky cells, layers, products and exposures; parse and format are inverses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HAP = re.compile(r"hst_.+_(?P<root>[a-z0-9]{8})_(?P<kind>fl[tc])\.fits", re.IGN
 
 @dataclass(frozen=True, slots=True, order=True)
 class CellId:
-    """One sky cell: `projection_cell` 0 to 2643, column `x` and row `y` 1 to 21."""
+    """One sky cell: `projection_cell` from 0 to 2643, column `x` and row `y` from 1 to 21."""
 
     projection_cell: int
     x: int
@@ -40,7 +40,7 @@ class CellId:
 
     @property
     def index(self) -> int:
-        """A number unique over the sky, 0 to 1,166,003; the key of the cell in SQL."""
+        """The number of the cell, 0 to 1,166,003, unique on the sky; its key in the catalog."""
         return self.projection_cell * CELLS_PER_PROJECTION_CELL + (self.y - 1) * CELLS_PER_SIDE + self.x - 1
 
     @classmethod
@@ -57,7 +57,7 @@ class CellId:
 def parse_cell_name(text: str) -> CellId:
     """Read `skycell-p1889x07y19`, or `p1889x07y19`, in upper or lower case.
 
-    Raises NameFormatError when the form is wrong or a number is out of range.
+    Raises NameFormatError if the form is wrong or a number is out of range.
     """
     match = _CELL.fullmatch(text.strip())
     if match is None:
@@ -76,7 +76,9 @@ def format_cell_name(cell: CellId) -> str:
 
 
 def format_field_name(projection_cell: int, ra: float, dec: float) -> str:
-    """The name of a rectangle in a projection cell, by its centre, as drizzlepac names its custom mosaics.
+    """The name of a rectangle in a projection cell, from the ra and dec of its centre in degrees.
+
+    drizzlepac names custom mosaics in this way (`make_custom_mosaic.py`).
 
     >>> format_field_name(726, 53.059, -27.7059)
     'skycell-p0726-ra53d0590-decs27d7059'
@@ -87,10 +89,10 @@ def format_field_name(projection_cell: int, ra: float, dec: float) -> str:
 
 
 def reference_cell(skycell: str) -> CellId:
-    """The sky cell in whose pixels a layer's canvas is given, from the `skycell` of the layer's name.
+    """The sky cell that numbers the pixels of a layer's canvas, from the `skycell` in the layer's name.
 
-    That is the sky cell itself; for a rectangle that `format_field_name` named, it is the first cell of the projection
-    cell, whose pixels are those of the projection cell. Raises NameFormatError.
+    This is the sky cell itself. For a rectangle named by `format_field_name`, it is the first cell of the projection
+    cell, because its pixels have the same numbers as the projection cell's. Raises NameFormatError for any other text.
     """
     field = _FIELD.fullmatch(skycell.strip().lower())
     if field is None:
@@ -100,9 +102,9 @@ def reference_cell(skycell: str) -> CellId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class LayerName:
-    """The parts of a layer's name; all lower case. `label` is `all`, `coarse-all`, or a sub-layer's label.
+    """The parts of a layer's name, all in lower case. `label` is `all`, `coarse-all`, or the label of a sub-layer.
 
-    `skycell` is a sky cell's name, or that of a rectangle (`format_field_name`).
+    `skycell` is the name of a sky cell or of a rectangle (`format_field_name`).
     """
 
     skycell: str
@@ -121,7 +123,10 @@ class LayerName:
 
 
 def parse_layer_name(text: str) -> LayerName:
-    """Read a layer's name, e.g. `hst_skycell-p1889x07y19_wfc3_ir_f125w_coarse-all`, in upper or lower case."""
+    """Read a layer's name, e.g. `hst_skycell-p1889x07y19_wfc3_ir_f125w_coarse-all`, in upper or lower case.
+
+    Raises NameFormatError for any other text.
+    """
     match = _LAYER.fullmatch(text.strip().lower())
     if match is None:
         raise NameFormatError(
@@ -132,12 +137,12 @@ def parse_layer_name(text: str) -> LayerName:
 
 
 def format_product_name(layer: str, kind: Kind) -> str:
-    """The file name of a layer's mosaic: `drc` when its members are FLCs, else `drz`."""
+    """The file name of a layer's mosaic: `<layer>_drc.fits` if its members are FLCs, else `<layer>_drz.fits`."""
     return f"{layer}_{'drc' if kind == 'flc' else 'drz'}.fits"
 
 
 def parse_product_name(text: str) -> tuple[LayerName, Kind]:
-    """The layer, and the kind of its members, that a mosaic's file name stands for."""
+    """(layer, kind of its members) from the file name of a mosaic. Raises NameFormatError for any other name."""
     match = _PRODUCT.fullmatch(text)
     if match is None:
         raise NameFormatError(f"{text!r} is not a mosaic; expected <layer>_drz.fits or <layer>_drc.fits")
@@ -145,7 +150,7 @@ def parse_product_name(text: str) -> tuple[LayerName, Kind]:
 
 
 def parse_exposure_name(text: str) -> tuple[str, Kind] | None:
-    """(ipppssoo, kind) of an exposure's file name in the pipeline's or the HAP form; None for any other name.
+    """(ipppssoo, kind) from an exposure's file name, of the pipeline or of HAP; None for any other name.
 
     >>> parse_exposure_name("jcz906dvq_flc.fits")
     ('jcz906dv', 'flc')
@@ -160,9 +165,9 @@ def parse_exposure_name(text: str) -> tuple[str, Kind] | None:
 
 
 def parse_rootname(text: str) -> tuple[str, str]:
-    """(rootname, ipppssoo) in lower case of a header's ROOTNAME, e.g. `ib6o04tuq`.
+    """(rootname, ipppssoo), in lower case, from ROOTNAME in a header, e.g. `ib6o04tuq`.
 
-    Raises NameFormatError for anything but nine letters and digits, above all for path separators.
+    Raises NameFormatError for anything but nine letters and digits, so that no path separator gets into file names.
     """
     root = text.strip().lower()
     if _ROOTNAME.fullmatch(root) is None:
@@ -171,7 +176,9 @@ def parse_rootname(text: str) -> tuple[str, str]:
 
 
 def format_layer_filter(filters: str) -> str:
-    """The layer's filter, from filter wheels joined with `;` as in a poller file.
+    """The filter in a layer's name, from filter wheels joined with `;` as in a poller file.
+
+    Only the first two wheels count; a polariser goes second; without any filter it is `clear` (as in the HAP pipeline).
 
     >>> [format_layer_filter(wheels) for wheels in ("CLEAR1L;F814W", "POL60V;F606W", "CLEAR1S;CLEAR2S")]
     ['f814w', 'f606w-pol60v', 'clear']
@@ -182,7 +189,7 @@ def format_layer_filter(filters: str) -> str:
 
 
 def format_header_filter(filters: str) -> str:
-    """FILTER in the header of a product, as drizzlepac writes it: the wheels in use, joined with `;`.
+    """FILTER in the header of a product: the wheels in use, joined with `;`, as drizzlepac writes it.
 
     >>> [format_header_filter(wheels) for wheels in ("CLEAR1L;F814W", "POL60V;F606W", "CLEAR1S;CLEAR2S")]
     ['F814W', 'POL60V;F606W', 'clear']

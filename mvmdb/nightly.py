@@ -1,4 +1,4 @@
-"""The night's work in one run: ingest, plan, pollers, reconcile."""
+"""Does the night's work in one run: ingests, plans, reconciles and writes poller files."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from mvmdb.workers.executor import Workers
 
 @dataclass(slots=True)
 class NightReport:
-    """What a night brought: files, the plan's size, the pollers that were written or could not be, the mosaics.
+    """What a night did: `ingest` of files, the counts of layers in the plan, poller files, and `reconcile`.
 
-    `pollers` are those whose bytes are new: they say the state after the night. `planned` says what it was going to
-    do. `gone` has lines about files that pollers name and that are not there. `vanished` are files of known exposures
-    that are gone.
+    `pollers`: the paths of the poller files that changed; they show the state after the night. `planned`: the paths of
+    the files that show what it was going to do. `poller_problems`: why poller files could not be written. `gone`: a
+    line for each missing file that a poller names. `vanished`: missing files of known exposures.
     """
 
     ingest: IngestReport
@@ -54,10 +54,11 @@ def run_night(
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> NightReport:
-    """Register these files (absolute paths), make stale layers fresh, and write the pollers of their sky cells.
+    """Register these files (absolute paths), make stale layers fresh, and write the poller files of their sky cells.
 
-    The pollers say the state after this run; what it is about to do is kept beside them. When nothing is stale, nothing
-    is written. Files are read and layers made by the workers (None: processes, one per core).
+    The poller files show the state after this run; files beside them show what it was going to do. If nothing is stale,
+    only poller files that are out of date are written. Workers read files and make layers (None: processes, one per
+    core). Raises as `mvmdb.reconcile.run.reconcile`.
     """
     with claim_folder(products), open_workers(workers) as opened:
         report = NightReport(ingest_files(engine, paths, workers=opened, monitor=monitor))

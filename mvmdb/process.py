@@ -1,4 +1,4 @@
-"""Mosaics of one poller file without a catalog: only its exposures decide what the layers are made of."""
+"""Makes the mosaics of one poller file without a catalog: only its exposures decide what layers are made of."""
 
 from __future__ import annotations
 
@@ -34,16 +34,17 @@ def process_poller(
     monitor: Monitor = SILENT,
     limits: tuple[int, int, int, int] | None = None,
 ) -> ReconcileReport:
-    """Make the layers of a poller file that have a NEW row, each from all of its rows, NEW and OLD.
+    """Make each layer of a poller file that has a NEW row, from all of its rows, NEW and OLD.
 
-    A basic poller, without sky cells, stands for every sky cell that its exposures overlap, all NEW. Paths in it that
-    are not absolute are relative to its own folder, and a path that is not there, as in a poller of another machine,
-    stands for the file of that name in that folder. The layers are made by the workers (None: processes, one
-    per core). With `limits` (X0, X1, Y0, Y1 in fine pixels of the projection cell, inclusive) the mosaics are of that
-    rectangle, from all rows, NEW or OLD.
+    A basic poller, which names no sky cells, stands for every sky cell that its exposures overlap, with all rows NEW.
+    Relative paths in it are relative to its own folder. A path that does not exist, as in a poller of another machine,
+    stands for the file of that name in that folder. Products go to `products/<skycell>/`. Workers make the layers
+    (None: processes, one per core). With `limits` (X0, X1, Y0, Y1, the first and last fine pixels of a rectangle in the
+    projection cell), the mosaics are of that rectangle, from all rows, NEW or OLD.
 
-    Raises InputError when the file cannot be read, ExposureError or NothingViableError when none of its exposures can
-    be used, UsageError for impossible limits, WorkersError when the workers are lost.
+    Raises InputError if the file cannot be read, or `products` cannot be written or locked; ExposureError or
+    NothingViableError if none of its exposures can be used; UsageError for impossible limits; BusyError if another run
+    works on `products`; WorkersError if the workers are lost. A layer that cannot be made is reported as failed.
     """
     started = monotonic()
     work = read_poller_work(source, policy)
@@ -63,7 +64,7 @@ def process_poller(
             sweep_temporaries(products / skycell)
             again = partial(_build_jobs, skycell, work, products, policy)
             make_layers(todo, again, opened, report, monitor)
-            sweep_temporaries(products / skycell)  # of workers that died, whose layers others made
+            sweep_temporaries(products / skycell)  # left by workers that died; others made their layers
             if any(skycell in outcome.layer for outcome in report.layers):
                 write_manifest(products / skycell, skycell)
     report.refused.update(work.unusable)
@@ -73,19 +74,19 @@ def process_poller(
 
 
 def _projection_cell(work: PollerWork) -> int:
-    """The projection cell that a poller's sky cells are in. Raises UsageError where they are in several."""
+    """The projection cell of the poller's sky cells. Raises UsageError if they are in several."""
     projection_cells = sorted({parse_cell_name(skycell).projection_cell for skycell in work.cells})
     if len(projection_cells) != 1:
         cells = ", ".join(f"p{cell:04d}" for cell in projection_cells)
         raise UsageError(
             f"limits are pixels of one projection cell; this poller's sky cells are in {cells}: "
-            "give a poller with the sky cells of one"
+            "give a poller with sky cells of only one"
         )
     return projection_cells[0]
 
 
 def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, refused: set[str]) -> list[LayerJob]:
-    """The jobs of a sky cell's layers that have a NEW member, without the exposures that were refused."""
+    """The jobs of a sky cell's layers that have a NEW member, made without the exposures in `refused` (ipppssoo)."""
     is_new = {name: new for name, new in work.cells[skycell].items() if name not in refused}
     exposures = {name: CellExposure.of(work.datasets[name]) for name in sorted(is_new)}
     layers = expect_cell_layers(parse_cell_name(skycell), list(exposures.values()), policy)

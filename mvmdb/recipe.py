@@ -9,7 +9,7 @@ from functools import cache
 from mvmdb.names import Scale
 
 ALGORITHM = 1
-"""Version of the mosaic algorithm. Raise it when the same members and recipe give different pixels: every layer is then
+"""Version of the mosaic algorithm. Raise it if the same members and recipe give different pixels: this makes all layers
 stale."""
 
 
@@ -19,10 +19,11 @@ PIXEL_SCALE = {"fine": 0.04, "coarse": 0.12}
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Parameters of one layer's drizzle.
+    """The drizzle parameters of one layer.
 
-    `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad; `pixel_scale` is in arcsec. With
-    `errors` the product has an ERR plane.
+    `pixel_scale` is in arcsec. `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad, for the
+    mosaic and for its skies. Skies are medians after `sky_clips` clips at `sky_sigma` standard deviations, without
+    values below `sky_lower`. With `errors`, the product has an ERR plane.
     """
 
     scale: Scale
@@ -39,18 +40,18 @@ class Recipe:
     errors: bool = False
 
     def to_json(self) -> str:
-        """The parameters as JSON text, sorted by name: the form that the catalog, products and digests use."""
+        """The parameters as JSON text, sorted by name, as in the catalog, in products and in digests."""
         return _write(self)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
-        """The recipe that `to_json` wrote."""
+        """The recipe that `to_json` wrote as this text."""
         return cls(**json.loads(text))
 
 
 @cache
 def _write(recipe: Recipe) -> str:
     parameters = asdict(recipe)
-    if not recipe.errors:  # left out, so that the text and the digest are those from before errors existed
+    if not recipe.errors:  # left out, so that text and digest are the same as before this parameter existed
         del parameters["errors"]
     return json.dumps(parameters, sort_keys=True)

@@ -27,8 +27,8 @@ class Exposure:
     """What the headers of one FLT or FLC say. Angles in degrees (ICRS), `exptime` in seconds, dates in MJD.
 
     `s_region` holds one normalised `POLYGON ICRS ...` per chip (counter-clockwise as seen on the sky, open), or is
-    empty where no WCS could be evaluated. `pixels` is the identity of the SCI and DQ arrays: a token made of headers
-    and size until their digest is known. `wcs_digest` covers every chip's WCS, its lookup tables included.
+    empty if no WCS could be evaluated. `pixels` is the identity of the SCI and DQ arrays: a token made of headers
+    and size until their digest is known. `wcs_digest` covers the WCS of every chip, including its lookup tables.
     """
 
     ipppssoo: str
@@ -99,7 +99,7 @@ class CellExposure:
 
     @classmethod
     def of(cls, dataset: Dataset) -> CellExposure:
-        """The exposure of a file."""
+        """The exposure of a dataset; its pixel digest is not known yet."""
         e = dataset.exposure
         return cls(
             e.ipppssoo, dataset.path, e.kind, e.instrument, e.detector, e.filter, e.pixels, None, e.wcs_digest or "",
@@ -111,8 +111,10 @@ class CellExposure:
 class Policy:
     """The settings of an archive that decide what its layers are made of.
 
-    `epochs` is empty, `yearly`, or the dates (YYYY-MM-DD) between ranges, joined with commas. With `errors`, mosaics
-    have an ERR plane.
+    `rule`: which sky cells an exposure is a member of. `include_small`, `only_cte`: MVM_INCLUDE_SMALL and MVM_ONLY_CTE.
+    `exptime_layers`: how layers are divided by exposure time. `epochs`: how they are divided by date: empty (not at
+    all), `yearly`, or the dates (YYYY-MM-DD) that bound the ranges, joined with commas. `errors`: whether mosaics have
+    an ERR plane.
     """
 
     rule: Rule = "overlap"
@@ -125,7 +127,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A rectangle of a sky cell's fine pixels, 1-based and inclusive."""
+    """A rectangle of fine pixels of a sky cell (or of a projection cell), 1-based and inclusive."""
 
     x_min: int
     x_max: int
@@ -209,7 +211,7 @@ class ProductState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedProduct:
-    """What a mosaic says it was made of. `recipe` is `Recipe.describe()` as JSON."""
+    """What a mosaic says that it was made of; `recipe` is the text of `Recipe.to_json`."""
 
     name: str
     skycell: str
@@ -257,8 +259,8 @@ class Reason:
 class PlannedLayer(NamedTuple):
     """One line of a plan: what to do for a layer, and why.
 
-    `drizzle_because` says why nothing cheaper than a full drizzle will do. While `n_waiting` is not 0, so many members
-    have no file, and nothing is done: the layer waits for them.
+    `drizzle_because` says why nothing cheaper than a full drizzle will do. `n_waiting` is the number of members without
+    a file; the layer waits for these, and nothing is done until it is 0.
     """
 
     name: str
@@ -297,7 +299,7 @@ class MemberInput:
 
 @dataclass(frozen=True, slots=True)
 class SkyPair:
-    """Two overlapping exposures: the sky of each in the overlap (electrons/s/arcsec^2), and from how many pixels.
+    """Two overlapping exposures: the sky of each in the overlap (electrons/s/arcsec^2), and its number of pixels.
 
     A pair in which either exposure has no good pixels there says nothing about their skies.
     """
@@ -311,7 +313,7 @@ class SkyPair:
 
     @property
     def weight(self) -> float:
-        """Weight of the pair's equation: the mean number of pixels."""
+        """The weight of the pair's equation: the mean of both numbers of pixels, as in `match` of stsci.skypac."""
         return 0.5 * (self.first_pixels + self.second_pixels)
 
 
@@ -339,7 +341,10 @@ class LayerJob:
 
 @dataclass(frozen=True, slots=True)
 class ProductMember:
-    """One member as a finished product records it: the provenance in HDRTAB."""
+    """One member as a finished product records it in HDRTAB: `exptime` in seconds, `sky` in electrons/s/arcsec^2.
+
+    `sky` is None if it is not known.
+    """
 
     ipppssoo: str
     rootname: str
@@ -354,7 +359,7 @@ class ProductMember:
 
 @dataclass(frozen=True, slots=True)
 class ProductRecord:
-    """A product file as it was read or written: its provenance, and the file's size, time and data digest.
+    """A product file as it was read or written: its provenance, size (bytes), time (ns since 1970) and data digest.
 
     `pairs` are the pairs that were measured while it was made.
     """

@@ -1,4 +1,4 @@
-"""The size and time by which a file is known to be the one that was recorded, as every catalog can hold them."""
+"""The size and time by which a recorded file is recognized, in a range that every catalog can store."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _MOST = 2**63 - 1  # the widest integer of SQL: the year 2262
 
 
 def file_stamp(status: os.stat_result) -> tuple[int, int]:
-    """(bytes, nanoseconds since 1970) of a file; a time that no catalog can hold becomes the nearest that one can."""
+    """(size in bytes, time in ns since 1970) of a file; a time beyond the range becomes the nearest one in it."""
     return status.st_size, max(-_MOST, min(status.st_mtime_ns, _MOST))

@@ -40,7 +40,7 @@ def process(
 ) -> None:
     """Make the mosaics of one poller file, basic or full, without a catalog.
 
-    A layer with a NEW row is made from all its rows. A path that is not there, as in a poller of another machine,
+    A layer with a NEW row is made from all its rows. A path that does not exist, as in a poller of another machine,
     stands for the file of that name beside the poller file. The products go to DIR/<skycell>/ (default: below this
     folder). The exit code is 1 if a layer failed or an exposure could not be used.
 
