@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from fitsfiles import write_exposure
 
+from mvmdb.errors import ProductError
 from mvmdb.exposures.read import read_exposure
 from mvmdb.layers.recipes import choose_recipe
+from mvmdb.mosaic.make import make_product
 from mvmdb.names import CellId, format_cell_name, format_product_name
 from mvmdb.recipe import Recipe
 from mvmdb.records import Action, Canvas, LayerJob, MemberInput
@@ -175,3 +178,18 @@ def measure_star(product: Path, star: Star, radius_arcsec: float = 2.0) -> tuple
 def with_members(job: LayerJob, **changes: object) -> LayerJob:
     """The job with the same change made to every member."""
     return replace(job, members=tuple(replace(member, **changes) for member in job.members))
+
+
+def dithered(field: Field, **options: object) -> list[Path]:
+    """Three overlapping exposures of different sky."""
+    return [
+        field.expose(name, east=east, north=north, sky=sky, noise=0.01, **options)
+        for name, east, north, sky in (("aa", 0, 0, 1.0), ("bb", 2.5, 1.1, 1.4), ("cc", -1.7, 2.3, 0.7))
+    ]
+
+
+def refusal(job: LayerJob) -> str:
+    """The message of the error with which the job is refused."""
+    with pytest.raises(ProductError) as caught:
+        make_product(job)
+    return str(caught.value)

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: exit codes, JSON, one clear line for what cannot be done, nothing half done."""
+"""The command line as a user meets it: exit codes, words and JSON."""
 
 from __future__ import annotations
 
@@ -7,53 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from archive import CELL, FINE, Archive
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from command_line import call, one_line, run
 
-from mvmdb.cli import commands, main
-
-
-def run(archive: Archive, *words: str, env: dict[str, str] | None = None) -> Any:
-    """Run one command in a process of its own, in the archive's folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "mvmdb.cli", "--db", archive.address, *words],
-        cwd=archive.folder, env=os.environ | (env or {}), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def call(archive: Archive, *words: str) -> tuple[int, str, str]:
-    """Run one command in this process: (exit code, standard output, standard error)."""
-    code: Any = 0
-    runner = CliRunner()
-    result: Result | None = None
-
-    def through_main() -> None:
-        main()
-
-    import click
-
-    @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
-    def shell() -> None:
-        saved = sys.argv
-        sys.argv = ["mvmdb", "--db", archive.address, *words]
-        try:
-            through_main()
-        finally:
-            sys.argv = saved
-
-    result = runner.invoke(shell, [])
-    code = result.exit_code
-    return code, result.stdout, result.stderr
-
-
-def one_line(text: str) -> str:
-    """The one line of an error, which names the program."""
-    (line,) = text.strip().splitlines()
-    assert line.startswith("mvmdb: ")
-    return line
+from mvmdb.cli import commands
 
 
 def test_a_night_and_the_next_as_cron_runs_them(archive: Archive) -> None:
@@ -205,114 +165,6 @@ def test_every_command_has_help_with_an_example() -> None:
         assert result.exit_code == 0
         assert f"mvmdb {name}" in " ".join(result.output.split()).replace("mvmdb --db mvm.db", "mvmdb")
         assert "Example:" in result.output
-
-
-def empty_folder(archive: Archive) -> list[str]:
-    return ["ingest", str(archive.inbox)]
-
-
-def missing_path(archive: Archive) -> list[str]:
-    return ["ingest", str(archive.folder / "nowhere")]
-
-
-def missing_path_tonight(archive: Archive) -> list[str]:
-    return ["nightly", str(archive.folder / "nowhere"), "-o", str(archive.products)]
-
-
-def unwritable_output(archive: Archive) -> list[str]:
-    archive.expose()
-    (archive.folder / "file").write_text("dear")
-    return ["nightly", str(archive.inbox), "-o", str(archive.folder / "file" / "products")]
-
-
-def poller_of_9_columns(archive: Archive) -> list[str]:
-    (archive.folder / "p.out").write_text("a_flt.fits,1,B6O,04,1.0,F125W,IR,skycell-p0001x01y01,NEW\n")
-    return ["process", str(archive.folder / "p.out")]
-
-
-def poller_with_a_bad_flag(archive: Archive) -> list[str]:
-    (archive.folder / "p.out").write_text("a_flt.fits,1,B6O,04,1.0,F125W,IR,skycell-p0001x01y01,BAD,/x/a_flt.fits\n")
-    return ["process", str(archive.folder / "p.out")]
-
-
-def poller_with_a_bad_cell(archive: Archive) -> list[str]:
-    (archive.folder / "p.out").write_text("a_flt.fits,1,B6O,04,1.0,F125W,IR,skycell-p9999x01y01,NEW,/x/a_flt.fits\n")
-    return ["process", str(archive.folder / "p.out")]
-
-
-def poller_of_a_missing_file(archive: Archive) -> list[str]:
-    (archive.folder / "p.out").write_text("a_flt.fits,1,B6O,04,1.0,F125W,IR,skycell-p0001x01y01,NEW,/x/a_flt.fits\n")
-    return ["process", str(archive.folder / "p.out")]
-
-
-def missing_poller(archive: Archive) -> list[str]:
-    return ["process", str(archive.folder / "p.out")]
-
-
-def unknown_cell(archive: Archive) -> list[str]:
-    archive.expose()
-    call(archive, "ingest", str(archive.inbox))
-    return ["status", "--skycell", "skycell-p0001x01y01"]
-
-
-def no_cell_at_all(archive: Archive) -> list[str]:
-    return ["cells", "skycell-p9999x01y01"]
-
-
-def no_catalog(archive: Archive) -> list[str]:
-    archive.address = str(archive.folder / "nowhere.db")
-    return ["status"]
-
-
-def no_database(archive: Archive) -> list[str]:
-    archive.address = str(archive.folder / "other.db")
-    Path(archive.address).write_text("something else, and long enough to be no database header" * 9)
-    return ["ingest", str(archive.expose())]
-
-
-def no_products_folder(archive: Archive) -> list[str]:
-    archive.expose()
-    call(archive, "ingest", str(archive.inbox))
-    return ["reconcile"]
-
-
-def unknown_option(archive: Archive) -> list[str]:
-    return ["status", "--nonsense"]
-
-
-def missing_argument(archive: Archive) -> list[str]:
-    return ["ingest"]
-
-
-def impossible_position(archive: Archive) -> list[str]:
-    return ["cells", "--at", "10", "95"]
-
-
-def nothing_to_list(archive: Archive) -> list[str]:
-    return ["cells"]
-
-
-CANNOT = (
-    empty_folder, missing_path, missing_path_tonight, unwritable_output, poller_of_9_columns, poller_with_a_bad_flag,
-    poller_with_a_bad_cell, poller_of_a_missing_file, missing_poller, unknown_cell, no_cell_at_all, no_catalog,
-    no_database, no_products_folder, unknown_option, missing_argument, impossible_position, nothing_to_list,
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("prepare", CANNOT, ids=lambda function: function.__name__)
-def test_what_cannot_be_done_is_one_line_and_exit_code_2(archive: Archive, prepare: Any) -> None:
-    words = prepare(archive)
-    before = {path: path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()}
-    code, out, err = call(archive, *words)
-    assert (code, out) == (2, "")
-    line = one_line(err)
-    assert "Traceback" not in line
-    assert len(line) > 30, "it says what was found, what was expected and what to do"
-    after = {path: path.read_bytes() for path in archive.folder.rglob("*") if path.is_file()}
-    for path, content in before.items():
-        if path.suffix != ".db" or prepare is no_database:
-            assert after[path] == content
-    assert not [path for path in after if path.suffix == ".tmp"]
 
 
 def test_looking_with_other_switches_or_at_another_folder_answers_and_changes_nothing(archive: Archive) -> None:

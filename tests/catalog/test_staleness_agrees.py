@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from archive import CELL, COARSE, FINE, Archive
-from databases import SqliteDatabases
 from fitsfiles import realign, set_keywords, set_pixels
 from staleness import agreed_reasons, record_all, record_some
 
@@ -23,7 +22,6 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.layers.digests import digest_recipe
 from mvmdb.recipe import ALGORITHM
 from mvmdb.records import Canvas, ProductRecord, ProductState
-from mvmdb.schema import tables as t
 
 Change = Callable[[Archive], None]
 Reasons = list[tuple[str, str | None]]
@@ -396,15 +394,3 @@ def test_a_failure_is_kept_while_the_same_is_to_be_made(two: Archive) -> None:
     said = agreed_reasons(two)
     assert said[FINE] == [FAILED]
     assert [("canvas-changed", None)] in said.values()
-
-
-# The column's expression
-
-
-def test_the_stale_column_of_a_database_is_what_the_tables_say(databases: SqliteDatabases) -> None:
-    if databases.kind != "sqlite":
-        pytest.skip("PostgreSQL writes the expression in its own words")
-    with open_catalog(databases.catalog(), create=True) as engine, engine.connect() as connection:
-        statement = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'layer'").scalar_one()
-    assert t.layer.c.stale.computed is not None
-    assert f"({t.layer.c.stale.computed.sqltext})" in statement

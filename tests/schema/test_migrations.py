@@ -1,4 +1,4 @@
-"""Migrations from every released revision, with data in the tables, to the newest, on both databases."""
+"""Migrations from every released revision, with data in the tables, to the newest, and the tables that they make."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from databases import Databases
+from databases import Databases, SqliteDatabases
 
 from mvmdb.catalog.configure import initialise
 from mvmdb.catalog.open import open_catalog
 from mvmdb.schema import REVISION, metadata, open_engine, versions
+from mvmdb.schema import tables as t
 from mvmdb.schema.functions import drop_functions
 from mvmdb.schema.postgres import prepare_database
 from mvmdb.schema.versions import alembic_config
@@ -112,3 +113,12 @@ def test_downgrade_leaves_an_empty_database(databases: Databases) -> None:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
         assert set(sa.inspect(connection).get_table_names()) <= {"alembic_version"}
+
+
+def test_the_stale_column_of_a_database_is_what_the_tables_say(databases: SqliteDatabases) -> None:
+    if databases.kind != "sqlite":
+        pytest.skip("PostgreSQL writes the expression in its own words")
+    with open_catalog(databases.catalog(), create=True) as engine, engine.connect() as connection:
+        statement = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'layer'").scalar_one()
+    assert t.layer.c.stale.computed is not None
+    assert f"({t.layer.c.stale.computed.sqltext})" in statement
