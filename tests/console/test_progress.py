@@ -45,11 +45,11 @@ def outcome(name: str, error: str = "") -> LayerOutcome:
 
 def test_layers_are_told_one_a_line_with_time_left(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
-    with Progress("json", clock) as told:
-        told.plan_known(3)
+    with Progress("json", clock) as progress:
+        progress.plan_known(3)
         for name, error in (("a", ""), ("b", "no room"), ("c", "")):
             clock.now += 10.0
-            told.layer_done(outcome(name, error))
+            progress.layer_done(outcome(name, error))
     plan, first, second, last = events(capsys.readouterr().err)
     assert plan == {"event": "plan", "total": 3}
     assert first == {
@@ -61,35 +61,35 @@ def test_layers_are_told_one_a_line_with_time_left(capsys: pytest.CaptureFixture
 
 
 def test_a_layer_that_is_made_again_does_not_make_time_run_backwards(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress("json", Clock()) as told:
-        told.plan_known(1)
-        told.layer_done(outcome("a"))
-        told.layer_done(outcome("a"))
+    with Progress("json", Clock()) as progress:
+        progress.plan_known(1)
+        progress.layer_done(outcome("a"))
+        progress.layer_done(outcome("a"))
     last = events(capsys.readouterr().err)[-1]
     assert (last["done"], last["total"], last["seconds_left"]) == (2, 2, 0.0)
 
 
 def test_files_are_told_about_once_a_second_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
-    with Progress("json", clock) as told:
-        told.files_announced(100)
+    with Progress("json", clock) as progress:
+        progress.files_announced(100)
         for _ in range(100):
             clock.now += 0.1
-            told.files_read(1)
-    found = events(capsys.readouterr().err)
-    assert 10 <= len(found) <= 11
-    assert all(event["event"] == "files" for event in found)
-    assert found[0]["seconds_left"] == pytest.approx(10.0 - found[0]["done"] * 0.1, abs=0.11)
-    assert (found[-1]["done"], found[-1]["seconds_left"]) == (100, 0.0)
+            progress.files_read(1)
+    lines = events(capsys.readouterr().err)
+    assert 10 <= len(lines) <= 11
+    assert all(event["event"] == "files" for event in lines)
+    assert lines[0]["seconds_left"] == pytest.approx(10.0 - lines[0]["done"] * 0.1, abs=0.11)
+    assert (lines[-1]["done"], lines[-1]["seconds_left"]) == (100, 0.0)
 
 
 @pytest.mark.parametrize("form", ["bar", "none"])
 def test_nothing_is_told_where_there_is_no_terminal(form: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(form) as told:
-        told.files_announced(1)
-        told.files_read(1)
-        told.plan_known(1)
-        told.layer_done(outcome("a"))
+    with Progress(form) as progress:
+        progress.files_announced(1)
+        progress.files_read(1)
+        progress.plan_known(1)
+        progress.layer_done(outcome("a"))
     assert capsys.readouterr() == ("", "")
 
 
@@ -101,9 +101,9 @@ def test_json_lines_and_the_one_object_come_on_two_streams(one: Archive) -> None
     )  # fmt: skip
     assert done.returncode == 0
     assert json.loads(done.stdout)["reconcile"]["drizzled"] == 2
-    found = events(done.stderr)
-    assert [event["event"] for event in found] == ["files", "plan", "layer", "layer"]
-    assert {event["layer"] for event in found[2:]} == {FINE, COARSE}
+    lines = events(done.stderr)
+    assert [event["event"] for event in lines] == ["files", "plan", "layer", "layer"]
+    assert {event["layer"] for event in lines[2:]} == {FINE, COARSE}
 
 
 class Terminal(io.StringIO):
@@ -117,11 +117,11 @@ def test_a_terminal_shows_a_bar_with_the_time_left(monkeypatch: pytest.MonkeyPat
     clock, terminal = Clock(), Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr("time.time", clock)  # what click's bar measures with
-    with Progress("bar", clock) as told:
-        told.files_announced(5)
-        told.files_read(5)
-        told.plan_known(4)
+    with Progress("bar", clock) as progress:
+        progress.files_announced(5)
+        progress.files_read(5)
+        progress.plan_known(4)
         clock.now += 60
-        told.layer_done(outcome("a"))
+        progress.layer_done(outcome("a"))
     assert re.search(r"files +\[#+\] +5/5", terminal.getvalue())
     assert re.search(r"mosaics +\[#+-+\] +1/4 +00:03:00", terminal.getvalue())

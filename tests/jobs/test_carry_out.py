@@ -47,19 +47,19 @@ def results(names: list[str], workers: int) -> dict[str, Outcome]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_job_has_one_outcome_and_errors_keep_their_kind(workers: int) -> None:
-    found = results(["a", "bad", "empty", "odd", "z"], workers)
-    assert isinstance(found["a"].result, ProductRecord)
-    assert isinstance(found["z"].result, ProductRecord)
-    assert str(found["bad"].result) == "no good"
-    assert isinstance(found["empty"].result, MemberUnusableError)
-    assert found["empty"].result.ipppssoo == "j0000001"
-    assert "ZeroDivisionError: surprise" in str(found["odd"].result)
+    outcomes = results(["a", "bad", "empty", "odd", "z"], workers)
+    assert isinstance(outcomes["a"].result, ProductRecord)
+    assert isinstance(outcomes["z"].result, ProductRecord)
+    assert str(outcomes["bad"].result) == "no good"
+    assert isinstance(outcomes["empty"].result, MemberUnusableError)
+    assert outcomes["empty"].result.ipppssoo == "j0000001"
+    assert "ZeroDivisionError: surprise" in str(outcomes["odd"].result)
 
 
 def test_a_worker_that_dies_fails_its_own_layer_only() -> None:
-    found = results(["a", "b", "dies", "c", "d", "e"], 2)
-    assert "worker process died" in str(found.pop("dies").result)
-    assert all(isinstance(outcome.result, ProductRecord) for outcome in found.values())
+    outcomes = results(["a", "b", "dies", "c", "d", "e"], 2)
+    assert "worker process died" in str(outcomes.pop("dies").result)
+    assert all(isinstance(outcome.result, ProductRecord) for outcome in outcomes.values())
 
 
 def test_jobs_are_taken_as_workers_get_free() -> None:

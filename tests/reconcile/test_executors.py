@@ -67,14 +67,14 @@ def command(archive: Archive, *words: str) -> list[str]:
 
 def check_whole(archive: Archive, layers: int) -> None:
     """Every expected product is there, once, whole and recorded; nothing else is, and nothing is stale."""
-    found = {path.name: read_product(path, deep=True) for path in (archive.products / CELL).glob("*.fits")}
+    records = {path.name: read_product(path, deep=True) for path in (archive.products / CELL).glob("*.fits")}
     expected = [name for (name,) in archive.rows("SELECT name FROM layer ORDER BY name")]
-    assert sorted(record.layer for record in found.values()) == expected
+    assert sorted(record.layer for record in records.values()) == expected
     assert len(expected) == layers
     recorded = dict(archive.rows("SELECT filename, data_digest FROM product"))
-    assert recorded == {name: record.data_digest for name, record in found.items()}
+    assert recorded == {name: record.data_digest for name, record in records.items()}
     assert not list(archive.products.rglob("*.tmp"))
-    assert (archive.products / CELL / f"{CELL}_manifest.txt").read_text().split() == sorted(found)
+    assert (archive.products / CELL / f"{CELL}_manifest.txt").read_text().split() == sorted(records)
     assert archive.reasons(deep=True) == {}
 
 

@@ -40,8 +40,8 @@ def test_growing_by_nights_is_a_rebuild_with_the_same_skies(places: list[tuple[f
         archive = Archive(Path(folder), str(Path(folder) / "mvm.db"))
         actions: set[str] = set()
         for night in sorted(set(nights)):
-            for name, (east, north), own in zip(NAMES, places, nights, strict=False):
-                if own == night:
+            for name, (east, north), its_night in zip(NAMES, places, nights, strict=False):
+                if its_night == night:
                     archive.expose(name, east=east, north=north)
             report = archive.night()
             assert report.reconcile.failed == 0

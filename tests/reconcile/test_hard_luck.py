@@ -325,9 +325,9 @@ def test_a_kind_that_changes_with_the_same_bytes_is_stale_in_diff_and_view(two: 
     path = two.inbox / "ib6o04tuq_flt.fits"
     path.rename(two.inbox / "ib6o04tuq_flc.fits")
     two.ingest()
-    said = two.reasons()
-    assert ("member-recalibrated", "ib6o04tu") in said[FINE]
-    assert {row[0] for row in two.rows("SELECT layer FROM stale_layer")} == set(said)
+    reasons = two.reasons()
+    assert ("member-recalibrated", "ib6o04tu") in reasons[FINE]
+    assert {row[0] for row in two.rows("SELECT layer FROM stale_layer")} == set(reasons)
     two.reconcile()
     assert two.reasons() == {}
     realign(two.inbox / "ib6o04tuq_flc.fits", dec_arcsec=0.01)

@@ -66,16 +66,16 @@ def test_reconcile_makes_no_poller_where_there_is_none(archive: Archive) -> None
 
 def test_while_a_run_works_the_poller_says_the_state_before_it(two: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     two.expose("ib6o04tzq", east=1)
-    seen = []
+    flags_seen = []
     real = run_module.record_product
 
     def look(*args: object, **options: object) -> None:
-        seen.append(flags(file_of(two)))
+        flags_seen.append(flags(file_of(two)))
         real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run_module, "record_product", look)
     two.night()
-    assert seen == [{"ib6o04tu": "OLD", "ib6o04tw": "OLD"}] * 2
+    assert flags_seen == [{"ib6o04tu": "OLD", "ib6o04tw": "OLD"}] * 2
     assert set(flags(file_of(two)).values()) == {"OLD"}
 
 

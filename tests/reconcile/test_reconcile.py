@@ -84,10 +84,10 @@ def test_a_realigned_member_makes_its_layers_stale_and_no_other(two: Archive) ->
     two.night()
     realign(two.inbox / "ib6o04tuq_flt.fits", dec_arcsec=0.03, wcsname="IDC_w3m18525i-FIT_REL_GAIAeDR3")
     two.ingest()
-    found = two.reasons()
-    assert ("member-realigned", "ib6o04tu") in found[FINE]
-    assert ("member-realigned", "ib6o04tu") in found[COARSE]
-    others = {code for name, reasons in found.items() if "f140w" in name for code, _ in reasons}
+    reasons = two.reasons()
+    assert ("member-realigned", "ib6o04tu") in reasons[FINE]
+    assert ("member-realigned", "ib6o04tu") in reasons[COARSE]
+    others = {code for name, codes in reasons.items() if "f140w" in name for code, _ in codes}
     assert others <= {"canvas-changed"}
     two.reconcile()
     assert two.reasons() == {}

@@ -104,6 +104,6 @@ def test_an_error_in_the_block_drops_what_was_not_begun_and_waits_for_what_was()
 
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_items_keep_their_order_and_one_thread_is_the_callers_own(n_threads: int) -> None:
-    found = list(map_in_threads(lambda number: (number, threading.get_ident()), range(20), n_threads))
-    assert [number for number, _ in found] == list(range(20))
-    assert ({thread for _, thread in found} == {threading.get_ident()}) == (n_threads == 1)
+    pairs = list(map_in_threads(lambda number: (number, threading.get_ident()), range(20), n_threads))
+    assert [number for number, _ in pairs] == list(range(20))
+    assert ({thread for _, thread in pairs} == {threading.get_ident()}) == (n_threads == 1)

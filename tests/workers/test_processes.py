@@ -31,9 +31,9 @@ def test_one_item_needs_no_other_process() -> None:
 
 def test_a_death_costs_its_own_item_and_the_executor_works_on() -> None:
     with open_executor(ExecutorChoice(n=2)) as executor:
-        found = {done.item: done.result for done in executor.each(errands.die, range(10, 20), expected=10)}
-        assert isinstance(found.pop(13), WorkersError)
-        assert found == {n: n for n in range(10, 20) if n != 13}
+        results = {done.item: done.result for done in executor.each(errands.die, range(10, 20), expected=10)}
+        assert isinstance(results.pop(13), WorkersError)
+        assert results == {n: n for n in range(10, 20) if n != 13}
         assert {done.result for done in executor.each(errands.double, [1, 2, 3], expected=3)} == {2, 4, 6}
 
 
