@@ -104,9 +104,8 @@ def record_product(
 def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
     """Record the new size and time of a product whose content is unchanged, and that it is intact."""
     change = sa.update(t.product).where(t.product.c.layer == record.layer)
-    state = ProductState.INTACT.value
-    connection.execute(change.values(size=record.size, mtime_ns=record.mtime_ns, state=state))
-    update_made_digest(connection, record.layer)
+    connection.execute(change.values(size=record.size, mtime_ns=record.mtime_ns))
+    note_state(connection, record.layer, ProductState.INTACT)
 
 
 def note_state(connection: sa.Connection, layer: str, state: ProductState) -> None:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
+from mvmdb.console.outlook import looked
 from mvmdb.console.show import say
 from mvmdb.records import Mark
-
-if TYPE_CHECKING:
-    pass
-from mvmdb.console.outlook import looked
 
 
 @click.command(short_help="Write the poller files of sky cells.")
