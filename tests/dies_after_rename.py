@@ -15,7 +15,8 @@ real = writing.replace_file
 
 def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
     real(target, write)
-    os.kill(os.getpid(), signal.SIGKILL)
+    if target.suffix == ".fits":
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 writing.replace_file = replace_file

@@ -26,6 +26,7 @@ from mvmdb.mosaic.inputs import (
     inspect_member,
     product_cards,
 )
+from mvmdb.mosaic.product.pairs import keep_pairs
 from mvmdb.mosaic.product.provenance import ChipRow, read_outlines
 from mvmdb.mosaic.product.read import StoredProduct, checked_blocks, open_product
 from mvmdb.mosaic.product.write import ProductText, sweep_temporaries, write_product
@@ -68,7 +69,8 @@ def make_product(job: LayerJob) -> ProductRecord:
             made = _recanvas(job, grid, _open_present(job, target))
         else:
             raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add or recanvas")
-        record = replace(write_product(target, made.text, made.blocks), pairs=made.pairs)
+        with keep_pairs(target, job.recipe_digest, made.pairs):
+            record = replace(write_product(target, made.text, made.blocks), pairs=made.pairs)
     log.info("%s: %s of %d members on %s", job.layer, job.action, len(record.members), job.canvas)
     return record
 

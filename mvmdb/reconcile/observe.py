@@ -21,6 +21,7 @@ from mvmdb.catalog.products.observed import (
     rename_pixels,
 )
 from mvmdb.catalog.products.record import note_state, record_product, touch_product
+from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
 from mvmdb.layers.diff import diff_layers
 from mvmdb.names import CellId, parse_cell_name, parse_product_name
@@ -95,9 +96,10 @@ def _is_same(record: ProductRecord, recorded: RecordedProduct) -> bool:
 
 
 def _read(path: Path) -> ProductRecord:
-    from mvmdb.mosaic.product.read import read_product  # takes 0.5 s to import, and is rarely needed
+    from mvmdb.mosaic.product.pairs import with_pairs  # takes 0.5 s to import, and is rarely needed
+    from mvmdb.mosaic.product.read import read_product
 
-    return read_product(path, deep=True)
+    return with_pairs(read_product(path, deep=True))
 
 
 def _record_sighting(connection: Connection, seen: _Sighting, unfinished: Collection[str]) -> None:
@@ -122,6 +124,7 @@ def _record_found(connection: Connection, record: ProductRecord, unfinished: Col
         lines = diff_layers([layer], [] if product is None else [product]).layers
     action, reasons = (str(lines[0].action), lines[0].reasons) if lines else (None, ())
     record_product(connection, record, action=action, reasons=reasons)
+    save_pairs(connection, record)
 
 
 def _find_unrecorded(

@@ -21,6 +21,7 @@ from mvmdb.monitor import SILENT, LayerOutcome, Monitor
 from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
+from mvmdb.mosaic.product.pairs import drop_pairs
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import Kind, format_product_name
@@ -103,9 +104,9 @@ class ReconcileRun:
             if before is not None and before.resolve() != self.products.resolve():
                 require_free(before)  # two runs of one catalog would undo each other's records
             set_products_folder(connection, self.products)
-        if self.options.cells is None:
-            sweep_leftovers(self.products, claimed_at(self.products))
         outlook = self.look()
+        if self.options.cells is None:  # after the look, which records products with their pairs
+            sweep_leftovers(self.products, claimed_at(self.products))
         if replace_missing_files(
             self.engine, self.policy, cells=self.options.cells, everything=self.options.everything
         ):
@@ -236,7 +237,8 @@ class ReconcileRun:
                 seconds=seconds,
                 memory_mb=outcome.memory_mb,
             )
-            save_pairs(connection, job, result.pairs)
+            save_pairs(connection, result)
+        drop_pairs(Path(job.target))
         self._note(LayerOutcome(job.layer, job.action, job.target, seconds))
 
     def _remove(self, line: PlannedLayer, outlook: Outlook) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from archive import Archive
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.idempotent import make_idempotently
+from mvmdb.mosaic.product.pairs import drop_pairs, with_pairs
 from mvmdb.reconcile.layer_jobs import Options, build_jobs
 from mvmdb.records import Action, LayerJob, Policy
 
@@ -35,8 +37,22 @@ def job(tmp_path: Path) -> Iterator[LayerJob]:
 def test_adding_twice_adds_once(job: LayerJob) -> None:
     first = make_idempotently(job)
     before = Path(job.target).read_bytes()
-    assert make_idempotently(job) == first
+    second = make_idempotently(job)
+    assert second == first
+    assert second.pairs == first.pairs
+    assert len(first.pairs) == 2
     assert Path(job.target).read_bytes() == before
+
+
+def test_pairs_of_another_product_are_not_those_of_this_one(job: LayerJob) -> None:
+    record = make_idempotently(job)
+    assert with_pairs(replace(record, pairs=())).pairs == record.pairs
+    other = replace(record, pairs=(), recipe_digest="another")
+    assert with_pairs(other).pairs == ()
+    unreadable = replace(record, pairs=(), recipe='{"of": "another version"}')
+    assert with_pairs(unreadable).pairs == ()
+    drop_pairs(Path(job.target))
+    assert with_pairs(replace(record, pairs=())).pairs == ()
 
 
 def test_what_was_put_in_place_must_be_whole(job: LayerJob) -> None:

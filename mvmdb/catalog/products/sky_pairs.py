@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from mvmdb.layers.digests import digest_member
+from mvmdb.names import parse_product_name
 from mvmdb.recipe import Recipe
-from mvmdb.records import LayerJob, SkyPair
+from mvmdb.records import ProductRecord, SkyPair
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
 
@@ -37,25 +38,27 @@ def load_pairs(connection: sa.Connection, layer: str, recipe: Recipe) -> tuple[S
     return tuple(SkyPair(*row) for row in connection.execute(query))
 
 
-def save_pairs(connection: sa.Connection, job: LayerJob, pairs: Sequence[SkyPair]) -> None:
-    """Record the pairs that a job has measured, except those of exposures that the catalog no longer has."""
-    if not pairs:
+def save_pairs(connection: sa.Connection, record: ProductRecord) -> None:
+    """Record a product's pairs, except those of exposures that the catalog no longer has."""
+    if not record.pairs:
         return
-    digests = {m.ipppssoo: digest_member(m.ipppssoo, job.kind, m.pixels, m.wcs_digest) for m in job.members}
+    kind = parse_product_name(Path(record.path).name)[1]
+    digests = {m.ipppssoo: digest_member(m.ipppssoo, kind, m.pixels, m.wcs_digest) for m in record.members}
     e = t.exposure.c
     ids: dict[str, int] = {}
     for name, id_ in connection.execute(sa.select(e.ipppssoo, e.id).where(e.ipppssoo.in_(digests))):
         ids[name] = id_
+    measure = _describe(Recipe.from_json(record.recipe))
     rows = [
         {
             "first_id": ids[pair.first],
             "second_id": ids[pair.second],
-            "measure": _describe(job.recipe),
+            "measure": measure,
             "first_digest": digests[pair.first],
             "second_digest": digests[pair.second],
             **{name: getattr(pair, name) for name in _VALUES},
         }
-        for pair in pairs
+        for pair in record.pairs
         if pair.first in ids and pair.second in ids
     ]
     upsert(connection, t.sky_pair, ("first_id", "second_id", "measure"), rows)

@@ -1,4 +1,7 @@
-"""Temporary files that killed runs left in a folder of products, in whichever sky cell."""
+"""Temporary files that killed runs left in a folder of products, in whichever sky cell.
+
+Pairs of skies are among them (`pairs.py`): the products beside them must have been recorded before.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ def sweep_leftovers(products: Path, before_ns: int) -> list[str]:
     removed = []
     for entry in _cell_folders(products):
         pattern = re.compile(
-            rf"\.(?:hst_)?{re.escape(entry.name)}_\w[\w-]*\.(?:fits|txt|out|planned)\.(?:(.+)\.)?\d+\.tmp"
+            rf"\.(?:hst_)?{re.escape(entry.name)}_\w[\w-]*\."
+            r"(?:(?:fits\.pairs|fits|txt|out|planned)\.(?:(.+)\.)?\d+\.tmp|fits\.pairs)"
         )
         for name in os.listdir(entry.path):
             match = pattern.fullmatch(name)

@@ -44,7 +44,7 @@ from mvmdb.workers.background import BackgroundThread
 BLOCK = 2880
 STORE_BYTES = 1 << 24
 """Bytes that are written before the system is asked to flush them to disk: now and then, not for every row."""
-_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp|\..+\.fits\.pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,9 @@ def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
 def sweep_temporaries(folder: str | Path) -> list[str]:
     """Remove the temporary files that killed runs left in a folder, and return their names, sorted.
 
-    The caller must be the only run that writes to the folder.
+    The caller must be the only run that writes to the folder, and have recorded the products that are there.
     """
-    paths = sorted(path for path in Path(folder).glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
+    paths = sorted(path for path in Path(folder).glob(".*") if _TEMPORARY.fullmatch(path.name))
     for path in paths:
         path.unlink(missing_ok=True)
     return [path.name for path in paths]
