@@ -22,13 +22,14 @@ class Options:
 
     `cells`: the keys of the sky cells (None: all). `full`: drizzle every layer from all its members, fresh layers too,
     with the kept skies. `resky`: as `full`, with new skies. `available`: make layers that wait for files from the
-    members that have one.
+    members that have one. `move`: the recorded products have moved to this run's folder.
     """
 
     cells: Sequence[int] | None = None
     full: bool = False
     resky: bool = False
     available: bool = False
+    move: bool = False
 
     @property
     def everything(self) -> bool:

@@ -9,6 +9,7 @@ from time import monotonic
 
 from mvmdb.catalog.exposures.standing import refuse_exposure
 from mvmdb.catalog.open import Engine
+from mvmdb.catalog.products.folder import Consent, require_products_folder
 from mvmdb.catalog.products.load import load_digests, load_layer
 from mvmdb.catalog.products.record import forget_product, record_failure, record_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
@@ -97,12 +98,14 @@ class ReconcileRun:
         """Record the products folder, replace member files that are gone, and make the plan; no product is made.
 
         A run of all sky cells also removes temporary files of killed runs. Raises BusyError if another run works on the
-        folder that was recorded before.
+        folder that was recorded before, and UsageError if products are recorded in another folder and have not moved:
+        a run that ended a moment ago may have made the first of them.
         """
         with self.engine.begin() as connection:
             before = recorded_products_folder(connection)
             if before is not None and before.resolve() != self.products.resolve():
                 require_free(before)  # two runs of one catalog would undo each other's records
+                require_products_folder(connection, self.products, Consent(rebuild=True, move=self.options.move))
             set_products_folder(connection, self.products)
         outlook = self.look()
         if self.options.cells is None:  # after the look, which records products with their pairs

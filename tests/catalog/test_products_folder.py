@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,14 @@ from archive import CELL, Archive
 from click.testing import CliRunner
 
 from mvmdb.catalog.configure import initialise
+from mvmdb.catalog.open import open_catalog
 from mvmdb.cli import commands
+from mvmdb.console.products import agreed_products
 from mvmdb.errors import UsageError
+from mvmdb.reconcile.layer_jobs import Options
+from mvmdb.reconcile.run import reconcile
+from mvmdb.records import Policy
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 
 @pytest.fixture
@@ -117,3 +125,39 @@ def test_a_folder_may_change_while_no_products_are_recorded(archive: Archive) ->
     for name in ("first", "second"):
         assert call(archive, "init", "--products", archive.folder / name) == ""
     assert recorded(archive) == archive.folder / "second"
+
+
+def test_a_run_that_was_overtaken_by_the_first_is_refused(archive: Archive) -> None:
+    archive.expose()
+    archive.ingest()
+    other = archive.folder / "other"
+    with open_catalog(archive.address) as engine:
+        assert agreed_products(engine, other, rebuild=False, move=False) == other
+        archive.night()
+        before = archive.product_files()
+        with pytest.raises(UsageError, match="are recorded in"):
+            reconcile(engine, other, Policy(), Options(), workers=IN_THIS_PROCESS)
+    assert recorded(archive) == archive.products
+    assert archive.product_files() == before
+    assert archive.reasons() == {}
+    assert not list(other.glob("*/*.fits"))
+
+
+def test_of_two_first_runs_at_once_with_different_folders_one_is_refused(archive: Archive) -> None:
+    for number in range(4):
+        archive.expose(f"ib6o0{number}tuq", east=number)
+    folders = [archive.folder / "first", archive.folder / "second"]
+    command = [sys.executable, "-m", "mvmdb", "--db", archive.address, "nightly", str(archive.inbox), "--jobs", "1"]
+    runs = [
+        subprocess.Popen([*command, "-o", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for folder in folders
+    ]
+    said = [run.communicate()[1] for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, 2], said
+    (winner,) = (folder for folder, run in zip(folders, runs, strict=True) if run.returncode == 0)
+    (loser,) = set(folders) - {winner}
+    assert recorded(archive) == winner
+    assert str(winner) in said[folders.index(loser)]
+    assert not list(loser.glob("*/*.fits"))
+    archive.folder.joinpath("products").symlink_to(winner)
+    assert archive.reasons() == {}

@@ -64,7 +64,7 @@ def nightly(
                 exposures.paths,
                 folder,
                 policy,
-                options=Options(available=available),
+                options=Options(available=available, move=move),
                 mark=mark,
                 workers=workers,
                 monitor=monitor,

@@ -60,7 +60,8 @@ def reconcile(
             show_outlook(outlook, as_json)
         return
     with options.open_workers(executor, jobs, memory_mb) as workers, options.catalog(session) as (engine, policy):
-        chosen = Options(options.chosen_cells(engine.begin, cells), full=full, resky=resky, available=available)
+        chosen_cells = options.chosen_cells(engine.begin, cells)
+        chosen = Options(chosen_cells, full=full, resky=resky, available=available, move=move)
         folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
         with Progress(progress) as monitor:
             report = make_fresh(engine, folder, policy, chosen, workers=workers, monitor=monitor)
