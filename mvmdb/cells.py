@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from pathlib import Path
 from mvmdb.catalog.ask.cells import load_cell_members
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.find import find_exposures
+from mvmdb.exposures.place import find_places
 from mvmdb.exposures.read import read_exposure
 from mvmdb.names import CellId, parse_cell_name
 from mvmdb.records import Rule
-from mvmdb.sky.membership import match_regions
 from mvmdb.sky.position import find_cells_at
 from mvmdb.sky.tessellation import cell_centers
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,9 @@ def _sort_names(names: Sequence[str]) -> tuple[list[CellId], list[str]]:
 def _members_of_files(files: Sequence[str], rule: Rule) -> defaultdict[CellId, set[str]]:
     members: defaultdict[CellId, set[str]] = defaultdict(set)
     paths = find_exposures(files).paths if files else ()
-    exposures = [read_exposure(path).exposure for path in paths]
-    matched = match_regions([exposure.s_region for exposure in exposures], rule)
-    for index, cell in zip(matched.exposure.tolist(), matched.cell_index.tolist(), strict=True):
-        members[CellId.from_index(cell)].add(Path(paths[index]).name)
+    places = find_places([read_exposure(path) for path in paths], rule)
+    for index, why in places.unplaced.items():
+        log.warning("%s is in no sky cell: %s", paths[index], why)
+    for cell, indices in places.cells.items():
+        members[cell].update(Path(paths[index]).name for index in indices)
     return members

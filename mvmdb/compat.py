@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import ExposureError, MvmdbError, NothingViableError, UsageError
 from mvmdb.exposures.eligibility import apply_switches
+from mvmdb.exposures.place import find_places
 from mvmdb.exposures.read import read_exposure
 from mvmdb.jobs.report import failures
 from mvmdb.names import CellId, format_cell_name, parse_cell_name
 from mvmdb.pollers.files import PollerRow, read_poller, write_poller
 from mvmdb.process import process_poller
 from mvmdb.records import Dataset, Policy
-from mvmdb.sky.membership import match_regions
 from mvmdb.sky.tessellation import cell_corners, cell_wcs
 from mvmdb.workers.choice import open_workers
 
@@ -58,11 +58,13 @@ def get_sky_cells(visit_input: str | Sequence[str], input_path: str | None = Non
     """
     paths = _list_files(visit_input, input_path)
     datasets = [read_exposure(path) for path in paths]
-    matched = match_regions([dataset.exposure.s_region for dataset in datasets], "overlap")
-    members: dict[CellId, list[str]] = {}
-    for index, cell in zip(matched.exposure.tolist(), matched.cell_index.tolist(), strict=True):
-        members.setdefault(CellId.from_index(cell), []).append(paths[index].name)
-    return {format_cell_name(cell): _sky_cell(cell, members[cell]) for cell in sorted(members)}
+    places = find_places(datasets, "overlap")
+    for index, why in places.unplaced.items():
+        log.warning("%s is in no sky cell: %s", paths[index], why)
+    return {
+        format_cell_name(cell): _sky_cell(cell, [paths[index].name for index in indices])
+        for cell, indices in places.cells.items()
+    }
 
 
 def _sky_cell(cell: CellId, members: Sequence[str]) -> SkyCell:

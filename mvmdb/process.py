@@ -50,7 +50,8 @@ def process_poller(
     work = read_poller_work(source, policy)
     if limits is not None:
         rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
-        exposures = [CellExposure.of(dataset) for dataset in work.datasets.values()]
+        placed = {name for members in work.cells.values() for name in members}
+        exposures = [CellExposure.of(dataset) for name, dataset in work.datasets.items() if name in placed]
         options = RectangleOptions()
         report = make_rectangle(exposures, rectangle, products, policy, options, workers=workers, monitor=monitor)
         report.refused.update(work.unusable)

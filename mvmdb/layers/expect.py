@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mvmdb.errors import InputError
 from mvmdb.layers.build import BuiltLayers, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.canvas import bound_canvases
 from mvmdb.layers.digests import digest_member, digest_members, digest_recipe
@@ -19,7 +20,7 @@ from mvmdb.names import CellId, ObsMode
 from mvmdb.recipe import Recipe
 from mvmdb.records import Canvas, CellExposure, ExpectedLayer, Member, Policy
 from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, find_groups
-from mvmdb.sky.membership import match_regions
+from mvmdb.sky.membership import match_each_region
 
 
 class Overlaps(NamedTuple):
@@ -50,8 +51,13 @@ class Frame:
 
 
 def expect_cell_layers(cell: CellId, exposures: Sequence[CellExposure], policy: Policy) -> list[ExpectedLayer]:
-    """The layers of a sky cell, made of those of these exposures that overlap it, sorted as by `expect_layers`."""
-    matched = match_regions([exposure.s_region for exposure in exposures], "overlap")
+    """The layers of a sky cell, made of those of these exposures that overlap it, sorted as by `expect_layers`.
+
+    Raises InputError, with their names, for exposures whose footprint cannot be measured.
+    """
+    matched, faults = match_each_region([exposure.s_region for exposure in exposures], "overlap")
+    if faults:
+        raise InputError("; ".join(f"{exposures[index].ipppssoo}: {why}" for index, why in faults.items()))
     rows = (matched.cell_index == cell.index).nonzero()[0]
     boxes = [edges[rows] for edges in (matched.x_min, matched.x_max, matched.y_min, matched.y_max)]
     overlaps = Overlaps(

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from mvmdb.errors import ExposureError, NothingViableError
 from mvmdb.exposures.choose import Candidate, choose_active
+from mvmdb.exposures.place import find_places
 from mvmdb.exposures.read import read_exposure
 from mvmdb.layers.admission import is_small, left_out
-from mvmdb.names import CellId
 from mvmdb.pollers.files import Poller, find_named, read_poller
 from mvmdb.records import Dataset, Policy
-from mvmdb.sky.membership import match_each_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +101,13 @@ def _find_cells(
     Adds to `unusable` those without a measurable footprint and those that do not overlap the cell of their line.
     """
     names = list(datasets)
-    matched, faults = match_each_region([datasets[name].exposure.s_region for name in names], "overlap")
-    unplaced = {names[index]: why for index, why in faults.items()}
+    places = find_places(list(datasets.values()), "overlap")
+    unplaced = {names[index]: why for index, why in places.unplaced.items()}
     unusable.update(unplaced)
     overlaps: dict[str, set[str]] = {name: set() for name in names}
-    for index, cell in zip(matched.exposure.tolist(), matched.cell_index.tolist(), strict=True):
-        overlaps[names[index]].add(str(CellId.from_index(cell)))
+    for cell, indices in places.cells.items():
+        for index in indices:
+            overlaps[names[index]].add(str(cell))
     cells: dict[str, dict[str, bool]] = defaultdict(dict)
     for (name, skycell), is_new in named.items():
         if name in unplaced:
