@@ -21,7 +21,14 @@ _COUNTS = ("found", "new", "changed", "unchanged", "ineligible", "quarantined", 
 def ingest_json(report: IngestReport) -> dict[str, Any]:
     """The JSON object of `ingest`; `passive` maps each file that is not used to the one that is preferred to it."""
     values = {name: getattr(report, name) for name in _COUNTS}
-    return values | {"problems": [asdict(problem) for problem in report.problems], "passive": report.passive}
+    return values | {
+        "problems": [asdict(problem) for problem in report.problems],
+        "passive": report.passive,
+        "stretching": [
+            {"visit": found.visit, "exposures": found.exposures, "size": found.size} | asdict(found.growth)
+            for found in report.stretching
+        ],
+    }
 
 
 def _with_path(problem: QuarantinedFile) -> str:
@@ -38,6 +45,11 @@ def ingest_words(report: IngestReport) -> list[str]:
     for path, active in report.passive.items():
         lines.append(f"not used: {path} (preferred is {active}: {report.why_passive[path]})")
     return lines + file_words("quarantined", report.problems)
+
+
+def growth_words(report: IngestReport) -> list[str]:
+    """A line for each registered visit that makes canvases grow absurdly."""
+    return [f"absurd canvas: {found}" for found in report.stretching]
 
 
 def file_words(what: str, files: Iterable[QuarantinedFile]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from mvmdb.catalog.exposures.standing import refuse_exposure
+from mvmdb.catalog.layers.growth import find_stretching
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.folder import Consent, require_products_folder
 from mvmdb.catalog.products.load import load_digests, load_layer
@@ -25,7 +26,7 @@ from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.pairs import drop_pairs
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
-from mvmdb.names import Kind, format_product_name
+from mvmdb.names import Kind, format_product_name, parse_cell_name
 from mvmdb.reconcile.layer_jobs import Options, build_jobs
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
@@ -35,6 +36,8 @@ from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
 log = logging.getLogger(__name__)
+
+_MOST_NAMED = 5
 
 
 def reconcile(
@@ -114,7 +117,19 @@ class ReconcileRun:
             self.engine, self.policy, cells=self.options.cells, everything=self.options.everything
         ):
             outlook = self.look()
+        self._warn_of_growth(outlook)
         return outlook
+
+    def _warn_of_growth(self, outlook: Outlook) -> None:
+        """Name the visits that make mosaics absurdly large, before these are made."""
+        lines = (line for line in outlook.plan.layers if line.action is not Action.REMOVE and not line.n_waiting)
+        cells = {line.skycell for line in lines}
+        with self.engine.begin() as connection:
+            found = find_stretching(connection, (parse_cell_name(cell).index for cell in cells), self.policy)
+        for stretching in found[:_MOST_NAMED]:
+            log.warning("%s", stretching)
+        if len(found) > _MOST_NAMED:
+            log.warning("%d more visits make mosaics absurdly large", len(found) - _MOST_NAMED)
 
     def make_fresh(self, outlook: Outlook) -> ReconcileReport:
         """Make and remove what is planned, plan again while members turn out to be unusable, and return the report.

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile, forget_gone, storable_path, write_quarantine
 from mvmdb.catalog.exposures.read_files import digest_files, read_in_background
 from mvmdb.catalog.exposures.register import Readers, digests_needed, register
+from mvmdb.catalog.layers.growth import Stretching, stretched_by
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import ExposureError
@@ -37,6 +38,7 @@ class IngestReport:
     """What an ingest found and did; all counts are of files, except `memberships` (exposures in sky cells).
 
     `passive` maps files that are not active to the active file of their exposure, `why_passive` to the reason.
+    `stretching` are the registered visits that make canvases grow absurdly, the worst first.
     """
 
     found: int = 0
@@ -50,6 +52,7 @@ class IngestReport:
     problems: list[QuarantinedFile] = field(default_factory=list)
     passive: dict[str, str] = field(default_factory=dict)
     why_passive: dict[str, str] = field(default_factory=dict)
+    stretching: list[Stretching] = field(default_factory=list)
 
     @property
     def news(self) -> list[QuarantinedFile]:
@@ -80,9 +83,10 @@ def ingest_files(
         few = isinstance(opened.executor, ProcessExecutor) and len(tasks) < _WORTH_A_POOL
         executor = SerialExecutor() if few else opened.executor
         batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-        _register_batches(engine, batches, executor, report, monitor)
+        registered = _register_batches(engine, batches, executor, report, monitor)
     with engine.begin() as connection:
         forget_gone(connection)
+        report.stretching = stretched_by(connection, registered, read_policy(connection))
     report.quarantined = len(report.problems)
     report.seconds = round(monotonic() - started, 3)
     return report
@@ -124,10 +128,14 @@ def _is_text(path: str) -> bool:
 
 def _register_batches(
     engine: sa.Engine, batches: Sequence[list[Task]], executor: Executor, report: IngestReport, monitor: Monitor
-) -> None:
-    """Read and write the batches in order: while one is written, the executor reads the next."""
+) -> set[str]:
+    """Read and write the batches in order: while one is written, the executor reads the next.
+
+    Returns the exposures (ipppssoo) that were registered.
+    """
+    registered: set[str] = set()
     if not batches:
-        return
+        return registered
     with read_in_background(executor, monitor) as begin:
         pending = begin(batches[0])
         for batch, following in zip(batches, [*batches[1:], []], strict=True):
@@ -137,6 +145,8 @@ def _register_batches(
             _compare_pixels(engine, good, bad, executor)
             pending = begin(following)
             _write_batch(engine, batch, good, bad, report)
+            registered |= {result.dataset.exposure.ipppssoo for result in good.values()}
+    return registered
 
 
 def _write_batch(

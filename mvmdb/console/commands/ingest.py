@@ -33,7 +33,7 @@ def ingest(
     Example: mvmdb ingest /data/inbox @more.txt
     """
     from mvmdb.catalog.exposures.ingest import ingest_files
-    from mvmdb.console.render import ingest_json, ingest_words
+    from mvmdb.console.render import growth_words, ingest_json, ingest_words
 
     exposures = options.find_files(paths)
     with (
@@ -45,5 +45,5 @@ def ingest(
     if as_json:
         options.emit_json(ingest_json(report))
     else:
-        say(*ingest_words(report))
+        say(*ingest_words(report), *growth_words(report))
     options.finish(any((report.news, exposures.unreadable_folders, exposures.compressed)))
