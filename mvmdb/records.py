@@ -361,7 +361,7 @@ class ProductMember:
 class ProductRecord:
     """A product file as it was read or written: its provenance, size (bytes), time (ns since 1970) and data digest.
 
-    `pairs` are the pairs that were measured while it was made.
+    Found while it was made: the `pairs` that were measured, and `warnings` of members, by ipppssoo.
     """
 
     layer: str
@@ -375,3 +375,4 @@ class ProductRecord:
     recipe_digest: str
     members: tuple[ProductMember, ...]
     pairs: tuple[SkyPair, ...] = field(default=(), compare=False)
+    warnings: tuple[tuple[str, str], ...] = field(default=(), compare=False)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from archive import Archive
@@ -17,9 +18,10 @@ from mvmdb.catalog.configure import follow_environment, initialise
 from mvmdb.catalog.exposures.standing import withdraw
 from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures import eligibility
-from mvmdb.exposures.doubts import warn
+from mvmdb.exposures.doubts import KINDS, warn
 from mvmdb.exposures.eligibility import HEADER_RULES, PIXEL_RULES, judge
 from mvmdb.instruments import INSTRUMENTS
+from mvmdb.mosaic.trailing import describe_trail
 from mvmdb.schema import tables as t
 from mvmdb.tables.read import read_batches
 from mvmdb.tables.rules import judge_row
@@ -151,7 +153,9 @@ def test_every_warning_has_its_row(tmp_path: Path) -> None:
     }  # fmt: skip
     sci = [{"WCSNAME": "IDC_a-FIT_REL_GAIADR2"}, {"WCSNAME": "IDC_a"}]
     said = [*warn(doubtful, sci, (10.0, 20.06)), *map(str, batch.columns["warnings"])]
+    said.insert(-1, describe_trail([np.tile([1.0, 0.3, 0.5], (20, 1))]))
     rows = read_table(WARNINGS)
+    assert list(rows) == list(KINDS.values())
     assert [[row for row in rows if row in text] for text in said] == [[row] for row in rows]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,11 +42,11 @@ def looked(
         yield look_ahead(begin, folder, policy, cells=keys, deep=deep, available=available), begin
 
 
-def show_outlook(outlook: Outlook, as_json: bool) -> None:
-    """Print the plan as JSON or in words."""
-    from mvmdb.console.render import plan_json, plan_words
+def show_outlook(outlook: Outlook, as_json: bool, warnings: Mapping[str, int] | None = None) -> None:
+    """Print the plan as JSON or in words, and how many exposures have each kind of warning, if that is given."""
+    from mvmdb.console.render import plan_json, plan_words, warning_words
 
     if as_json:
-        options.emit_json(plan_json(outlook))
+        options.emit_json(plan_json(outlook) | ({} if warnings is None else {"warnings": warnings}))
     else:
-        options.emit_lines(plan_words(outlook))
+        options.emit_lines(chain(plan_words(outlook), warning_words(warnings or {})))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mvmdb.console.show import printable
+from mvmdb.exposures.doubts import KINDS
 from mvmdb.records import PlannedLayer, Reason
 
 if TYPE_CHECKING:
@@ -108,6 +109,14 @@ def _exposures(number: int) -> str:
     return f"{number} exposure{'s' if number > 1 else ''}"
 
 
+def warning_words(warnings: Mapping[str, int]) -> Iterator[str]:
+    """One line per kind of warning: how many exposures have it, and how they are listed."""
+    for kind, number in warnings.items():
+        words = KINDS[kind]
+        listed = f"mvmdb query \"SELECT ipppssoo, warnings FROM exposure WHERE warnings LIKE '%{words}%'\""
+        yield f"warning: {_exposures(number)}: {words}; list: {listed}"
+
+
 def plan_line(line: PlannedLayer) -> str:
     """One layer of a plan in one line: `<layer>: <action>: <reasons>`."""
     if line.n_waiting:
@@ -149,7 +158,12 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
         }
         for done in report.layers
     ]
-    rest = {"layers": layers, "refused": report.refused, "problems": report.problems}
+    rest = {
+        "layers": layers,
+        "refused": report.refused,
+        "warnings": report.warnings,
+        "problems": report.problems,
+    }
     return {name: getattr(report, name) for name in counts} | rest
 
 
@@ -163,6 +177,7 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
             else f"{done.layer}: {done.action}, {done.seconds:.1f} s"
         )
     lines += [f"left out: {name}: {why}" for name, why in sorted(report.refused.items())]
+    lines += [f"warning: {name}: {words}" for name, words in sorted(report.warnings.items())]
     lines += [f"problem: {problem}" for problem in report.problems]
     lines.append(
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "

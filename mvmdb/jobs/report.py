@@ -19,6 +19,7 @@ class ReconcileReport:
     `seconds`: how long the run took. `refused` maps exposures that could not be used to the reason. `problems` are
     lines about what concerns no single layer, such as a poller file that cannot be written.
     `beside` maps paths of a poller that are not there to the files in the poller's folder that were taken instead.
+    `warnings` maps members to what their pixels showed, which is no reason to leave them out.
     """
 
     drizzled: int = 0
@@ -32,6 +33,7 @@ class ReconcileReport:
     refused: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     beside: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
 
     def note(self, outcome: LayerOutcome) -> None:
         """Count one layer's outcome."""

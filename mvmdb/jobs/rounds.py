@@ -9,7 +9,7 @@ from mvmdb.jobs.carry_out import carry_out
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import LayerOutcome, Monitor
 from mvmdb.mosaic.idempotent import make_idempotently
-from mvmdb.records import LayerJob
+from mvmdb.records import LayerJob, ProductRecord
 from mvmdb.workers.executor import Workers
 
 
@@ -38,6 +38,8 @@ def make_layers(
             job = outcome.job
             settled.add((job.layer, job.recipe_digest))
             error = str(outcome.result) if isinstance(outcome.result, MvmdbError) else ""
+            if isinstance(outcome.result, ProductRecord):
+                report.warnings.update(outcome.result.warnings)
             done = LayerOutcome(job.layer, job.action, job.target, round(outcome.seconds, 3), error)
             report.note(done)
             monitor.layer_done(done)

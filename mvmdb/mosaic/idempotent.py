@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.make import make_product
-from mvmdb.mosaic.product.pairs import with_pairs
+from mvmdb.mosaic.product.findings import with_findings
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.records import Action, LayerJob, ProductRecord
 
@@ -21,7 +21,7 @@ def make_idempotently(job: LayerJob) -> ProductRecord:
     except ProductError:
         if job.action is not Action.ADD or not _is_done(job):
             raise
-        return with_pairs(read_product(job.target, deep=True))
+        return with_findings(read_product(job.target, deep=True))
 
 
 def _is_done(job: LayerJob) -> bool:

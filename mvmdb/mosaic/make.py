@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -26,12 +27,13 @@ from mvmdb.mosaic.inputs import (
     inspect_member,
     product_cards,
 )
-from mvmdb.mosaic.product.pairs import keep_pairs
+from mvmdb.mosaic.product.findings import keep_findings
 from mvmdb.mosaic.product.provenance import ChipRow, read_outlines
 from mvmdb.mosaic.product.read import StoredProduct, checked_blocks, open_product
 from mvmdb.mosaic.product.write import ProductText, sweep_temporaries, write_product
 from mvmdb.mosaic.skies.measure import SkySource, find_neighbours, measure_pairs
 from mvmdb.mosaic.skies.solve import solve_skies
+from mvmdb.mosaic.trailing import describe_trail
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
 from mvmdb.workers.background import BackgroundThread, map_in_threads
@@ -69,8 +71,9 @@ def make_product(job: LayerJob) -> ProductRecord:
             made = _recanvas(job, grid, _open_present(job, target))
         else:
             raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add or recanvas")
-        with keep_pairs(target, job.recipe_digest, made.pairs):
-            record = replace(write_product(target, made.text, made.blocks), pairs=made.pairs)
+        with keep_findings(target, job.recipe_digest, made.pairs, made.warnings):
+            written = write_product(target, made.text, made.blocks)
+        record = replace(written, pairs=made.pairs, warnings=made.warnings)
     log.info("%s: %s of %d members on %s", job.layer, job.action, len(record.members), job.canvas)
     return record
 
@@ -80,6 +83,15 @@ class _Made:
     text: ProductText
     blocks: Iterable[Block]
     pairs: tuple[SkyPair, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
+
+
+class _Drizzled(NamedTuple):
+    """HDRTAB rows of the drizzled members, the finished rows of all bands, and warnings of members."""
+
+    rows: list[ChipRow]
+    blocks: Iterator[Block]
+    warnings: tuple[tuple[str, str], ...]
 
 
 def _drizzle_all(job: LayerJob, grid: LayerGrid, helpers: Sequence[Helper]) -> _Made:
@@ -87,9 +99,9 @@ def _drizzle_all(job: LayerJob, grid: LayerGrid, helpers: Sequence[Helper]) -> _
     kept = {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
     outlines: dict[str, Outlines] = {i.member.ipppssoo: i.outlines for i in inspected.values()}
     skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
-    rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, helpers=helpers)
+    rows, blocks, warnings = _drizzle(job, list(inspected.values()), skies, outlines, grid, helpers=helpers)
     primary, science = product_cards(inspected[job.members[0].ipppssoo])
-    return _Made(_text(job, grid, rows, primary, science), blocks, pairs)
+    return _Made(_text(job, grid, rows, primary, science), blocks, pairs, warnings)
 
 
 def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
@@ -105,11 +117,11 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
             outlines.setdefault(row.ipppssoo, []).extend(polygons)
         outlines |= {ipppssoo: list(member.outlines) for ipppssoo, member in inspected.items()}
         skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
-        rows, blocks = _drizzle(job, list(inspected.values()), skies, outlines, grid, present, loading)
+        rows, blocks, warnings = _drizzle(job, list(inspected.values()), skies, outlines, grid, present, loading)
     primary, science = _carry_cards(present)
     if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # cards come from the first member
         primary, science = product_cards(inspected[job.members[0].ipppssoo])
-    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), blocks, pairs)
+    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), blocks, pairs, warnings)
 
 
 def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
@@ -126,8 +138,7 @@ def _drizzle(
     present: StoredProduct | None = None,
     loading: Callable[[], Planes] | None = None,
     helpers: Sequence[Helper] = (),
-) -> tuple[list[ChipRow], Iterator[Block]]:
-    """The HDRTAB rows of the drizzled members, and the finished rows of all bands."""
+) -> _Drizzled:
     sources = _sources([i.member for i in members], outlines, grid)
     work = BandedDrizzle(
         grid,
@@ -141,15 +152,20 @@ def _drizzle(
         chips = [outline for source in sources for outline in source.outlines]
         own_rows, *helper_rows = share_rows(chips, grid.shape, 1 + len(helpers))
         shared = share_out(work, helper_rows, helpers)
-        used, blocks = work.start([own_rows])
+        used, blocks = work.start([own_rows], with_shapes=True)
         blocks = in_file_order([blocks, *shared])
     else:
-        used, blocks = work.start(split_rows(grid.shape, job.memory_mb, job.recipe.errors))
+        bands = split_rows(grid.shape, job.memory_mb, job.recipe.errors)
+        used, blocks = work.start(bands, with_shapes=True)
     rows: list[ChipRow] = []
+    warnings = []
     for inspected in members:
         ipppssoo = inspected.member.ipppssoo
-        rows += describe_chips(inspected, [c for c in used if c.ipppssoo == ipppssoo], skies[ipppssoo])
-    return rows, _checked(blocks, members)
+        chips = [chip for chip in used if chip.ipppssoo == ipppssoo]
+        rows += describe_chips(inspected, chips, skies[ipppssoo])
+        if trail := describe_trail([chip.shapes for chip in chips]):
+            warnings.append((ipppssoo, trail))
+    return _Drizzled(rows, _checked(blocks, members), tuple(warnings))
 
 
 def _checked(blocks: Iterator[Block], members: Sequence[InspectedMember]) -> Iterator[Block]:

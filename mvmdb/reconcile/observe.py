@@ -20,7 +20,7 @@ from mvmdb.catalog.products.observed import (
     load_recorded_products,
     rename_pixels,
 )
-from mvmdb.catalog.products.record import note_state, record_product, touch_product
+from mvmdb.catalog.products.record import note_state, record_product, record_warnings, touch_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
 from mvmdb.layers.diff import diff_layers
@@ -96,10 +96,10 @@ def _is_same(record: ProductRecord, recorded: RecordedProduct) -> bool:
 
 
 def _read(path: Path) -> ProductRecord:
-    from mvmdb.mosaic.product.pairs import with_pairs  # takes 0.5 s to import, and is rarely needed
+    from mvmdb.mosaic.product.findings import with_findings  # takes 0.5 s to import, and is rarely needed
     from mvmdb.mosaic.product.read import read_product
 
-    return with_pairs(read_product(path, deep=True))
+    return with_findings(read_product(path, deep=True))
 
 
 def _record_sighting(connection: Connection, seen: _Sighting, unfinished: Collection[str]) -> None:
@@ -125,6 +125,7 @@ def _record_found(connection: Connection, record: ProductRecord, unfinished: Col
     action, reasons = (str(lines[0].action), lines[0].reasons) if lines else (None, ())
     record_product(connection, record, action=action, reasons=reasons)
     save_pairs(connection, record)
+    record_warnings(connection, record)
 
 
 def _find_unrecorded(

@@ -12,7 +12,7 @@ from mvmdb.catalog.layers.growth import find_stretching
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.folder import Consent, require_products_folder
 from mvmdb.catalog.products.load import load_digests, load_layer
-from mvmdb.catalog.products.record import forget_product, record_failure, record_product
+from mvmdb.catalog.products.record import forget_product, record_failure, record_product, record_warnings
 from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.catalog.settings import recorded_products_folder, set_products_folder
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
@@ -21,9 +21,9 @@ from mvmdb.jobs.lock import claim_folder, claimed_at, require_free
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, LayerOutcome, Monitor
 from mvmdb.mosaic.idempotent import make_idempotently
+from mvmdb.mosaic.product.findings import drop_findings
 from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
-from mvmdb.mosaic.product.pairs import drop_pairs
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import Kind, format_product_name, parse_cell_name
@@ -256,7 +256,9 @@ class ReconcileRun:
                 memory_mb=outcome.memory_mb,
             )
             save_pairs(connection, result)
-        drop_pairs(Path(job.target))
+            record_warnings(connection, result)
+        self.report.warnings.update(result.warnings)
+        drop_findings(Path(job.target))
         self._note(LayerOutcome(job.layer, job.action, job.target, seconds))
 
     def _remove(self, line: PlannedLayer, outlook: Outlook) -> None:

@@ -125,12 +125,16 @@ exposure = Table(
     comment="one row per exposure: the values of its active dataset",
 )
 Index("ix_exposure_instrument_detector_filter", exposure.c.instrument, exposure.c.detector, exposure.c.filter)
-_DOUBTFUL = "warnings <> '' AND {} AND withdrawn_at IS NULL"
+DOUBTFUL = {
+    "sqlite": text("warnings <> '' AND eligible = 1 AND withdrawn_at IS NULL"),
+    "postgresql": text("warnings <> '' AND eligible AND withdrawn_at IS NULL"),
+}
+"""Which exposures that may be in layers have warnings, in the words of the index that holds them alone."""
 Index(
     "ix_exposure_warnings",
     exposure.c.warnings,
-    sqlite_where=text(_DOUBTFUL.format("eligible = 1")),
-    postgresql_where=text(_DOUBTFUL.format("eligible")),
+    sqlite_where=DOUBTFUL["sqlite"],
+    postgresql_where=DOUBTFUL["postgresql"],
 )
 Index("ix_exposure_dec_ra", exposure.c.dec, exposure.c.ra)
 

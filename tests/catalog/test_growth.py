@@ -50,7 +50,7 @@ def test_a_visit_far_from_the_others_is_told_with_numbers(archive: Archive) -> N
 def test_ingest_says_it_to_people_and_in_json(archive: Archive) -> None:
     corners(archive.inbox)
     done = CliRunner().invoke(commands, ["--db", archive.address, "ingest", str(archive.inbox)])
-    assert "absurd canvas: visit ib6o09 (2 exposures, 0." in done.stdout
+    assert "absurd canvas: visit ib6o09 (2 files, 0." in done.stdout
     assert done.exit_code == 0
     write_exposure(archive.inbox, rootname="ib6o09t4q", ra=CENTER[0] - 0.1, dec=CENTER[1] - 0.1)
     done = CliRunner().invoke(commands, ["--db", archive.address, "ingest", str(archive.inbox), "--json"])
@@ -74,7 +74,7 @@ def test_it_is_said_before_mosaics_are_made(
     monkeypatch.setattr("mvmdb.reconcile.run.carry_out", stop)
     with caplog.at_level(logging.WARNING), pytest.raises(ReachedError):
         archive.reconcile()
-    assert "visit ib6o09 (2 exposures" in caplog.text
+    assert "visit ib6o09 (2 files" in caplog.text
 
 
 def test_exposures_that_lie_together_are_not_told_of(archive: Archive) -> None:

@@ -12,7 +12,7 @@ from archive import Archive
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.idempotent import make_idempotently
-from mvmdb.mosaic.product.pairs import drop_pairs, with_pairs
+from mvmdb.mosaic.product.findings import drop_findings, with_findings
 from mvmdb.reconcile.layer_jobs import Options, build_jobs
 from mvmdb.records import Action, LayerJob, Policy
 
@@ -46,13 +46,13 @@ def test_adding_twice_adds_once(job: LayerJob) -> None:
 
 def test_pairs_of_another_product_are_not_those_of_this_one(job: LayerJob) -> None:
     record = make_idempotently(job)
-    assert with_pairs(replace(record, pairs=())).pairs == record.pairs
+    assert with_findings(replace(record, pairs=())).pairs == record.pairs
     other = replace(record, pairs=(), recipe_digest="another")
-    assert with_pairs(other).pairs == ()
+    assert with_findings(other).pairs == ()
     unreadable = replace(record, pairs=(), recipe='{"of": "another version"}')
-    assert with_pairs(unreadable).pairs == ()
-    drop_pairs(Path(job.target))
-    assert with_pairs(replace(record, pairs=())).pairs == ()
+    assert with_findings(unreadable).pairs == ()
+    drop_findings(Path(job.target))
+    assert with_findings(replace(record, pairs=())).pairs == ()
 
 
 def test_what_was_put_in_place_must_be_whole(job: LayerJob) -> None:

@@ -15,7 +15,7 @@ from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.layers.recipes import choose_recipe
 from mvmdb.mosaic.drizzle import members as drizzling
 from mvmdb.mosaic.make import make_product
-from mvmdb.mosaic.product.pairs import drop_pairs
+from mvmdb.mosaic.product.findings import drop_findings
 from mvmdb.records import Action
 
 
@@ -83,7 +83,7 @@ def test_failure_in_the_middle_leaves_the_old_product_and_nothing_else(
 ) -> None:
     job = field.job(dithered(field))
     make_product(job)
-    drop_pairs(Path(job.target))  # as a run does that has recorded them
+    drop_findings(Path(job.target))  # as a run does that has recorded them
     before = Path(job.target).read_bytes()
     calls = []
     project = drizzling.map_chip

@@ -109,7 +109,7 @@ def test_a_member_is_added_once_though_the_worker_that_added_it_is_killed(
     for layer in (FINE, COARSE):
         assert len(read_product(one.products / CELL / f"{layer}_drz.fits").members) == 3
     assert one.rows("SELECT count(*) FROM sky_pair") == [(3,)]
-    assert not list(one.products.rglob(".*.pairs"))
+    assert not list(one.products.rglob(".*.findings"))
 
 
 def test_a_cluster_makes_the_same_mosaics_as_this_process(one: Archive, cluster: Cluster) -> None:

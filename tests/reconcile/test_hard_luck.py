@@ -378,7 +378,7 @@ def test_what_a_killed_run_did_and_could_not_record_is_recorded_by_the_next(
     assert two.rows(history) == whole
     assert {action for _, action, _ in whole} == {"add"}
     assert two.rows(pairs) == measured
-    assert list(two.products.glob("*/.*.pairs")) == []
+    assert list(two.products.glob("*/.*.findings")) == []
 
 
 def test_explain_knows_what_a_killed_run_did(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

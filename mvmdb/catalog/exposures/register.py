@@ -23,6 +23,7 @@ from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
+from mvmdb.exposures.doubts import join_warnings
 from mvmdb.exposures.read_tasks import ReadDataset
 from mvmdb.layers.digests import digest_member
 from mvmdb.records import Dataset, Exposure, Policy, Rule
@@ -220,7 +221,7 @@ def _values(exposure: Exposure) -> dict[str, Any]:
     return {name: getattr(exposure, name) for name in same} | {
         "ineligible_rule": "; ".join(refusal.rule for refusal in exposure.refusals),
         "ineligible_reason": "; ".join(refusal.finding for refusal in exposure.refusals),
-        "warnings": "; ".join(exposure.warnings),
+        "warnings": join_warnings(exposure.warnings),
     }
 
 

@@ -21,7 +21,7 @@ _BYTES, _BYTES_WITH_ERRORS = 8, 12  # SCI, WHT and ERR are float32
 
 
 class Stretching(NamedTuple):
-    """A visit (ipppss) that makes canvases grow absurdly: its exposures, the bytes of their files, and by how much."""
+    """A visit (ipppss) that makes canvases grow absurdly: its exposures with files, the bytes of these, by how much."""
 
     visit: str
     exposures: int
@@ -31,7 +31,7 @@ class Stretching(NamedTuple):
     def __str__(self) -> str:
         grown, many = self.growth, "s" if self.exposures > 1 else ""
         return (
-            f"visit {self.visit} ({self.exposures} exposure{many}, {self.size / 1e6:.1f} MB) makes the mosaics of "
+            f"visit {self.visit} ({self.exposures} file{many}, {self.size / 1e6:.1f} MB) makes the mosaics of "
             f"{grown.layers} layers in {grown.cells} sky cell{'s' if grown.cells > 1 else ''} "
             f"{grown.bytes / 1e9:.1f} GB larger, most of it empty; if the exposure{many} should be elsewhere, run: "
             "mvmdb withdraw"
@@ -56,7 +56,7 @@ def find_stretching(connection: sa.Connection, cells: Iterable[int], policy: Pol
         for visit, growth in growths.items()
         if growth.is_absurd(0)
     ]
-    absurd = [found for found in stretching if found.growth.is_absurd(found.size)]
+    absurd = [found for found in stretching if found.exposures and found.growth.is_absurd(found.size)]
     return sorted(absurd, key=lambda found: (-found.growth.bytes, found.visit))
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.history.events import Event, Happened, format_reasons, write_events
 from mvmdb.catalog.products.made_digest import update_made_digest
+from mvmdb.exposures.doubts import TRAILED, join_warnings
 from mvmdb.records import (
     ProductRecord,
     ProductState,
@@ -99,6 +100,22 @@ def record_product(
         memory_mb=memory_mb,
     )
     write_events(connection, [event])
+
+
+def record_warnings(connection: sa.Connection, record: ProductRecord) -> None:
+    """Add what was found about members to their warnings, in place of an earlier finding of that kind.
+
+    Exposures whose pixels have changed since keep their warnings.
+    """
+    pixels = {member.ipppssoo: member.pixels for member in record.members}
+    e = t.exposure.c
+    for ipppssoo, words in record.warnings:
+        unchanged = sa.and_(e.ipppssoo == ipppssoo, e.pixels == pixels.get(ipppssoo))
+        before = connection.scalar(sa.select(e.warnings).where(unchanged))
+        if before is not None and words not in before:
+            others = [text for text in before.split("; ") if text and not text.startswith(TRAILED)]
+            together = join_warnings([words, *others])
+            connection.execute(sa.update(t.exposure).where(unchanged).values(warnings=together))
 
 
 def touch_product(connection: sa.Connection, record: ProductRecord) -> None:

@@ -19,9 +19,15 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
     """List what is stale, and why, with one line per layer. The exit code is 1 if anything is stale or orphaned.
 
     A layer with members that are known only from a table waits for their files; this does not affect the exit code.
+    Nor do warnings of exposures, which are counted by kind.
 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """
-    with gc_paused(), looked(session, cells, deep=deep) as (outlook, _):
-        show_outlook(outlook, as_json)
+    from mvmdb.catalog.ask.warnings import count_warnings
+
+    with gc_paused(), looked(session, cells, deep=deep) as (outlook, begin):
+        chosen = options.chosen_cells(begin, cells)
+        with begin() as connection:
+            warnings = count_warnings(connection, chosen)
+        show_outlook(outlook, as_json, warnings)
     options.finish(outlook.stale + outlook.orphaned > 0)

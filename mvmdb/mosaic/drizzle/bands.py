@@ -43,15 +43,16 @@ class BandedDrizzle:
     present: StoredProduct | None
     loading: Callable[[], Planes] | None = None
 
-    def start(self, bands: Sequence[range]) -> tuple[list[DrizzledChip], Iterator[Block]]:
+    def start(self, bands: Sequence[range], *, with_shapes: bool = False) -> tuple[list[DrizzledChip], Iterator[Block]]:
         """Drizzle the first band, and return what was used of each chip, and the finished rows of all bands.
 
         Every member is read for the first band, even one that does not touch it; further bands are drizzled when their
-        rows are requested. Raises MemberUnusableError, and ProductError where the present product is damaged.
+        rows are requested. `with_shapes` as in `drizzle_members`. Raises MemberUnusableError, and ProductError if the
+        present product is damaged.
         """
         if self.present is not None and len(bands) > 1:
             check_data(self.present)
-        planes, used = self._drizzle(bands[0], self.members, self.loading)
+        planes, used = self._drizzle(bands[0], self.members, self.loading, with_shapes=with_shapes)
         return used, self._go_on(planes, bands)
 
     def _go_on(self, planes: Planes, bands: Sequence[range]) -> Iterator[Block]:
@@ -67,10 +68,15 @@ class BandedDrizzle:
             yield from finished_blocks(planes)
 
     def _drizzle(
-        self, rows: range, members: Sequence[DrizzledMember], loading: Callable[[], Planes] | None = None
+        self,
+        rows: range,
+        members: Sequence[DrizzledMember],
+        loading: Callable[[], Planes] | None = None,
+        *,
+        with_shapes: bool = False,
     ) -> tuple[Planes, list[DrizzledChip]]:
         planes = load_band(self.present, self.grid, rows, self.recipe.errors) if loading is None else loading()
-        return planes, drizzle_members(planes, members, self.grid, self.recipe)
+        return planes, drizzle_members(planes, members, self.grid, self.recipe, with_shapes=with_shapes)
 
 
 def load_band(present: StoredProduct | None, grid: LayerGrid, rows: range, errors: bool) -> Planes:

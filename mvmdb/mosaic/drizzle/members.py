@@ -10,7 +10,7 @@ of its rows are made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from drizzle.resample import Drizzle
@@ -22,6 +22,7 @@ from mvmdb.mosaic.drizzle.pixmap import ChipMap, ExactMap, map_chip
 from mvmdb.mosaic.drizzle.planes import Planes
 from mvmdb.mosaic.drizzle.variance import pixel_variance
 from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.trailing import measure_shapes
 from mvmdb.recipe import Recipe
 
 TILE = 256
@@ -53,13 +54,17 @@ class DrizzledMember:
 
 @dataclass(frozen=True, slots=True)
 class DrizzledChip:
-    """What was used of one chip, for HDRTAB; `subtracted` is the sky in the input's own units (MDRIZSKY)."""
+    """What was used of one chip, for HDRTAB; `subtracted` is the sky in the input's own units (MDRIZSKY).
+
+    `shapes` are those of its sources (see `measure_shapes`), where they were measured.
+    """
 
     ipppssoo: str
     extver: int
     bunit: str
     idcscale: float
     subtracted: float
+    shapes: Float = field(default_factory=lambda: np.empty((0, 3)), compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,20 +91,22 @@ class Scratch:
 
 
 def drizzle_members(
-    planes: Planes, members: Iterable[DrizzledMember], grid: LayerGrid, recipe: Recipe
+    planes: Planes, members: Iterable[DrizzledMember], grid: LayerGrid, recipe: Recipe, *, with_shapes: bool = False
 ) -> list[DrizzledChip]:
     """Add members to the planes in place, in the given order, and return what was used of each chip.
 
     The planes must have a variance plane if the recipe has errors, and none otherwise. Adding members in several calls
     gives the same bits as one call with all of them in the same order; so do planes of some of the rows, and other
-    canvases of the same cell. Raises MemberUnusableError, and ProductError as `read_member_chips`.
+    canvases of the same cell. `with_shapes` measures the shapes of sources as well. Raises MemberUnusableError, and
+    ProductError as `read_member_chips`.
     """
     used = []
     for member in members:
         with blame_member(member.ipppssoo):
             for chip in read_member_chips(member.path, member.ipppssoo, recipe.good_bits, recipe.errors):
                 subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
-                used.append(DrizzledChip(member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted))
+                known = (member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted)
+                used.append(DrizzledChip(*known, measure_shapes(chip)) if with_shapes else DrizzledChip(*known))
                 _drizzle_chip(planes, chip, subtracted, grid, recipe)
     return used
 

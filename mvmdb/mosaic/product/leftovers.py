@@ -1,6 +1,6 @@
 """Temporary files that killed runs left in a folder of products, in whichever sky cell.
 
-Pairs of skies are among them (`pairs.py`): the products beside them must have been recorded before.
+Pairs of skies are among them (`findings.py`): the products beside them must have been recorded before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def sweep_leftovers(products: Path, before_ns: int) -> list[str]:
     for entry in _cell_folders(products):
         pattern = re.compile(
             rf"\.(?:hst_)?{re.escape(entry.name)}_\w[\w-]*\."
-            r"(?:(?:fits\.pairs|fits|txt|out|planned)\.(?:(.+)\.)?\d+\.tmp|fits\.pairs)"
+            r"(?:(?:fits\.findings|fits|txt|out|planned)\.(?:(.+)\.)?\d+\.tmp|fits\.findings)"
         )
         for name in os.listdir(entry.path):
             match = pattern.fullmatch(name)

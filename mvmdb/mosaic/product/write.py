@@ -44,7 +44,7 @@ from mvmdb.workers.background import BackgroundThread
 BLOCK = 2880
 STORE_BYTES = 1 << 24
 """Bytes that are written before the system is asked to flush them to disk: now and then, not for every row."""
-_TEMPORARY = re.compile(r"\..+\.\d+\.tmp|\..+\.fits\.pairs")
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp|\..+\.fits\.findings")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ def test_leftovers_of_every_kind_of_file_are_swept_in_every_cell(tmp_path: Path)
     for cell in (CELL, "skycell-p1000x11y11"):
         for target in (f"hst_{cell}_acs_wfc_f814w_coarse-all_drc.fits", f"{cell}_manifest.txt", f"{cell}_input.out"):
             leave(tmp_path / cell, f".{target}.{here}.4711.tmp", START - SECOND)
-        leave(tmp_path / cell, f".hst_{cell}_acs_wfc_f814w_coarse-all_drc.fits.pairs", START - SECOND)
-        leave(tmp_path / cell, f".hst_{cell}_acs_wfc_f814w_coarse-all_drc.fits.pairs.{here}.1.tmp", START - SECOND)
+        leave(tmp_path / cell, f".hst_{cell}_acs_wfc_f814w_coarse-all_drc.fits.findings", START - SECOND)
+        leave(tmp_path / cell, f".hst_{cell}_acs_wfc_f814w_coarse-all_drc.fits.findings.{here}.1.tmp", START - SECOND)
         leave(tmp_path / cell, f".{cell}_input.planned.4711.tmp", START - SECOND)
     assert len(sweep_leftovers(tmp_path, START)) == 12
     assert not list(tmp_path.glob("*/.*"))
@@ -39,7 +39,7 @@ def test_files_of_this_run_and_of_machines_that_may_still_write_stay(tmp_path: P
     folder, here = tmp_path / CELL, socket.gethostname()
     kept = {
         leave(folder, f".{PRODUCT}.{here}.1.tmp", START),
-        leave(folder, f".{PRODUCT}.pairs", START),
+        leave(folder, f".{PRODUCT}.findings", START),
         leave(folder, f".{PRODUCT}.node-7.example.org.1.tmp", START - DAY + SECOND),
     }
     leave(folder, f".{PRODUCT}.node-7.example.org.2.tmp", START - DAY - SECOND)
@@ -49,7 +49,7 @@ def test_files_of_this_run_and_of_machines_that_may_still_write_stay(tmp_path: P
 
 def test_files_of_others_stay(tmp_path: Path) -> None:
     names = [
-        f".{PRODUCT}.tmp", f"{PRODUCT}.1.tmp", ".notes.txt.1.tmp", f".{PRODUCT}.bak", PRODUCT, f"{PRODUCT}.pairs",
+        f".{PRODUCT}.tmp", f"{PRODUCT}.1.tmp", ".notes.txt.1.tmp", f".{PRODUCT}.bak", PRODUCT, f"{PRODUCT}.findings",
         ".hst_skycell-p1000x11y11_wfc3_ir_f125w_all_drz.fits.host.1.tmp",
     ]  # fmt: skip
     for name in names:
