@@ -18,8 +18,9 @@ from mvmdb.catalog.configure import follow_environment, initialise
 from mvmdb.catalog.exposures.standing import withdraw
 from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures import eligibility
-from mvmdb.exposures.doubts import KINDS, warn
+from mvmdb.exposures.doubts import warn
 from mvmdb.exposures.eligibility import HEADER_RULES, PIXEL_RULES, judge
+from mvmdb.exposures.warning_texts import KINDS
 from mvmdb.instruments import INSTRUMENTS
 from mvmdb.mosaic.trailing import describe_trail
 from mvmdb.schema import tables as t

@@ -29,6 +29,10 @@ class Commands(click.Group):
             raise click.UsageError("An argument is empty; expected a value (is a variable not set?).", ctx)
         return super().parse_args(ctx, _global_first(args))
 
+    def make_parser(self, ctx: click.Context) -> Any:
+        """The parser of the global options, which refuses one that is given twice."""
+        return _strict(super().make_parser(ctx), ctx)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; exit with 0 if nobody reads its output any more, as with `| head`."""
         try:
@@ -47,10 +51,7 @@ class Commands(click.Group):
         make_parser = cmd.make_parser
 
         def make_strict_parser(ctx: click.Context) -> Any:
-            parser = make_parser(ctx)
-            for option in {*parser._short_opt.values(), *parser._long_opt.values()}:
-                option.process = _once(option, ctx)  # type: ignore[assignment, method-assign]
-            return parser
+            return _strict(make_parser(ctx), ctx)
 
         cmd.make_parser = make_strict_parser  # type: ignore[method-assign]
         super().add_command(cmd, name)
@@ -76,6 +77,12 @@ def _global_first(args: Sequence[str]) -> list[str]:
         if word in _WITH_VALUE:
             front += [value for value in [next(words, None)] if value is not None]
     return front + rest
+
+
+def _strict(parser: Any, ctx: click.Context) -> Any:
+    for option in {*parser._short_opt.values(), *parser._long_opt.values()}:
+        option.process = _once(option, ctx)
+    return parser
 
 
 def _once(option: Any, ctx: click.Context) -> Callable[[Any, Any], None]:

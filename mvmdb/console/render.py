@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mvmdb.console.show import printable
-from mvmdb.exposures.doubts import KINDS
+from mvmdb.exposures.warning_texts import KINDS
 from mvmdb.records import PlannedLayer, Reason
 
 if TYPE_CHECKING:

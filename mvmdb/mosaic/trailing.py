@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.exposures.doubts import TRAILED
 from mvmdb.exposures.fits.pixels import ChipData
+from mvmdb.exposures.warning_texts import TRAILED
 
 HALF = 7
 """Pixels from a source's brightest pixel to the edge of the square that is measured."""

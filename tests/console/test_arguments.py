@@ -42,6 +42,14 @@ def test_global_options_may_stand_anywhere(catalog: Archive, place: int, form: s
     assert run(*words).exit_code == 1
 
 
+@pytest.mark.parametrize("words", [["--db", "a.db", "status"], ["status", "--db", "a.db"], ["status", "--db=a.db"]])
+def test_two_catalogs_are_refused(catalog: Archive, words: list[str]) -> None:
+    result = run("--db", catalog.address, *words)
+    assert result.exit_code == 2
+    assert "--db is given twice; expected it once" in result.output
+    assert run("-v", "--db", catalog.address, "status", "-v").exit_code == 1
+
+
 def test_what_follows_two_dashes_is_no_option(catalog: Archive) -> None:
     result = run("--db", catalog.address, "explain", "--", "--db")
     assert "'--db' is not a layer" in str(result.exception)

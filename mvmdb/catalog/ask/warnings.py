@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from mvmdb.catalog.rows import chunks
-from mvmdb.exposures.doubts import count_kinds
+from mvmdb.exposures.warning_texts import count_kinds
 from mvmdb.schema import tables as t
 
 

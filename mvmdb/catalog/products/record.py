@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.history.events import Event, Happened, format_reasons, write_events
 from mvmdb.catalog.products.made_digest import update_made_digest
-from mvmdb.exposures.doubts import TRAILED, join_warnings
+from mvmdb.exposures.warning_texts import TRAILED, join_warnings
 from mvmdb.records import (
     ProductRecord,
     ProductState,
