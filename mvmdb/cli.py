@@ -29,9 +29,8 @@ from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.withdraw import withdraw
 from mvmdb.console.options import Session
-from mvmdb.console.recorded import COULD_NOT_RUN
 from mvmdb.console.show import warn
-from mvmdb.console.streams import Ending, flush_output, keep_standard_streams
+from mvmdb.console.streams import COULD_NOT_RUN, Ending, flush_output, keep_standard_streams
 from mvmdb.errors import MvmdbError
 
 

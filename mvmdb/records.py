@@ -323,7 +323,8 @@ class LayerJob:
 
     `pairs` are the pairs of its members that were measured earlier with the recipe's settings, with `first` < `second`.
     `memory_mb` limits the memory of the worker's process (None: no limit). `helpers` is the number of extra processes
-    that the worker may start, one per idle processor. The product depends on neither.
+    that the worker may start, one per idle processor, and `timeout` is for how long (s) one of them may give no sign of
+    progress (0: for ever). The product depends on none of them.
     """
 
     layer: str
@@ -337,6 +338,7 @@ class LayerJob:
     pairs: tuple[SkyPair, ...] = ()
     memory_mb: int | None = None
     helpers: int = 0
+    timeout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mvmdb.errors import ExposureError
-from mvmdb.workers.child import Send
+from mvmdb.errors import ExposureError, WorkersError
+from mvmdb.workers.child import ChildProcess, Send
+from mvmdb.workers.patience import Patience
 
 
 def double(number: int) -> int:
@@ -41,6 +42,49 @@ def interrupt_itself(seconds: int) -> None:
     """The process is interrupted at its work, as by Ctrl-C, and would go on for a minute."""
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(60)
+
+
+def stop_at_13(number: int) -> int:
+    """The process that is given 13 is stopped, as by SIGSTOP of an operator."""
+    if number == 13:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return number
+
+
+def stop_at_13_or_double(number: int) -> int:
+    return 2 * stop_at_13(number)
+
+
+def read_pipe(path: str) -> str:
+    """Reading a named pipe to which nobody writes never ends, as on storage that is gone."""
+    with open(path) as file:
+        return file.read()
+
+
+def read_pipe_in_child(path: str) -> str:
+    """As `read_pipe`, but it is a child of this process that hangs."""
+    with ChildProcess(lambda status: WorkersError(str(status)), patience=Patience(0.0)) as child:
+        Path(f"{path}.pid").write_text(str(child.pid))
+        return child.submit(read_pipe, path)()
+
+
+def work_slowly(seconds: float) -> float:
+    """Work for some time, mostly waiting, as one who reads from slow storage."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        Path(__file__).read_bytes()
+        sum(range(20_000))
+        time.sleep(0.05)
+    return seconds
+
+
+def note_and_wait(path: str) -> None:
+    """Wait for a minute, and clear up when interrupted; the file says how far it is."""
+    Path(path).write_text("waiting")
+    try:
+        time.sleep(60)
+    finally:
+        Path(path).write_text("cleared up")
 
 
 def say_process(number: int) -> int:
@@ -113,3 +157,13 @@ def write_half_a_message() -> None:
         except OSError:
             continue
     die(13)
+
+
+def write_half_a_message_and_stop() -> None:
+    """The process is stopped when it has begun to answer."""
+    for descriptor in range(3, 20):
+        try:
+            os.write(descriptor, (1000).to_bytes(8, "little") + b"half")
+        except OSError:
+            continue
+    stop_at_13(13)

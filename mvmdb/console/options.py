@@ -7,19 +7,21 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
 from mvmdb.console.recorded import RecordedRun
 from mvmdb.console.show import say, warn
-from mvmdb.console.streams import Ending
+from mvmdb.console.streams import Ending, end_stuck_run
 from mvmdb.errors import UsageError
 from mvmdb.exposures.find import ExposurePaths
 from mvmdb.records import Policy
+from mvmdb.workers.patience import WORKER_TIMEOUT, Patience
 
 if TYPE_CHECKING:
     from mvmdb.catalog.open import Begin, Engine
@@ -49,13 +51,23 @@ memory = click.option(
     "--memory", "memory_mb", type=click.IntRange(1), metavar="MB",
     help="Memory limit of each worker: larger mosaics are drizzled in bands, with the same pixels.",
 )  # fmt: skip
-jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="The same as --executor processes:N.")
-executor = click.option(
+_jobs = click.option("--jobs", type=click.IntRange(1), metavar="N", help="The same as --executor processes:N.")
+_executor = click.option(
     "--executor",
     envvar="MVMDB_EXECUTOR",
     show_envvar=True,
     metavar="WHO",
     help="Who does the work: processes:N (default: one per core), serial, or dask:ADDRESS of a Dask scheduler.",
+)
+_worker_timeout = click.option(
+    "--worker-timeout",
+    type=click.FloatRange(0),
+    default=WORKER_TIMEOUT,
+    envvar="MVMDB_WORKER_TIMEOUT",
+    show_default=True,
+    show_envvar=True,
+    metavar="SECONDS",
+    help="Give up a worker that gives no sign of progress for so long; 0: wait for ever.",
 )
 progress = click.option(
     "--progress",
@@ -78,6 +90,27 @@ mark = click.option(
     show_default=True,
     help="Mark as NEW every row of a stale layer, or only the exposures that its mosaic does not contain yet.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who is to do the work, as --executor, --jobs and --worker-timeout say."""
+
+    executor: str | None
+    jobs: int | None
+    timeout: float
+
+
+def who(command: F) -> F:
+    """Give a command the options that say who does the work; it gets one argument, `who`."""
+
+    @wraps(command)
+    def gathered(
+        *arguments: Any, executor: str | None, jobs: int | None, worker_timeout: float, **named: Any
+    ) -> object:
+        return command(*arguments, who=Who(executor, jobs, worker_timeout), **named)
+
+    return _executor(_jobs(_worker_timeout(cast(F, gathered))))
 
 
 def emit_json(value: object) -> None:
@@ -183,7 +216,7 @@ def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePa
 
 
 @contextmanager
-def open_workers(executor: str | None, jobs: int | None, memory_mb: int | None = None) -> Iterator[Workers]:
+def open_workers(who: Who, memory_mb: int | None = None) -> Iterator[Workers]:
     """The workers of a command, closed after the block: as --executor or --jobs says, else MVMDB_EXECUTOR.
 
     Raises UsageError if both options are given or an executor is invalid, WorkersError if it cannot be opened.
@@ -191,10 +224,12 @@ def open_workers(executor: str | None, jobs: int | None, memory_mb: int | None =
     from mvmdb.workers.choice import ExecutorChoice, open_executor, parse_executor
     from mvmdb.workers.executor import Workers
 
+    executor, jobs = who.executor, who.jobs
     if jobs is not None and executor is not None:
         given = click.get_current_context().get_parameter_source("executor")
         if given is not ParameterSource.ENVIRONMENT:
             raise UsageError(f"--jobs {jobs} and --executor {executor} are both given; expected one of them")
         executor = None
-    with open_executor(ExecutorChoice(n=jobs) if executor is None else parse_executor(executor)) as opened:
+    choice = ExecutorChoice(n=jobs) if executor is None else parse_executor(executor)
+    with open_executor(choice, Patience(who.timeout), end_stuck_run) as opened:
         yield Workers(opened, memory_mb)

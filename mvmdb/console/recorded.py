@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from mvmdb import __version__
-from mvmdb.console.streams import INTERRUPTED, Ending
+from mvmdb.console.streams import COULD_NOT_RUN, INTERRUPTED, Ending
 from mvmdb.errors import CatalogError, MvmdbError
 
 if TYPE_CHECKING:
     from mvmdb.catalog.open import Engine
 
-COULD_NOT_RUN = 2
-"""Exit code of a command that could not do its work."""
 ARGUMENTS = "mvmdb.arguments"
 """The key of `click.Context.meta` under which the command line is kept."""
 

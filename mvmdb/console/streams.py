@@ -8,6 +8,10 @@ import sys
 from contextlib import suppress
 from types import FrameType
 
+from mvmdb.console.show import warn
+
+COULD_NOT_RUN = 2
+"""Exit code of a command that could not do its work."""
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
@@ -25,6 +29,15 @@ class Ending:
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self.code = TERMINATED
         raise KeyboardInterrupt
+
+
+def end_stuck_run(words: str) -> None:
+    """End this process where its own work hangs, so that the next run finds its folder free.
+
+    The thread that hangs takes no exception and no signal. A kill at any point loses nothing that was finished.
+    """
+    warn(f"mvmdb: {words}; what was finished is recorded")
+    os._exit(COULD_NOT_RUN)
 
 
 def keep_standard_streams() -> None:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from time import monotonic
 
 from mvmdb.errors import MvmdbError, ProductError, WorkersError
@@ -38,12 +39,14 @@ def carry_out(jobs: Iterable[LayerJob], make: Maker, workers: Workers, *, expect
 
     Jobs are taken from the iterable as workers become free, so a long plan is never in memory as a whole. `expected` is
     their approximate number: if there are at least twice as many worker processes, each job may use helpers. Each job
-    gets the memory limit of `workers`. If a worker dies (out of memory, say), only the layer that it was making fails.
-    Raises WorkersError if the workers are lost.
+    gets the limits of memory and time of `workers`. If a worker dies (out of memory, say) or hangs, only the layer that
+    it was making fails. Raises WorkersError if the workers are lost.
     """
     here, spare = socket.gethostname(), spare_processors(workers.executor, expected)
-    bounded = (replace(job, helpers=spare, memory_mb=workers.memory_mb) for job in jobs)
-    for done in workers.executor.each(partial(_attempt, make, here), bounded, expected=expected):
+    memory_mb, timeout = workers.memory_mb, workers.executor.patience.limit
+    bounded = (replace(job, helpers=spare, memory_mb=memory_mb, timeout=timeout) for job in jobs)
+    attempt = partial(_attempt, make, here)
+    for done in workers.executor.each(attempt, bounded, expected=expected, name=attrgetter("layer")):
         yield Outcome(done.item, done.result, 0.0) if isinstance(done.result, WorkersError) else done.result
 
 

@@ -10,7 +10,9 @@ from typing import Literal
 
 from mvmdb.errors import UsageError
 from mvmdb.workers.executor import Executor, Workers
+from mvmdb.workers.patience import Patience
 from mvmdb.workers.processes import ProcessExecutor, SerialExecutor
+from mvmdb.workers.serial import Stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,24 @@ def parse_executor(text: str) -> ExecutorChoice:
 
 
 @contextmanager
-def open_executor(choice: ExecutorChoice) -> Iterator[Executor]:
-    """The chosen executor, closed after the block. Raises WorkersError if the Dask cluster cannot be reached."""
+def open_executor(
+    choice: ExecutorChoice, patience: Patience | None = None, stuck: Stuck = lambda words: None
+) -> Iterator[Executor]:
+    """The chosen executor, closed after the block; `stuck` is called if work in this process hangs.
+
+    Raises WorkersError if the Dask cluster cannot be reached.
+    """
     if choice.kind == "dask":
         from mvmdb.workers.dask import connect
 
-        with connect(choice.address) as cluster:
+        with connect(choice.address, patience) as cluster:
             yield cluster
         return
     n = 1 if choice.kind == "serial" else choice.n or os.cpu_count() or 1
     if n == 1:
-        yield SerialExecutor()
+        yield SerialExecutor(patience, stuck)
     else:
-        processes = ProcessExecutor(n)
+        processes = ProcessExecutor(n, patience, stuck)
         try:
             yield processes
         finally:

@@ -1,4 +1,4 @@
-"""The executor on a Dask cluster: connects, limits the items in progress, and explains lost workers and schedulers."""
+"""The executor on a Dask cluster: connecting, what is sent to a worker, and what errors there say."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import logging
 import pickle
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Generic
 
 from mvmdb import __version__
 from mvmdb.errors import WorkersError
+from mvmdb.workers.dask_calls import DaskCall, DaskCalls, SignsTo
 from mvmdb.workers.executor import Done, R, T, feed
+from mvmdb.workers.patience import Patience, Rounds, WorkerHungError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
-_LOOK_SECONDS = 2.0  # between two counts of the workers' threads
-_AT_LEAST = 2  # items in progress even without workers: a cluster that grows on demand needs some demand
 
 
 class DaskExecutor:
@@ -32,56 +31,46 @@ class DaskExecutor:
 
     Twice as many items are in progress as the workers have threads, so that no thread waits for the coordinator. If a
     worker dies, others do its items. Dask gives up an item once more workers have died with it than
-    `distributed.scheduler.allowed-failures` (default 3).
+    `distributed.scheduler.allowed-failures` (default 3). If a worker gives no sign of progress for as long as
+    `patience` allows, its item is given up, and the worker is removed from the cluster.
     """
 
-    def __init__(self, client: Client, address: str) -> None:
+    def __init__(self, client: Client, address: str, patience: Patience | None = None) -> None:
+        self.patience = patience or Patience()
         self._client = client
         self._address = address
-        self._threads = 0
-        self._looked = -_LOOK_SECONDS
-        self._told = False
 
-    def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
+    def each(
+        self, function: Callable[[T], R], items: Iterable[T], *, expected: int, name: Callable[[T], str] = str
+    ) -> Iterator[Done[T, R]]:
         """As `Executor.each`."""
         from distributed.scheduler import KilledWorker
 
-        executor = self._client.get_executor(pure=False)
+        calls = DaskCalls(self._client, self._address, self.patience)
+        rounds = Rounds(self.patience)
 
-        def submit(item: T) -> Future[R]:
-            parcel = pickle.dumps(_Parcel(function, item))
-            future: Future[R] = executor.submit(pickle.loads, parcel)
-            return future
+        def submit(item: T) -> DaskCall[R]:
+            return calls.submit(
+                lambda signs: pickle.dumps(_Parcel(partial(_do_with_signs, signs, function), item)), name(item)
+            )
 
         try:
-            finished = feed(submit, iter(items), room=self._room, deaths=(KilledWorker,), patience=_LOOK_SECONDS)
+            deaths = (KilledWorker, WorkerHungError)
+            finished = feed(submit, iter(items), room=calls.room, deaths=deaths, patience=calls.look_every)
             for item, result in finished:
                 yield Done(item, _explain(result) if isinstance(result, BaseException) else result)
-        except CancelledError as error:
-            raise WorkersError(
-                f"the Dask scheduler at {self._address} went away; what was finished is recorded: "
-                "start it again, then repeat this command"
-            ) from error
+                rounds.note(result, calls.n_threads)
         except ModuleNotFoundError as error:
             raise WorkersError(
                 f"a Dask worker of {self._address} cannot import {error.name}; expected mvmdb {__version__} with its "
                 "dependencies: install it where the workers run"
             ) from error
         finally:
-            executor.shutdown(wait=False)
-
-    def _room(self) -> int:
-        if monotonic() - self._looked >= _LOOK_SECONDS and self._client.status == "running":
-            self._threads = sum(self._client.nthreads().values())
-            self._looked = monotonic()
-            if self._threads == 0 and not self._told:
-                log.warning("the Dask cluster at %s has no workers; waiting for some", self._address)
-            self._told = self._threads == 0
-        return max(_AT_LEAST, 2 * self._threads)
+            calls.close()
 
 
 @contextmanager
-def connect(address: str) -> Iterator[DaskExecutor]:
+def connect(address: str, patience: Patience | None = None) -> Iterator[DaskExecutor]:
     """The executor of the scheduler at an address (`tcp://host:8786`) or in a scheduler file (`*.json`).
 
     It is disconnected after the block. Raises WorkersError if the package distributed is missing or the scheduler
@@ -95,9 +84,27 @@ def connect(address: str) -> Iterator[DaskExecutor]:
         ) from error
     scheduler = _read_scheduler_file(Path(address)) if address.endswith(".json") else address
     _probe(scheduler)
-    with Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="mvmdb") as client:
+    with (
+        _only_our_words(),
+        Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="mvmdb") as client,
+    ):
         log.info("Dask scheduler %s: %d workers", scheduler, len(client.nthreads()))
-        yield DaskExecutor(client, scheduler)
+        yield DaskExecutor(client, scheduler, patience)
+
+
+@contextmanager
+def _only_our_words() -> Iterator[None]:
+    """Have what goes wrong with the cluster told by one error, without the tracebacks of the libraries below."""
+    loggers = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    loggers += [logging.getLogger(name) for name in logging.root.manager.loggerDict if name.startswith("distributed.")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _probe(address: str) -> None:
@@ -155,7 +162,15 @@ def _do_as_version(version: str, call: bytes) -> object:
     return function(item)
 
 
+def _do_with_signs(signs: SignsTo, function: Callable[[T], R], item: T) -> R:
+    """Run in a worker: give signs of progress for as long as there is some."""
+    with signs.given():
+        return function(item)
+
+
 def _explain(death: BaseException) -> WorkersError:
+    if isinstance(death, WorkerHungError):
+        return death
     return WorkersError(
         f"one Dask worker after another died while working on it (out of memory?): {death}; look at their logs, and "
         "give them more memory"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from mvmdb.errors import WorkersError
+from mvmdb.workers.patience import Patience
 
 T = TypeVar("T")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +28,35 @@ class Executor(Protocol):
     """Calls one function on each of many items, in this process or elsewhere.
 
     The function, items and results are sent between processes, so they must be small and picklable. Paths in them must
-    be valid for every worker.
+    be valid for every worker. `patience` says how long a worker may give no sign of progress.
     """
 
-    def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
+    patience: Patience
+
+    def each(
+        self, function: Callable[[T], R], items: Iterable[T], *, expected: int, name: Callable[[T], str] = str
+    ) -> Iterator[Done[T, R]]:
         """Call the function on every item and yield each result when it is ready, in any order.
 
         `expected` is the approximate number of items. They are taken from the iterable as workers become free, so that
         a long list is never in memory as a whole. If a worker dies, its item is tried again; if a worker dies again,
         the item's result is a WorkersError. So it must be safe to call the function twice for an item, even if the
-        first call stopped halfway. What the function raises is raised here. Raises WorkersError if the workers are
-        lost.
+        first call stopped halfway. If a worker hangs, the log says that the item is waited for, by its `name`; at the
+        limit its result is a WorkerHungError. What the function raises is raised here. Raises WorkersError if the
+        workers are lost.
         """
+        ...
+
+
+class Call(Protocol[R_co]):
+    """An item under way, as a future has it."""
+
+    def add_done_callback(self, tell: Callable[[Any], object], /) -> None:
+        """Have `tell` called with this when the item is done."""
+        ...
+
+    def result(self) -> R_co:
+        """What came of it, or raise what was raised."""
         ...
 
 
@@ -51,7 +69,7 @@ class Workers:
 
 
 def feed(
-    submit: Callable[[T], Future[R]],
+    submit: Callable[[T], Call[R]],
     items: Iterator[T],
     *,
     room: Callable[[], int],
@@ -61,11 +79,11 @@ def feed(
     """Keep `room()` items in progress until there are no more; yield each with its result, or the death of its worker.
 
     `submit` starts one item, like that of a `concurrent.futures.Executor`. `deaths`: the exceptions that mean that a
-    worker died; any other exception is raised. `room` is called again after each item, and every `patience` seconds
-    (None: never). While it returns 0, no item is started, and those in progress are finished.
+    worker died or hung; any other exception is raised. `room` is called again after each item, and every `patience`
+    seconds (None: never). While it returns 0, no item is started, and those in progress are finished.
     """
-    running: dict[Future[R], T] = {}
-    finished: SimpleQueue[Future[R]] = SimpleQueue()  # concurrent.futures.wait would look at all futures each time
+    running: dict[Call[R], T] = {}
+    finished: SimpleQueue[Call[R]] = SimpleQueue()  # concurrent.futures.wait would look at all futures each time
     while True:
         for item in islice(items, max(0, room() - len(running))):
             try:

@@ -1,116 +1,157 @@
-"""Executors on this machine: in this process, or in worker processes."""
+"""The executor of worker processes on this machine."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic, sleep
 
 from mvmdb.errors import WorkersError
-from mvmdb.workers.executor import Done, Executor, R, T, Workers, feed
+from mvmdb.workers.child import ChildProcess
+from mvmdb.workers.executor import Done, Executor, R, T, feed
+from mvmdb.workers.patience import Patience, Rounds, WorkerHungError
+from mvmdb.workers.serial import IN_THIS_PROCESS, SerialExecutor, Stuck
+
+__all__ = ["IN_THIS_PROCESS", "ProcessExecutor", "SerialExecutor", "spare_processors"]
+
+_CLEARING_SECONDS = 5.0
+"""Time in which a worker that is interrupted may remove its temporary files."""
 
 
-class SerialExecutor:
-    """Does the work in this process, one item after the other."""
-
-    def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
-        """As `Executor.each`."""
-        for item in items:
-            yield Done(item, function(item))
-
-
-IN_THIS_PROCESS = Workers(SerialExecutor())
-"""For callers that want no other process."""
+class _WorkerDiedError(WorkersError):
+    """A worker process died of its item, or of what else took the memory."""
 
 
 class ProcessExecutor:
     """Up to `n` worker processes, started when there is work for them, and kept from one call to the next.
 
-    If a worker dies (out of memory, say), its pool breaks and cannot tell which item was the cause, so each item in
-    progress is done once more, in a process of its own.
+    If a worker dies (out of memory, say), its item is done once more while no other item is in progress. If a worker
+    gives no sign of progress for as long as `patience` allows, its item is given up, and the worker is killed with all
+    processes that it started. A thread of this process waits for each worker. A single item is done in this process;
+    `stuck` is used as in SerialExecutor.
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, patience: Patience | None = None, stuck: Stuck = lambda words: None) -> None:
         self._n = n
-        self._pool: ProcessPoolExecutor | None = None
+        self.patience = patience or Patience()
+        self.here = SerialExecutor(self.patience, stuck)
+        """For what is too little for other processes."""
+        self._threads: ThreadPoolExecutor | None = None
+        self._idle: SimpleQueue[ChildProcess] = SimpleQueue()
+        self._busy: set[ChildProcess] = set()
 
     @property
     def size(self) -> int:
         """The greatest number of processes that work at the same time."""
         return self._n
 
-    def each(self, function: Callable[[T], R], items: Iterable[T], *, expected: int) -> Iterator[Done[T, R]]:
+    def each(
+        self, function: Callable[[T], R], items: Iterable[T], *, expected: int, name: Callable[[T], str] = str
+    ) -> Iterator[Done[T, R]]:
         """As `Executor.each`. If `n` or the number of items is 1, the work is done in this process."""
         n = min(self._n, expected)
         if n <= 1:
-            yield from SerialExecutor().each(function, items, expected=expected)
+            yield from self.here.each(function, items, expected=expected, name=name)
             return
-        source = iter(items)
-        suspects: list[T] = []
-        while True:
-            yield from self._do_until_death(function, source, n, suspects)
-            if not suspects:
-                return
-            self.close()
-            for item in suspects:
-                yield Done(item, _do_alone(function, item))
-            suspects.clear()
-
-    def _do_until_death(
-        self, function: Callable[[T], R], source: Iterator[T], n: int, suspects: list[T]
-    ) -> Iterator[Done[T, R]]:
-        """Do items until there are no more or the pool breaks; the items in progress then become suspects."""
-        pool = self._open()
+        threads = self._threads = self._threads or ThreadPoolExecutor(self._n, thread_name_prefix="mvmdb")
 
         def submit(item: T) -> Future[R]:
-            return pool.submit(_do_interruptibly, function, item)
+            return threads.submit(self._do, function, name, item)
 
-        for item, result in feed(submit, source, room=lambda: 0 if suspects else n, deaths=(BrokenProcessPool,)):
-            if isinstance(result, BaseException):
-                suspects.append(item)
-            else:
-                yield Done(item, result)
+        source = iter(items)
+        suspects: list[T] = []
+        rounds = Rounds(self.patience)
+        while True:
+            for done in _do_until_death(submit, source, n, suspects):
+                yield done
+                rounds.note(done.result, n)
+            if not suspects:
+                return
+            for item in suspects:  # nothing else takes memory now
+                yield _do_again(submit, item)
+            suspects.clear()
 
     def close(self) -> None:
-        """Let the workers finish their items, and end them."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-            self._pool = None
+        """End the workers. Those at work are interrupted, so that they can clean up, and killed if they do not end."""
+        for child in list(self._busy):
+            child.interrupt()
+        deadline = monotonic() + _CLEARING_SECONDS
+        while self._busy and monotonic() < deadline:
+            sleep(0.01)
+        for child in list(self._busy):
+            child.kill()
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+            self._threads = None
+        with suppress(Empty):
+            while True:
+                self._idle.get_nowait().close()
 
-    def _open(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(self._n, mp_context=get_context("spawn"), initializer=leave_interrupts)
-        return self._pool
+    def _do(self, function: Callable[[T], R], name: Callable[[T], str], item: T) -> R:
+        """In a thread: have a worker do an item, and wait."""
+        child = self._take()
+        child.what = name(item)
+        try:
+            result: R = child.submit(_do_interruptibly, function, item)()
+            return result
+        finally:
+            self._busy.discard(child)
+            if child.lost:
+                child.close()
+            else:
+                self._idle.put(child)
+
+    def _take(self) -> ChildProcess:
+        """A worker without work."""
+        try:
+            child = self._idle.get_nowait()
+        except Empty:
+            try:
+                child = ChildProcess(_died, patience=self.patience, leads=True)
+            except OSError as error:
+                raise WorkersError(
+                    f"cannot start a worker process ({error.strerror}); expected up to {self._n}: fewer --jobs, or "
+                    "raise the limit of processes (ulimit -u)"
+                ) from error
+        self._busy.add(child)
+        return child
 
 
-def leave_interrupts() -> None:
-    """Make a worker process ignore Ctrl-C, which its parent handles.
+def _do_until_death(
+    submit: Callable[[T], Future[R]], source: Iterator[T], n: int, suspects: list[T]
+) -> Iterator[Done[T, R]]:
+    """Do items until there are no more, or one has killed its worker: that one is a suspect, the others are done."""
+    deaths = (_WorkerDiedError, WorkerHungError)
+    for item, result in feed(submit, source, room=lambda: 0 if suspects else n, deaths=deaths):
+        if isinstance(result, _WorkerDiedError):
+            suspects.append(item)
+        else:
+            yield Done(item, result)  # type: ignore[arg-type]  # the other death is a WorkersError too
 
-    If Ctrl-C stopped a worker while it returned a result, it would keep the pool's lock, and the parent would wait for
-    ever.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+def _do_again(submit: Callable[[T], Future[R]], item: T) -> Done[T, R]:
+    try:
+        return Done(item, submit(item).result())
+    except (_WorkerDiedError, WorkerHungError) as error:
+        return Done(item, error)
+
+
+def _died(status: int) -> WorkersError:
+    return _WorkerDiedError(f"the worker process died (out of memory?) and left {status}; try again with fewer --jobs")
 
 
 def _do_interruptibly(function: Callable[[T], R], item: T) -> R:
-    """Runs in a worker: Ctrl-C stops the function, which may take minutes, but nothing else in the worker."""
+    """Runs in a worker: an interrupt stops the function, which may take minutes, but nothing else in the worker."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return function(item)
     finally:
-        leave_interrupts()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def spare_processors(executor: Executor, expected: int) -> int:
     """How many idle processors of a ProcessExecutor each of `expected` items may use besides its own; else 0."""
     return max(0, executor.size // max(expected, 1) - 1) if isinstance(executor, ProcessExecutor) else 0
-
-
-def _do_alone(function: Callable[[T], R], item: T) -> R | WorkersError:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=leave_interrupts) as pool:
-        try:
-            return pool.submit(_do_interruptibly, function, item).result()
-        except BrokenProcessPool:
-            return WorkersError("the worker process died (out of memory?); try again with fewer --jobs")

@@ -25,7 +25,7 @@ from mvmdb.schema import tables as t
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Executor, Workers
-from mvmdb.workers.processes import ProcessExecutor, SerialExecutor
+from mvmdb.workers.processes import ProcessExecutor
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +80,9 @@ def ingest_files(
         tasks = _select_changed(connection, paths, report)
     monitor.files_read(report.unchanged)
     with open_workers(workers) as opened:
-        few = isinstance(opened.executor, ProcessExecutor) and len(tasks) < _WORTH_A_POOL
-        executor = SerialExecutor() if few else opened.executor
+        executor = opened.executor
+        if isinstance(executor, ProcessExecutor) and len(tasks) < _WORTH_A_POOL:
+            executor = executor.here
         batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
         registered = _register_batches(engine, batches, executor, report, monitor)
     with engine.begin() as connection:

@@ -13,9 +13,9 @@ from mvmdb.exposures.read_tasks import ReadDataset, Task, digest_file, read_chun
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.workers.background import BackgroundThread
 from mvmdb.workers.executor import Executor
-from mvmdb.workers.processes import SerialExecutor
+from mvmdb.workers.serial import SerialExecutor
 
-T = TypeVar("T")
+T = TypeVar("T", Task, str)
 R = TypeVar("R")
 
 Results = list[ReadDataset | ExposureError]
@@ -74,6 +74,12 @@ def _read_each(
     return [results[number] for number in range(len(tasks))] if goes_on() else []
 
 
+def _name_chunk(chunk: tuple[tuple[int, Task | str], ...]) -> str:
+    (_, first), *others = chunk
+    path = first.path if isinstance(first, Task) else first
+    return f"{path} and {len(others)} more files" if others else path
+
+
 def _read_chunks(
     read: Callable[[T], R | ExposureError],
     chunks: Iterable[tuple[tuple[int, T], ...]],
@@ -81,7 +87,7 @@ def _read_chunks(
     executor: Executor,
 ) -> Iterator[dict[int, R | ExposureError]]:
     """The results of each chunk; if a worker died while reading a chunk, its files are read again one by one."""
-    for done in executor.each(partial(read_chunk, read), chunks, expected=expected):
+    for done in executor.each(partial(read_chunk, read), chunks, expected=expected, name=_name_chunk):
         if not isinstance(done.result, WorkersError):
             yield done.result
         elif len(done.item) > 1:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import click
 
 from mvmdb.console import options
-from mvmdb.console.options import Session
+from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 
 
 @click.command(short_help="Register FLT and FLC exposures.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@options.executor
-@options.jobs
+@options.who
 @options.progress
 @options.as_json
 @click.pass_obj
 def ingest(
     session: Session,
     paths: tuple[str, ...],
-    executor: str | None,
-    jobs: int | None,
+    who: Who,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -37,7 +35,7 @@ def ingest(
 
     exposures = options.find_files(paths)
     with (
-        options.open_workers(executor, jobs) as workers,
+        options.open_workers(who) as workers,
         options.catalog(session, create=True) as (engine, _),
         Progress(progress) as monitor,
     ):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mvmdb.console import options
-from mvmdb.console.options import Session
+from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 from mvmdb.errors import UsageError
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 @click.option("--trim/--no-trim", default=True, show_default=True, help="Leave out rows and columns without data.")
 @click.option("--yes", is_flag=True, help="Make mosaics of more than 2 GB without asking.")
 @options.output
-@options.executor
-@options.jobs
+@options.who
 @options.memory
 @options.progress
 @options.as_json
@@ -47,8 +46,7 @@ def mosaic(
     trim: bool,
     yes: bool,
     output: Path | None,
-    executor: str | None,
-    jobs: int | None,
+    who: Who,
     memory_mb: int | None,
     progress: Form,
     as_json: bool,
@@ -86,7 +84,7 @@ def mosaic(
         planned = plan_rectangle(exposures, part, folder / part.name, policy, chosen, set())
         estimate = estimate_cost(planned, exposures)
         _confirm(estimate, yes, as_json)
-        with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
+        with options.open_workers(who, memory_mb) as workers, Progress(progress) as monitor:
             report = make_rectangle(exposures, part, folder, policy, chosen, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(reconcile_json(report) | {"estimate": asdict(estimate)})

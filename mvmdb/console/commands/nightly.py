@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mvmdb.console import options, products
-from mvmdb.console.options import Session
+from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 from mvmdb.records import Mark
@@ -17,8 +17,7 @@ from mvmdb.records import Mark
 @click.command(short_help="Do the night's work: ingest, reconcile, write poller files.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.output
-@options.executor
-@options.jobs
+@options.who
 @options.memory
 @options.mark
 @options.available
@@ -31,8 +30,7 @@ def nightly(
     session: Session,
     paths: tuple[str, ...],
     output: Path | None,
-    executor: str | None,
-    jobs: int | None,
+    who: Who,
     memory_mb: int | None,
     mark: Mark,
     available: bool,
@@ -54,7 +52,7 @@ def nightly(
 
     exposures = options.find_files(paths, quiet_night=True)
     with (
-        options.open_workers(executor, jobs, memory_mb) as workers,
+        options.open_workers(who, memory_mb) as workers,
         options.catalog(session, create=True) as (engine, policy),
     ):
         folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)

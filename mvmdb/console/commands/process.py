@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mvmdb.console import options
-from mvmdb.console.options import Session
+from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 
@@ -21,8 +21,7 @@ from mvmdb.console.show import say
     metavar="X0 X1 Y0 Y1",
     help="Make one rectangle instead of sky cells: its first and last fine pixels in the projection cell.",
 )
-@options.executor
-@options.jobs
+@options.who
 @options.memory
 @options.progress
 @options.as_json
@@ -32,8 +31,7 @@ def process(
     poller: Path,
     output: Path | None,
     limits: tuple[int, int, int, int] | None,
-    executor: str | None,
-    jobs: int | None,
+    who: Who,
     memory_mb: int | None,
     progress: Form,
     as_json: bool,
@@ -55,7 +53,7 @@ def process(
 
     policy = apply_switches(Policy(), os.environ)
     folder = (output or Path()).absolute()  # a worker on another machine has another current folder
-    with options.open_workers(executor, jobs, memory_mb) as workers, Progress(progress) as monitor:
+    with options.open_workers(who, memory_mb) as workers, Progress(progress) as monitor:
         report = process_poller(poller.absolute(), folder, policy, workers=workers, monitor=monitor, limits=limits)
     if as_json:
         options.emit_json(reconcile_json(report) | {"beside": report.beside})

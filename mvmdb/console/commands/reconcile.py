@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mvmdb.console import options, products
-from mvmdb.console.options import Session
+from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 
@@ -15,8 +15,7 @@ from mvmdb.console.show import say
 @click.command(short_help="Make every stale layer fresh.")
 @options.output
 @options.cells
-@options.executor
-@options.jobs
+@options.who
 @options.memory
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and make nothing.")
 @click.option("--full", is_flag=True, help="Drizzle all layers, fresh ones too, from all members; skies are kept.")
@@ -31,8 +30,7 @@ def reconcile(
     session: Session,
     output: Path | None,
     cells: tuple[str, ...],
-    executor: str | None,
-    jobs: int | None,
+    who: Who,
     memory_mb: int | None,
     dry_run: bool,
     full: bool,
@@ -59,7 +57,7 @@ def reconcile(
         with looked(session, cells, products=output, available=available) as (outlook, _):
             show_outlook(outlook, as_json)
         return
-    with options.open_workers(executor, jobs, memory_mb) as workers, options.catalog(session) as (engine, policy):
+    with options.open_workers(who, memory_mb) as workers, options.catalog(session) as (engine, policy):
         chosen_cells = options.chosen_cells(engine.begin, cells)
         chosen = Options(chosen_cells, full=full, resky=resky, available=available, move=move)
         folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)

@@ -15,6 +15,7 @@ from mvmdb.mosaic.drizzle.bands import BandedDrizzle
 from mvmdb.mosaic.drizzle.planes import Block
 from mvmdb.records import Action, LayerJob
 from mvmdb.workers.child import ChildProcess, Send
+from mvmdb.workers.patience import Patience
 
 HELP_BYTES = 250_000_000
 """Bytes of members' files for which one more process pays: drizzling them takes 5 s, the start of a process 1."""
@@ -23,11 +24,12 @@ log = logging.getLogger(__name__)
 
 
 class Helper:
-    """A process that drizzles some rows; it starts at once, to be ready when there is work for it."""
+    """A process that drizzles some rows of a layer; it starts at once, to be ready when there is work for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, layer: str = "", timeout: float = 0.0) -> None:
+        self._layer = layer
         self._rows = range(0)
-        self._child = ChildProcess(self._died, preload=__name__)
+        self._child = ChildProcess(self._died, preload=__name__, patience=Patience(timeout))
 
     @property
     def pid(self) -> int:
@@ -37,9 +39,11 @@ class Helper:
     def drizzle(self, work: BandedDrizzle, rows: range) -> Iterator[Block]:
         """Begin its only work, which has no present product, and return the finished rows as they come.
 
-        They raise what drizzling raises. Raises ProductError, as they do, where the process is lost.
+        They raise what drizzling raises. Raises ProductError, as they do, where the process dies, and WorkersError
+        where it hangs.
         """
         self._rows = rows
+        self._child.what = f"rows {rows.start} to {rows.stop} of {self._layer}"
         return self._child.stream(send_blocks, work, rows)
 
     def close(self) -> None:
@@ -66,7 +70,7 @@ def start_helpers(job: LayerJob) -> Iterator[list[Helper]]:
     with ExitStack() as stack:
         try:
             for _ in range(n_helpers):
-                helpers.append(Helper())
+                helpers.append(Helper(job.layer, job.timeout))
                 stack.callback(helpers[-1].close)
         except OSError as error:
             log.warning("%s: cannot start another process (%s); %d do the work", job.layer, error, 1 + len(helpers))

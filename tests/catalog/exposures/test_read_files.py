@@ -21,6 +21,7 @@ from mvmdb.exposures.read_tasks import Task
 from mvmdb.workers.background import BackgroundThread
 from mvmdb.workers.choice import ExecutorChoice, open_executor
 from mvmdb.workers.executor import Done, Executor, Workers
+from mvmdb.workers.patience import Patience
 from mvmdb.workers.processes import IN_THIS_PROCESS
 
 BATCH = 3
@@ -37,13 +38,21 @@ class NotingExecutor:
     """An executor that works in this process, for others to wait for; it notes which files it was given, and when."""
 
     def __init__(self) -> None:
+        self.patience = Patience()
         self.read: list[str] = []
         self.second_batch = Event()
         self.stopped: Event | None = None
         self.calls = 0
         self.at_once = 0
 
-    def each(self, function: Callable[[Any], Any], items: Iterable[Any], *, expected: int) -> Iterator[Done[Any, Any]]:
+    def each(
+        self,
+        function: Callable[[Any], Any],
+        items: Iterable[Any],
+        *,
+        expected: int,
+        name: Callable[[Any], str] = str,
+    ) -> Iterator[Done[Any, Any]]:
         self.calls += 1
         self.at_once = max(self.at_once, self.calls)
         for item in items:
