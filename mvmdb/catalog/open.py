@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Engine
 
 from mvmdb.schema import create_schema, open_engine, require_schema
 from mvmdb.schema.engine import clear_errors
+from mvmdb.schema.integrity import require_whole
 
-__all__ = ["Begin", "Connection", "Engine", "open_catalog", "trial"]
+__all__ = ["Begin", "Connection", "Engine", "check_file", "open_catalog", "trial"]
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Begins a transaction: `Engine.begin`, or that of a `trial`, which is rolled back."""
@@ -34,6 +35,12 @@ def open_catalog(address: str, *, create: bool = False, read_only: bool = False)
             yield engine
     finally:
         engine.dispose()
+
+
+def check_file(engine: Engine, *, thorough: bool = False) -> None:
+    """Raise CatalogError, with the remedy, if the catalog's file is damaged."""
+    with engine.begin() as connection:
+        require_whole(connection, thorough=thorough)
 
 
 @contextmanager

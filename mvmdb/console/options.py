@@ -132,16 +132,19 @@ def finish(attention: bool) -> None:
 
 
 @contextmanager
-def catalog(session: Session, *, create: bool = False) -> Iterator[tuple[Engine, Policy]]:
+def catalog(session: Session, *, create: bool = False, check: bool = False) -> Iterator[tuple[Engine, Policy]]:
     """The catalog and its policy, for a command that changes it; a policy changed by the environment is recorded.
 
-    The command is recorded as a run, and the engine's changes as those of this run.
-    Raises CatalogError if the catalog cannot be opened, UsageError for an invalid MVM_INCLUDE_SMALL or MVM_ONLY_CTE.
+    The command is recorded as a run, and the engine's changes as those of this run. With `check`, damage to the file is
+    an error before anything is written. Raises CatalogError if the catalog cannot be opened, or is damaged, and
+    UsageError for an invalid MVM_INCLUDE_SMALL or MVM_ONLY_CTE.
     """
     from mvmdb.catalog.configure import follow_environment
-    from mvmdb.catalog.open import open_catalog
+    from mvmdb.catalog.open import check_file, open_catalog
 
     with open_catalog(session.address, create=create) as opened:
+        if check:
+            check_file(opened)
         engine = session.run.begin(opened)
         with engine.begin() as connection:
             policy = follow_environment(connection)
@@ -168,6 +171,14 @@ def looking(session: Session, *, keep: bool = True) -> Iterator[tuple[Begin, Pol
             with begin() as connection:
                 follow_environment(connection)
             yield begin, policy
+
+
+def check_catalog(session: Session) -> None:
+    """Check the catalog's file thoroughly. Raises CatalogError where it is damaged."""
+    from mvmdb.catalog.open import check_file, open_catalog
+
+    with open_catalog(session.address) as engine:
+        check_file(engine, thorough=True)
 
 
 def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:

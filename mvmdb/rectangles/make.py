@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -16,10 +17,12 @@ from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import open_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
+from mvmdb.rectangles.estimate import require_memory
 from mvmdb.rectangles.geometry import Rectangle, trim_rectangle
 from mvmdb.rectangles.plan import RectangleOptions, plan_rectangle
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
+from mvmdb.workers.memory_limit import memory_of_worker
 
 
 def make_rectangle(
@@ -38,8 +41,9 @@ def make_rectangle(
     per core).
 
     Raises NothingViableError if no exposure overlaps the rectangle; UsageError if another rectangle's mosaic, or any
-    other file, already has the name of one of the mosaics; InputError if the folder `products` cannot be written or
-    locked; BusyError if another run works on it; WorkersError if the workers are lost.
+    other file, already has the name of one of the mosaics, or if one needs more memory than a worker of this machine
+    may have; InputError if the folder `products` cannot be written or locked; BusyError if another run works on it;
+    WorkersError if the workers are lost.
     """
     started = monotonic()
     report = ReconcileReport()
@@ -52,7 +56,7 @@ def make_rectangle(
             f"{rectangle.projection_cell}; choose another rectangle",
             only_small=False,
         )
-    with claim_folder(products), open_workers(workers) as opened:
+    with open_workers(workers) as opened, _claim_for(todo, opened, products):
         for job in todo:
             _check_target(job, rectangle)
         monitor.plan_known(len(todo))
@@ -62,6 +66,14 @@ def make_rectangle(
         write_manifest(folder, rectangle.name)
     report.seconds = round(monotonic() - started, 3)
     return report
+
+
+@contextmanager
+def _claim_for(todo: Sequence[LayerJob], workers: Workers, products: Path) -> Iterator[None]:
+    """The folder's lock, once it is clear that the workers have the memory for these jobs."""
+    require_memory(todo, memory_of_worker(workers.executor), workers.memory_mb)
+    with claim_folder(products):
+        yield
 
 
 def _check_target(job: LayerJob, rectangle: Rectangle) -> None:

@@ -10,7 +10,13 @@ import sqlalchemy as sa
 from mvmdb.schema.addresses import hide_password
 
 _BUSY = "another run is writing to this catalog; wait until it ends, and run this again"
+DAMAGED = (
+    "expected a whole file: restore a copy of it, or move it away and build it again from exposures and products "
+    "(mvmdb init --products DIR, mvmdb ingest INBOX; see docs/catalog.md)"
+)
+"""The remedy for a damaged SQLite file."""
 _REMEDIES = (
+    (r"database disk image is malformed", DAMAGED),
     (r"database is locked", _BUSY),
     (r"attempt to write a readonly database|disk I/O error|disk is full", "check the file's permissions and its disk"),
     (r"database \"[^\"]*\" does not exist", "make it with createdb, or give another --db"),

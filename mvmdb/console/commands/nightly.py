@@ -53,7 +53,7 @@ def nightly(
     exposures = options.find_files(paths, quiet_night=True)
     with (
         options.open_workers(who, memory_mb) as workers,
-        options.catalog(session, create=True) as (engine, policy),
+        options.catalog(session, create=True, check=True) as (engine, policy),
     ):
         folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
         with Progress(progress) as monitor:

@@ -12,7 +12,9 @@ from mvmdb.garbage import gc_paused
 
 @click.command(short_help="List what is stale, and why.")
 @options.cells
-@click.option("--deep", is_flag=True, help="Compare the digests of products, not only their size and time.")
+@click.option(
+    "--deep", is_flag=True, help="Check the catalog's file, and digests of products, not only their size and time."
+)
 @options.as_json
 @click.pass_obj
 def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) -> None:
@@ -25,6 +27,8 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
     """
     from mvmdb.catalog.ask.warnings import count_warnings
 
+    if deep:
+        options.check_catalog(session)
     with gc_paused(), looked(session, cells, deep=deep) as (outlook, begin):
         chosen = options.chosen_cells(begin, cells)
         with begin() as connection:
