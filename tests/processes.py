@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 
 
 def is_alive(pid: int) -> bool:
@@ -27,3 +28,11 @@ def wait_for_end(pid: int) -> None:
             return
         sleep(0.1)
     raise AssertionError(f"process {pid} lives on")
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    """Give something that another process does a minute to be so."""
+    until = monotonic() + seconds
+    while not is_so():
+        assert monotonic() < until, "it did not come about"
+        sleep(0.05)

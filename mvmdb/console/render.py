@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from mvmdb.console.show import printable
 from mvmdb.exposures.warning_texts import KINDS
 from mvmdb.records import PlannedLayer, Reason
 
@@ -190,11 +189,3 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
 def beside_words(report: ReconcileReport) -> list[str]:
     """A line for each file that was taken from the poller's folder, since its path in the poller is not there."""
     return [f"taken from beside the poller: {path} ({name} is not there)" for name, path in report.beside.items()]
-
-
-def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """The rows as a table for a terminal, below the names of the columns."""
-    from tabulate import tabulate
-
-    cells = [[printable(value) if isinstance(value, str) else value for value in row] for row in rows]
-    return str(tabulate(cells, headers=[printable(name) for name in names], disable_numparse=True))

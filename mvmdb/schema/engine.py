@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from mvmdb.errors import CatalogError
 from mvmdb.schema.addresses import database_url, hide_password, secrets_of
 from mvmdb.schema.faults import describe_fault, shown_url
-from mvmdb.schema.postgres import driver_error, open_postgres, stream_statement
+from mvmdb.schema.postgres import cancel_statement, driver_error, open_postgres, stream_statement
 from mvmdb.schema.sqlite import open_sqlite
 
 _WAIT_SECONDS = 60.0
@@ -201,6 +201,24 @@ def stream_rows(connection: sa.Connection, sql: str) -> tuple[list[str], Rows]:
     with _wrapped_errors(connection, sql):
         names, rows = stream_statement(connection, sql)
     return names, _wrapped_rows(connection, sql, rows)
+
+
+def limit_statements(connection: sa.Connection, seconds: float) -> None:
+    """Have the server end statements of this transaction that take longer, even if this process is gone by then.
+
+    SQLite has no server: there, the caller interrupts the statement.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(1000 * seconds))}")
+
+
+def interrupt_statement(connection: sa.Connection) -> None:
+    """End the statement that another thread runs on this connection; without one, nothing happens."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        driver.interrupt()
+    else:
+        cancel_statement(driver)
 
 
 def _wrapped_rows(connection: sa.Connection, sql: str, rows: Iterator[tuple[Any, ...]]) -> Rows:

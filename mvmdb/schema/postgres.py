@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +18,7 @@ DRIVER = "postgresql+psycopg"
 _OLDEST = (14, 0)  # SQL functions with RETURN
 _WRITERS_LOCK = 0x6D766D6462  # "mvmdb"; any number that no other program in the database uses will do
 _CONNECT_SECONDS = 10
+_CANCEL_SECONDS = 3.0
 
 
 def open_postgres(url: sa.URL, *, read_only: bool, wait_seconds: float) -> sa.Engine:
@@ -95,6 +99,17 @@ def stream_statement(connection: sa.Connection, sql: str) -> tuple[list[str], It
         raise error_from_result(described)
     names = [described.fname(column).decode() for column in range(described.nfields)]
     return names, driver.cursor().stream(sql) if names else iter(())
+
+
+def cancel_statement(driver: Any) -> None:
+    """End the statement that a connection of the driver runs, or the connection, if the server cannot be asked to."""
+    from psycopg import Error
+
+    try:
+        driver.cancel_safe(timeout=_CANCEL_SECONDS)
+    except Error:
+        with suppress(OSError), socket.socket(fileno=os.dup(driver.fileno())) as connected:
+            connected.shutdown(socket.SHUT_RDWR)
 
 
 def driver_error(connection: sa.Connection) -> type[Exception]:

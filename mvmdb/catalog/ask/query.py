@@ -1,33 +1,97 @@
-"""Read-only SQL for users: the database itself refuses writes."""
+"""Read-only SQL for users: the database itself refuses writes, and no answer keeps it longer than it takes to find."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from time import monotonic
 
+import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from mvmdb.catalog.ask.spool import SpooledRows
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import UsageError
-from mvmdb.schema.engine import Rows, stream_rows
+from mvmdb.schema.engine import interrupt_statement, limit_statements, stream_rows
 from mvmdb.schema.faults import plain_words
+from mvmdb.workers.interruptible import run_interruptibly
 
 
 @contextmanager
-def run_query(address: str, sql: str) -> Iterator[tuple[list[str], Rows]]:
-    """The column names and a stream of rows of one SQL statement, run on a read-only connection.
+def run_query(address: str, sql: str, *, timeout: float | None = None) -> Iterator[tuple[list[str], SpooledRows]]:
+    """The column names and the rows of one SQL statement, run on a read-only connection.
 
-    Raises UsageError with the database's message for SQL that it refuses, including writes, and for SQL that returns no
-    rows. The rows raise it too, for an error that the database finds only while it produces them.
+    All rows are found, and the database is let go, before the block begins: whoever reads them slowly keeps nobody
+    from writing. Names are made unique. Raises UsageError with the database's message for SQL that it refuses,
+    including writes, for SQL that returns no rows, and after `timeout` seconds.
     """
     _require_text(sql)
+    with SpooledRows() as rows:
+        yield unique_names(_find_rows(address, sql, timeout, rows)), rows
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """The names, each once: a repeated one gets the first of `_2`, `_3`, ... that makes it a name of its own.
+
+    >>> unique_names(["id", "id", "id_2", "id"])
+    ['id', 'id_3', 'id_2', 'id_4']
+    """
+    taken, given = set(names), set()
+    unique = []
+    for name in names:
+        own, number = name, 1
+        while own in given or (number > 1 and own in taken):
+            number += 1
+            own = f"{name}_{number}"
+        given.add(own)
+        unique.append(own)
+    return unique
+
+
+def _find_rows(address: str, sql: str, timeout: float | None, found: SpooledRows) -> list[str]:
+    """Put the rows of a statement into `found`; returns the names of their columns."""
     with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
-        with _refusals():
-            names, rows = stream_rows(connection, sql)
-        if not names:
-            raise UsageError("this SQL returns no rows; expected a SELECT")
-        with closing(_guarded(rows)) as guarded:  # an unfinished result would stay open on the server
-            yield names, guarded
+        names = run_interruptibly(
+            lambda: _answer(connection, sql, timeout, found),
+            interrupt=lambda: interrupt_statement(connection),
+            watch=_time_limit(timeout),
+        )
+    if not names:
+        raise UsageError("this SQL returns no rows; expected a SELECT")
+    return names
+
+
+def _answer(connection: sa.Connection, sql: str, timeout: float | None, found: SpooledRows) -> list[str]:
+    try:
+        if timeout is not None:
+            limit_statements(connection, timeout)
+        names, rows = stream_rows(connection, sql)
+        with closing(rows):
+            found.extend(rows)
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        if timeout is not None and getattr(error.orig, "sqlstate", None) == "57014":  # the server was faster
+            raise _too_long(timeout) from error
+        raise UsageError(f"the database refuses this SQL: {plain_words(error.orig)}") from error
+    return names
+
+
+def _time_limit(timeout: float | None) -> Callable[[], None]:
+    """A function that raises UsageError once the time is over."""
+    started = monotonic()
+
+    def watch() -> None:
+        if timeout is not None and monotonic() - started >= timeout:
+            raise _too_long(timeout)
+
+    return watch
+
+
+def _too_long(timeout: float) -> UsageError:
+    return UsageError(
+        f"the query took longer than {timeout:g} s and was stopped; give it more with --timeout, or ask for less"
+    )
 
 
 def _require_text(sql: str) -> None:
@@ -40,18 +104,3 @@ def _require_text(sql: str) -> None:
         ) from error
     if "\0" in sql:
         raise UsageError("this SQL has a NUL character; expected text")
-
-
-def _guarded(rows: Rows) -> Rows:
-    with _refusals():
-        yield from rows
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise
-        raise UsageError(f"the database refuses this SQL: {plain_words(error.orig)}") from error

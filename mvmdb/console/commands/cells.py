@@ -43,7 +43,7 @@ def cells(
     Example: mvmdb cells --at 53.06 -27.71 --radius 0.05
     """
     from mvmdb.cells import list_cells
-    from mvmdb.console.render import table
+    from mvmdb.console.rows import print_table
 
     listed = list_cells(list(names), position=position, radius=radius, rule=rule, address=session.address)
     if as_json:
@@ -63,4 +63,4 @@ def cells(
         )
         return
     rows = [(str(cell.id), f"{cell.ra:.6f}", f"{cell.dec:.6f}", len(cell.members)) for cell in listed]
-    click.echo(table(("skycell", "ra", "dec", "members"), rows))
+    print_table(("skycell", "ra", "dec", "members"), rows)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
-from typing import Any
-
 import click
 
 from mvmdb.console.options import Session
@@ -17,8 +12,12 @@ from mvmdb.console.options import Session
 @click.option("--csv", "form", flag_value="csv", help="Comma-separated values with a header line.")
 @click.option("--nl", "form", flag_value="nl", help="One JSON object per line.")
 @click.option("--json", "form", flag_value="json", help="One JSON list of objects.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+    help="Stop a query that takes longer, with exit code 2 (default: no limit).",
+)  # fmt: skip
 @click.pass_obj
-def query(session: Session, sql: str, form: str | None) -> None:
+def query(session: Session, sql: str, form: str | None, timeout: float | None) -> None:
     """Run one SQL query on the catalog, on a read-only connection.
 
     docs/catalog.md and `mvmdb schema` list tables and views. SQL may call the functions sky_separation(ra1, dec1, ra2,
@@ -26,25 +25,14 @@ def query(session: Session, sql: str, form: str | None) -> None:
     search uses the index of declinations if the query also has `dec BETWEEN dec0 - radius AND dec0 + radius`; on
     PostgreSQL it always does.
 
+    All rows are found before the first is printed; many are kept in a file in TMPDIR meanwhile. Of several columns of
+    one name the second is named `id_2`, and so on. Ctrl-C stops a query at once.
+
     Example: mvmdb query "SELECT skycell, filter, exptime FROM coverage ORDER BY exptime DESC LIMIT 5"
     """
     from mvmdb.catalog.ask.query import run_query
-    from mvmdb.console.render import table
+    from mvmdb.console.rows import print_csv, print_json, print_json_lines, print_table
 
-    with run_query(session.address, sql) as (names, rows):
-        if form == "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(names)
-            writer.writerows(rows)
-        elif form == "nl":
-            for row in rows:
-                click.echo(json.dumps(dict(zip(names, row, strict=True)), default=_plain))
-        elif form == "json":
-            click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], default=_plain, indent=1))
-        else:
-            click.echo(table(names, rows))
-
-
-def _plain(value: Any) -> str:
-    """The text of a date, or of another value for which JSON has no type."""
-    return str(value)
+    forms = {"csv": print_csv, "nl": print_json_lines, "json": print_json}
+    with run_query(session.address, sql, timeout=timeout) as (names, rows):
+        forms.get(form or "", print_table)(names, rows)

@@ -1,0 +1,125 @@
+"""Answers to queries: each column has a name of its own, long ones need no memory, endless ones can be ended."""
+
+from __future__ import annotations
+
+import time
+from collections import namedtuple
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from archive import Archive
+from databases import Databases
+from hypothesis import given
+from hypothesis import strategies as st
+from postgres import Server
+
+from mvmdb.catalog.ask import spool
+from mvmdb.catalog.ask.query import run_query, unique_names
+from mvmdb.catalog.configure import initialise
+from mvmdb.errors import UsageError
+from mvmdb.schema.engine import open_engine
+
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT 1 FROM c) SELECT count(*) FROM c"
+ENDLESS_ROWS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x, 'some text' FROM c"
+
+
+@pytest.fixture
+def address(databases: Databases) -> str:
+    made = databases.catalog()
+    initialise(made)
+    return made
+
+
+@given(st.lists(st.sampled_from(["id", "id_2", "id_3", "id_2_2", "ra", ""])))
+def test_each_column_gets_a_name_of_its_own_and_real_names_stay(names: list[str]) -> None:
+    unique = unique_names(names)
+    assert len(set(unique)) == len(unique) == len(names)
+    for place, name in enumerate(names):
+        if name not in names[:place]:
+            assert unique[place] == name
+        else:
+            assert unique[place].startswith(f"{name}_")
+
+
+def test_two_columns_of_one_name_are_both_answered(address: str) -> None:
+    sql = "SELECT a.n AS id, b.n AS id, 7 AS id_2 FROM (SELECT 1 AS n) AS a, (SELECT 2 AS n) AS b"
+    with run_query(address, sql) as (names, rows):
+        assert (names, list(rows)) == (["id", "id_3", "id_2"], [(1, 2, 7)])
+
+
+def test_rows_can_be_read_again(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "IN_MEMORY", 10_000)
+    sql = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 5000) SELECT x FROM c"
+    with run_query(address, sql) as (_, rows):
+        assert list(rows) == list(rows) == [(x,) for x in range(1, 5001)]
+
+
+def test_a_query_ends_at_its_time_limit(address: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(UsageError, match=r"longer than 0\.3 s.*--timeout"), run_query(address, ENDLESS, timeout=0.3):
+        pass
+    assert time.monotonic() - started < 20
+    with run_query(address, "SELECT 1", timeout=60) as (_, rows):
+        assert list(rows) == [(1,)]
+
+
+@pytest.fixture
+def on_server(postgres: Server) -> Iterator[str]:
+    """The address of a catalog on PostgreSQL."""
+    name = postgres.make_catalog()
+    yield postgres.address(name)
+    postgres.drop_database(name)
+
+
+def test_the_server_ends_a_query_at_its_time_limit_by_itself(on_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mvmdb.catalog.ask.query._time_limit", lambda timeout: lambda: None)
+    with pytest.raises(UsageError, match=r"longer than 0\.3 s"), run_query(on_server, ENDLESS, timeout=0.3):
+        pass
+
+
+def test_a_server_that_cannot_be_asked_to_stop_is_left(on_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Any, *, timeout: float = 30.0) -> None:
+        raise psycopg.OperationalError("no connection")
+
+    monkeypatch.setattr(psycopg.Connection, "cancel_safe", refuse)
+    monkeypatch.setattr("mvmdb.catalog.ask.query.limit_statements", lambda connection, seconds: None)
+    started = time.monotonic()
+    with pytest.raises(UsageError, match=r"longer than 0\.3 s"), run_query(on_server, ENDLESS, timeout=0.3):
+        pass
+    assert time.monotonic() - started < 20
+
+
+def test_an_answer_never_fills_the_disk(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(spool.shutil, "disk_usage", lambda path: usage(20_000_000))
+    with pytest.raises(UsageError, match=r"half of what is free.*TMPDIR"), run_query(address, ENDLESS_ROWS):
+        pass
+
+
+def test_a_full_disk_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(rows: object, file: object, protocol: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(spool.pickle, "dump", full)
+    with (
+        pytest.raises(UsageError, match=r"cannot keep the answer.*No space left.*TMPDIR"),
+        run_query(address, "SELECT 1"),
+    ):
+        pass
+
+
+def test_the_database_is_let_go_before_the_first_row_is_read(archive: Archive, databases: Databases) -> None:
+    archive.expose()
+    archive.ingest()
+    with run_query(archive.address, "SELECT ipppssoo FROM exposure") as (_, rows):
+        if databases.kind == "postgresql":
+            sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mvmdb'"
+            assert archive.rows(sql) == [(1,)], "that of this very question"
+        engine = open_engine(archive.address)
+        with engine.connect() as connection:  # SQLite: an exclusive lock, which no reader allows
+            connection.exec_driver_sql("DELETE FROM membership")
+            connection.commit()
+        engine.dispose()
+        assert list(rows) == [("ib6o04tu",)]
