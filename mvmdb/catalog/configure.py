@@ -48,7 +48,7 @@ def initialise(
     normal = None if epochs is None else parse_epochs(epochs)
     if upgrade:
         engine = open_engine(address)
-        with clear_errors(address), engine.begin() as connection:
+        with clear_errors(address, engine), engine.begin() as connection:
             upgrade_schema(connection)
         engine.dispose()
     with open_catalog(address, create=True) as opened, record(opened).begin() as connection:

@@ -26,7 +26,7 @@ def open_catalog(address: str, *, create: bool = False, read_only: bool = False)
     """
     engine = open_engine(address, create=create, read_only=read_only)
     try:
-        with clear_errors(address):
+        with clear_errors(address, engine):
             with engine.begin() as connection:
                 if create:
                     create_schema(connection)

@@ -52,7 +52,7 @@ class RecordedRun:
         try:
             engine = open_engine(self._address)
             try:
-                with clear_errors(self._address):
+                with clear_errors(self._address, engine):
                     end_run(engine, self.key, code, why)
             finally:
                 engine.dispose()

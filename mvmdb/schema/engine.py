@@ -18,8 +18,9 @@ from sqlalchemy.exc import DBAPIError
 
 from mvmdb.errors import CatalogError
 from mvmdb.schema.addresses import database_url, hide_password, secrets_of
-from mvmdb.schema.faults import describe_fault, shown_url
-from mvmdb.schema.postgres import cancel_statement, driver_error, open_postgres, stream_statement
+from mvmdb.schema.faults import describe_fault, describe_wait, is_busy, shown_url
+from mvmdb.schema.holders import name_holders
+from mvmdb.schema.postgres import WRITERS_LOCK, cancel_statement, driver_error, open_postgres, stream_statement
 from mvmdb.schema.sqlite import open_sqlite
 
 _WAIT_SECONDS = 60.0
@@ -230,7 +231,7 @@ def _wrapped_rows(connection: sa.Connection, sql: str, rows: Iterator[tuple[Any,
 def _wrapped_errors(connection: sa.Connection, statement: str) -> Iterator[None]:
     """For statements on the driver itself: its errors become SQLAlchemy's, and a broken connection is invalidated."""
     driver: Any = connection.connection.driver_connection
-    driver_errors = driver_error(connection)
+    driver_errors = driver_error(connection.dialect)
     try:
         yield
     except driver_errors as error:
@@ -241,12 +242,25 @@ def _wrapped_errors(connection: sa.Connection, statement: str) -> Iterator[None]
 
 
 @contextmanager
-def clear_errors(address: str) -> Iterator[None]:
-    """Turn a driver's error into one line for the user: which database, its message, and the remedy."""
+def clear_errors(address: str, engine: sa.Engine) -> Iterator[None]:
+    """Turn a driver's error into one line for the user: which database, its message, and the remedy.
+
+    If the database was waited for in vain, the line says who holds it, as far as that is known.
+    """
     try:
         yield
     except DBAPIError as error:
-        words = describe_fault(error.orig, disconnected=error.connection_invalidated)
+        if is_busy(error.orig):
+            words = describe_wait(error.orig, _WAIT_SECONDS, _name_holders(engine, address))
+        else:
+            words = describe_fault(error.orig, disconnected=error.connection_invalidated)
         for secret in sorted(secrets_of(address), key=len, reverse=True):
             words = words.replace(secret, "***")  # libpq quotes what it cannot use
         raise CatalogError(f"database {hide_password(address)}: {words}") from error
+
+
+def _name_holders(engine: sa.Engine, address: str) -> list[str]:
+    try:
+        return name_holders(engine, address, WRITERS_LOCK)
+    except (DBAPIError, driver_error(engine.dialect)):  # a server that refuses to tell
+        return []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from mvmdb.schema.addresses import hide_password
 
-_BUSY = "another run is writing to this catalog; wait until it ends, and run this again"
 DAMAGED = (
     "expected a whole file: restore a copy of it, or move it away and build it again from exposures and products "
     "(mvmdb init --products DIR, mvmdb ingest INBOX; see docs/catalog.md)"
@@ -17,7 +17,6 @@ DAMAGED = (
 """The remedy for a damaged SQLite file."""
 _REMEDIES = (
     (r"database disk image is malformed", DAMAGED),
-    (r"database is locked", _BUSY),
     (r"attempt to write a readonly database|disk I/O error|disk is full", "check the file's permissions and its disk"),
     (r"database \"[^\"]*\" does not exist", "make it with createdb, or give another --db"),
     (
@@ -32,7 +31,6 @@ _REMEDIES = (
     ),
 )
 _REMEDIES_BY_STATE = {
-    "55P03": _BUSY,
     "42501": "ask the owner of the database for the right to do this",
     "58P01": "install PostgreSQL's contrib modules on the server",  # an extension's file is missing
     "0A000": "install PostgreSQL's contrib modules on the server",
@@ -42,6 +40,17 @@ _REMEDIES_BY_STATE = {
 def shown_url(url: sa.URL) -> str:
     """A URL without its password, also where the password is in the query."""
     return hide_password(url.render_as_string(hide_password=True))
+
+
+def is_busy(error: Any) -> bool:
+    """Whether a driver's error means that the database was waited for in vain, because others hold it."""
+    return getattr(error, "sqlstate", None) == "55P03" or "database is locked" in str(error)
+
+
+def describe_wait(error: Any, seconds: float, holders: Sequence[str]) -> str:
+    """A wait in vain, as one line: how long, and for whom as far as that is known."""
+    who = " and ".join(holders) or "another program, which reads it or writes to it"
+    return f"{plain_words(error)}; waited {seconds:g} s for {who}; wait until it ends, or stop it, and run this again"
 
 
 def describe_fault(error: Any, *, disconnected: bool) -> str:

@@ -16,7 +16,7 @@ from mvmdb.schema.faults import shown_url
 
 DRIVER = "postgresql+psycopg"
 _OLDEST = (14, 0)  # SQL functions with RETURN
-_WRITERS_LOCK = 0x6D766D6462  # "mvmdb"; any number that no other program in the database uses will do
+WRITERS_LOCK = 0x6D766D6462  # "mvmdb"; any number that no other program in the database uses will do
 _CONNECT_SECONDS = 10
 _CANCEL_SECONDS = 3.0
 
@@ -67,7 +67,7 @@ def _begin_writing(connection: sa.Connection, wait_seconds: float) -> None:
     # Writers take turns, as on SQLite: what a writer has read still holds when it writes. READ COMMITTED, so that a
     # writer that has waited reads what the writer before it committed.
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds}s'")
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
 
 
 def _begin_reading(connection: sa.Connection) -> None:
@@ -112,7 +112,7 @@ def cancel_statement(driver: Any) -> None:
             connected.shutdown(socket.SHUT_RDWR)
 
 
-def driver_error(connection: sa.Connection) -> type[Exception]:
+def driver_error(dialect: sa.Dialect) -> type[Exception]:
     """The base class of the driver's errors."""
-    error: type[Exception] = connection.dialect.loaded_dbapi.Error
+    error: type[Exception] = dialect.loaded_dbapi.Error
     return error

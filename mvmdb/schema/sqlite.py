@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,8 @@ from sqlalchemy import event
 
 from mvmdb.errors import CatalogError
 from mvmdb.schema.functions import SQLITE_FUNCTIONS
+
+_STEP_MS = 250
 
 
 def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: float) -> sa.Engine:
@@ -32,7 +35,10 @@ def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: flo
     event.listen(engine, "connect", _prepare)
     if read_only:
         event.listen(engine, "connect", _confine)
-    event.listen(engine, "begin", _begin_reading if read_only else _begin_writing)
+    if read_only:
+        event.listen(engine, "begin", _begin_reading)
+    else:
+        event.listen(engine, "begin", lambda connection: _begin_writing(connection, wait_seconds))
     return engine
 
 
@@ -59,8 +65,23 @@ def _confine(connection: Any, _record: Any) -> None:
     )
 
 
-def _begin_writing(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # a writer waits its turn instead of failing half-way
+def _begin_writing(connection: sa.Connection, wait_seconds: float) -> None:
+    # IMMEDIATE: a writer waits its turn instead of failing half-way. It waits in many short steps, as Python hears
+    # Ctrl-C only between two calls of SQLite.
+    driver: Any = connection.connection.driver_connection
+    until = monotonic() + wait_seconds
+    driver.execute(f"PRAGMA busy_timeout = {min(_STEP_MS, round(1000 * wait_seconds))}")
+    try:
+        while monotonic() < until:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises its error as SQLAlchemy's
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {round(1000 * wait_seconds)}")
 
 
 def _begin_reading(connection: sa.Connection) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from time import monotonic
 
 import sqlalchemy as sa
@@ -12,9 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from mvmdb.catalog.ask.spool import SpooledRows
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import UsageError
+from mvmdb.schema.addresses import database_url
 from mvmdb.schema.engine import interrupt_statement, limit_statements, stream_rows
 from mvmdb.schema.faults import plain_words
+from mvmdb.schema.holders import waiting_writer
 from mvmdb.workers.interruptible import run_interruptibly
+
+GIVES_WAY_AFTER = 30.0
+"""Seconds that a writer waits for a query on SQLite until the query is stopped; the writer would give up after 60."""
 
 
 @contextmanager
@@ -23,7 +29,8 @@ def run_query(address: str, sql: str, *, timeout: float | None = None) -> Iterat
 
     All rows are found, and the database is let go, before the block begins: whoever reads them slowly keeps nobody
     from writing. Names are made unique. Raises UsageError with the database's message for SQL that it refuses,
-    including writes, for SQL that returns no rows, and after `timeout` seconds.
+    including writes, for SQL that returns no rows, after `timeout` seconds, and if a writer waits for the query on
+    SQLite for too long.
     """
     _require_text(sql)
     with SpooledRows() as rows:
@@ -54,7 +61,7 @@ def _find_rows(address: str, sql: str, timeout: float | None, found: SpooledRows
         names = run_interruptibly(
             lambda: _answer(connection, sql, timeout, found),
             interrupt=lambda: interrupt_statement(connection),
-            watch=_time_limit(timeout),
+            watch=_Watch(address, timeout),
         )
     if not names:
         raise UsageError("this SQL returns no rows; expected a SELECT")
@@ -77,15 +84,34 @@ def _answer(connection: sa.Connection, sql: str, timeout: float | None, found: S
     return names
 
 
-def _time_limit(timeout: float | None) -> Callable[[], None]:
-    """A function that raises UsageError once the time is over."""
-    started = monotonic()
+class _Watch:
+    """What ends a query that runs: its time limit, and a writer who has waited for it."""
 
-    def watch() -> None:
-        if timeout is not None and monotonic() - started >= timeout:
-            raise _too_long(timeout)
+    def __init__(self, address: str, timeout: float | None) -> None:
+        url = database_url(address)
+        self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+        self._timeout, self._started = timeout, monotonic()
+        self._next_look, self._waits_since = 0.0, 0.0
 
-    return watch
+    def __call__(self) -> None:
+        now = monotonic()
+        if self._timeout is not None and now - self._started >= self._timeout:
+            raise _too_long(self._timeout)
+        if self._file is not None and now >= self._next_look:
+            self._next_look = now + min(1.0, GIVES_WAY_AFTER / 4)
+            self._give_way(self._file, now)
+
+    def _give_way(self, file: Path, now: float) -> None:
+        writer = waiting_writer(file)
+        if writer is None:
+            self._waits_since = 0.0
+        elif not self._waits_since:
+            self._waits_since = now
+        elif now - self._waits_since >= GIVES_WAY_AFTER:
+            raise UsageError(
+                f"the query was stopped, as {writer} has waited for it for {GIVES_WAY_AFTER:g} s to write to the "
+                "catalog; run it again later, or on a copy of the catalog"
+            )
 
 
 def _too_long(timeout: float) -> UsageError:

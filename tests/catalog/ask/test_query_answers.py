@@ -74,7 +74,7 @@ def on_server(postgres: Server) -> Iterator[str]:
 
 
 def test_the_server_ends_a_query_at_its_time_limit_by_itself(on_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mvmdb.catalog.ask.query._time_limit", lambda timeout: lambda: None)
+    monkeypatch.setattr("mvmdb.catalog.ask.query._Watch", lambda address, timeout: lambda: None)
     with pytest.raises(UsageError, match=r"longer than 0\.3 s"), run_query(on_server, ENDLESS, timeout=0.3):
         pass
 
