@@ -9,6 +9,7 @@ from pathlib import Path
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile
 from mvmdb.catalog.exposures.vanished import note_vanished
+from mvmdb.catalog.history.prune import prune_history
 from mvmdb.catalog.open import Engine
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import ReconcileReport
@@ -74,4 +75,6 @@ def run_night(
         written = pollers.settle(run.worked_in, run.seen_in)
         report.planned, report.pollers = pollers.planned.paths, written.changed
         report.poller_problems, report.gone = written.problems, written.gone
+        with engine.begin() as connection:
+            prune_history(connection)
     return report

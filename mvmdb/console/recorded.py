@@ -44,18 +44,11 @@ class RecordedRun:
         if self.key is None:
             return
         from mvmdb.catalog.history.runs import end_run
-        from mvmdb.schema import open_engine
-        from mvmdb.schema.engine import clear_errors
 
         code = exit_code(error, self._ending)
         why = str(error) if code == COULD_NOT_RUN and error is not None else None
         try:
-            engine = open_engine(self._address)
-            try:
-                with clear_errors(self._address, engine):
-                    end_run(engine, self.key, code, why)
-            finally:
-                engine.dispose()
+            end_run(self._address, self.key, code, why)
         except CatalogError as trouble:
             log.warning("the end of run %d is not recorded: %s", self.key, trouble)
 

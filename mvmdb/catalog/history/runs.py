@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.history.events import RUN_OPTION
+from mvmdb.catalog.open import open_catalog
 from mvmdb.schema import tables as t
 
 _LONGEST_ARGUMENTS = 2000
@@ -42,10 +43,13 @@ def begin_run(engine: sa.Engine, invocation: Invocation) -> tuple[int, sa.Engine
     return int(key), engine.execution_options(**{RUN_OPTION: int(key)})
 
 
-def end_run(engine: sa.Engine, key: int, exit_code: int, error: str | None = None) -> None:
-    """Record that a run has ended, with its exit code and why it could not do its work."""
+def end_run(address: str, key: int, exit_code: int, error: str | None = None) -> None:
+    """Record that a run has ended, with its exit code and why it could not do its work.
+
+    The catalog is opened anew, as commands close it before they print. Raises CatalogError if that cannot be done.
+    """
     change = {"ended_at": now(), "exit_code": exit_code, "error": None if error is None else _storable(error)}
-    with engine.begin() as connection:
+    with open_catalog(address) as engine, engine.begin() as connection:
         connection.execute(sa.update(t.run).where(t.run.c.id == key).values(**change))
 
 
