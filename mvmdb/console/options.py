@@ -203,11 +203,11 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
 
 
-def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePaths:
+def find_files(paths: Sequence[str], *, quiet_night: bool = False, silent: bool = False) -> ExposurePaths:
     """The exposures that these paths stand for; warns of folders that cannot be read, and of compressed files.
 
     Raises UsageError if there are no exposures at all, unless it may be a `quiet_night`, which only warns of folders
-    without exposures. Raises InputError for a path that does not exist.
+    without exposures, and not even that if it is to be `silent`. Raises InputError for a path that does not exist.
     """
     from mvmdb.exposures.find import find_exposures
 
@@ -221,7 +221,7 @@ def find_files(paths: Sequence[str], *, quiet_night: bool = False) -> ExposurePa
             f"no exposures in {', '.join(paths)}; expected files named *_flt.fits or *_flc.fits: check the path"
         )
     for folder in exposures.empty_folders:
-        if quiet_night:
+        if quiet_night and not silent:
             warn(f"mvmdb: no exposures in {folder} (*_flt.fits, *_flc.fits)")
     return exposures
 

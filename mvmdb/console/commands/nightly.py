@@ -23,6 +23,11 @@ from mvmdb.records import Mark
 @options.available
 @products.yes
 @products.move_products
+@click.option(
+    "--report", "report_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write the night's report there: text, a page or JSON, by its ending (.txt, .html, .json).",
+)  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Print nothing if nothing came, was made, refused or failed, as for cron.")
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -36,21 +41,27 @@ def nightly(
     available: bool,
     rebuild: bool,
     move: bool,
+    report_path: Path | None,
+    quiet: bool,
     progress: Form,
     as_json: bool,
 ) -> None:
     """Do the night's work in one run: ingest, reconcile, and write the poller files of the sky cells that it worked in.
 
     An inbox without exposures is not an error here: stale layers are made fresh nevertheless. The exit code is 1 if a
-    layer failed, or if anything else in the report needs attention.
+    layer failed, or if anything else in the report needs attention. The report is kept in the catalog too.
 
     Example: mvmdb nightly /data/inbox -o /data/mvm
     """
+    from mvmdb.catalog.ask.night import is_eventful, save_report, summarize_night
+    from mvmdb.console.night_report import check_report_path, comparison, write_report
     from mvmdb.console.render import file_words, ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
     from mvmdb.reconcile.layer_jobs import Options
 
-    exposures = options.find_files(paths, quiet_night=True)
+    if report_path is not None:
+        check_report_path(report_path)
+    exposures = options.find_files(paths, quiet_night=True, silent=quiet)
     with (
         options.open_workers(who, memory_mb) as workers,
         options.catalog(session, create=True, check=True) as (engine, policy),
@@ -67,9 +78,22 @@ def nightly(
                 workers=workers,
                 monitor=monitor,
             )
+        troubles = (
+            report.ingest.news, [file for file in report.vanished if file.new], report.poller_problems, report.gone,
+            report.reconcile.problems, exposures.unreadable_folders, exposures.compressed,
+        )  # fmt: skip
+        assert session.run.key is not None  # the catalog was opened to be changed
+        night = summarize_night(engine, session.run.key)
+        night["problems"] = [*report.poller_problems, *report.gone, *report.reconcile.problems]
+        save_report(engine, session.run.key, night)
+    if report_path is not None:
+        write_report(report_path, night)
+    if quiet and not is_eventful(night, troubles):
+        return
     if as_json:
         options.emit_json(
             {
+                "run": session.run.key,
                 "ingest": ingest_json(report.ingest),
                 "vanished": [asdict(file) for file in report.vanished],
                 "plan": {name: getattr(report, name) for name in ("fresh", "stale", "orphaned", "waiting")},
@@ -87,8 +111,6 @@ def nightly(
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
         lines += [f"problem: {line}" for line in report.gone]
         say(*lines, *reconcile_words(report.reconcile))
-    troubles = (
-        report.ingest.news, [file for file in report.vanished if file.new], report.poller_problems, report.gone,
-        report.reconcile.problems, exposures.unreadable_folders, exposures.compressed,
-    )  # fmt: skip
+        if night["failed"] or night["last_night"]["mended"]:
+            say(comparison(night))
     options.finish(any(troubles) or report.reconcile.failed > 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -36,8 +36,12 @@ def keep_findings(
 
 
 def drop_findings(target: Path) -> None:
-    """Remove the findings beside a product: they are recorded, or it was not made. So does `sweep_temporaries`."""
-    _place(target).unlink(missing_ok=True)
+    """Remove the findings beside a product: they are recorded, or it was not made.
+
+    If that fails, `sweep_temporaries` does it in a later run.
+    """
+    with suppress(OSError):
+        _place(target).unlink()
 
 
 def with_findings(record: ProductRecord) -> ProductRecord:

@@ -1,0 +1,118 @@
+"""What a night brought, from the history of its run, and what is new against the night before."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.ask.history import HistoryQuestion, RecordedEvent, load_events
+from mvmdb.catalog.open import Engine
+from mvmdb.schema import tables as t
+
+_MADE = ("layer-drizzled", "layer-added", "layer-recanvased", "layer-removed")
+_LISTS = {
+    **dict.fromkeys(_MADE, "made"),
+    **dict.fromkeys(("exposure-refused", "file-quarantined", "file-vanished"), "refused"),
+    **dict.fromkeys(
+        ("exposure-new", "exposure-changed", "exposure-realigned", "exposure-moved", "exposure-readmitted"), "came"
+    ),
+    "layer-failed": "failed",
+}
+MOST_LISTED = 1000
+"""How many events a list of a report names at most: a first night may bring a million exposures."""
+_SLOWEST = 5
+
+
+def summarize_night(engine: Engine, run: int) -> dict[str, Any]:
+    """The summary of a run of `nightly`, as plain values.
+
+    `counts` has the number of its events by kind. `came`, `refused` and `made` list the first 1000 of each; `slowest`
+    names the layers that took longest. `failed` lists the layers that failed, each with when its failures began and how
+    many there were since it was last made. `last_night` compares these with the run of `nightly` before: the layers
+    whose failures are `new_failures`, and the `mended` ones.
+    """
+    lists: dict[str, list[dict[str, Any]]] = {"came": [], "refused": [], "made": [], "failed": []}
+    counts: Counter[str] = Counter()
+    slowest: list[tuple[float, str]] = []
+    with engine.begin() as connection:
+        started = connection.execute(sa.select(t.run).where(t.run.c.id == run)).one()
+        last = _last_night(connection, run)
+    for event in load_events(engine.begin, HistoryQuestion(run=run)):
+        counts[event.kind] += 1
+        name = _LISTS.get(event.kind)
+        if name is not None and len(lists[name]) < MOST_LISTED:
+            lists[name].append(_line(engine, event))
+        if name == "made" and event.seconds:
+            slowest = heapq.nlargest(_SLOWEST, [*slowest, (event.seconds, str(event.layer))])
+    before = set() if last is None else {line["layer"] for line in json.loads(last.report)["failed"]}
+    now = {line["layer"] for line in lists["failed"]}
+    return {
+        "run": run,
+        "host": started.host,
+        "version": started.version,
+        "started_at": f"{started.started_at.isoformat()}Z",
+        "counts": dict(sorted(counts.items())),
+        **lists,
+        "slowest": [{"layer": layer, "seconds": seconds} for seconds, layer in slowest],
+        "last_night": {
+            "run": None if last is None else last.id,
+            "new_failures": sorted(now - before),
+            "mended": sorted(before - now),
+        },
+    }
+
+
+def count_listed(report: Mapping[str, Any], name: str) -> int:
+    """How many events a list of a report (`came`, `refused`, `made`, `failed`) stands for; it may show fewer."""
+    return sum(number for kind, number in report["counts"].items() if _LISTS.get(kind) == name)
+
+
+def save_report(engine: Engine, run: int, report: dict[str, Any]) -> None:
+    """Keep a night's report with its run."""
+    with engine.begin() as connection:
+        connection.execute(sa.update(t.run).where(t.run.c.id == run).values(report=json.dumps(report)))
+
+
+def _last_night(connection: sa.Connection, run: int) -> Any:
+    r = t.run.c
+    query = sa.select(r.id, r.report).where(r.command == "nightly", r.id < run, r.report.is_not(None))
+    return connection.execute(query.order_by(r.id.desc()).limit(1)).one_or_none()
+
+
+def _line(engine: Engine, event: RecordedEvent) -> dict[str, Any]:
+    what = event.kind.split("-", 1)[1]
+    if event.kind == "layer-failed":
+        with engine.begin() as connection:
+            return _failed(connection, event)
+    if event.kind not in _MADE:
+        return {"exposure": event.exposure, "path": event.path, "what": what, "detail": event.detail}
+    return {
+        "layer": event.layer,
+        "action": what,
+        "reasons": [{"code": str(r.code), "exposure": r.exposure, "detail": r.detail} for r in event.reasons],
+        "n_members": event.n_members,
+        "seconds": event.seconds,
+        "bytes": event.size,
+        "memory_mb": event.memory_mb,
+    }
+
+
+def _failed(connection: sa.Connection, event: RecordedEvent) -> dict[str, Any]:
+    """A failed layer, with the failures since it was last made."""
+    e = t.event.c
+    made = sa.select(sa.func.coalesce(sa.func.max(e.id), 0)).where(e.layer == event.layer, e.kind.in_(_MADE))
+    query = sa.select(sa.func.count(), sa.func.min(e.at)).where(
+        e.layer == event.layer, e.kind == event.kind, e.id > made.scalar_subquery(), e.id <= event.id
+    )
+    attempts, first = connection.execute(query).one()
+    return {"layer": event.layer, "error": event.detail, "attempts": attempts, "since": f"{first.isoformat()}Z"}
+
+
+def is_eventful(report: Mapping[str, Any], troubles: Iterable[object]) -> bool:
+    """Whether there is anything to say about a night."""
+    return any(report[name] for name in ("came", "refused", "made", "failed")) or any(troubles)
