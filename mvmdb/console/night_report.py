@@ -6,7 +6,7 @@ import html
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mvmdb.catalog.ask.night import count_listed
 from mvmdb.console.render import reasons_words
@@ -14,8 +14,11 @@ from mvmdb.console.show import printable
 from mvmdb.errors import InputError, UsageError
 from mvmdb.records import Reason, ReasonCode
 
+if TYPE_CHECKING:
+    from mvmdb.catalog.products.attempts import RestingLayer
+
 FORMS = (".txt", ".html", ".json")
-_SECTIONS = ("Came", "Refused", "Made", "Took longest", "Failed", "Problems")
+_SECTIONS = ("Came", "Refused", "Made", "Took longest", "Failed", "Not tried", "Problems")
 
 Report = Mapping[str, Any]
 
@@ -95,6 +98,7 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
         [_made_words(line) for line in report["made"]],
         [f"{line['layer']}: {line['seconds']:.1f} s" for line in report["slowest"]],
         [_failed_words(line) for line in report["failed"]],
+        [resting_words(line) for line in report["resting"]],
         list(report["problems"]),
     )
     for name, lines in zip(_SECTIONS, values, strict=True):
@@ -128,7 +132,28 @@ def _made_words(line: Mapping[str, Any]) -> str:
 
 def _failed_words(line: Mapping[str, Any]) -> str:
     times = f"attempt {line['attempts']} since {line['since'][:10]}" if line["attempts"] > 1 else "for the first time"
-    return f"{line['layer']}: {line['error']} ({times}; the next run tries it again)"
+    return f"{line['layer']}: {line['error']} ({times}; {_next_attempt(line['retry_at'])})"
+
+
+def resting_words(line: Mapping[str, Any]) -> str:
+    """A layer that failed again and again, and was not tried in this night."""
+    times = f"{line['attempts']} attempts since {line['since'][:10]}"
+    return f"{line['layer']}: {line['error']} ({times}; {_next_attempt(line['retry_at'])})"
+
+
+def _next_attempt(retry_at: str | None) -> str:
+    if retry_at is None:
+        return "not tried again until it changes, or by mvmdb reconcile"
+    return f"tried again by the first night from {retry_at[:16].replace('T', ' ')} UTC"
+
+
+def resting_json(layer: RestingLayer) -> dict[str, Any]:
+    """A layer that was not tried as plain values; times in ISO 8601, UTC."""
+    retry_at = None if layer.retry_at is None else f"{layer.retry_at.isoformat()}Z"
+    since = f"{layer.since.isoformat()}Z"
+    return {
+        "layer": layer.layer, "error": layer.error, "attempts": layer.attempts, "since": since, "retry_at": retry_at,
+    }  # fmt: skip
 
 
 def _text(text: str) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mvmdb.monitor import LayerOutcome
 from mvmdb.records import Action
+
+if TYPE_CHECKING:
+    from mvmdb.catalog.products.attempts import RestingLayer
 
 _COUNTERS = {Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "recanvased", Action.REMOVE: "removed"}
 
@@ -19,6 +23,7 @@ class ReconcileReport:
     `seconds`: how long the run took. `refused` maps exposures that could not be used to the reason. `problems` are
     lines about what concerns no single layer, such as a poller file that cannot be written.
     `beside` maps paths of a poller that are not there to the files in the poller's folder that were taken instead.
+    `resting` maps layers that were not tried, as they have failed again and again, to what is known of them.
     `warnings` maps members to what their pixels showed, which is no reason to leave them out.
     """
 
@@ -33,6 +38,7 @@ class ReconcileReport:
     refused: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     beside: dict[str, str] = field(default_factory=dict)
+    resting: dict[str, RestingLayer] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
 
     def note(self, outcome: LayerOutcome) -> None:

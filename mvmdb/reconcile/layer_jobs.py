@@ -22,7 +22,8 @@ class Options:
 
     `cells`: the keys of the sky cells (None: all). `full`: drizzle every layer from all its members, fresh layers too,
     with the kept skies. `resky`: as `full`, with new skies. `available`: make layers that wait for files from the
-    members that have one. `move`: the recorded products have moved to this run's folder.
+    members that have one. `move`: the recorded products have moved to this run's folder. `patient`: leave layers that
+    failed again and again until they are due.
     """
 
     cells: Sequence[int] | None = None
@@ -30,6 +31,7 @@ class Options:
     resky: bool = False
     available: bool = False
     move: bool = False
+    patient: bool = False
 
     @property
     def everything(self) -> bool:

@@ -10,6 +10,7 @@ from time import monotonic
 from mvmdb.catalog.exposures.standing import refuse_exposure
 from mvmdb.catalog.layers.growth import find_stretching
 from mvmdb.catalog.open import Engine
+from mvmdb.catalog.products.attempts import RestingLayer, load_resting
 from mvmdb.catalog.products.folder import Consent, require_products_folder
 from mvmdb.catalog.products.load import load_digests, load_layer
 from mvmdb.catalog.products.record import forget_product, record_failure, record_product, record_warnings
@@ -94,6 +95,7 @@ class ReconcileRun:
         self.started = monotonic()
         self.settled: dict[str, str] = {}
         self.digests: dict[str, str] = {}
+        self.resting: dict[str, RestingLayer] = {}
         self.worked_in: set[str] = set()
         self.seen_in: set[str] = set()  # of all looks: each records what it sees, so the next sees no difference
 
@@ -136,7 +138,9 @@ class ReconcileRun:
 
         Call it once, at the end.
         """
-        self.monitor.plan_known(len(outlook.plan.layers) - outlook.waiting, outlook.plan)
+        resting = [self.resting[line.name] for line in outlook.plan.layers if line.name in self.resting]
+        self.report.resting = {layer.layer: layer for layer in resting}
+        self.monitor.plan_known(len(outlook.plan.layers) - outlook.waiting - len(resting), outlook.plan)
         while lines := [line for line in outlook.plan.layers if not line.n_waiting and self.is_open(line)]:
             refused = self.carry_out(lines, outlook)
             for error in refused:
@@ -167,10 +171,14 @@ class ReconcileRun:
         self.seen_in |= outlook.seen_in
         with self.engine.begin() as connection:
             self.digests = load_digests(connection, self.settled)
+            if self.options.patient:
+                self.resting = load_resting(connection)
         return outlook
 
     def is_open(self, line: PlannedLayer) -> bool:
-        """Whether this run has not yet tried the layer as it is expected now."""
+        """Whether the layer is due, and this run has not yet tried it as it is expected now."""
+        if line.name in self.resting:
+            return False
         return line.name not in self.settled or self.settled[line.name] != self.digests.get(line.name, "")
 
     def carry_out(self, lines: Sequence[PlannedLayer], outlook: Outlook) -> list[MemberUnusableError]:

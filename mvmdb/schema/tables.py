@@ -220,6 +220,17 @@ layer_member = Table(
     comment="the members that each layer should have",
 )
 
+layer_failure = Table(
+    "layer_failure",
+    metadata,
+    Column("layer", String(120), primary_key=True, comment="name of a layer that could not be made"),
+    _must("recipe_digest", String(40), "recipe_digest that it was to have"),
+    _must("attempts", Integer, "number of failures in a row"),
+    _must("since", DateTime, "first of these failures (UTC)"),
+    _may("retry_at", DateTime, "when nightly tries it again (UTC); empty: not until its recipe_digest changes"),
+    comment="layers that fail, and when they are tried again",
+)
+
 product = Table(
     "product",
     metadata,

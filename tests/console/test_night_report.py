@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,7 @@ from mvmdb.catalog.ask.night import MOST_LISTED, summarize_night
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.history.runs import Invocation, begin_run
 from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.products.attempts import next_attempt
 from mvmdb.cli import commands
 from mvmdb.console.night_report import format_lines, format_page
 
@@ -22,6 +24,13 @@ from mvmdb.console.night_report import format_lines, format_page
 def night(archive: Archive, *words: str) -> Result:
     arguments = ["--db", archive.address, "nightly", str(archive.inbox), "-o", str(archive.products), "--jobs", "1"]
     return CliRunner().invoke(commands, [*arguments, *words])
+
+
+def make_due(archive: Archive, hours: int = 0) -> None:
+    """Let so much time pass that every layer with a next attempt is due."""
+    past = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=hours + 1)).strftime("%Y-%m-%d %H:%M:%S")
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE layer_failure SET retry_at = '{past}' WHERE retry_at IS NOT NULL")
 
 
 def report(archive: Archive, *words: str) -> dict[str, Any]:
@@ -79,10 +88,45 @@ def test_a_failure_is_new_then_counted_then_mended(archive: Archive) -> None:
     assert len({each["failed"][0]["since"] for each in nights}) == 1
     assert "expected a writable folder" in nights[0]["failed"][0]["error"]
     assert "attempt 3 since 20" in "\n".join(format_lines(nights[-1]))
+    make_due(archive)
     folder.unlink()
     after = report(archive)
     assert (after["failed"], after["last_night"]["mended"]) == ([], [FINE, COARSE])
     assert f"no longer failing: {FINE}, {COARSE}" in "\n".join(format_lines(after))
+
+
+def test_a_layer_that_fails_again_and_again_is_left_until_it_is_due(archive: Archive) -> None:
+    archive.expose()
+    folder = archive.products / CELL
+    folder.parent.mkdir()
+    folder.write_text("in the way of the sky cell's folder")
+    for attempts in (1, 2, 3):
+        assert [line["attempts"] for line in report(archive)["failed"]] == [attempts] * 2
+    fourth = report(archive)
+    assert (fourth["failed"], {line["layer"] for line in fourth["resting"]}) == ([], {FINE, COARSE})
+    assert fourth["last_night"]["mended"] == [], "what was not tried is not mended"
+    assert "3 attempts since 20" in "\n".join(format_lines(fourth))
+    make_due(archive)
+    assert [line["attempts"] for line in report(archive)["failed"]] == [4, 4]
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE layer_failure SET attempts = 6")
+    make_due(archive)
+    assert "not tried again until it changes" in "\n".join(format_lines(report(archive)))
+    make_due(archive, hours=24 * 365)
+    assert report(archive)["failed"] == [], "after the last attempt no night tries again"
+    archive.expose("ib6o04twq", east=3)
+    assert [line["attempts"] for line in report(archive)["failed"]] == [1, 1], "it is to be made of something else"
+    folder.unlink()
+    assert archive.reconcile().drizzled == 2, "reconcile tries everything"
+    assert archive.rows("SELECT count(*) FROM layer_failure") == [(0,)]
+
+
+def test_a_layer_is_due_after_longer_and_longer_pauses() -> None:
+    at = dt.datetime(2026, 1, 1, 2)
+    pauses = [next_attempt(failures, at) for failures in range(1, 8)]
+    assert [None if due is None else (due - at).total_seconds() / 3600 for due in pauses] == [
+        0, 0, 36, 84, 180, 372, None,
+    ]  # fmt: skip
 
 
 def test_quiet_prints_news_alone(archive: Archive) -> None:
@@ -112,7 +156,7 @@ def test_a_page_is_whole_and_escapes_what_the_catalog_holds(archive: Archive) ->
         detail = "<script>alert(1)</script> & \x1b[2J"
         with engine.begin() as connection:
             write_events(connection, [Event(Happened.FILE_QUARANTINED, path="/data/<b>.fits", detail=detail)])
-        summary = summarize_night(engine, key) | {"problems": ["a <i>problem</i>"]}
+        summary = summarize_night(engine, key) | {"problems": ["a <i>problem</i>"], "resting": []}
     page = format_page(summary)
     assert page.startswith("<!DOCTYPE html>")
     parsed = _Page(page)
@@ -128,7 +172,7 @@ def test_a_night_of_a_million_exposures_lists_a_thousand_and_counts_all(archive:
         key, engine = begin_run(opened, Invocation("nightly", "", "0"))
         with engine.begin() as connection:
             write_events(connection, (Event(Happened.EXPOSURE_NEW, exposure=f"i{i:07d}") for i in range(n)))
-        summary = summarize_night(engine, key) | {"problems": []}
+        summary = summarize_night(engine, key) | {"problems": [], "resting": []}
     assert (len(summary["came"]), summary["counts"]["exposure-new"]) == (MOST_LISTED, n)
     assert f"Came ({n}, of which the first {MOST_LISTED})" in list(format_lines(summary))
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.ask.history import HistoryQuestion, RecordedEvent, load_events
 from mvmdb.catalog.open import Engine
 from mvmdb.schema import tables as t
+from mvmdb.schema.engine import among
 
 _MADE = ("layer-drizzled", "layer-added", "layer-recanvased", "layer-removed")
 _LISTS = {
@@ -32,9 +33,9 @@ def summarize_night(engine: Engine, run: int) -> dict[str, Any]:
     """The summary of a run of `nightly`, as plain values.
 
     `counts` has the number of its events by kind. `came`, `refused` and `made` list the first 1000 of each; `slowest`
-    names the layers that took longest. `failed` lists the layers that failed, each with when its failures began and how
-    many there were since it was last made. `last_night` compares these with the run of `nightly` before: the layers
-    whose failures are `new_failures`, and the `mended` ones.
+    names the layers that took longest. `failed` lists the layers that failed, each with the number of its failures in a
+    row, when they began, and when it is tried again. `last_night` compares these with the run of `nightly` before: the
+    layers whose failures are `new_failures`, and the `mended` ones.
     """
     lists: dict[str, list[dict[str, Any]]] = {"came": [], "refused": [], "made": [], "failed": []}
     counts: Counter[str] = Counter()
@@ -49,8 +50,10 @@ def summarize_night(engine: Engine, run: int) -> dict[str, Any]:
             lists[name].append(_line(engine, event))
         if name == "made" and event.seconds:
             slowest = heapq.nlargest(_SLOWEST, [*slowest, (event.seconds, str(event.layer))])
-    before = set() if last is None else {line["layer"] for line in json.loads(last.report)["failed"]}
+    before = set() if last is None else _failing(json.loads(last.report))
     now = {line["layer"] for line in lists["failed"]}
+    with engine.begin() as connection:
+        failing = _still_failing(connection, before)
     return {
         "run": run,
         "host": started.host,
@@ -62,7 +65,7 @@ def summarize_night(engine: Engine, run: int) -> dict[str, Any]:
         "last_night": {
             "run": None if last is None else last.id,
             "new_failures": sorted(now - before),
-            "mended": sorted(before - now),
+            "mended": sorted(before - failing),
         },
     }
 
@@ -84,6 +87,15 @@ def _last_night(connection: sa.Connection, run: int) -> Any:
     return connection.execute(query.order_by(r.id.desc()).limit(1)).one_or_none()
 
 
+def _failing(report: Mapping[str, Any]) -> set[str]:
+    return {line["layer"] for name in ("failed", "resting") for line in report.get(name, ())}
+
+
+def _still_failing(connection: sa.Connection, names: set[str]) -> set[str]:
+    query = sa.select(t.layer.c.name).where(among(connection, t.layer.c.name, sorted(names)))
+    return set(connection.scalars(query.where(t.layer.c.failure.is_not(None))))
+
+
 def _line(engine: Engine, event: RecordedEvent) -> dict[str, Any]:
     what = event.kind.split("-", 1)[1]
     if event.kind == "layer-failed":
@@ -103,14 +115,16 @@ def _line(engine: Engine, event: RecordedEvent) -> dict[str, Any]:
 
 
 def _failed(connection: sa.Connection, event: RecordedEvent) -> dict[str, Any]:
-    """A failed layer, with the failures since it was last made."""
-    e = t.event.c
-    made = sa.select(sa.func.coalesce(sa.func.max(e.id), 0)).where(e.layer == event.layer, e.kind.in_(_MADE))
-    query = sa.select(sa.func.count(), sa.func.min(e.at)).where(
-        e.layer == event.layer, e.kind == event.kind, e.id > made.scalar_subquery(), e.id <= event.id
-    )
-    attempts, first = connection.execute(query).one()
-    return {"layer": event.layer, "error": event.detail, "attempts": attempts, "since": f"{first.isoformat()}Z"}
+    """A failed layer, with the number of its failures in a row and when it is tried again."""
+    row = connection.execute(sa.select(t.layer_failure).where(t.layer_failure.c.layer == event.layer)).one_or_none()
+    attempts, since, retry_at = (1, event.at, event.at) if row is None else (row.attempts, row.since, row.retry_at)
+    return {
+        "layer": event.layer,
+        "error": event.detail,
+        "attempts": attempts,
+        "since": f"{since.isoformat()}Z",
+        "retry_at": None if retry_at is None else f"{retry_at.isoformat()}Z",
+    }
 
 
 def is_eventful(report: Mapping[str, Any], troubles: Iterable[object]) -> bool:

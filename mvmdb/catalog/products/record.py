@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.history.events import Event, Happened, format_reasons, write_events
+from mvmdb.catalog.products.attempts import count_failure, forget_failures
 from mvmdb.catalog.products.made_digest import update_made_digest
 from mvmdb.exposures.warning_texts import TRAILED, join_warnings
 from mvmdb.records import (
@@ -136,11 +137,13 @@ def note_state(connection: sa.Connection, layer: str, state: ProductState) -> No
 def record_failure(connection: sa.Connection, layer: str, message: str) -> None:
     """Record why the last attempt to make a layer failed."""
     connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=message))
+    count_failure(connection, layer)
     write_events(connection, [Event(Happened.LAYER_FAILED, layer=layer, detail=message)])
 
 
 def clear_failure(connection: sa.Connection, layer: str) -> None:
-    """Clear a layer's failure."""
+    """Clear a layer's failure, and forget how often it failed."""
+    forget_failures(connection, layer)
     connection.execute(sa.update(t.layer).where(t.layer.c.name == layer).values(failure=None))
 
 

@@ -54,7 +54,7 @@ def nightly(
     Example: mvmdb nightly /data/inbox -o /data/mvm
     """
     from mvmdb.catalog.ask.night import is_eventful, save_report, summarize_night
-    from mvmdb.console.night_report import check_report_path, comparison, write_report
+    from mvmdb.console.night_report import check_report_path, comparison, resting_json, resting_words, write_report
     from mvmdb.console.render import file_words, ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
     from mvmdb.reconcile.layer_jobs import Options
@@ -73,7 +73,7 @@ def nightly(
                 exposures.paths,
                 folder,
                 policy,
-                options=Options(available=available, move=move),
+                options=Options(available=available, move=move, patient=True),
                 mark=mark,
                 workers=workers,
                 monitor=monitor,
@@ -84,6 +84,7 @@ def nightly(
         )  # fmt: skip
         assert session.run.key is not None  # the catalog was opened to be changed
         night = summarize_night(engine, session.run.key)
+        night["resting"] = [resting_json(layer) for layer in report.reconcile.resting.values()]
         night["problems"] = [*report.poller_problems, *report.gone, *report.reconcile.problems]
         save_report(engine, session.run.key, night)
     if report_path is not None:
@@ -111,6 +112,7 @@ def nightly(
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
         lines += [f"problem: {line}" for line in report.gone]
         say(*lines, *reconcile_words(report.reconcile))
+        say(*(f"not tried: {resting_words(layer)}" for layer in night["resting"]))
         if night["failed"] or night["last_night"]["mended"]:
             say(comparison(night))
     options.finish(any(troubles) or report.reconcile.failed > 0)

@@ -1,4 +1,4 @@
-"""The history: runs of commands, and what happened in them.
+"""The history: runs of commands, what happened in them, and layers that fail again and again.
 
 Revision 0005, after 0004. What happened before is not known; the products' last actions stay where they are.
 """
@@ -74,11 +74,27 @@ def upgrade() -> None:
     for name in ("exposure", "layer"):
         condition = sa.text(f"{name} IS NOT NULL")
         op.create_index(f"ix_event_{name}", "event", [name, "id"], sqlite_where=condition, postgresql_where=condition)
+    op.create_table(
+        "layer_failure",
+        sa.Column("layer", sa.String(120), nullable=False, comment="name of a layer that could not be made"),
+        sa.Column("recipe_digest", sa.String(40), nullable=False, comment="recipe_digest that it was to have"),
+        sa.Column("attempts", sa.Integer(), nullable=False, comment="number of failures in a row"),
+        sa.Column("since", sa.DateTime(), nullable=False, comment="first of these failures (UTC)"),
+        sa.Column(
+            "retry_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="when nightly tries it again (UTC); empty: not until its recipe_digest changes",
+        ),
+        sa.PrimaryKeyConstraint("layer", name=op.f("pk_layer_failure")),
+        comment="layers that fail, and when they are tried again",
+    )
     if op.get_context().dialect.name == "postgresql":
         op.create_table_comment("exposure", "one row per exposure: the values of its active dataset")
         op.alter_column("exposure", "s_region", comment="footprint: one POLYGON ICRS per chip, counter-clockwise, open")
 
 
 def downgrade() -> None:
+    op.drop_table("layer_failure")
     op.drop_table("event")
     op.drop_table("run")
