@@ -7,34 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
-from mvmdb.records import Dataset
+from mvmdb.exposures.reading import ReadDataset, Task
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A file to read; `known` says that the catalog has an older state of it."""
-
-    path: str
-    known: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReadDataset:
-    """A file's headers as read, and the digest of its pixels where they had to be compared (a known file changed)."""
-
-    dataset: Dataset
-    pixel_digest: str | None = None
 
 
 def read_chunk(read: Callable[[T], R | ExposureError], chunk: Sequence[tuple[int, T]]) -> dict[int, R | ExposureError]:

@@ -12,7 +12,7 @@ from mvmdb.catalog.open import Engine
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
-from mvmdb.exposures.read_tasks import ReadDataset
+from mvmdb.exposures.reading import ReadDataset
 from mvmdb.records import Policy
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,8 @@ from fitsfiles import set_raw_value, write_exposure
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.pixels import read_chips
 from mvmdb.exposures.read import read_exposure
-from mvmdb.exposures.read_tasks import Task, read_task
+from mvmdb.exposures.read_tasks import read_task
+from mvmdb.exposures.reading import Task
 
 # After the last HDU, and in headers
 

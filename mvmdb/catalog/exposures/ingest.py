@@ -19,7 +19,7 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
-from mvmdb.exposures.read_tasks import ReadDataset, Task
+from mvmdb.exposures.reading import ReadDataset, Task
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.schema import tables as t
 from mvmdb.stamp import file_stamp

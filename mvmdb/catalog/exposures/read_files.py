@@ -9,7 +9,8 @@ from itertools import takewhile
 from typing import TypeVar
 
 from mvmdb.errors import ExposureError, WorkersError
-from mvmdb.exposures.read_tasks import ReadDataset, Task, digest_file, read_chunk, read_task
+from mvmdb.exposures.read_tasks import digest_file, read_chunk, read_task
+from mvmdb.exposures.reading import ReadDataset, Task
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.workers.background import BackgroundThread
 from mvmdb.workers.executor import Executor

@@ -23,7 +23,7 @@ from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
-from mvmdb.exposures.read_tasks import ReadDataset
+from mvmdb.exposures.reading import ReadDataset
 from mvmdb.exposures.warning_texts import join_warnings
 from mvmdb.layers.digests import digest_member
 from mvmdb.records import Dataset, Exposure, Policy, Rule

@@ -17,7 +17,7 @@ from mvmdb.catalog.exposures import read_files as reading
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures.find import find_exposures
-from mvmdb.exposures.read_tasks import Task
+from mvmdb.exposures.reading import Task
 from mvmdb.workers.background import BackgroundThread
 from mvmdb.workers.choice import ExecutorChoice, open_executor
 from mvmdb.workers.executor import Done, Executor, Workers
