@@ -52,3 +52,12 @@ def test_the_environment_is_followed_and_jobs_on_the_command_line_goes_before_it
     assert "'slurm:8' is not an executor" in followed.stderr
     assert run(one, "ingest", "inbox", "--jobs", "1", MVMDB_EXECUTOR="slurm:8").returncode == 0
     assert run(one, "reconcile", "-o", "products", "--executor", "serial", MVMDB_EXECUTOR="slurm:8").returncode == 0
+
+
+def test_the_limit_for_workers_that_hang_is_an_option_and_a_variable_and_cannot_be_negative(one: Archive) -> None:
+    assert "MVMDB_WORKER_TIMEOUT" in run(one, "nightly", "--help").stdout
+    assert run(one, "ingest", "inbox", "--worker-timeout", "0").returncode == 0
+    for words, environment in (((), {"MVMDB_WORKER_TIMEOUT": "-1"}), (("--worker-timeout", "-1"), {})):
+        done = run(one, "ingest", "inbox", *words, **environment)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "-1.0 is not in the range x>=0" in done.stderr or "-1 is not in the range x>=0" in done.stderr
