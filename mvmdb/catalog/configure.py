@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from mvmdb.catalog.layers.changed_keys import all_keys
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.products.folder import UNASKED, Consent, require_products_folder
-from mvmdb.catalog.settings import KEEP_HISTORY, read_policy, set_products_folder, write_settings
+from mvmdb.catalog.settings import KEEP_HISTORY, read_policy, require_no_file, set_products_folder, write_settings
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
 from mvmdb.records import ExptimeLayers, Policy, Rule
@@ -51,22 +51,34 @@ def initialise(
         with clear_errors(address, engine), engine.begin() as connection:
             upgrade_schema(connection)
         engine.dispose()
-    with open_catalog(address, create=True) as opened, record(opened).begin() as connection:
+    with open_catalog(address, create=True) as opened:
+        engine = record(opened)
         if products is not None:
-            require_products_folder(connection, products.absolute(), consent)
-            set_products_folder(connection, products)
-        if rule is not None and rule != read_policy(connection).rule:
-            write_settings(connection, {"rule": rule})
-            recompute_memberships(connection, read_policy(connection))
-            due_pollers.forget(connection)
-        if keep_history is not None:
-            write_settings(connection, {KEEP_HISTORY: str(keep_history)})
-        configure_layers(connection, exptime_layers, normal, errors)
+            require_products_folder(engine.begin, products.absolute(), consent)
+            require_no_file(products)
+        with engine.begin() as connection:
+            _configure(connection, rule, products, keep_history)
+            configure_layers(connection, exptime_layers, normal, errors)
 
 
-def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = os.environ) -> Policy:
+def _configure(connection: sa.Connection, rule: Rule | None, products: Path | None, keep_history: int | None) -> None:
+    """Record what is given of the rule, the products folder and the days of history; with a rule, recompute."""
+    if products is not None:
+        set_products_folder(connection, products)
+    if rule is not None and rule != read_policy(connection).rule:
+        write_settings(connection, {"rule": rule})
+        recompute_memberships(connection, read_policy(connection))
+        due_pollers.forget(connection)
+    if keep_history is not None:
+        write_settings(connection, {KEEP_HISTORY: str(keep_history)})
+
+
+def follow_environment(
+    connection: sa.Connection, environ: Mapping[str, str] = os.environ, *, cells: Sequence[int] | None = None
+) -> Policy:
     """Record MVM_INCLUDE_SMALL and MVM_ONLY_CTE, recompute all layers if either changed, and return the policy.
 
+    With `cells`, only the layers in these sky cells (keys) are recomputed, as suits a transaction that is rolled back.
     An unset variable leaves the recorded value, so that a command in another shell changes nothing. Raises UsageError
     for a value that is not on/off/true/false/yes/no.
     """
@@ -74,7 +86,7 @@ def follow_environment(connection: sa.Connection, environ: Mapping[str, str] = o
     wanted = apply_switches(recorded, environ)
     if wanted != recorded:
         write_settings(connection, {"include_small": str(wanted.include_small), "only_cte": str(wanted.only_cte)})
-        refresh_layers(connection, all_keys(connection), wanted)
+        refresh_layers(connection, all_keys(connection, cells), wanted)
         due_pollers.forget(connection)
     return wanted
 

@@ -11,10 +11,12 @@ from mvmdb.schema import create_schema, open_engine, require_schema
 from mvmdb.schema.engine import clear_errors
 from mvmdb.schema.integrity import require_whole
 
-__all__ = ["Begin", "Connection", "Engine", "check_file", "open_catalog", "trial"]
+__all__ = ["Begin", "Connection", "Engine", "Trial", "as_recorded", "check_file", "make_change", "open_catalog"]
 
 Begin = Callable[[], AbstractContextManager[Connection]]
-"""Begins a transaction: `Engine.begin`, or that of a `trial`, which is rolled back."""
+"""Begins a transaction: `Engine.begin`, or a `Trial`, whose transactions are rolled back."""
+
+Change = Callable[[Connection], object]
 
 
 @contextmanager
@@ -43,14 +45,41 @@ def check_file(engine: Engine, *, thorough: bool = False) -> None:
         require_whole(connection, thorough=thorough)
 
 
-@contextmanager
-def trial(engine: Engine) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
-    """A `begin` whose transactions see each other's changes and are rolled back after the block: for dry runs."""
-    with engine.connect() as connection, connection.begin() as transaction:
+class Trial:
+    """A `begin` whose transactions are rolled back: what would be so, had some changes been made.
 
-        @contextmanager
-        def begin() -> Iterator[Connection]:
+    Every transaction makes these changes again. So none of them stays open while files are read or lines are printed,
+    which would keep others from writing for as long.
+    """
+
+    def __init__(self, engine: Engine, *changes: Change) -> None:
+        self.engine = engine
+        self._changes = list(changes)
+
+    def add(self, change: Change) -> None:
+        """Make one more change in each transaction from now on."""
+        self._changes.append(change)
+
+    @contextmanager
+    def __call__(self) -> Iterator[Connection]:
+        """Begin a transaction, for the time of a `with` block."""
+        with self.engine.connect() as connection, connection.begin() as transaction:
+            for change in self._changes:
+                change(connection)
             yield connection
+            transaction.rollback()
 
-        yield begin
-        transaction.rollback()
+
+def make_change(begin: Begin, change: Change) -> bool:
+    """Make a change that all later transactions of `begin` see; whether it is recorded, which it is not in a trial."""
+    if isinstance(begin, Trial):
+        begin.add(change)
+        return False
+    with begin() as connection:
+        change(connection)
+    return True
+
+
+def as_recorded(begin: Begin) -> Begin:
+    """A `begin` for reading what is recorded, whatever a trial changes: for what its changes do not concern."""
+    return begin.engine.begin if isinstance(begin, Trial) else begin

@@ -63,13 +63,17 @@ def recorded_products_folder(connection: sa.Connection) -> Path | None:
     return None if recorded is None else Path(recorded)
 
 
+def require_no_file(folder: Path) -> None:
+    """Raise UsageError if a products folder is a file."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; expected a folder for the products: give another")
+
+
 def set_products_folder(connection: sa.Connection, folder: Path) -> None:
     """Record the products folder; products are found in it by sky cell and name, so they stay fresh when it is moved.
 
-    Raises UsageError if `folder` is a file.
+    Call `require_no_file` first.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; expected a folder for the products: give another")
     if _read_settings(connection).get("products") != str(folder.absolute()):
         write_settings(connection, {"products": str(folder.absolute())})
 

@@ -152,25 +152,17 @@ def catalog(session: Session, *, create: bool = False, check: bool = False) -> I
 
 
 @contextmanager
-def looking(session: Session, *, keep: bool = True) -> Iterator[tuple[Begin, Policy]]:
-    """The `begin` of transactions, and the policy, for a command that only looks; what files show is recorded.
+def reading(session: Session) -> Iterator[tuple[Begin, Policy]]:
+    """The `begin` of read-only transactions, and the environment's policy, for a command that never looks at products.
 
-    If the environment asks for another policy than the recorded one, or `keep` is off, all transactions are rolled
-    back at the end, so that looking from another shell changes nothing. Raises as `catalog`.
+    The catalog may be on a disk that cannot be written to. Raises as `catalog`.
     """
-    from mvmdb.catalog.configure import follow_environment
-    from mvmdb.catalog.open import open_catalog, trial
+    from mvmdb.catalog.open import open_catalog
     from mvmdb.catalog.settings import policy_in
 
-    with open_catalog(session.address) as engine:
-        policy, recorded = policy_in(engine)
-        if recorded and keep:
-            yield engine.begin, policy
-            return
-        with trial(engine) as begin:
-            with begin() as connection:
-                follow_environment(connection)
-            yield begin, policy
+    with open_catalog(session.address, read_only=True) as engine:
+        policy, _ = policy_in(engine)
+        yield engine.begin, policy
 
 
 def check_catalog(session: Session) -> None:

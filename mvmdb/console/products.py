@@ -27,5 +27,5 @@ def agreed_products(engine: Engine, given: Path | None, *, rebuild: bool, move: 
 
     with engine.begin() as connection:
         folder = products_folder(connection, given)
-        require_products_folder(connection, folder, Consent(rebuild, move))
+    require_products_folder(engine.begin, folder, Consent(rebuild, move))
     return folder

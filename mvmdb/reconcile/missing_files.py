@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 
 from mvmdb.catalog.exposures.other_files import load_other_files
-from mvmdb.catalog.exposures.register import Readers, register
+from mvmdb.catalog.exposures.read_first import write_with_files
+from mvmdb.catalog.exposures.register import register
 from mvmdb.catalog.open import Engine
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.digest import digest_pixels
@@ -37,6 +38,5 @@ def replace_missing_files(
         except ExposureError as error:
             log.warning("%s: %s", ipppssoo, error)
     if datasets:
-        with engine.begin() as connection:
-            register(connection, datasets, policy, Readers(read_exposure, digest_pixels))
+        write_with_files(engine, lambda connection, others: register(connection, datasets, policy, others))
     return bool(datasets)

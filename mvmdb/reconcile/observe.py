@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mvmdb.catalog.due_pollers import load_unfinished
-from mvmdb.catalog.open import Begin, Connection
+from mvmdb.catalog.open import Begin, Connection, as_recorded, make_change
 from mvmdb.catalog.products.load import load_layer
 from mvmdb.catalog.products.observed import (
     KnownPixels,
@@ -47,6 +47,14 @@ class Adoption(NamedTuple):
     renamed: list[ProductMember]
 
 
+class _Twins(NamedTuple):
+    """Two product files of one layer: the recorded one and a new one, which may be the expected product."""
+
+    recorded: Path
+    new: Path
+    new_is_right: bool
+
+
 def observe_products(
     begin: Begin, products: Path, policy: Policy, *, deep: bool = False, cells: Sequence[int] | None = None
 ) -> set[str]:
@@ -57,16 +65,22 @@ def observe_products(
     killed, or the catalog was rebuilt) is recorded if it is intact and the catalog has all of its members; otherwise it
     is logged and left alone. Files are read outside of transactions.
     """
-    with begin() as connection:
+    with as_recorded(begin)() as connection:
         recorded, skycells = load_recorded_products(connection, cells)
     sightings = [seen for row in recorded.values() if (seen := _look_at(products, row, deep)) is not None]
     adoptions = _identify(begin, list(_find_unrecorded(products, recorded, skycells)))
     if sightings or adoptions:
-        with begin() as connection:
+        twins: list[_Twins] = []
+
+        def record(connection: Connection) -> None:
             unfinished = {str(CellId.from_index(cell)) for cell in load_unfinished(connection)}
             for seen in sightings:
                 _record_sighting(connection, seen, unfinished)
-            _adopt(connection, products, adoptions, recorded, unfinished, policy)
+            twins[:] = _adopt(connection, products, adoptions, recorded, unfinished, policy)
+
+        if make_change(begin, record):
+            for pair in twins:
+                _drop_superseded(pair)
     return {seen.recorded.skycell for seen in sightings} | {adoption.record.skycell for adoption in adoptions}
 
 
@@ -173,7 +187,9 @@ def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:
 
     A product with other exposures was made from another catalog: it is logged and left alone.
     """
-    with begin() as connection:
+    if not records:
+        return []
+    with as_recorded(begin)() as connection:
         known = load_known_pixels(connection, (member.ipppssoo for record in records for member in record.members))
     adoptions = []
     digests: dict[str, str | None] = {}
@@ -212,8 +228,12 @@ def _adopt(
     recorded: Mapping[str, RecordedProduct],
     unfinished: Collection[str],
     policy: Policy,
-) -> None:
-    """Record product files, and give exposures the pixel identities that the products have recorded."""
+) -> list[_Twins]:
+    """Record product files, and give exposures the pixel identities that the products have recorded.
+
+    Returns the layers of which a killed run left both the drz and the drc: one of them is superseded.
+    """
+    twins = []
     rename_pixels(connection, (member for adoption in adoptions for member in adoption.renamed), policy)
     for record, _ in adoptions:
         before = recorded.get(record.layer)
@@ -221,13 +241,14 @@ def _adopt(
         if before is None or expected:
             _record_found(connection, record, unfinished)
             log.info("recorded %s, which was there", record.path)
-        if before is not None:  # a killed run left both the drz and the drc: one of them is superseded
-            _drop_superseded(products / before.skycell / before.filename, record, expected)
+        if before is not None:
+            twins.append(_Twins(products / before.skycell / before.filename, Path(record.path), expected))
+    return twins
 
 
-def _drop_superseded(recorded: Path, record: ProductRecord, is_right: bool) -> None:
+def _drop_superseded(twins: _Twins) -> None:
     """Remove the recorded file if the new one is the expected product; otherwise remove the new one."""
-    if is_right:
-        recorded.unlink(missing_ok=True)
-    elif recorded.exists():
-        Path(record.path).unlink()
+    if twins.new_is_right:
+        twins.recorded.unlink(missing_ok=True)
+    elif twins.recorded.exists():
+        twins.new.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mvmdb.catalog.layers.available import expect_available
@@ -57,7 +57,7 @@ def look_ahead(
     `products` is None while no folder is recorded: no file is looked at then. `deep`: as in `observe_products`. `full`
     plans a drizzle of every layer, fresh ones too. With `available`, a layer that waits for files is expected from the
     members that have one, if there are any. `begin` begins a transaction; differences between files and records are
-    recorded, unless it is that of a `trial`, which is rolled back.
+    recorded, unless it is a `Trial`, whose transactions are rolled back.
     """
     seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
     with gc_paused(), begin() as connection:
@@ -79,6 +79,22 @@ def look_ahead(
         {product.name: product for product in candidates.observed},
         seen,
     )
+
+
+def join_outlooks(outlooks: Iterable[Outlook]) -> Outlook:
+    """The outlook on all of these sky cells, of which each is in one of the outlooks."""
+    joined = Outlook(Plan((), 0), 0, 0, {}, {}, set())
+    for outlook in outlooks:
+        joined = Outlook(
+            Plan(joined.plan.layers + outlook.plan.layers, joined.plan.fresh + outlook.plan.fresh),
+            joined.layers + outlook.layers,
+            joined.orphaned + outlook.orphaned,
+            joined.expected | outlook.expected,
+            joined.observed | outlook.observed,
+            joined.seen_in | outlook.seen_in,
+        )
+    lines = tuple(sorted(joined.plan.layers, key=lambda line: line.name))
+    return replace(joined, plan=Plan(lines, joined.plan.fresh))
 
 
 def _plan_everything(plan: Plan, expected: Sequence[ExpectedLayer]) -> Plan:

@@ -106,12 +106,7 @@ class ReconcileRun:
         folder that was recorded before, and UsageError if products are recorded in another folder and have not moved:
         a run that ended a moment ago may have made the first of them.
         """
-        with self.engine.begin() as connection:
-            before = recorded_products_folder(connection)
-            if before is not None and before.resolve() != self.products.resolve():
-                require_free(before)  # two runs of one catalog would undo each other's records
-                require_products_folder(connection, self.products, Consent(rebuild=True, move=self.options.move))
-            set_products_folder(connection, self.products)
+        self._record_folder()
         outlook = self.look()
         if self.options.cells is None:  # after the look, which records products with their pairs
             sweep_leftovers(self.products, claimed_at(self.products))
@@ -133,6 +128,21 @@ class ReconcileRun:
         if len(found) > _MOST_NAMED:
             log.warning("%d more visits make mosaics absurdly large", len(found) - _MOST_NAMED)
 
+    def _record_folder(self) -> None:
+        """Record the products folder; if another was recorded, once it is free and this one looks right."""
+        checked = self.products
+        while True:
+            with self.engine.begin() as connection:
+                recorded = recorded_products_folder(connection)
+                if recorded is None or recorded in (self.products, checked):
+                    set_products_folder(connection, self.products)
+                    return
+            checked = recorded
+            if recorded.resolve() != self.products.resolve():
+                require_free(recorded)  # two runs of one catalog would undo each other's records
+                consent = Consent(rebuild=True, move=self.options.move)
+                require_products_folder(self.engine.begin, self.products, consent)
+
     def make_fresh(self, outlook: Outlook) -> ReconcileReport:
         """Make and remove what is planned, plan again while members turn out to be unusable, and return the report.
 
@@ -144,8 +154,7 @@ class ReconcileRun:
         while lines := [line for line in outlook.plan.layers if not line.n_waiting and self.is_open(line)]:
             refused = self.carry_out(lines, outlook)
             for error in refused:
-                with self.engine.begin() as connection:
-                    refuse_exposure(connection, error.ipppssoo, error.rule, str(error), self.policy)
+                refuse_exposure(self.engine, error.ipppssoo, error.rule, str(error), self.policy)
                 self.report.refused[error.ipppssoo] = str(error)
             if not refused:
                 break

@@ -13,7 +13,7 @@ from mvmdb.catalog.ask.cells import resolve_cells
 from mvmdb.catalog.configure import follow_environment, initialise
 from mvmdb.catalog.exposures.standing import withdraw
 from mvmdb.catalog.open import open_catalog
-from mvmdb.catalog.settings import products_folder, read_policy, set_products_folder
+from mvmdb.catalog.settings import products_folder, read_policy, require_no_file, set_products_folder
 from mvmdb.errors import UsageError
 from mvmdb.sky.tessellation import load_rings
 
@@ -109,7 +109,7 @@ def test_products_folder_is_asked_for_until_it_is_recorded(archive: Archive, tmp
         assert products_folder(connection, None) == tmp_path / "there"
         (tmp_path / "file").touch()
         with pytest.raises(UsageError, match="is a file"):
-            set_products_folder(connection, tmp_path / "file")
+            require_no_file(tmp_path / "file")
 
 
 def test_withdrawn_exposures_leave_their_layers_and_another_version_brings_them_back(archive: Archive) -> None:

@@ -73,8 +73,10 @@ def withdraw_one(archive: Archive) -> None:
 
 
 def refuse_one(archive: Archive) -> None:
-    with open_catalog(archive.address) as engine, engine.begin() as connection:
-        refuse_exposure(connection, "ib6o04tw", "empty", "all zeros", read_policy(connection))
+    with open_catalog(archive.address) as engine:
+        with engine.begin() as connection:
+            policy = read_policy(connection)
+        refuse_exposure(engine, "ib6o04tw", "empty", "all zeros", policy)
 
 
 def withdraw_all(archive: Archive) -> None:

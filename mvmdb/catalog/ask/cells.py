@@ -21,6 +21,11 @@ def all_cells(connection: sa.Connection) -> list[int]:
     return list(connection.scalars(sa.select(t.layer.c.skycell_id).distinct().order_by(t.layer.c.skycell_id)))
 
 
+def known_cells(connection: sa.Connection) -> list[int]:
+    """The keys of all sky cells that an exposure overlaps, or has overlapped, sorted."""
+    return list(connection.scalars(sa.select(t.skycell.c.id).order_by(t.skycell.c.id)))
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """`; near it are: a, b` for up to three known names that resemble this one; empty if none does."""
     alike = get_close_matches(name, list(known), n=3, cutoff=0.6)

@@ -52,6 +52,15 @@ def describe(connection: sa.Connection, text: str, policy: Policy) -> Descriptio
     return _describe_cell(connection, str(cell))
 
 
+def find_skycells(connection: sa.Connection, text: str, policy: Policy) -> tuple[str, ...]:
+    """The names of the sky cells that `describe` would say something about. Raises UsageError as it does.
+
+    A layer need not be expected: whether it is depends on the policy.
+    """
+    layer = _as_layer(text)
+    return (layer.skycell,) if layer is not None else describe(connection, text, policy).skycells
+
+
 def _describe_file(connection: sa.Connection, text: str, policy: Policy) -> Description:
     """An exposure or a quarantined file; if it is both, the exposure with a line about the file."""
     files = find_quarantined(connection, text)

@@ -10,15 +10,20 @@ from time import monotonic
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.exposures.quarantine import QuarantinedFile, forget_gone, storable_path, write_quarantine
+from mvmdb.catalog.exposures.quarantine import (
+    QuarantinedFile,
+    forget_gone,
+    stamp_files,
+    storable_path,
+    write_quarantine,
+)
 from mvmdb.catalog.exposures.read_files import digest_files, read_in_background
-from mvmdb.catalog.exposures.register import Readers, digests_needed, register
+from mvmdb.catalog.exposures.read_first import OtherFiles, write_with_files
+from mvmdb.catalog.exposures.register import Registered, digests_needed, register
 from mvmdb.catalog.layers.growth import Stretching, stretched_by
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.fits.digest import digest_pixels
-from mvmdb.exposures.read import read_exposure
 from mvmdb.exposures.reading import ReadDataset, Task
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.schema import tables as t
@@ -76,8 +81,7 @@ def ingest_files(
     started = monotonic()
     report = IngestReport(found=len(paths))
     monitor.files_announced(len(paths))
-    with engine.begin() as connection:
-        tasks = _select_changed(connection, paths, report)
+    tasks = _select_changed(engine, paths, report)
     monitor.files_read(report.unchanged)
     with open_workers(workers) as opened:
         executor = opened.executor
@@ -85,25 +89,27 @@ def ingest_files(
             executor = executor.here
         batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
         registered = _register_batches(engine, batches, executor, report, monitor)
+    forget_gone(engine)
     with engine.begin() as connection:
-        forget_gone(connection)
         report.stretching = stretched_by(connection, registered, read_policy(connection))
     report.quarantined = len(report.problems)
     report.seconds = round(monotonic() - started, 3)
     return report
 
 
-def _select_changed(connection: sa.Connection, paths: Sequence[str], report: IngestReport) -> list[Task]:
+def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestReport) -> list[Task]:
     """The files that must be read; counts those that are unchanged, and quarantines those with names not in UTF-8."""
     d = t.dataset.c
     recorded: dict[str, tuple[int, int]] = {}
-    for chunk in chunks(path for path in paths if _is_text(path)):
-        query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))
-        recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
-    tasks = []
     unnamed = "its name is not UTF-8, and no catalog can hold it; rename the file or its folder"
     bad = {storable_path(path): ExposureError("unreadable", unnamed) for path in paths if not _is_text(path)}
-    report.problems += write_quarantine(connection, bad)
+    stamps = stamp_files(bad)
+    with engine.begin() as connection:
+        for chunk in chunks(path for path in paths if _is_text(path)):
+            query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))
+            recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
+        report.problems += write_quarantine(connection, bad, stamps)
+    tasks = []
     for path in paths:
         if not _is_text(path):
             continue
@@ -158,12 +164,15 @@ def _write_batch(
     report: IngestReport,
 ) -> None:
     """Write one batch, and quarantine the files that could not be read, in one transaction."""
-    readers = Readers(read_exposure, digest_pixels)
-    with engine.begin() as connection:
-        done = register(connection, list(good.values()), read_policy(connection), readers)
+    stamps = stamp_files(bad)
+
+    def write(connection: sa.Connection, others: OtherFiles) -> tuple[Registered, list[QuarantinedFile]]:
+        done = register(connection, list(good.values()), read_policy(connection), others)
         for chunk in chunks(good):
             connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(chunk)))
-        quarantined = write_quarantine(connection, bad)
+        return done, write_quarantine(connection, bad, stamps)
+
+    done, quarantined = write_with_files(engine, write)
     known = {task.path for task in batch if task.known}
     report.new += len(good.keys() - known)
     report.changed += len(good.keys() & known)

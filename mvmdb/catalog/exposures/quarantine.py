@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -74,15 +74,17 @@ def accept_quarantined(connection: sa.Connection, paths: Sequence[str]) -> list[
     return [file for file in load_quarantined(connection) if file.path in accepted]
 
 
-def write_quarantine(connection: sa.Connection, bad: Mapping[str, ExposureError]) -> list[QuarantinedFile]:
-    """Record these files, given with what is wrong with them; return them, sorted by path."""
+def write_quarantine(
+    connection: sa.Connection, bad: Mapping[str, ExposureError], stamps: Mapping[str, Stamp]
+) -> list[QuarantinedFile]:
+    """Record these files, given with what is wrong with them and `stamp_files`; return them, sorted by path."""
     seen: dict[str, sa.Row[tuple[object, ...]]] = {}
     for chunk in chunks(bad):
         query = sa.select(t.quarantine).where(t.quarantine.c.path.in_(chunk))
         seen.update({row.path: row for row in connection.execute(query)})
     rows, files = [], []
     for path, error in sorted(bad.items()):
-        before, (size, mtime_ns) = seen.get(path), _stamp(path)
+        before, (size, mtime_ns) = seen.get(path), stamps[path]
         first_seen = now() if before is None else before.first_seen
         same = before is not None and _is_same(before, error, (size, mtime_ns))
         accepted = same and before is not None and bool(before.accepted)
@@ -99,12 +101,21 @@ def _event(file: QuarantinedFile) -> Event:
     return Event(kind, path=file.path, detail=f"{file.kind}: {file.reason}")
 
 
-def forget_gone(connection: sa.Connection) -> None:
+def forget_gone(engine: sa.Engine) -> None:
     """Delete the records of quarantined files that no longer exist, and of vanished files that exist again."""
-    rows = connection.execute(sa.select(t.quarantine.c.path, t.quarantine.c.kind)).all()
+    q = t.quarantine.c
+    with engine.begin() as connection:
+        rows = connection.execute(sa.select(q.path, q.kind)).all()
     settled = [path for path, kind in rows if os.path.lexists(_restore_path(path)) == (kind == VANISHED)]
-    for chunk in chunks(settled):
-        connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(chunk)))
+    if settled:
+        with engine.begin() as connection:
+            for chunk in chunks(settled):
+                connection.execute(sa.delete(t.quarantine).where(q.path.in_(chunk)))
+
+
+def stamp_files(paths: Iterable[str]) -> dict[str, Stamp]:
+    """Size and time of each of these files, by path; None for both if it does not exist."""
+    return {path: _stamp(path) for path in paths}
 
 
 def storable_path(path: str) -> str:

@@ -6,7 +6,7 @@ exposures/choose.py decides which dataset is active, sky/membership.py which sky
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.exposures.changes import describe_changes
 from mvmdb.catalog.exposures.memberships import replace_memberships
+from mvmdb.catalog.exposures.read_first import OtherFiles, UnreadFilesError
 from mvmdb.catalog.exposures.unplaced import refuse_place
 from mvmdb.catalog.history.events import write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
@@ -26,7 +27,7 @@ from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
 from mvmdb.exposures.reading import ReadDataset
 from mvmdb.exposures.warning_texts import join_warnings
 from mvmdb.layers.digests import digest_member
-from mvmdb.records import Dataset, Exposure, Policy, Rule
+from mvmdb.records import Exposure, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
 from mvmdb.sky.membership import Memberships, match_each_region
@@ -48,18 +49,11 @@ class Registered:
     why: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """Functions that read a file's headers and pixel digest, for active datasets that are not among the new files."""
-
-    headers: Callable[[str], Dataset]
-    pixels: Callable[[str], str]
-
-
-def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Policy, readers: Readers) -> Registered:
+def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Policy, others: OtherFiles) -> Registered:
     """Write these files, choose each exposure's active dataset, and update memberships and layers.
 
-    All changes are in the caller's transaction.
+    All changes are in the caller's transaction. `others` are files that are not new; raises UnreadFilesError, before
+    anything is written, if one becomes active and is not among them: see `write_with_files`.
     """
     done = Registered()
     incoming = {item.dataset.path: item for item in files}
@@ -72,11 +66,9 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
     for item in files:
         candidates.setdefault(item.dataset.exposure.ipppssoo, {})[item.dataset.path] = Candidate.of(item.dataset)
     rows = []
-    for name in sorted(names):
-        before = known.get(name)
-        chosen = _choose(name, candidates[name], incoming, before, readers)
-        if chosen is None:
-            continue
+    chosen_files = _choose_each(candidates, incoming, known, others)
+    for name in sorted(chosen_files):
+        before, chosen = known.get(name), chosen_files[name]
         active = candidates[name][chosen.dataset.path]
         for path, candidate in candidates[name].items():
             if candidate is not active:
@@ -140,22 +132,41 @@ def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -
     return displaced
 
 
-def _choose(
-    name: str, candidates: dict[str, Candidate], incoming: Mapping[str, ReadDataset], before: Any, readers: Readers
-) -> ReadDataset | None:
-    """The active dataset of an exposure, or None if no file is left. Removes unreadable files from `candidates`."""
-    while candidates:
-        path = choose_active(list(candidates.values())).path
-        if path in incoming:
-            return incoming[path]
-        try:
-            dataset = readers.headers(path)
-            return ReadDataset(dataset, None if before.pixel_digest is None else readers.pixels(path))
-        except ExposureError as error:
-            log.warning("%s: passed over %s: %s", name, path, error)
-            del candidates[path]
-    log.warning("%s: no file of it is left; it keeps the values it had, from %s", name, before.path)
-    return None
+def _choose_each(
+    candidates: Mapping[str, dict[str, Candidate]],
+    incoming: Mapping[str, ReadDataset],
+    known: Mapping[str, Any],
+    others: OtherFiles,
+) -> dict[str, ReadDataset]:
+    """The active dataset of each exposure that has one. Removes unreadable files from `candidates`.
+
+    Raises UnreadFilesError, with all files that have to be read.
+    """
+    chosen: dict[str, ReadDataset] = {}
+    wanted: dict[str, bool] = {}
+    passed_over: list[tuple[str, ...]] = []
+    for name, files in candidates.items():
+        while files:
+            path = choose_active(list(files.values())).path
+            file = incoming.get(path) or others.get(path)
+            if isinstance(file, ExposureError):
+                passed_over.append(("%s: passed over %s: %s", name, path, str(file)))
+                del files[path]
+                continue
+            digest = path not in incoming and known[name].pixel_digest is not None
+            if file is None or (digest and file.pixel_digest is None):
+                wanted[path] = digest
+            else:
+                chosen[name] = file
+            break
+        else:
+            message = "%s: no file of it is left; it keeps the values it had, from %s"
+            passed_over.append((message, name, known[name].path))
+    if wanted:
+        raise UnreadFilesError(wanted)
+    for message, *words in passed_over:
+        log.warning(message, *words)
+    return chosen
 
 
 def load_exposures_by_name(connection: sa.Connection, names: Iterable[str]) -> dict[str, Any]:

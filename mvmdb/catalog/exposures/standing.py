@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
+from mvmdb.catalog.exposures.quarantine import stamp_files
 from mvmdb.catalog.exposures.register import load_exposures_by_name
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
@@ -17,23 +16,29 @@ from mvmdb.catalog.rows import chunks
 from mvmdb.errors import UsageError
 from mvmdb.records import Policy
 from mvmdb.schema import tables as t
-from mvmdb.stamp import file_stamp
 
 
-def refuse_exposure(connection: sa.Connection, ipppssoo: str, rule: str, reason: str, policy: Policy) -> None:
+def refuse_exposure(engine: sa.Engine, ipppssoo: str, rule: str, reason: str, policy: Policy) -> None:
     """Make a catalogued exposure ineligible by one of the PIXEL_RULES, and update its layers.
 
     The file's current size and time are recorded, so that any other file in its place counts as changed.
     """
-    path = connection.scalar(sa.select(t.exposure.c.path).where(t.exposure.c.ipppssoo == ipppssoo))
-    with suppress(OSError):
-        size, mtime_ns = file_stamp(os.stat(path or ""))
-        connection.execute(sa.update(t.dataset).where(t.dataset.c.path == path).values(size=size, mtime_ns=mtime_ns))
+    with engine.begin() as connection:
+        path = connection.scalar(sa.select(t.exposure.c.path).where(t.exposure.c.ipppssoo == ipppssoo))
+    size, mtime_ns = stamp_files([path or ""])[path or ""]
+    with engine.begin() as connection:
+        if size is not None:
+            file = sa.update(t.dataset).where(t.dataset.c.path == path)
+            connection.execute(file.values(size=size, mtime_ns=mtime_ns))
+        _refuse(connection, ipppssoo, path, rule, reason)
+        _refresh_of(connection, [ipppssoo], policy)
+
+
+def _refuse(connection: sa.Connection, ipppssoo: str, path: str | None, rule: str, reason: str) -> None:
     change = {"eligible": False, "ineligible_rule": rule, "ineligible_reason": reason, "changed_at": now()}
     connection.execute(sa.update(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo).values(**change))
     refused = Event(Happened.EXPOSURE_REFUSED, exposure=ipppssoo, path=path, detail=f"{rule}: {reason}")
     write_events(connection, [refused])
-    _refresh_of(connection, [ipppssoo], policy)
 
 
 def lift_refusals(connection: sa.Connection, rule: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.exposures.quarantine import VANISHED, QuarantinedFile, write_quarantine
+from mvmdb.catalog.exposures.quarantine import VANISHED, QuarantinedFile, stamp_files, write_quarantine
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
@@ -26,11 +26,12 @@ def note_vanished(engine: Engine, present: Collection[str]) -> list[QuarantinedF
         query = sa.select(e.path, e.ipppssoo).where(e.path != "", e.withdrawn_at.is_(None))
         known = [(path, name) for path, name in bulk_select(connection, query) if path not in present]
     gone = {path: _describe(name, path) for path, name in known if not os.path.exists(path)}
+    stamps = stamp_files(gone)
     with engine.begin() as connection:
         recorded = connection.scalars(sa.select(q.path).where(q.kind == VANISHED)).all()
         for chunk in chunks(set(recorded) - gone.keys()):  # back again, or replaced by another file
             connection.execute(sa.delete(t.quarantine).where(q.path.in_(chunk)))
-        return write_quarantine(connection, gone)
+        return write_quarantine(connection, gone, stamps)
 
 
 def _describe(ipppssoo: str, path: str) -> ExposureError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
@@ -10,7 +10,7 @@ from sqlalchemy.schema import CreateTable
 from mvmdb.catalog.rows import chunks
 from mvmdb.layers.members import LayerKey
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import replace_rows
+from mvmdb.schema.engine import among, replace_rows
 from mvmdb.schema.types import CaselessText
 
 changed_key = sa.Table(
@@ -43,9 +43,12 @@ def keys_of_exposures(connection: sa.Connection, exposures: Iterable[int]) -> se
     return keys
 
 
-def all_keys(connection: sa.Connection) -> set[LayerKey]:
-    """The keys of all layers: those recorded, and those that memberships make possible."""
+def all_keys(connection: sa.Connection, cells: Sequence[int] | None = None) -> set[LayerKey]:
+    """The keys of all layers: those recorded, and those that memberships make possible; of these sky cells (keys)."""
     e, m, layer = t.exposure.c, t.membership.c, t.layer.c
     possible = sa.select(m.skycell_id, e.instrument, e.detector, e.filter).select_from(t.membership.join(t.exposure))
     recorded = sa.select(layer.skycell_id, layer.instrument, layer.detector, layer.filter)
+    if cells is not None:
+        possible = possible.where(among(connection, m.skycell_id, cells))
+        recorded = recorded.where(among(connection, layer.skycell_id, cells))
     return {tuple(row) for row in connection.execute(possible.union(recorded))}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.open import Begin
 from mvmdb.catalog.settings import recorded_products_folder
 from mvmdb.errors import UsageError
 from mvmdb.schema import tables as t
@@ -30,14 +32,18 @@ UNASKED = Consent()
 """No consent: the user was not asked."""
 
 
-def require_products_folder(connection: sa.Connection, folder: Path, consent: Consent) -> None:
+def require_products_folder(begin: Begin, folder: Path, consent: Consent) -> None:
     """Raise UsageError, with the remedy, if products are recorded and this folder does not look like theirs.
 
     Either it is not the recorded folder, or most of three or more products are missing from it, or all products and
     their sky cell folders are, as on a volume that is not mounted. `consent` allows either.
     """
-    count = connection.scalar(sa.select(sa.func.count()).select_from(t.product)) or 0
-    recorded = recorded_products_folder(connection)
+    product = t.product.c
+    with begin() as connection:
+        count = connection.scalar(sa.select(sa.func.count()).select_from(t.product)) or 0
+        recorded = recorded_products_folder(connection)
+        query = sa.select(product.skycell, product.filename).where(product.id % (count // _LOOKED_AT + 1) == 0)
+        rows = [(skycell, filename) for skycell, filename in connection.execute(query)]
     if not count:
         return
     if recorded is not None and not consent.move and not _is_same(recorded, folder):
@@ -46,13 +52,10 @@ def require_products_folder(connection: sa.Connection, folder: Path, consent: Co
             "moved, add --move-products"
         )
     if not consent.rebuild:
-        _require_most(connection, folder, count)
+        _require_most(folder, rows)
 
 
-def _require_most(connection: sa.Connection, folder: Path, count: int) -> None:
-    product = t.product.c
-    query = sa.select(product.skycell, product.filename).where(product.id % (count // _LOOKED_AT + 1) == 0)
-    rows = connection.execute(query).all()
+def _require_most(folder: Path, rows: Sequence[tuple[str, str]]) -> None:
     missing = sum(not os.path.lexists(folder / skycell / filename) for skycell, filename in rows)
     none_there = missing == len(rows) and not any((folder / skycell).exists() for skycell, _ in rows)
     if missing and (none_there or (len(rows) >= _SEVERAL and 2 * missing > len(rows))):

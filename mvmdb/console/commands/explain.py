@@ -22,14 +22,14 @@ def explain(session: Session, name: str, as_json: bool) -> None:
 
     Example: mvmdb explain hst_skycell-p0726x10y04_wfc3_ir_f125w_all
     """
-    from mvmdb.catalog.ask.describe import describe
+    from mvmdb.catalog.ask.describe import describe, find_skycells
     from mvmdb.catalog.ask.history import load_history_of
     from mvmdb.console.history import event_json, event_words
     from mvmdb.console.render import plan_line
 
-    with options.looking(session) as (begin, policy), begin() as connection:
-        cells = describe(connection, name, policy).skycells
-    with looked(session, cells) as (outlook, begin), begin() as connection:  # described again: a look may change rows
+    with options.reading(session) as (begin, policy), begin() as connection:
+        cells = find_skycells(connection, name, policy)
+    with looked(session, cells) as (outlook, begin, policy), begin() as connection:
         description = describe(connection, name, policy)
         events = load_history_of(connection, description.kind, description.name, newest=_NEWEST)
     stale = [line for line in outlook.plan.layers if line.name in description.layers]

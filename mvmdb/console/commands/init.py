@@ -68,4 +68,5 @@ def init(
     )  # fmt: skip
     if as_json:
         with open_catalog(session.address, read_only=True) as engine, engine.connect() as connection:
-            options.emit_json(read_configuration(connection))
+            values = read_configuration(connection)
+        options.emit_json(values)

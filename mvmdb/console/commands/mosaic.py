@@ -71,7 +71,7 @@ def mosaic(
 
     rectangle = rectangle_at(*position, size)
     folder = (output or Path()).absolute()
-    with options.looking(session) as (begin, policy):
+    with options.reading(session) as (begin, policy):
         with begin() as connection:
             exposures = load_eligible_exposures(connection, rectangle.cells, rectangle.name, filter_name, detector)
 

@@ -39,14 +39,17 @@ def poller(
     """
     from mvmdb.catalog.ask.cells import all_cells
     from mvmdb.catalog.due_pollers import note_behind
+    from mvmdb.catalog.open import as_recorded
     from mvmdb.catalog.settings import products_folder, recorded_products_folder
     from mvmdb.pollers.write import planned_cells, write_pollers
 
-    with looked(session, cells) as (outlook, begin):
-        keys = options.chosen_cells(begin, cells)
-        with begin() as connection:
+    with looked(session, cells) as (outlook, begin, _):
+        keys = options.chosen_cells(as_recorded(begin), cells)
+        if keys is None and everything:
+            with begin() as connection:
+                keys = all_cells(connection)
+        with as_recorded(begin)() as connection:
             folder = output or products_folder(connection, None)
-            keys = all_cells(connection) if keys is None and everything else keys
             if folder.absolute() == recorded_products_folder(connection):  # so that the next run updates them
                 note_behind(connection, planned_cells(outlook.plan) if keys is None else keys)
         with options.claimed(folder):

@@ -32,7 +32,7 @@ def quarantine(session: Session, paths: tuple[str, ...], accept: bool, as_json: 
         with options.catalog(session) as (engine, _), engine.begin() as connection:
             files = accept_quarantined(connection, paths)
     else:
-        with options.looking(session) as (begin, _), begin() as connection:
+        with options.reading(session) as (begin, _), begin() as connection:
             files = load_quarantined(connection)
     if as_json:
         options.emit_json([{name: v for name, v in asdict(file).items() if name != "new"} for file in files])

@@ -48,14 +48,13 @@ def reconcile(
 
     Example: mvmdb reconcile -o /data/mvm --jobs 2
     """
-    from mvmdb.console.outlook import looked, show_outlook
+    from mvmdb.console.outlook import look, show_outlook
     from mvmdb.console.render import reconcile_json, reconcile_words
     from mvmdb.reconcile.layer_jobs import Options
     from mvmdb.reconcile.run import reconcile as make_fresh
 
     if dry_run:
-        with looked(session, cells, products=output, available=available) as (outlook, _):
-            show_outlook(outlook, as_json)
+        show_outlook(look(session, cells, products=output, available=available), as_json)
         return
     with options.open_workers(who, memory_mb) as workers, options.catalog(session) as (engine, policy):
         chosen_cells = options.chosen_cells(engine.begin, cells)

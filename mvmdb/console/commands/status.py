@@ -26,12 +26,13 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """
     from mvmdb.catalog.ask.warnings import count_warnings
+    from mvmdb.catalog.open import as_recorded
 
     if deep:
         options.check_catalog(session)
-    with gc_paused(), looked(session, cells, deep=deep) as (outlook, begin):
-        chosen = options.chosen_cells(begin, cells)
-        with begin() as connection:
+    with gc_paused(), looked(session, cells, deep=deep) as (outlook, begin, _):
+        chosen = options.chosen_cells(as_recorded(begin), cells)
+        with as_recorded(begin)() as connection:
             warnings = count_warnings(connection, chosen)
-        show_outlook(outlook, as_json, warnings)
+    show_outlook(outlook, as_json, warnings)
     options.finish(outlook.stale + outlook.orphaned > 0)
