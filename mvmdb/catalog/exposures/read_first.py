@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
-from mvmdb.exposures.read_tasks import ReadDataset
+from mvmdb.exposures.reading import ReadDataset
 
 T = TypeVar("T")
 
