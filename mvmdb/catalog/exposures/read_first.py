@@ -8,8 +8,6 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.fits.digest import digest_pixels
-from mvmdb.exposures.read import read_exposure
 from mvmdb.exposures.reading import ReadDataset
 
 T = TypeVar("T")
@@ -42,6 +40,9 @@ def write_with_files(engine: sa.Engine, write: Callable[[sa.Connection, OtherFil
 
 
 def _read(path: str, digest: bool) -> ReadDataset | ExposureError:
+    from mvmdb.exposures.fits.digest import digest_pixels
+    from mvmdb.exposures.read import read_exposure  # which loads astropy: most commands read no file
+
     try:
         return ReadDataset(read_exposure(path), digest_pixels(path) if digest else None)
     except ExposureError as error:
