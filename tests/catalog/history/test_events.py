@@ -115,8 +115,10 @@ def test_a_refusal_and_its_end_are_events(archive: Archive) -> None:
     path = archive.expose()
     archive.ingest()
     before = last(archive)
-    with open_catalog(archive.address) as engine, engine.begin() as connection:
-        refuse_exposure(connection, FIRST, "empty", "all zeros", read_policy(connection))
+    with open_catalog(archive.address) as engine:
+        with engine.begin() as connection:
+            policy = read_policy(connection)
+        refuse_exposure(engine, FIRST, "empty", "all zeros", policy)
     write_exposure(path.parent, rootname="ib6o04tuq", science=np.full((64, 64), 3.0, "f4"))
     archive.ingest()
     kinds = [kind for kind, _, _ in events(archive, before)]
