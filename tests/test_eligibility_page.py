@@ -20,7 +20,7 @@ from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures import eligibility
 from mvmdb.exposures.doubts import warn
 from mvmdb.exposures.eligibility import HEADER_RULES, PIXEL_RULES, judge
-from mvmdb.exposures.warning_texts import KINDS
+from mvmdb.exposures.warning_texts import KINDS, warn_not_finite
 from mvmdb.instruments import INSTRUMENTS
 from mvmdb.mosaic.trailing import describe_trail
 from mvmdb.schema import tables as t
@@ -154,7 +154,7 @@ def test_every_warning_has_its_row(tmp_path: Path) -> None:
     }  # fmt: skip
     sci = [{"WCSNAME": "IDC_a-FIT_REL_GAIADR2"}, {"WCSNAME": "IDC_a"}]
     said = [*warn(doubtful, sci, (10.0, 20.06)), *map(str, batch.columns["warnings"])]
-    said.insert(-1, describe_trail([np.tile([1.0, 0.3, 0.5], (20, 1))]))
+    said[-1:-1] = [describe_trail([np.tile([1.0, 0.3, 0.5], (20, 1))]), warn_not_finite(5)]
     rows = read_table(WARNINGS)
     assert list(rows) == list(KINDS.values())
     assert [[row for row in rows if row in text] for text in said] == [[row] for row in rows]

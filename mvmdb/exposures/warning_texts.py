@@ -11,6 +11,7 @@ LONGEST = 400
 """Characters of an exposure's warnings that are kept: an index of PostgreSQL holds no long texts."""
 
 TRAILED = "looks trailed"
+NOT_FINITE = "pixels of SCI are infinite or NaN without a flag in DQ"
 KINDS = {
     "guiding": "the telescope may have drifted",
     "wcsname": "WCSNAME differs between chips",
@@ -18,14 +19,27 @@ KINDS = {
     "far-from-target": "degrees from RA_TARG, DEC_TARG",
     "no-idcscale": "IDCSCALE is missing from SCI",
     "trailed": TRAILED,
+    "not-finite": NOT_FINITE,
     "crossing-region": "the region crosses itself",
 }
 """The words by which each kind of warning is known in `exposure.warnings`; a test compares them with docs."""
 
 
+def warn_not_finite(count: int) -> str:
+    """The warning of so many infinite and NaN pixels that DQ does not flag; empty if there are none."""
+    return f"{count} {NOT_FINITE}" if count else ""
+
+
+def split_warnings(text: str) -> tuple[list[str], list[str]]:
+    """The warnings in a text of `exposure.warnings`: those of pixels, and those of headers and tables."""
+    texts = [warning for warning in text.split("; ") if warning]
+    of_pixels = [warning for warning in texts if TRAILED in warning or NOT_FINITE in warning]
+    return of_pixels, [warning for warning in texts if warning not in of_pixels]
+
+
 def join_warnings(texts: Iterable[str]) -> str:
     """The text of `exposure.warnings`, shortened where it is far longer than warnings of true headers are."""
-    text = "; ".join(texts)
+    text = "; ".join(warning for warning in texts if warning)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 

@@ -14,6 +14,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
+from mvmdb.exposures.warning_texts import join_warnings, warn_not_finite
 from mvmdb.mosaic.drizzle.bands import BandedDrizzle, in_file_order, load_band, share_rows, split_rows
 from mvmdb.mosaic.drizzle.helpers import Helper, share_out, start_helpers
 from mvmdb.mosaic.drizzle.members import DrizzledMember
@@ -163,8 +164,9 @@ def _drizzle(
         ipppssoo = inspected.member.ipppssoo
         chips = [chip for chip in used if chip.ipppssoo == ipppssoo]
         rows += describe_chips(inspected, chips, skies[ipppssoo])
-        if trail := describe_trail([chip.shapes for chip in chips]):
-            warnings.append((ipppssoo, trail))
+        found = (describe_trail([chip.shapes for chip in chips]), warn_not_finite(sum(c.not_finite for c in chips)))
+        if any(found):
+            warnings.append((ipppssoo, join_warnings(found)))
     return _Drizzled(rows, _checked(blocks, members), tuple(warnings))
 
 

@@ -25,7 +25,7 @@ from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
 from mvmdb.exposures.reading import ReadDataset
-from mvmdb.exposures.warning_texts import join_warnings
+from mvmdb.exposures.warning_texts import join_warnings, split_warnings
 from mvmdb.layers.digests import digest_member
 from mvmdb.records import Exposure, Policy, Rule
 from mvmdb.schema import tables as t
@@ -195,7 +195,9 @@ def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
     pixels, digest = _settle_pixels(item, before)
     time = now()
     same = before is not None and (before.pixels, before.wcs_digest) == (pixels, exposure.wcs_digest)
+    of_pixels = split_warnings(before.warnings)[0] if before is not None and before.pixels == pixels else []
     return _values(exposure) | {
+        "warnings": join_warnings([*of_pixels, *exposure.warnings]),
         "pixels": pixels,
         "member_digest": digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or ""),
         "pixel_digest": digest,
@@ -232,7 +234,6 @@ def _values(exposure: Exposure) -> dict[str, Any]:
     return {name: getattr(exposure, name) for name in same} | {
         "ineligible_rule": "; ".join(refusal.rule for refusal in exposure.refusals),
         "ineligible_reason": "; ".join(refusal.finding for refusal in exposure.refusals),
-        "warnings": join_warnings(exposure.warnings),
     }
 
 

@@ -12,7 +12,7 @@ from mvmdb.catalog.clock import now
 from mvmdb.catalog.history.events import Event, Happened, format_reasons, write_events
 from mvmdb.catalog.products.attempts import count_failure, forget_failures
 from mvmdb.catalog.products.made_digest import update_made_digest
-from mvmdb.exposures.warning_texts import TRAILED, join_warnings
+from mvmdb.exposures.warning_texts import join_warnings, split_warnings
 from mvmdb.records import (
     ProductRecord,
     ProductState,
@@ -104,7 +104,7 @@ def record_product(
 
 
 def record_warnings(connection: sa.Connection, record: ProductRecord) -> None:
-    """Add what was found about members to their warnings, in place of an earlier finding of that kind.
+    """Add what was found about members' pixels to their warnings, in place of what was found before.
 
     Exposures whose pixels have changed since keep their warnings.
     """
@@ -114,7 +114,7 @@ def record_warnings(connection: sa.Connection, record: ProductRecord) -> None:
         unchanged = sa.and_(e.ipppssoo == ipppssoo, e.pixels == pixels.get(ipppssoo))
         before = connection.scalar(sa.select(e.warnings).where(unchanged))
         if before is not None and words not in before:
-            others = [text for text in before.split("; ") if text and not text.startswith(TRAILED)]
+            _, others = split_warnings(before)
             together = join_warnings([words, *others])
             connection.execute(sa.update(t.exposure).where(unchanged).values(warnings=together))
 

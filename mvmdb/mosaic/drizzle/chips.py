@@ -82,6 +82,14 @@ def good_pixels(chip: ChipData, good_bits: int, window: tuple[slice, slice] = np
     return good
 
 
+def count_not_finite(chip: ChipData) -> int:
+    """How many pixels are infinite or NaN although DQ has no bit for them; they are never used."""
+    return sum(
+        int(np.count_nonzero(~np.isfinite(chip.science[rows]) & (chip.dq[rows] == 0)))
+        for rows in (slice(start, start + _ROWS) for start in range(0, len(chip.science), _ROWS))
+    )
+
+
 def is_rate(chip: ChipData) -> bool:
     """Whether the chip's values are per second."""
     return is_rate_unit(chip.bunit) is True

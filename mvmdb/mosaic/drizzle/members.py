@@ -17,7 +17,14 @@ from drizzle.resample import Drizzle
 from numpy.typing import NDArray
 
 from mvmdb.exposures.fits.pixels import ChipData
-from mvmdb.mosaic.drizzle.chips import blame_member, brightness_per_unit, good_pixels, is_rate, read_member_chips
+from mvmdb.mosaic.drizzle.chips import (
+    blame_member,
+    brightness_per_unit,
+    count_not_finite,
+    good_pixels,
+    is_rate,
+    read_member_chips,
+)
 from mvmdb.mosaic.drizzle.pixmap import ChipMap, ExactMap, map_chip
 from mvmdb.mosaic.drizzle.planes import Planes
 from mvmdb.mosaic.drizzle.variance import pixel_variance
@@ -56,7 +63,8 @@ class DrizzledMember:
 class DrizzledChip:
     """What was used of one chip, for HDRTAB; `subtracted` is the sky in the input's own units (MDRIZSKY).
 
-    `shapes` are those of its sources (see `measure_shapes`), where they were measured.
+    `not_finite` counts its infinite and NaN pixels that DQ does not flag. `shapes` are those of its sources (see
+    `measure_shapes`), where they were measured.
     """
 
     ipppssoo: str
@@ -64,6 +72,7 @@ class DrizzledChip:
     bunit: str
     idcscale: float
     subtracted: float
+    not_finite: int = 0
     shapes: Float = field(default_factory=lambda: np.empty((0, 3)), compare=False)
 
 
@@ -105,7 +114,7 @@ def drizzle_members(
         with blame_member(member.ipppssoo):
             for chip in read_member_chips(member.path, member.ipppssoo, recipe.good_bits, recipe.errors):
                 subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
-                known = (member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted)
+                known = (member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted, count_not_finite(chip))
                 used.append(DrizzledChip(*known, measure_shapes(chip)) if with_shapes else DrizzledChip(*known))
                 _drizzle_chip(planes, chip, subtracted, grid, recipe)
     return used
