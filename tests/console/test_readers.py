@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ MANY = "SELECT a.s_region, b.s_region FROM exposure a, exposure b LIMIT 5000"
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """A catalog whose answers are larger than a pipe holds (64 KiB): layers of 400 exposures, in 60 sky cells."""
+    """A catalog whose answers are larger than a pipe of 4 KiB holds: 400 exposures in hundreds of layers."""
     folder = tmp_path_factory.mktemp("large")
     archive = Archive(folder, str(folder / "mvm.db"))
     rows = ["obs_id,instrument_name,filters,t_exptime,s_region"]
@@ -53,11 +54,12 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 def left_open(archive: Archive, *words: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command that has printed the beginning of its answer, and waits for somebody to read on, as `less` does not."""
     process = subprocess.Popen(
-        [*PROGRAM, "--db", archive.address, *words], stdout=subprocess.PIPE, env=os.environ | environ
+        [*PROGRAM, "--db", archive.address, *words], stdout=subprocess.PIPE, bufsize=0, env=os.environ | environ
     )
     try:
         assert process.stdout is not None
-        assert len(process.stdout.read(1000)) == 1000
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        assert process.stdout.read(10) != b""
         wait_until(lambda: sleeps(process.pid))
         yield process
         assert process.poll() is None, "it ended, so it was never paused"
@@ -82,6 +84,8 @@ def sleeps(pid: int) -> bool:
         (("status", "--json"), {}),
         (("reconcile", "--dry-run", "-o", "elsewhere"), {}),
         (("cells", "--at", "14", "4", "--radius", "6"), {}),
+        (("history", "--kind", "exposure-new"), {}),
+        (("schema", "--json"), {}),
     ],
 )
 def test_a_command_left_open_keeps_no_ingest_from_writing(
@@ -96,8 +100,11 @@ def test_a_command_left_open_keeps_no_ingest_from_writing(
 
 
 def holds_open(pid: int, path: str) -> bool:
-    folder = Path(f"/proc/{pid}/fd")
-    return os.path.realpath(path) in [os.path.realpath(entry) for entry in folder.iterdir()]
+    opened = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed again
+            opened.add(os.readlink(entry))
+    return os.path.realpath(path) in opened
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
