@@ -121,7 +121,7 @@ def test_a_product_with_errors_is_sound_fits_and_reads_back(field: Field) -> Non
         hdus.verify("exception")
         assert [hdu.name for hdu in hdus] == ["PRIMARY", "SCI", "WHT", "ERR", "HDRTAB"]
         assert hdus[0].header["NEXTEND"] == 4
-        assert hdus["ERR"].header["BUNIT"] == "ELECTRONS/S"
+        assert hdus["ERR"].header["BUNIT"] == "electron/s"
         assert hdus["ERR"].header["CRPIX1"] == hdus["SCI"].header["CRPIX1"]
         assert hdus["HDRTAB"].header.comments["MVMDATA"] == "digest of SCI, WHT and ERR"
 

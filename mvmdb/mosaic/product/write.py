@@ -277,7 +277,7 @@ def _image_header(name: Extension, text: ProductText) -> fits.Header:
     if name == "SCI":
         header.extend(text.science, update=True)
     if name in ("SCI", "ERR"):
-        header["BUNIT"] = ("ELECTRONS/S", "per pixel")
+        header["BUNIT"] = ("electron/s", "per pixel")
     else:
         header["BUNIT"] = ("s", "exposure time")
     header.update(text.grid.wcs_cards())

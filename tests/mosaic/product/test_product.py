@@ -68,7 +68,7 @@ def test_header_has_the_keywords_of_a_multi_visit_mosaic(job: LayerJob) -> None:
         # Where both lie 350 s are exposed; elsewhere 100 or 250 s. The mean follows from the mean number.
         assert header["MEANEXPT"] == pytest.approx(175 * header["MEANNEXP"], rel=0.01)
         assert (header["MEDNEXP"], header["MEDEXPT"]) == (2, 350)
-        assert hdus["SCI"].header["BUNIT"] == "ELECTRONS/S"
+        assert hdus["SCI"].header["BUNIT"] == "electron/s"
         assert hdus["SCI"].header["S_REGION"].startswith("POLYGON ICRS ")
         assert (hdus["SCI"].header["CTYPE1"], hdus["WHT"].header["CTYPE2"]) == ("RA---TAN", "DEC--TAN")
         assert list(hdus["HDRTAB"].data["ROOTNAME"]) == ["ib6o04aaq", "ib6o04bbq"]
