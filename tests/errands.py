@@ -52,6 +52,9 @@ def stop_at_13(number: int) -> int:
 
 
 def stop_at_13_or_double(number: int) -> int:
+    """As `stop_at_13`, in the middle of its work."""
+    if number == 13:
+        time.sleep(1.0)
     return 2 * stop_at_13(number)
 
 

@@ -66,6 +66,11 @@ class DaskCall(Generic[R]):
         raise self._calls.patience.given_up(self.worker[1] if self.worker else "a Dask worker")
 
     @property
+    def key(self) -> str:
+        """Its name on the cluster."""
+        return str(self._future.key)
+
+    @property
     def waits(self) -> bool:
         """Whether it is not done."""
         return not self._future.done()
@@ -128,11 +133,7 @@ class DaskCalls:
         if len(waiting) < len(self._calls) or not self._calls:
             self._all.sign()  # the caller is slow to take what is done
         elif self.n_threads and self._all.look() == "give up":
-            raise WorkersError(
-                f"no worker of the Dask scheduler at {self._address} gave a sign of progress for "
-                f"{self.patience.limit:g} s (--worker-timeout); what was finished is recorded: look at the workers, "
-                "and then start this command again"
-            )
+            self._drop_silent_workers()
 
     def forget(self, call: DaskCall[Any]) -> None:
         """It is done."""
@@ -193,6 +194,25 @@ class DaskCalls:
             call.give_up()
             self._all.sign()
             self._remove_worker(worker[0])
+
+    def _drop_silent_workers(self) -> None:
+        """Give what workers have not begun to others, after a time in which none gave a sign.
+
+        A worker that was stopped before it began keeps its items otherwise. Raises WorkersError if there are no others.
+        """
+        keys = {call.key for call in self._calls.values()}
+        having = self._client.processing()
+        silent = [address for address, held in having.items() if keys.intersection(held)]
+        if len(silent) == len(having):
+            raise WorkersError(
+                f"no worker of the Dask scheduler at {self._address} gave a sign of progress for "
+                f"{self.patience.limit:g} s (--worker-timeout); what was finished is recorded: look at the workers, "
+                "and then start this command again"
+            )
+        for address in silent:
+            log.warning("Dask worker %s gave no sign of progress; its work goes to others", address)
+            self._remove_worker(address)
+        self._all.sign()
 
     def _remove_worker(self, address: str) -> None:
         """Have the scheduler give the worker nothing more, and its other items to others."""

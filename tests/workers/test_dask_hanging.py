@@ -106,6 +106,18 @@ def test_workers_that_leave_during_a_run_are_an_error_after_the_limit(cluster: C
         done.extend(executor.each(errands.double, retire(), expected=8))
 
 
+def test_what_a_worker_has_not_begun_when_it_is_stopped_is_done_by_others(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    victim = cluster.workers[0].pid
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        assert sorted(done.result for done in do(cluster, errands.double, range(20))) == [2 * n for n in range(20)]
+        assert "gave no sign of progress; its work goes to others" in caplog.text
+    finally:
+        os.kill(victim, signal.SIGCONT)
+
+
 def test_workers_that_are_stopped_before_they_begin_are_an_error_after_the_limit(cluster: Cluster) -> None:
     for worker in cluster.workers:
         os.kill(worker.pid, signal.SIGSTOP)
