@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,13 +22,14 @@ from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.settings import read_policy
+from mvmdb.catalog.spool import Spool
 from mvmdb.errors import CatalogError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
 from mvmdb.garbage import gc_paused
 from mvmdb.layers.digests import digest_member
 from mvmdb.layers.members import LayerKey
 from mvmdb.names import ObsMode
-from mvmdb.records import Policy
+from mvmdb.records import Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema.bulk_load import begin_without_foreign_keys, is_empty, may_drop_indexes, without_indexes
 from mvmdb.schema.engine import among, bulk_insert, plain_time, reserve_keys
@@ -91,30 +91,61 @@ class _Recorded(NamedTuple):
     values: tuple[Any, ...]
 
 
+class _PlacedBatch(NamedTuple):
+    """A batch with its memberships; `faults` says by row why a footprint cannot be measured."""
+
+    batch: ExposureBatch
+    memberships: Memberships
+    faults: dict[int, str]
+
+
+def _place(batch: ExposureBatch, rule: Rule) -> _PlacedBatch:
+    memberships, faults = match_each(batch.footprints, rule)
+    return _PlacedBatch(refuse_places(batch, faults), memberships, dict(faults))
+
+
 def register_batches(
     engine: sa.Engine, batches: Iterable[ExposureBatch], *, progress: Callable[[int], None] | None = None
 ) -> BulkReport:
     """Write the exposures of all batches, their memberships and the layers that they change, in one transaction.
 
     A row is unchanged if the catalog has its exposure with the same values. If the values differ, the row replaces
-    them, unless a file of the exposure was ingested. `progress` is called with the number of rows done since its last
-    call. Memory does not grow with the rows, except for 8 bytes per layer key and batch that changes it. Raises
-    CatalogError if another import fills an empty catalog at the same time.
+    them, unless a file of the exposure was ingested. All batches are read, and placed on the sky, before the
+    transaction begins. `progress` is called with the number of rows written since its last call. Memory does not grow
+    with the rows, except for 8 bytes per layer key and batch that changes it; they wait in a temporary file. Raises
+    CatalogError if another import fills an empty catalog at the same time, UsageError if TMPDIR has no room.
     """
+    with gc_paused(), Spool[_PlacedBatch]("the table", "import it in parts") as placed:
+        with engine.begin() as connection:
+            rule = read_policy(connection).rule
+        largest = 0
+        for batch in batches:
+            placed.add(_place(batch, rule))
+            largest = max(largest, batch.n)
+        return _register(engine, placed, rule, large=largest >= WORTH_DROPPING_INDEXES, progress=progress)
+
+
+def _register(
+    engine: sa.Engine,
+    placed: Iterable[_PlacedBatch],
+    rule: Rule,
+    *,
+    large: bool,
+    progress: Callable[[int], None] | None,
+) -> BulkReport:
+    """Write the batches, which were placed by this rule, in one transaction."""
     report, keys = BulkReport(), _ChangedKeys()
     old_keys: set[LayerKey] = set()
-    source = iter(batches)
-    first_batch = list(islice(source, 1))
-    large = bool(first_batch) and first_batch[0].n >= WORTH_DROPPING_INDEXES
     first_import = large and _is_empty_catalog(engine)
-    with gc_paused(), begin_without_foreign_keys(engine) if first_import else engine.begin() as connection:
+    with begin_without_foreign_keys(engine) if first_import else engine.begin() as connection:
         policy = read_policy(connection)
         drop_indexes = first_import and _may_drop_indexes(connection)
         with without_indexes(connection, *_FILLED_FIRST) if drop_indexes else nullcontext():
-            for batch in chain(first_batch, source):
-                old_keys |= _write_batch(connection, batch, policy, report, keys)
+            for one in placed:
+                here = one if policy.rule == rule else _place(one.batch, policy.rule)  # it was changed meanwhile
+                old_keys |= _write_batch(connection, here, report, keys)
                 if progress is not None:
-                    progress(batch.n)
+                    progress(one.batch.n)
         report.layers = refresh_layers(connection, keys, policy)
         report.layers += refresh_layers(connection, old_keys, policy)
     return report
@@ -135,11 +166,10 @@ def _may_drop_indexes(connection: sa.Connection) -> bool:
 
 
 def _write_batch(
-    connection: sa.Connection, batch: ExposureBatch, policy: Policy, report: BulkReport, keys: _ChangedKeys
+    connection: sa.Connection, placed: _PlacedBatch, report: BulkReport, keys: _ChangedKeys
 ) -> set[LayerKey]:
     """Write one batch; return the layer keys that changed exposures had before."""
-    memberships, faults = match_each(batch.footprints, policy.rule)
-    batch = refuse_places(batch, faults)
+    batch, memberships, faults = placed
     rows = list(zip(*(batch.columns[name] for name in COLUMNS), strict=True))
     names: Sequence[Any] = batch.columns["ipppssoo"]
     last_rows = {name: row for row, name in enumerate(names)}  # the last row of an exposure counts

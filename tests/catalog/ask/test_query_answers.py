@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from postgres import Server
 
-from mvmdb.catalog.ask import spool
+from mvmdb.catalog import spool
 from mvmdb.catalog.ask.query import run_query, unique_names
 from mvmdb.catalog.configure import initialise
 from mvmdb.errors import UsageError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from time import sleep
@@ -16,12 +16,14 @@ from databases import Databases
 from errands import die_of_layers
 from postgres import Server
 
+from mvmdb.catalog.configure import initialise
 from mvmdb.catalog.exposures import bulk_load as bulk
 from mvmdb.catalog.exposures.bulk_load import register_batches
 from mvmdb.catalog.layers import refresh as layers
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import WorkersError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
+from mvmdb.schema import engine as engine_module
 from mvmdb.schema import metadata, open_engine
 from mvmdb.schema.bulk_load import begin_without_foreign_keys
 from mvmdb.sky.footprints import Footprints
@@ -130,6 +132,38 @@ def test_nothing_is_left_of_an_import_that_fails(databases: Databases, large: No
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+def test_all_of_a_table_is_read_before_the_transaction_begins(
+    databases: Databases, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_WAIT_SECONDS", 0.5)
+    address = databases.catalog()
+
+    def slow() -> Iterator[ExposureBatch]:
+        for batch in batches():
+            yield batch
+            with open_catalog(address) as other, other.begin() as connection:  # raises if it has to wait
+                connection.exec_driver_sql("UPDATE archive SET value = value")
+
+    with open_catalog(address, create=True) as engine:
+        assert register_batches(engine, slow()).new == 90
+
+
+def test_a_rule_that_changes_while_a_table_is_read_is_followed(databases: Databases, large: None) -> None:
+    def n_memberships(address: str, read: Callable[[], Iterable[ExposureBatch]]) -> int:
+        with open_catalog(address, create=True) as engine:
+            return register_batches(engine, read()).memberships
+
+    def changed() -> Iterator[ExposureBatch]:
+        yield from batches()
+        initialise(late, rule="nearest")
+
+    late, early = databases.catalog(), databases.catalog()
+    overlap = n_memberships(databases.catalog(), batches)
+    initialise(early, rule="nearest")
+    nearest = n_memberships(early, batches)
+    assert n_memberships(late, changed) == nearest < overlap
+
+
 def test_nothing_is_left_when_the_process_beside_is_killed(
     databases: Databases, large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,15 +199,13 @@ def test_a_reader_that_comes_during_a_first_import_waits(postgres: Server, large
         reader.dispose()
         return found
 
-    def waited_for() -> Iterator[ExposureBatch]:
-        for number, batch in enumerate(batches()):
-            if number == 1:  # the tables are locked since the first
-                asked.append(other.submit(read))
-                sleep(1.0)
-            yield batch
+    def ask_once(_: int) -> None:
+        if not asked:  # the tables are locked since before the first batch
+            asked.append(other.submit(read))
+            sleep(1.0)
 
     with ThreadPoolExecutor(1) as other, open_catalog(address, create=True) as engine:
-        report = register_batches(engine, waited_for())
+        report = register_batches(engine, batches(), progress=ask_once)
         assert report.new == 90
         assert asked[0].result(timeout=60) == 0  # as it was when the reader began
 
