@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
@@ -62,9 +62,10 @@ def run_night(
     core). Raises as `mvmdb.reconcile.run.reconcile`.
     """
     with claim_folder(products), open_workers(workers) as opened:
-        report = NightReport(ingest_files(engine, paths, workers=opened, monitor=monitor))
-        report.vanished = note_vanished(engine, frozenset(paths))
         chosen = options or Options()
+        narrowing = replace(chosen.narrowing, cells=None if chosen.cells is None else tuple(chosen.cells))
+        report = NightReport(ingest_files(engine, paths, narrowing=narrowing, workers=opened, monitor=monitor))
+        report.vanished = note_vanished(engine, frozenset(paths))
         pollers = RunPollers(engine, products, policy, chosen.cells, mark=mark, everywhere=True)
         run = ReconcileRun(engine, products, policy, chosen, opened, monitor)
         outlook = run.plan()

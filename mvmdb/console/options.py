@@ -82,6 +82,11 @@ output = click.option(
 available = click.option(
     "--available", is_flag=True, help="Make layers that wait for files from those members that have a file."
 )
+programs = click.option(
+    "--program", "programs", multiple=True, metavar="ID",
+    help="Only this program, 11359 or B6O (may be repeated).",
+)  # fmt: skip
+filters = click.option("--filter", "filters", multiple=True, metavar="F", help="Only this filter (may be repeated).")
 cells = click.option("--skycell", "cells", multiple=True, metavar="NAME", help="Only this sky cell (may be repeated).")
 mark = click.option(
     "--mark",
@@ -171,6 +176,16 @@ def check_catalog(session: Session) -> None:
 
     with open_catalog(session.address) as engine:
         check_file(engine, thorough=True)
+
+
+def cell_keys(names: Sequence[str]) -> tuple[int, ...] | None:
+    """The keys of the sky cells with these names, which the catalog need not know; None if there are no names.
+
+    Raises NameFormatError for a text that names no sky cell.
+    """
+    from mvmdb.names import parse_cell_name
+
+    return tuple(parse_cell_name(name).index for name in names) or None
 
 
 def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:

@@ -13,6 +13,7 @@ from mvmdb.console import options
 from mvmdb.console.options import Session
 
 if TYPE_CHECKING:
+    from mvmdb.catalog.narrow import Narrowing
     from mvmdb.catalog.open import Begin, Engine
     from mvmdb.reconcile.planning import Outlook
     from mvmdb.records import Policy
@@ -27,9 +28,14 @@ def look(
     deep: bool = False,
     products: Path | None = None,
     available: bool = False,
+    narrowing: Narrowing | None = None,
 ) -> Outlook:
     """The outlook of `looked`, for a command that asks for nothing else."""
-    with looked(session, cells, deep=deep, products=products, available=available) as (outlook, _, _):
+    with looked(session, cells, deep=deep, products=products, available=available, narrowing=narrowing) as (
+        outlook,
+        _,
+        _,
+    ):
         return outlook
 
 
@@ -41,6 +47,7 @@ def looked(
     deep: bool = False,
     products: Path | None = None,
     available: bool = False,
+    narrowing: Narrowing | None = None,
 ) -> Iterator[tuple[Outlook, Begin, Policy]]:
     """The outlook on these sky cells (names) or on all, the `begin` of transactions that agree with it, and the policy.
 
@@ -48,6 +55,7 @@ def looked(
     `products` is another folder than the recorded one: then it is a trial, and looking changes nothing. No transaction
     is open while files are read. Raises as `options.catalog`.
     """
+    from mvmdb.catalog.narrow import EVERYTHING
     from mvmdb.catalog.open import open_catalog
     from mvmdb.catalog.settings import policy_in, recorded_products_folder
     from mvmdb.reconcile.planning import look_ahead
@@ -58,7 +66,10 @@ def looked(
         folder = recorded if products is None else products.absolute()
         policy, is_recorded = policy_in(engine)
         keys = options.chosen_cells(engine.begin, cells)
-        look = partial(look_ahead, products=folder, policy=policy, deep=deep, available=available)
+        look = partial(
+            look_ahead, products=folder, policy=policy, deep=deep, available=available,
+            narrowing=narrowing or EVERYTHING,
+        )  # fmt: skip
         if is_recorded and folder == recorded:
             yield look(engine.begin, cells=keys), engine.begin, policy
         else:

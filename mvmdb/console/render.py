@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from mvmdb.jobs.report import ReconcileReport
     from mvmdb.reconcile.planning import Outlook
 
-_COUNTS = ("found", "new", "changed", "unchanged", "ineligible", "quarantined", "memberships", "seconds")
+_COUNTS = (
+    "found", "new", "changed", "unchanged", "left_out", "ineligible", "quarantined", "memberships", "seconds",
+)  # fmt: skip
 
 
 def ingest_json(report: IngestReport) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def ingest_words(report: IngestReport) -> list[str]:
     lines = [
         f"{report.found} files: {report.new} new, {report.changed} changed, {report.unchanged} unchanged, "
         f"{report.quarantined} quarantined; {report.ineligible} ineligible; {report.memberships} memberships written"
+        + (f"; {report.left_out} left out" if report.left_out else "")
     ]
     for path, active in report.passive.items():
         lines.append(f"not used: {path} (preferred is {active}: {report.why_passive[path]})")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mvmdb.catalog.layers.available import load_available
+from mvmdb.catalog.narrow import EVERYTHING, Narrowing
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.load import load_kept_skies, load_layer, load_member_inputs
 from mvmdb.catalog.products.sky_pairs import load_pairs
@@ -23,7 +24,7 @@ class Options:
     `cells`: the keys of the sky cells (None: all). `full`: drizzle every layer from all its members, fresh layers too,
     with the kept skies. `resky`: as `full`, with new skies. `available`: make layers that wait for files from the
     members that have one. `move`: the recorded products have moved to this run's folder. `patient`: leave layers that
-    failed again and again until they are due.
+    failed again and again until they are due. `narrowing`: only layers of these programs and filters.
     """
 
     cells: Sequence[int] | None = None
@@ -32,6 +33,7 @@ class Options:
     available: bool = False
     move: bool = False
     patient: bool = False
+    narrowing: Narrowing = EVERYTHING
 
     @property
     def everything(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mvmdb.catalog.layers.available import expect_available
+from mvmdb.catalog.narrow import EVERYTHING, ChosenLayers, Narrowing, choose_layers
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.load import count_layers, load_candidates
 from mvmdb.garbage import gc_paused
@@ -51,8 +52,9 @@ def look_ahead(
     deep: bool = False,
     full: bool = False,
     available: bool = False,
+    narrowing: Narrowing = EVERYTHING,
 ) -> Outlook:
-    """What is stale, and why, in these sky cells (keys) or in all.
+    """What is stale, and why, in these sky cells (keys) or in all, of the layers that the `narrowing` leaves.
 
     `products` is None while no folder is recorded: no file is looked at then. `deep`: as in `observe_products`. `full`
     plans a drizzle of every layer, fresh ones too. With `available`, a layer that waits for files is expected from the
@@ -63,6 +65,8 @@ def look_ahead(
     with gc_paused(), begin() as connection:
         candidates = load_candidates(connection, cells, everything=full)
         total = count_layers(connection, cells)
+        chosen = choose_layers(connection, narrowing)
+        n_chosen = 0 if chosen is None else count_layers(connection, cells, chosen.expected)
         expected: Sequence[ExpectedLayer] = candidates.expected
         unmade: Iterable[UnmadeLayer] = candidates.unmade
         if available:
@@ -71,7 +75,7 @@ def look_ahead(
     if full:
         plan = _plan_everything(plan, expected)
     orphaned = sum(line.action is Action.REMOVE for line in plan.layers)
-    return Outlook(
+    outlook = Outlook(
         Plan(plan.layers, total - (len(plan.layers) - orphaned)),
         total,
         orphaned,
@@ -79,6 +83,15 @@ def look_ahead(
         {product.name: product for product in candidates.observed},
         seen,
     )
+    return outlook if chosen is None else _narrow(outlook, chosen, n_chosen)
+
+
+def _narrow(outlook: Outlook, chosen: ChosenLayers, n_expected: int) -> Outlook:
+    """The outlook on the chosen layers, of which so many are expected in the sky cells that were asked for."""
+    lines = tuple(line for line in outlook.plan.layers if line.name in chosen)
+    orphaned = sum(line.action is Action.REMOVE for line in lines)
+    plan = Plan(lines, n_expected - (len(lines) - orphaned))
+    return replace(outlook, plan=plan, layers=n_expected, orphaned=orphaned)
 
 
 def join_outlooks(outlooks: Iterable[Outlook]) -> Outlook:

@@ -176,6 +176,7 @@ class ReconcileRun:
             cells=self.options.cells,
             full=self.options.everything,
             available=self.options.available,
+            narrowing=self.options.narrowing,
         )
         self.seen_in |= outlook.seen_in
         with self.engine.begin() as connection:

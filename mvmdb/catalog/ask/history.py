@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.narrow import program_condition
 from mvmdb.catalog.open import Begin
 from mvmdb.records import Reason, ReasonCode
 from mvmdb.schema import tables as t
@@ -176,9 +177,7 @@ def _in_layers_of(skycell: str) -> sa.ColumnElement[bool]:
 
 
 def _of_program(program: str) -> sa.ColumnElement[bool]:
-    x = t.exposure.c
-    is_number = program.isdecimal() and len(program) > 3
-    condition = x.proposal_id == int(program) if is_number else x.program == program.upper()
+    x, condition = t.exposure.c, program_condition(program)
     names = sa.select(x.ipppssoo).where(condition)
     expected = sa.select(t.layer.c.name).select_from(t.layer_member.join(t.exposure).join(t.layer)).where(condition)
     made = (

@@ -21,6 +21,7 @@ from mvmdb.catalog.exposures.read_files import digest_files, read_in_background
 from mvmdb.catalog.exposures.read_first import OtherFiles, write_with_files
 from mvmdb.catalog.exposures.register import Registered, digests_needed, register
 from mvmdb.catalog.layers.growth import Stretching, stretched_by
+from mvmdb.catalog.narrow import EVERYTHING, Narrowing
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import ExposureError
@@ -58,6 +59,7 @@ class IngestReport:
     passive: dict[str, str] = field(default_factory=dict)
     why_passive: dict[str, str] = field(default_factory=dict)
     stretching: list[Stretching] = field(default_factory=list)
+    left_out: int = 0
 
     @property
     def news(self) -> list[QuarantinedFile]:
@@ -69,10 +71,13 @@ def ingest_files(
     engine: sa.Engine,
     paths: Sequence[str],
     *,
+    narrowing: Narrowing = EVERYTHING,
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> IngestReport:
     """Register exposure files (absolute paths), in one transaction per 1000 files.
+
+    Files of exposures that are outside the `narrowing` are read and left out: a later ingest reads them again.
 
     The workers read the files (None: processes, one per core). A file whose size and time are as recorded is not
     opened. A file that cannot be read is quarantined with the reason, and the next ingest tries it again. Raises
@@ -88,7 +93,7 @@ def ingest_files(
         if isinstance(executor, ProcessExecutor) and len(tasks) < _WORTH_A_POOL:
             executor = executor.here
         batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-        registered = _register_batches(engine, batches, executor, report, monitor)
+        registered = _register_batches(engine, batches, executor, report, monitor, narrowing)
     forget_gone(engine)
     with engine.begin() as connection:
         report.stretching = stretched_by(connection, registered, read_policy(connection))
@@ -134,7 +139,12 @@ def _is_text(path: str) -> bool:
 
 
 def _register_batches(
-    engine: sa.Engine, batches: Sequence[list[Task]], executor: Executor, report: IngestReport, monitor: Monitor
+    engine: sa.Engine,
+    batches: Sequence[list[Task]],
+    executor: Executor,
+    report: IngestReport,
+    monitor: Monitor,
+    narrowing: Narrowing,
 ) -> set[str]:
     """Read and write the batches in order: while one is written, the executor reads the next.
 
@@ -149,11 +159,24 @@ def _register_batches(
             read = dict(zip((task.path for task in batch), pending(), strict=True))
             good = {path: result for path, result in read.items() if isinstance(result, ReadDataset)}
             bad = {path: result for path, result in read.items() if isinstance(result, ExposureError)}
+            _leave_out(engine, good, narrowing, report)
             _compare_pixels(engine, good, bad, executor)
             pending = begin(following)
             _write_batch(engine, batch, good, bad, report)
             registered |= {result.dataset.exposure.ipppssoo for result in good.values()}
     return registered
+
+
+def _leave_out(engine: sa.Engine, good: dict[str, ReadDataset], narrowing: Narrowing, report: IngestReport) -> None:
+    """Take the files of exposures that the command does not work on out of what was read."""
+    if narrowing.is_everything:
+        return
+    with engine.begin() as connection:
+        rule = read_policy(connection).rule
+    taken = narrowing.takes([result.dataset.exposure for result in good.values()], rule)
+    for path in [path for path, is_taken in zip(good, taken, strict=True) if not is_taken]:
+        del good[path]
+        report.left_out += 1
 
 
 def _write_batch(

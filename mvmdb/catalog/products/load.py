@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,13 +21,17 @@ from mvmdb.records import (
     UnmadeLayer,
 )
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import bulk_select
+from mvmdb.schema.engine import among, bulk_select
 from mvmdb.sky.layer import find_groups
 
 
-def count_layers(connection: sa.Connection, cells: Sequence[int] | None = None) -> int:
-    """The number of expected layers in these sky cells (keys) or in all."""
+def count_layers(
+    connection: sa.Connection, cells: Sequence[int] | None = None, names: Collection[str] | None = None
+) -> int:
+    """The number of expected layers in these sky cells (keys) or in all, and with these names or any."""
     query = sa.select(sa.func.count()).select_from(t.layer)
+    if names is not None:
+        query = query.where(among(connection, t.layer.c.name, names))
     return int(connection.scalar(query if cells is None else query.where(t.layer.c.skycell_id.in_(cells))) or 0)
 
 

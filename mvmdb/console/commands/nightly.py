@@ -19,6 +19,9 @@ from mvmdb.records import Mark
 @options.output
 @options.who
 @options.memory
+@options.programs
+@options.filters
+@options.cells
 @options.mark
 @options.available
 @products.yes
@@ -37,6 +40,9 @@ def nightly(
     output: Path | None,
     who: Who,
     memory_mb: int | None,
+    programs: tuple[str, ...],
+    filters: tuple[str, ...],
+    cells: tuple[str, ...],
     mark: Mark,
     available: bool,
     rebuild: bool,
@@ -54,6 +60,7 @@ def nightly(
     Example: mvmdb nightly /data/inbox -o /data/mvm
     """
     from mvmdb.catalog.ask.night import is_eventful, save_report, summarize_night
+    from mvmdb.catalog.narrow import Narrowing
     from mvmdb.console.night_report import check_report_path, comparison, resting_json, resting_words, write_report
     from mvmdb.console.render import file_words, ingest_json, ingest_words, reconcile_json, reconcile_words
     from mvmdb.nightly import run_night
@@ -73,7 +80,13 @@ def nightly(
                 exposures.paths,
                 folder,
                 policy,
-                options=Options(available=available, move=move, patient=True),
+                options=Options(
+                    options.cell_keys(cells),
+                    available=available,
+                    move=move,
+                    patient=True,
+                    narrowing=Narrowing(programs, filters),
+                ),
                 mark=mark,
                 workers=workers,
                 monitor=monitor,

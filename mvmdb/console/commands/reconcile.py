@@ -14,6 +14,8 @@ from mvmdb.console.show import say
 
 @click.command(short_help="Make every stale layer fresh.")
 @options.output
+@options.programs
+@options.filters
 @options.cells
 @options.who
 @options.memory
@@ -29,6 +31,8 @@ from mvmdb.console.show import say
 def reconcile(
     session: Session,
     output: Path | None,
+    programs: tuple[str, ...],
+    filters: tuple[str, ...],
     cells: tuple[str, ...],
     who: Who,
     memory_mb: int | None,
@@ -48,17 +52,21 @@ def reconcile(
 
     Example: mvmdb reconcile -o /data/mvm --jobs 2
     """
+    from mvmdb.catalog.narrow import Narrowing, require_known
     from mvmdb.console.outlook import look, show_outlook
     from mvmdb.console.render import reconcile_json, reconcile_words
     from mvmdb.reconcile.layer_jobs import Options
     from mvmdb.reconcile.run import reconcile as make_fresh
 
+    narrowing = Narrowing(programs, filters)
     if dry_run:
-        show_outlook(look(session, cells, products=output, available=available), as_json)
+        show_outlook(look(session, cells, products=output, available=available, narrowing=narrowing), as_json)
         return
     with options.open_workers(who, memory_mb) as workers, options.catalog(session) as (engine, policy):
         chosen_cells = options.chosen_cells(engine.begin, cells)
-        chosen = Options(chosen_cells, full=full, resky=resky, available=available, move=move)
+        with engine.begin() as connection:
+            require_known(connection, narrowing)
+        chosen = Options(chosen_cells, full=full, resky=resky, available=available, move=move, narrowing=narrowing)
         folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
         with Progress(progress) as monitor:
             report = make_fresh(engine, folder, policy, chosen, workers=workers, monitor=monitor)
