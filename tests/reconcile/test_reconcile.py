@@ -140,7 +140,7 @@ def test_a_moved_products_folder_stays_fresh(two: Archive, tmp_path: Path) -> No
     two.products.rename(moved)
     with open_catalog(two.address) as engine:
         policy = read_policy_of(two)
-        report = run_module.reconcile(engine, moved, policy, run_module.Options(), workers=IN_THIS_PROCESS)
+        report = run_module.reconcile(engine, moved, policy, run_module.Options(move=True), workers=IN_THIS_PROCESS)
     assert report.layers == []
 
 
