@@ -28,7 +28,7 @@ class NightReport:
 
     `pollers`: the paths of the poller files that changed; they show the state after the night. `planned`: the paths of
     the files that show what it was going to do. `poller_problems`: why poller files could not be written. `gone`: a
-    line for each missing file that a poller names. `vanished`: missing files of known exposures.
+    line for each missing file that a poller names and that earlier nights did not report. `vanished`: missing files of known exposures.
     """
 
     ingest: IngestReport
@@ -75,7 +75,9 @@ def run_night(
         report.reconcile = run.make_fresh(outlook)
         written = pollers.settle(run.worked_in, run.seen_in)
         report.planned, report.pollers = pollers.planned.paths, written.changed
-        report.poller_problems, report.gone = written.problems, written.gone
+        report.poller_problems = written.problems
+        known = [f" {file.path}," for file in report.vanished if not file.new]
+        report.gone = [line for line in written.gone if not any(path in line for path in known)]
         with engine.begin() as connection:
             prune_history(connection)
     return report

@@ -8,6 +8,8 @@ import pytest
 from archive import Archive
 from click.testing import CliRunner, Result
 
+from mvmdb.catalog import due_pollers
+from mvmdb.catalog.open import open_catalog
 from mvmdb.cli import commands
 
 
@@ -38,6 +40,14 @@ def test_a_file_that_vanished_is_worth_attention_once_and_its_mosaics_stay(two: 
     assert (second.exit_code, "still vanished, since 20" in second.output) == (0, True)
     assert two.product_files() == before
     assert two.reasons() == {}
+
+
+def test_a_poller_that_names_a_file_known_to_be_gone_is_no_news(two: Archive) -> None:
+    (two.inbox / "ib6o04twq_flt.fits").unlink()
+    assert night(two).exit_code == 1
+    with open_catalog(two.address) as engine, engine.begin() as connection:
+        due_pollers.forget(connection)  # so that every poller file is written again
+    assert night(two).exit_code == 0
 
 
 def test_vanished_files_are_in_json_and_can_be_accepted(two: Archive) -> None:
