@@ -28,7 +28,8 @@ class NightReport:
 
     `pollers`: the paths of the poller files that changed; they show the state after the night. `planned`: the paths of
     the files that show what it was going to do. `poller_problems`: why poller files could not be written. `gone`: a
-    line for each missing file that a poller names and that earlier nights did not report. `vanished`: missing files of known exposures.
+    line for each missing file that a poller names and that earlier nights did not report. `vanished`: missing files of
+    known exposures.
     """
 
     ingest: IngestReport
