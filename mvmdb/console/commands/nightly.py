@@ -125,7 +125,8 @@ def nightly(
         lines += [f"poller not written: {problem}" for problem in report.poller_problems]
         lines += [f"problem: {line}" for line in report.gone]
         say(*lines, *reconcile_words(report.reconcile))
-        say(*(f"not tried: {resting_words(layer)}" for layer in night["resting"]))
+        for layer in night["resting"]:
+            say(f"not tried: {resting_words(layer)}")
         if night["failed"] or night["last_night"]["mended"]:
             say(comparison(night))
     options.finish(any(troubles) or report.reconcile.failed > 0)
