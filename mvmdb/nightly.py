@@ -77,8 +77,8 @@ def run_night(
         written = pollers.settle(run.worked_in, run.seen_in)
         report.planned, report.pollers = pollers.planned.paths, written.changed
         report.poller_problems = written.problems
-        known = [f" {file.path}," for file in report.vanished if not file.new]
-        report.gone = [line for line in written.gone if not any(path in line for path in known)]
+        known = {file.path for file in report.vanished if not file.new}
+        report.gone = [str(file) for file in written.gone if file.path not in known]
         with engine.begin() as connection:
             prune_history(connection)
     return report

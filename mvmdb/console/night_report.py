@@ -6,16 +6,14 @@ import html
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mvmdb.catalog.ask.night import count_listed
+from mvmdb.console.history import cost_words
 from mvmdb.console.render import reasons_words
 from mvmdb.console.show import printable
 from mvmdb.errors import InputError, UsageError
 from mvmdb.records import Reason, ReasonCode
-
-if TYPE_CHECKING:
-    from mvmdb.catalog.products.attempts import RestingLayer
 
 FORMS = (".txt", ".html", ".json")
 _SECTIONS = ("Came", "Refused", "Made", "Took longest", "Failed", "Not tried", "Problems")
@@ -122,12 +120,8 @@ def _refused_words(line: Mapping[str, Any]) -> str:
 
 def _made_words(line: Mapping[str, Any]) -> str:
     reasons = tuple(Reason(ReasonCode(r["code"]), r["exposure"], r["detail"]) for r in line["reasons"])
-    facts = [reasons_words(reasons)]
-    facts += [f"{line['n_members']} members"] if line["n_members"] else []
-    facts += [f"{line['seconds']:.1f} s"] if line["seconds"] is not None else []
-    facts += [f"{line['bytes'] / 1e6:.1f} MB"] if line["bytes"] else []
-    facts += [f"peak memory {line['memory_mb']} MB"] if line["memory_mb"] else []
-    return f"{line['layer']}: {line['action']}; {'; '.join(facts)}"
+    cost = cost_words(line["n_members"], line["seconds"], line["bytes"], line["memory_mb"])
+    return f"{line['layer']}: {line['action']}; {'; '.join([reasons_words(reasons), *cost])}"
 
 
 def _failed_words(line: Mapping[str, Any]) -> str:
@@ -145,15 +139,6 @@ def _next_attempt(retry_at: str | None) -> str:
     if retry_at is None:
         return "not tried again until it changes, or by mvmdb reconcile"
     return f"tried again by the first night from {retry_at[:16].replace('T', ' ')} UTC"
-
-
-def resting_json(layer: RestingLayer) -> dict[str, Any]:
-    """A layer that was not tried as plain values; times in ISO 8601, UTC."""
-    retry_at = None if layer.retry_at is None else f"{layer.retry_at.isoformat()}Z"
-    since = f"{layer.since.isoformat()}Z"
-    return {
-        "layer": layer.layer, "error": layer.error, "attempts": layer.attempts, "since": since, "retry_at": retry_at,
-    }  # fmt: skip
 
 
 def _text(text: str) -> str:

@@ -21,24 +21,6 @@ if TYPE_CHECKING:
 CELLS_AT_ONCE = 1000
 
 
-def look(
-    session: Session,
-    cells: tuple[str, ...],
-    *,
-    deep: bool = False,
-    products: Path | None = None,
-    available: bool = False,
-    narrowing: Narrowing | None = None,
-) -> Outlook:
-    """The outlook of `looked`, for a command that asks for nothing else."""
-    with looked(session, cells, deep=deep, products=products, available=available, narrowing=narrowing) as (
-        outlook,
-        _,
-        _,
-    ):
-        return outlook
-
-
 @contextmanager
 def looked(
     session: Session,

@@ -87,9 +87,7 @@ def _line_json(line: PlannedLayer) -> dict[str, Any]:
         "layer": line.name,
         "skycell": line.skycell,
         "action": str(line.action),
-        "reasons": [
-            {"code": str(reason.code), "exposure": reason.exposure, "detail": reason.detail} for reason in line.reasons
-        ],
+        "reasons": [asdict(reason) for reason in line.reasons],
     }
 
 

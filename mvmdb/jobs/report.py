@@ -10,7 +10,7 @@ from mvmdb.monitor import LayerOutcome
 from mvmdb.records import Action
 
 if TYPE_CHECKING:
-    from mvmdb.catalog.products.attempts import RestingLayer
+    from mvmdb.catalog.products.attempts import FailingLayer
 
 _COUNTERS = {Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "recanvased", Action.REMOVE: "removed"}
 
@@ -38,7 +38,7 @@ class ReconcileReport:
     refused: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     beside: dict[str, str] = field(default_factory=dict)
-    resting: dict[str, RestingLayer] = field(default_factory=dict)
+    resting: dict[str, FailingLayer] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
 
     def note(self, outcome: LayerOutcome) -> None:

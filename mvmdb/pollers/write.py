@@ -23,18 +23,32 @@ from mvmdb.pollers.rows import missing_members, poller_rows
 from mvmdb.records import Action, Mark, Plan
 
 
+@dataclass(frozen=True, slots=True)
+class GoneFile:
+    """A file that does not exist, and the sky cell (name) whose poller file names it; as text, a line that says so."""
+
+    skycell: str
+    path: str
+
+    def __str__(self) -> str:
+        return (
+            f"the poller of {self.skycell} names {self.path}, which is gone; put the file back, or "
+            "ingest it where it is now"
+        )
+
+
 @dataclass(slots=True)
 class WrittenPollers:
     """What was written.
 
     `paths`: all poller files. `changed`: those with new bytes. `unwritten`: by sky cell (name), why its file could not
-    be written. `gone`: a line for each file that a poller file names and that does not exist.
+    be written. `gone`: the files that poller files name and that do not exist.
     """
 
     paths: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unwritten: dict[str, str] = field(default_factory=dict)
-    gone: list[str] = field(default_factory=list)
+    gone: list[GoneFile] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
@@ -60,7 +74,7 @@ def write_pollers(
     if cells is None:
         cells = planned_cells(plan)
     rows = _load_rows(begin, plan, mark, cells)
-    written = WrittenPollers(gone=[line for cell_rows in rows.values() for line in _name_gone(cell_rows)])
+    written = WrittenPollers(gone=[file for cell_rows in rows.values() for file in _find_gone(cell_rows)])
     for skycell in {format_cell_name(CellId.from_index(cell)) for cell in cells} - rows.keys():
         (folder / skycell / format_poller_name(skycell)).unlink(missing_ok=True)
         (folder / skycell / format_planned_name(skycell)).unlink(missing_ok=True)
@@ -109,14 +123,9 @@ def _write_one(
         written.changed += [str(path)] if is_new else []
 
 
-def _name_gone(rows: Sequence[PollerRow]) -> list[str]:
-    """A line for each row whose file does not exist."""
-    return [
-        f"the poller of {row.skycell} names {row.pathname}, which is gone; put the file back, or "
-        "ingest it where it is now"
-        for row in rows
-        if not os.path.lexists(row.pathname)
-    ]
+def _find_gone(rows: Sequence[PollerRow]) -> list[GoneFile]:
+    """The files of these rows that do not exist."""
+    return [GoneFile(row.skycell, row.pathname) for row in rows if not os.path.lexists(row.pathname)]
 
 
 def _keep_new(rows: Sequence[PollerRow], path: Path) -> list[PollerRow]:

@@ -10,7 +10,7 @@ from time import monotonic
 from mvmdb.catalog.exposures.standing import refuse_exposure
 from mvmdb.catalog.layers.growth import find_stretching
 from mvmdb.catalog.open import Engine
-from mvmdb.catalog.products.attempts import RestingLayer, load_resting
+from mvmdb.catalog.products.attempts import FailingLayer, load_resting
 from mvmdb.catalog.products.folder import Consent, require_products_folder
 from mvmdb.catalog.products.load import load_digests, load_layer
 from mvmdb.catalog.products.record import forget_product, record_failure, record_product, record_warnings
@@ -68,7 +68,8 @@ def reconcile(
         run.seen_in |= pollers.announce(outlook.plan)
         report = run.make_fresh(outlook)
         written = pollers.settle(run.worked_in, run.seen_in)
-        report.problems += [f"poller not written: {problem}" for problem in written.problems] + written.gone
+        report.problems += [f"poller not written: {problem}" for problem in written.problems]
+        report.problems += map(str, written.gone)
     return report
 
 
@@ -95,7 +96,7 @@ class ReconcileRun:
         self.started = monotonic()
         self.settled: dict[str, str] = {}
         self.digests: dict[str, str] = {}
-        self.resting: dict[str, RestingLayer] = {}
+        self.resting: dict[str, FailingLayer] = {}
         self.worked_in: set[str] = set()
         self.seen_in: set[str] = set()  # of all looks: each records what it sees, so the next sees no difference
 

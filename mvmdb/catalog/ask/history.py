@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,36 +81,35 @@ class PastRun:
 def load_runs(begin: Begin, question: HistoryQuestion) -> Iterator[PastRun]:
     """The runs that began in the time asked for, or the one run asked for, oldest first; read in short transactions."""
     r = t.run.c
-    query = sa.select(*(r[name] for name in PastRun.__slots__ if name != "counts")).order_by(r.id).limit(_PAGE)
+    query = sa.select(*(r[name] for name in PastRun.__slots__ if name != "counts"))
     if question.run is not None:
         query = query.where(r.id == question.run)
     if question.since is not None:
         query = query.where(r.started_at >= question.since)
     if question.until is not None:
         query = query.where(r.started_at < question.until)
-    last = 0
-    while True:
+    for rows in _pages(begin, query, r.id):
         with begin() as connection:
-            rows = connection.execute(query.where(r.id > last)).all()
             counts = _count_events(connection, [row.id for row in rows])
         yield from (PastRun(**row._mapping, counts=counts.get(row.id, {})) for row in rows)
-        if len(rows) < _PAGE:
-            return
-        last = rows[-1].id
 
 
 def load_events(begin: Begin, question: HistoryQuestion) -> Iterator[RecordedEvent]:
     """The events asked for, oldest first, read in short transactions."""
     e = t.event.c
     query = sa.select(*(e[name] for name in RecordedEvent.__slots__)).where(*_conditions(question))
-    last = 0
-    while True:
-        with begin() as connection:
-            rows = connection.execute(query.where(e.id > last).order_by(e.id).limit(_PAGE)).all()
+    for rows in _pages(begin, query, e.id):
         yield from map(_event, rows)
-        if len(rows) < _PAGE:
-            return
-        last = rows[-1].id
+
+
+def _pages(begin: Begin, query: sa.Select[Any], key: sa.ColumnElement[int]) -> Iterator[Sequence[Any]]:
+    """The rows of a query in the order of a key that is above 0, some at a time, each time in a transaction."""
+    last, rows = 0, None
+    while rows is None or len(rows) == _PAGE:
+        with begin() as connection:
+            rows = connection.execute(query.where(key > last).order_by(key).limit(_PAGE)).all()
+        yield rows
+        last = rows[-1].id if rows else last
 
 
 def load_history_of(connection: sa.Connection, kind: str, name: str, *, newest: int) -> list[RecordedEvent]:

@@ -6,12 +6,15 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.history import HistoryQuestion, RecordedEvent, load_events
+from mvmdb.catalog.clock import utc_text
 from mvmdb.catalog.open import Engine
+from mvmdb.catalog.products.attempts import FailingLayer, load_failing
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
 
@@ -29,13 +32,16 @@ MOST_LISTED = 1000
 _SLOWEST = 5
 
 
-def summarize_night(engine: Engine, run: int) -> dict[str, Any]:
+def summarize_night(
+    engine: Engine, run: int, *, resting: Iterable[FailingLayer] = (), problems: Iterable[str] = ()
+) -> dict[str, Any]:
     """The summary of a run of `nightly`, as plain values.
 
     `counts` has the number of its events by kind. `came`, `refused` and `made` list the first 1000 of each; `slowest`
     names the layers that took longest. `failed` lists the layers that failed, each with the number of its failures in a
     row, when they began, and when it is tried again. `last_night` compares these with the run of `nightly` before: the
-    layers whose failures are `new_failures`, and the `mended` ones.
+    layers whose failures are `new_failures`, and the `mended` ones. `resting` layers were not tried, and `problems` are
+    those of no single layer: the history does not hold them.
     """
     lists: dict[str, list[dict[str, Any]]] = {"came": [], "refused": [], "made": [], "failed": []}
     counts: Counter[str] = Counter()
@@ -58,7 +64,7 @@ def summarize_night(engine: Engine, run: int) -> dict[str, Any]:
         "run": run,
         "host": started.host,
         "version": started.version,
-        "started_at": f"{started.started_at.isoformat()}Z",
+        "started_at": utc_text(started.started_at),
         "counts": dict(sorted(counts.items())),
         **lists,
         "slowest": [{"layer": layer, "seconds": seconds} for seconds, layer in slowest],
@@ -67,6 +73,8 @@ def summarize_night(engine: Engine, run: int) -> dict[str, Any]:
             "new_failures": sorted(now - before),
             "mended": sorted(before - failing),
         },
+        "resting": [_failure(layer) for layer in resting],
+        "problems": list(problems),
     }
 
 
@@ -100,13 +108,13 @@ def _line(engine: Engine, event: RecordedEvent) -> dict[str, Any]:
     what = event.kind.split("-", 1)[1]
     if event.kind == "layer-failed":
         with engine.begin() as connection:
-            return _failed(connection, event)
+            return _failure(load_failing(connection, str(event.layer), event.detail or "", event.at))
     if event.kind not in _MADE:
         return {"exposure": event.exposure, "path": event.path, "what": what, "detail": event.detail}
     return {
         "layer": event.layer,
         "action": what,
-        "reasons": [{"code": str(r.code), "exposure": r.exposure, "detail": r.detail} for r in event.reasons],
+        "reasons": [asdict(reason) for reason in event.reasons],
         "n_members": event.n_members,
         "seconds": event.seconds,
         "bytes": event.size,
@@ -114,17 +122,9 @@ def _line(engine: Engine, event: RecordedEvent) -> dict[str, Any]:
     }
 
 
-def _failed(connection: sa.Connection, event: RecordedEvent) -> dict[str, Any]:
-    """A failed layer, with the number of its failures in a row and when it is tried again."""
-    row = connection.execute(sa.select(t.layer_failure).where(t.layer_failure.c.layer == event.layer)).one_or_none()
-    attempts, since, retry_at = (1, event.at, event.at) if row is None else (row.attempts, row.since, row.retry_at)
-    return {
-        "layer": event.layer,
-        "error": event.detail,
-        "attempts": attempts,
-        "since": f"{since.isoformat()}Z",
-        "retry_at": None if retry_at is None else f"{retry_at.isoformat()}Z",
-    }
+def _failure(layer: FailingLayer) -> dict[str, Any]:
+    times = {"since": utc_text(layer.since), "retry_at": utc_text(layer.retry_at)}
+    return {"layer": layer.layer, "error": layer.error, "attempts": layer.attempts, **times}
 
 
 def is_eventful(report: Mapping[str, Any], troubles: Iterable[object]) -> bool:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -67,6 +68,10 @@ _COLUMNS = (
 
 def write_events(connection: sa.Connection, events: Iterable[Event]) -> None:
     """Add events to the history, as part of the connection's run."""
+    source = iter(events)
+    first = next(source, None)
+    if first is None:  # often: nothing is asked of the database then
+        return
     run, time = connection.get_execution_options().get(RUN_OPTION), plain_time(connection, now())
     rows = (
         (
@@ -74,7 +79,7 @@ def write_events(connection: sa.Connection, events: Iterable[Event]) -> None:
             format_reasons(event.reasons) if event.reasons else None, event.n_members, event.seconds, event.size,
             event.memory_mb,
         )
-        for event in events
+        for event in chain([first], source)
     )  # fmt: skip
     bulk_insert(connection, t.event, _COLUMNS, rows)
 

@@ -20,10 +20,10 @@ _SLACK = dt.timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
-class RestingLayer:
-    """A layer that `nightly` does not try now: how often it failed since when, why, and when it is tried again.
+class FailingLayer:
+    """A layer that failed: why, how often in a row, since when, and when `nightly` tries it again.
 
-    `retry_at` is None where it is not tried again until it is to be made of something else. Times are UTC.
+    `retry_at` is None if it is not tried again until it is to be made of something else. Times are UTC.
     """
 
     layer: str
@@ -67,7 +67,16 @@ def forget_failures(connection: sa.Connection, layer: str) -> None:
     connection.execute(sa.delete(t.layer_failure).where(t.layer_failure.c.layer == layer))
 
 
-def load_resting(connection: sa.Connection) -> dict[str, RestingLayer]:
+def load_failing(connection: sa.Connection, layer: str, error: str, at: dt.datetime) -> FailingLayer:
+    """What is known of a layer that failed with this error; `at` is when, in case its failures were forgotten since."""
+    query = sa.select(t.layer_failure).where(t.layer_failure.c.layer == layer)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return FailingLayer(layer, error, 1, at, at)
+    return FailingLayer(layer, error, row.attempts, row.since, row.retry_at)
+
+
+def load_resting(connection: sa.Connection) -> dict[str, FailingLayer]:
     """The layers that are not due now, by name."""
     f, layer = t.layer_failure.c, t.layer.c
     query = (
@@ -79,4 +88,4 @@ def load_resting(connection: sa.Connection) -> dict[str, RestingLayer]:
             sa.or_(f.retry_at.is_(None), f.retry_at > now()),
         )
     )
-    return {row.layer: RestingLayer(*row) for row in connection.execute(query.order_by(f.layer))}
+    return {row.layer: FailingLayer(*row) for row in connection.execute(query.order_by(f.layer))}

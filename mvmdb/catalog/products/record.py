@@ -71,6 +71,24 @@ def record_product(
     row["layer_id"] = connection.scalar(sa.select(t.layer.c.id).where(t.layer.c.name == record.layer))
     upsert(connection, t.product, ("layer",), [row])
     update_made_digest(connection, record.layer)
+    _record_members(connection, record)
+    clear_failure(connection, record.layer)
+    event = Event(
+        _ACTIONS[action],
+        layer=record.layer,
+        path=record.path,
+        detail="by a run that was killed" if action is not None and seconds is None else None,
+        reasons=tuple(reasons),
+        n_members=len(record.members),
+        seconds=seconds,
+        size=record.size,
+        memory_mb=memory_mb,
+    )
+    write_events(connection, [event])
+
+
+def _record_members(connection: sa.Connection, record: ProductRecord) -> None:
+    """Replace the members of a recorded product, and note the digests of their pixels."""
     id_ = connection.scalar(sa.select(t.product.c.id).where(t.product.c.layer == record.layer))
     connection.execute(sa.delete(t.product_member).where(t.product_member.c.product_id == id_))
     names = ("ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky")
@@ -88,19 +106,6 @@ def record_product(
     connection.execute(
         learn, [{"name": m.ipppssoo, "identity": m.pixels, "digest": m.pixel_digest} for m in record.members]
     )
-    clear_failure(connection, record.layer)
-    event = Event(
-        _ACTIONS[action],
-        layer=record.layer,
-        path=record.path,
-        detail="by a run that was killed" if action is not None and seconds is None else None,
-        reasons=tuple(reasons),
-        n_members=len(record.members),
-        seconds=seconds,
-        size=record.size,
-        memory_mb=memory_mb,
-    )
-    write_events(connection, [event])
 
 
 def record_warnings(connection: sa.Connection, record: ProductRecord) -> None:

@@ -7,8 +7,8 @@ import datetime as dt
 import click
 
 from mvmdb.console import options
-from mvmdb.console.history import utc_time
 from mvmdb.console.options import Session
+from mvmdb.console.times import utc_time
 from mvmdb.errors import UsageError
 
 

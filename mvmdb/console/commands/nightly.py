@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -61,8 +60,8 @@ def nightly(
     """
     from mvmdb.catalog.ask.night import is_eventful, save_report, summarize_night
     from mvmdb.catalog.narrow import Narrowing
-    from mvmdb.console.night_report import check_report_path, comparison, resting_json, resting_words, write_report
-    from mvmdb.console.render import file_words, ingest_json, ingest_words, reconcile_json, reconcile_words
+    from mvmdb.console.night import night_json, night_words
+    from mvmdb.console.night_report import check_report_path, write_report
     from mvmdb.nightly import run_night
     from mvmdb.reconcile.layer_jobs import Options
 
@@ -91,42 +90,18 @@ def nightly(
                 workers=workers,
                 monitor=monitor,
             )
-        troubles = (
-            report.ingest.news, [file for file in report.vanished if file.new], report.poller_problems, report.gone,
-            report.reconcile.problems, exposures.unreadable_folders, exposures.compressed,
-        )  # fmt: skip
         assert session.run.key is not None  # the catalog was opened to be changed
-        night = summarize_night(engine, session.run.key)
-        night["resting"] = [resting_json(layer) for layer in report.reconcile.resting.values()]
-        night["problems"] = [*report.poller_problems, *report.gone, *report.reconcile.problems]
+        problems = [*report.poller_problems, *report.gone, *report.reconcile.problems]
+        night = summarize_night(engine, session.run.key, resting=report.reconcile.resting.values(), problems=problems)
         save_report(engine, session.run.key, night)
     if report_path is not None:
         write_report(report_path, night)
+    news = [file for file in report.vanished if file.new]
+    troubles = (report.ingest.news, news, problems, exposures.unreadable_folders, exposures.compressed)
     if quiet and not is_eventful(night, troubles):
         return
     if as_json:
-        options.emit_json(
-            {
-                "run": session.run.key,
-                "ingest": ingest_json(report.ingest),
-                "vanished": [asdict(file) for file in report.vanished],
-                "plan": {name: getattr(report, name) for name in ("fresh", "stale", "orphaned", "waiting")},
-                "pollers": report.pollers,
-                "planned_pollers": report.planned,
-                "poller_problems": report.poller_problems + report.gone,
-                "reconcile": reconcile_json(report.reconcile),
-            }
-        )
+        options.emit_json({"run": session.run.key, **night_json(report)})
     else:
-        say(*ingest_words(report.ingest), *file_words("vanished", report.vanished))
-        waiting = f", {report.waiting} waiting for files" if report.waiting else ""
-        say(f"plan: {report.stale} stale, {report.fresh} fresh, {report.orphaned} orphaned{waiting}")
-        lines = [f"poller: {path}" for path in report.pollers]
-        lines += [f"poller not written: {problem}" for problem in report.poller_problems]
-        lines += [f"problem: {line}" for line in report.gone]
-        say(*lines, *reconcile_words(report.reconcile))
-        for layer in night["resting"]:
-            say(f"not tried: {resting_words(layer)}")
-        if night["failed"] or night["last_night"]["mended"]:
-            say(comparison(night))
+        say(*night_words(report, night))
     options.finish(any(troubles) or report.reconcile.failed > 0)

@@ -55,12 +55,12 @@ def poller(
         with options.claimed(folder):
             written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)
     if as_json:
-        options.emit_json({"pollers": written.paths, "problems": written.problems + written.gone})
+        options.emit_json({"pollers": written.paths, "problems": [*written.problems, *map(str, written.gone)]})
     else:
         for problem in written.problems:
             say(f"not written: {problem}")
-        for line in written.gone:
-            say(f"problem: {line}")
+        for file in written.gone:
+            say(f"problem: {file}")
         waiting = f"{outlook.waiting} layers wait for files" if outlook.waiting else "nothing is stale"
         say(*(written.paths or [f"no poller is needed: {waiting}"]))
     options.finish(bool(written.problems or written.gone))

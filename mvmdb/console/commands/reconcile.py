@@ -53,14 +53,16 @@ def reconcile(
     Example: mvmdb reconcile -o /data/mvm --jobs 2
     """
     from mvmdb.catalog.narrow import Narrowing, require_known
-    from mvmdb.console.outlook import look, show_outlook
+    from mvmdb.console.outlook import looked, show_outlook
     from mvmdb.console.render import reconcile_json, reconcile_words
     from mvmdb.reconcile.layer_jobs import Options
     from mvmdb.reconcile.run import reconcile as make_fresh
 
     narrowing = Narrowing(programs, filters)
     if dry_run:
-        show_outlook(look(session, cells, products=output, available=available, narrowing=narrowing), as_json)
+        with looked(session, cells, products=output, available=available, narrowing=narrowing) as (outlook, _, _):
+            pass  # the catalog is closed before anything is printed
+        show_outlook(outlook, as_json)
         return
     with options.open_workers(who, memory_mb) as workers, options.catalog(session) as (engine, policy):
         chosen_cells = options.chosen_cells(engine.begin, cells)
