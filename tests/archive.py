@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from click.testing import CliRunner, Result
 from fitsfiles import write_exposure
 
 from mvmdb.catalog.configure import follow_environment
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.settings import products_folder
+from mvmdb.cli import commands
 from mvmdb.exposures.find import find_exposures
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.nightly import NightReport, run_night
@@ -112,3 +114,8 @@ class Archive:
         """Size and time of every product file."""
         products = sorted(self.products.glob("skycell-*/*_dr[cz].fits"))
         return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in products}
+
+
+def call(archive: Archive, *words: str) -> Result:
+    """Run a command on the archive's catalog, in this process."""
+    return CliRunner().invoke(commands, ["--db", archive.address, *words])

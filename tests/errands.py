@@ -154,19 +154,19 @@ def send_large_and_note(send: Send[bytes], path: str, n: int) -> None:
 
 def write_half_a_message() -> None:
     """The process dies when it has begun to answer."""
-    for descriptor in range(3, 20):
-        try:
-            os.write(descriptor, (1000).to_bytes(8, "little") + b"half")
-        except OSError:
-            continue
+    _begin_to_answer()
     die(13)
 
 
 def write_half_a_message_and_stop() -> None:
     """The process is stopped when it has begun to answer."""
+    _begin_to_answer()
+    stop_at_13(13)
+
+
+def _begin_to_answer() -> None:
     for descriptor in range(3, 20):
         try:
             os.write(descriptor, (1000).to_bytes(8, "little") + b"half")
         except OSError:
             continue
-    stop_at_13(13)

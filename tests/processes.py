@@ -30,9 +30,9 @@ def wait_for_end(pid: int) -> None:
     raise AssertionError(f"process {pid} lives on")
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(is_so: Callable[[], object], seconds: float = 60) -> None:
     """Give something that another process does a minute to be so."""
     until = monotonic() + seconds
     while not is_so():
         assert monotonic() < until, "it did not come about"
-        sleep(0.05)
+        sleep(0.01)

@@ -6,18 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from archive import CELL, FINE, Archive
-from click.testing import CliRunner, Result
-
-from mvmdb.cli import commands
+from archive import CELL, FINE, Archive, call
 
 FIRST, SECOND, THIRD = "ib6o04tu", "ia1101aa", "ib6o04tw"
 OTHER_FILTER = f"hst_{CELL}_wfc3_ir_f160w_all"
 FAR_CELL = "skycell-p0726x11y13"
-
-
-def call(archive: Archive, *words: str) -> Result:
-    return CliRunner().invoke(commands, ["--db", archive.address, *words])
 
 
 def answer(archive: Archive, *words: str) -> dict[str, Any]:

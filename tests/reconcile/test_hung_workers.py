@@ -6,13 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 from archive import Archive
-from processes import wait_for_end
+from processes import wait_for_end, wait_until
 
 from mvmdb.mosaic.product.read import read_product
 
@@ -48,13 +46,6 @@ def children(pid: int) -> list[int]:
         if parent == pid:
             found.append(int(stat.parent.name))
     return found
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = monotonic() + PATIENCE
-    while not condition():
-        assert monotonic() < deadline
-        sleep(0.005)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are found in /proc")

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import errands
 import pytest
-from processes import is_alive, wait_for_end
+from processes import is_alive, wait_for_end, wait_until
 
 from mvmdb.errors import ExposureError, WorkersError
 from mvmdb.workers.child import AHEAD, ChildProcess
@@ -61,13 +61,6 @@ def test_work_goes_on_while_the_reader_is_slow_but_not_far(child: ChildProcess, 
     assert noted() <= 2 + AHEAD
     assert len(list(stream)) == 19
     assert noted() == 20
-
-
-def wait_until(condition: Any) -> None:
-    deadline = monotonic() + 30
-    while not condition():
-        assert monotonic() < deadline
-        sleep(0.01)
 
 
 def test_an_error_is_raised_where_its_result_is_taken_and_the_child_works_on(child: ChildProcess) -> None:

@@ -7,15 +7,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from time import monotonic, sleep
 from typing import Any
 
 import errands
 import pytest
-from processes import is_alive, wait_for_end
+from processes import is_alive, wait_for_end, wait_until
 
 from mvmdb.errors import WorkersError
 from mvmdb.workers.child import ChildProcess
@@ -166,13 +166,6 @@ def is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 30
-    while not condition():
-        assert monotonic() < deadline
-        sleep(0.01)
-
-
 def test_a_run_that_was_stopped_itself_blames_no_worker(tmp_path: Path) -> None:
     """As by Ctrl-Z, or a machine that sleeps."""
     awake = [0.0, 5.0, 10.0, 10_000.0, 10_005.0, 10_010.0]
@@ -209,10 +202,24 @@ def test_what_the_caller_does_between_items_is_not_watched() -> None:
     assert told == []
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C interrupts, as it does in a terminal; what a shell runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupt_when_all_wait(paths: list[str]) -> None:
+    wait_until(lambda: all(Path(path).exists() for path in paths))
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_workers_are_interrupted_when_the_run_ends_early(tmp_path: Path) -> None:
     paths = [str(tmp_path / "a"), str(tmp_path / "b")]
     started = monotonic()
-    Timer(2.0, os.kill, args=(os.getpid(), signal.SIGINT)).start()
+    Thread(target=interrupt_when_all_wait, args=(paths,)).start()
     with open_executor(ExecutorChoice(n=2)) as executor, pytest.raises(KeyboardInterrupt):
         list(executor.each(errands.note_and_wait, paths, expected=2))
     assert monotonic() - started < 10

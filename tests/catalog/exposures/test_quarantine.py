@@ -8,15 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from archive import Archive
-from click.testing import CliRunner, Result
+from archive import Archive, call
+from click.testing import Result
 
-from mvmdb.cli import commands
 from mvmdb.errors import UsageError
-
-
-def call(archive: Archive, *words: str) -> Result:
-    return CliRunner().invoke(commands, ["--db", archive.address, *words])
 
 
 def ingest(archive: Archive) -> Result:

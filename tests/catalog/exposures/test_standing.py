@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from archive import FINE, Archive
-from click.testing import CliRunner, Result
+from archive import FINE, Archive, call
 
-from mvmdb.cli import commands
 from mvmdb.errors import UsageError
 
 
@@ -18,10 +16,6 @@ def two(archive: Archive) -> Archive:
     archive.expose("ib6o04twq", east=2)
     archive.night()
     return archive
-
-
-def call(archive: Archive, *words: str) -> Result:
-    return CliRunner().invoke(commands, ["--db", archive.address, *words])
 
 
 def test_a_readmitted_exposure_is_back_in_its_layers_as_if_it_had_never_left(two: Archive) -> None:

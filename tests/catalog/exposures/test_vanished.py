@@ -5,16 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from archive import Archive
-from click.testing import CliRunner, Result
+from archive import Archive, call
+from click.testing import Result
 
 from mvmdb.catalog import due_pollers
 from mvmdb.catalog.open import open_catalog
-from mvmdb.cli import commands
-
-
-def call(archive: Archive, *words: str) -> Result:
-    return CliRunner().invoke(commands, ["--db", archive.address, *words])
 
 
 def night(archive: Archive) -> Result:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from archive import CELL, COARSE, FINE, Archive
-from click.testing import CliRunner, Result
+from archive import CELL, COARSE, FINE, Archive, call
+from click.testing import CliRunner
 
 from mvmdb import __version__
 from mvmdb.catalog.ask.history import HistoryQuestion, load_events
@@ -25,10 +25,6 @@ from mvmdb.catalog.open import open_catalog
 from mvmdb.cli import commands
 
 FIRST, SECOND = "ib6o04tu", "ib6o04tw"
-
-
-def call(archive: Archive, *words: str) -> Result:
-    return CliRunner().invoke(commands, ["--db", archive.address, *words])
 
 
 def history(archive: Archive, *words: str) -> dict[str, Any]:
