@@ -21,7 +21,7 @@ _PART_OF_FREE = 0.5  # of a disk that others need too: an answer may be endless
 class Spool(Generic[T]):
     """Things that can be read any number of times, one reading after the other. Close it, or use it as a context.
 
-    `what` they are, and how there could be fewer of them (`remedy`), is told if they find no room.
+    If there is no room for them, the error names `what` they are, and how there could be fewer of them (`remedy`).
     """
 
     def __init__(self, what: str, remedy: str) -> None:
@@ -50,7 +50,7 @@ class Spool(Generic[T]):
             yield thing
 
     def close(self) -> None:
-        """Delete what there is."""
+        """Delete them."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -27,8 +27,8 @@ def ingest_json(report: IngestReport) -> dict[str, Any]:
         "problems": [asdict(problem) for problem in report.problems],
         "passive": report.passive,
         "stretching": [
-            {"visit": found.visit, "exposures": found.exposures, "size": found.size} | asdict(found.growth)
-            for found in report.stretching
+            {"visit": one.visit, "exposures": one.exposures, "size": one.size} | asdict(one.growth)
+            for one in report.stretching
         ],
     }
 
@@ -52,7 +52,7 @@ def ingest_words(report: IngestReport) -> list[str]:
 
 def growth_words(report: IngestReport) -> list[str]:
     """A line for each registered visit that makes canvases grow absurdly."""
-    return [f"absurd canvas: {found}" for found in report.stretching]
+    return [f"absurd canvas: {one}" for one in report.stretching]
 
 
 def file_words(what: str, files: Iterable[QuarantinedFile]) -> list[str]:

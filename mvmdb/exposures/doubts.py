@@ -20,13 +20,13 @@ def warn(
     Guiding on gyros or in coarse track; a WCS that looks wrong; a pixel size that had to be assumed. `sci` are the
     headers of the chips, `centre` is the footprint's in degrees.
     """
-    found = (
+    doubts = (
         _doubtful_guiding(primary),
         *_doubtful_solution(sci),
         _far_from_target(primary, centre),
         _no_idcscale(primary, sci),
     )
-    return tuple(text for text in found if text)
+    return tuple(text for text in doubts if text)
 
 
 def _doubtful_guiding(primary: Header) -> str:

@@ -136,8 +136,8 @@ def _select(keywords: tuple[str, ...], *headers: fits.Header) -> fits.Header:
     """The cards of some keywords, each from the first header that has a value for it."""
     cards = []
     for keyword in keywords:
-        found = (_mend(header.cards[keyword]) for header in headers if keyword in header)
-        cards += [card for card in found if card is not None][:1]
+        mended = (_mend(header.cards[keyword]) for header in headers if keyword in header)
+        cards += [card for card in mended if card is not None][:1]
     return fits.Header(cards)
 
 

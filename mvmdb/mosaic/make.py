@@ -164,9 +164,9 @@ def _drizzle(
         ipppssoo = inspected.member.ipppssoo
         chips = [chip for chip in used if chip.ipppssoo == ipppssoo]
         rows += describe_chips(inspected, chips, skies[ipppssoo])
-        found = (describe_trail([chip.shapes for chip in chips]), warn_not_finite(sum(c.not_finite for c in chips)))
-        if any(found):
-            warnings.append((ipppssoo, join_warnings(found)))
+        doubts = (describe_trail([chip.shapes for chip in chips]), warn_not_finite(sum(c.not_finite for c in chips)))
+        if any(doubts):
+            warnings.append((ipppssoo, join_warnings(doubts)))
     return _Drizzled(rows, _checked(blocks, members), tuple(warnings))
 
 

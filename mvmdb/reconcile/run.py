@@ -123,11 +123,11 @@ class ReconcileRun:
         lines = (line for line in outlook.plan.layers if line.action is not Action.REMOVE and not line.n_waiting)
         cells = {line.skycell for line in lines}
         with self.engine.begin() as connection:
-            found = find_stretching(connection, (parse_cell_name(cell).index for cell in cells), self.policy)
-        for stretching in found[:_MOST_NAMED]:
-            log.warning("%s", stretching)
-        if len(found) > _MOST_NAMED:
-            log.warning("%d more visits make mosaics absurdly large", len(found) - _MOST_NAMED)
+            stretching = find_stretching(connection, (parse_cell_name(cell).index for cell in cells), self.policy)
+        for one in stretching[:_MOST_NAMED]:
+            log.warning("%s", one)
+        if len(stretching) > _MOST_NAMED:
+            log.warning("%d more visits make mosaics absurdly large", len(stretching) - _MOST_NAMED)
 
     def _record_folder(self) -> None:
         """Record the products folder; if another was recorded, once it is free and this one looks right."""

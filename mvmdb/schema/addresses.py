@@ -67,13 +67,13 @@ def hide_password(address: str) -> str:
 
 def secrets_of(address: str) -> set[str]:
     """What may be a password in an address, as it is written and as it is meant."""
-    found = {value for pattern in (_QUERY_SECRET, _WORD_SECRET) for _, value in pattern.findall(address)}
+    secrets = {value for pattern in (_QUERY_SECRET, _WORD_SECRET) for _, value in pattern.findall(address)}
     if "://" in address and not address.lower().startswith("sqlite:"):
         body = address.split("://", 1)[1]
         login = body.rpartition("@")[0] if "@" in body else body
         if ":" in login:
-            found.add(login.split(":", 1)[1])
-    return {secret for value in found for secret in (value, unquote(value)) if len(secret) > 1}
+            secrets.add(login.split(":", 1)[1])
+    return {secret for value in secrets for secret in (value, unquote(value)) if len(secret) > 1}
 
 
 def _is_slip(address: str) -> bool:

@@ -57,8 +57,8 @@ def name_holders(engine: sa.Engine, address: str, writers_lock: int) -> list[str
     for lock in _list_locks(Path(database_url(address).database or "")):
         locks.setdefault(lock.pid, []).append(lock)
     return [
-        f"{_name_process(pid)}, which {'writes to' if any(lock.excludes for lock in held) else 'reads'} it"
-        for pid, held in sorted(locks.items())
+        f"{_name_process(pid)}, which {'writes to' if any(lock.excludes for lock in of_process) else 'reads'} it"
+        for pid, of_process in sorted(locks.items())
     ][:_MOST_NAMED]
 
 

@@ -17,9 +17,9 @@ def require_whole(connection: sa.Connection, *, thorough: bool = False) -> None:
     if connection.dialect.name != "sqlite":
         return
     check = "integrity_check" if thorough else "quick_check"
-    found = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalars().all()  # one finding is enough
-    if found != ["ok"]:
-        words = " ".join("; ".join(map(str, found)).split())
+    findings = connection.exec_driver_sql(f"PRAGMA {check}(1)").scalars().all()  # one finding is enough
+    if findings != ["ok"]:
+        words = " ".join("; ".join(map(str, findings)).split())
         files = connection.exec_driver_sql("PRAGMA database_list").all()
         path = next(file for _, name, file in files if name == "main")
         raise CatalogError(f"database {path} is damaged ({words}); {DAMAGED}")

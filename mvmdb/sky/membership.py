@@ -133,10 +133,10 @@ def match_each_region(regions: Sequence[str], rule: Rule) -> tuple[Memberships, 
 
 
 def _match_between(footprints: Footprints, rule: Rule, first: int, stop: int) -> tuple[Memberships, dict[int, str]]:
-    part = footprints.between(first, stop)
+    some = footprints.between(first, stop)
     try:
-        _check_extents(part)
-        found = find_members(part, rule)
+        _check_extents(some)
+        memberships = find_members(some, rule)
     except Exception as error:  # whatever GEOS or NumPy make of one footprint, the others are measured
         if stop - first == 1:
             log.info("a footprint cannot be measured", exc_info=True)
@@ -145,7 +145,7 @@ def _match_between(footprints: Footprints, rule: Rule, first: int, stop: int) ->
         before, faults = _match_between(footprints, rule, first, middle)
         after, more = _match_between(footprints, rule, middle, stop)
         return before.join(after), faults | more
-    return replace(found, exposure=found.exposure + first), {}
+    return replace(memberships, exposure=memberships.exposure + first), {}
 
 
 def _check_extents(footprints: Footprints) -> None:

@@ -25,7 +25,7 @@ def find_impossible(
     owner = np.repeat(footprints.owner, np.diff(footprints.polygon_start))
     vectors = sky_to_vector(footprints.ra, footprints.dec)
     centre: FloatArray = np.stack(
-        [np.bincount(owner, weights=part, minlength=footprints.n) for part in vectors], dtype=np.float64
+        [np.bincount(owner, weights=component, minlength=footprints.n) for component in vectors], dtype=np.float64
     )
     length = np.sqrt((centre**2).sum(axis=0))
     unit = centre / np.where(length > 0.0, length, 1.0)

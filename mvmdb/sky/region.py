@@ -88,7 +88,7 @@ def normalize_polygon(polygon: FloatArray) -> FloatArray:
     next_x, next_y, next_z = _after(x), _after(y), _after(z)
     # Written out: numpy's cross and roll take ten times as long on so few vertices, and this runs for every file.
     turns = (y @ next_z - z @ next_y, z @ next_x - x @ next_z, x @ next_y - y @ next_x)
-    net_area = sum(float(part * turn) for part, turn in zip(centre, turns, strict=True))
+    net_area = sum(float(component * turn) for component, turn in zip(centre, turns, strict=True))
     # Positive is counter-clockwise for an observer outside the sphere.
     return np.concatenate([open_polygon[:1], open_polygon[:0:-1]]) if net_area > 0 else open_polygon
 

@@ -202,7 +202,7 @@ class DaskCalls:
         """
         keys = {call.key for call in self._calls.values()}
         having = self._client.processing()
-        silent = [address for address, held in having.items() if keys.intersection(held)]
+        silent = [address for address, items in having.items() if keys.intersection(items)]
         if len(silent) == len(having):
             raise WorkersError(
                 f"no worker of the Dask scheduler at {self._address} gave a sign of progress for "

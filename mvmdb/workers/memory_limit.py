@@ -1,4 +1,4 @@
-"""How much memory one worker may have at most. How much a job needs, others decide."""
+"""How much memory one worker may have at most; rectangles/estimate.py says how much a mosaic needs."""
 
 from __future__ import annotations
 

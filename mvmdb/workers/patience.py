@@ -1,4 +1,4 @@
-"""How long a worker without a sign of progress is waited for. Who waits, and what is done at the end, others decide."""
+"""How long a worker without a sign of progress is waited for; each executor says what is done at the end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WorkerHungError(WorkersError):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a worker may give no sign: seconds until it is given up (0: never), and until somebody is told."""
+    """Seconds for which a worker may give no sign until it is given up (0: never), and until a warning."""
 
     limit: float = WORKER_TIMEOUT
     notice: float = _NOTICE

@@ -1,4 +1,4 @@
-"""Messages through pipes: each is its length and its bytes. What they mean, and how long to wait, others decide."""
+"""Messages through pipes: each is its length and its bytes. workers/child.py says what they mean."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _LENGTH_BYTES = 8
 
 def write_message(pipe: io.RawIOBase, message: bytes, ready: Ready = lambda: None) -> None:
     """Write one message. Raises BrokenPipeError where the other side ended."""
-    for part in (len(message).to_bytes(_LENGTH_BYTES, "little"), message):
-        view = memoryview(part)
+    for piece in (len(message).to_bytes(_LENGTH_BYTES, "little"), message):
+        view = memoryview(piece)
         while view:
             ready()
             view = view[pipe.write(view) or 0 :]

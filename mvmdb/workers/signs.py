@@ -80,7 +80,7 @@ def spent_by_this_thread() -> Callable[[], float]:
 
 
 def _ticks(thread: int | None) -> int | None:
-    """What a thread has used: user and system time, fields 14 and 15 of proc(5). None where that is not to be had."""
+    """What a thread has used: user and system time, fields 14 and 15 of proc(5). None where the system does not say."""
     try:
         with open(f"/proc/self/task/{thread}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()

@@ -46,20 +46,20 @@ def unique_names(names: Sequence[str]) -> list[str]:
     taken, given = set(names), set()
     unique = []
     for name in names:
-        own, number = name, 1
-        while own in given or (number > 1 and own in taken):
+        candidate, number = name, 1
+        while candidate in given or (number > 1 and candidate in taken):
             number += 1
-            own = f"{name}_{number}"
-        given.add(own)
-        unique.append(own)
+            candidate = f"{name}_{number}"
+        given.add(candidate)
+        unique.append(candidate)
     return unique
 
 
-def _find_rows(address: str, sql: str, timeout: float | None, found: SpooledRows) -> list[str]:
-    """Put the rows of a statement into `found`; returns the names of their columns."""
+def _find_rows(address: str, sql: str, timeout: float | None, answer: SpooledRows) -> list[str]:
+    """Put the rows of a statement into `answer`; returns the names of their columns."""
     with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
         names = run_interruptibly(
-            lambda: _answer(connection, sql, timeout, found),
+            lambda: _answer(connection, sql, timeout, answer),
             interrupt=lambda: interrupt_statement(connection),
             watch=_Watch(address, timeout),
         )
@@ -68,13 +68,13 @@ def _find_rows(address: str, sql: str, timeout: float | None, found: SpooledRows
     return names
 
 
-def _answer(connection: sa.Connection, sql: str, timeout: float | None, found: SpooledRows) -> list[str]:
+def _answer(connection: sa.Connection, sql: str, timeout: float | None, answer: SpooledRows) -> list[str]:
     try:
         if timeout is not None:
             limit_statements(connection, timeout)
         names, rows = stream_rows(connection, sql)
         with closing(rows):
-            found.extend(rows)
+            answer.extend(rows)
     except DBAPIError as error:
         if error.connection_invalidated:
             raise

@@ -48,16 +48,16 @@ def find_stretching(connection: sa.Connection, cells: Iterable[int], policy: Pol
             n_layers, planes = layers[cell]
             in_cell = _boxes_by_visit(rows)
             visits, boxes = list(in_cell), list(in_cell.values())
-            found = measure_growth(np.array(boxes, dtype=np.int64), n_layers, planes * bytes_per_pixel)
-            for row, growth in found.items():
+            measured = measure_growth(np.array(boxes, dtype=np.int64), n_layers, planes * bytes_per_pixel)
+            for row, growth in measured.items():
                 growths[visits[row]] = growths[visits[row]] + growth if visits[row] in growths else growth
     stretching = [
         Stretching(visit, *_files_of(connection, visit), growth)
         for visit, growth in growths.items()
         if growth.is_absurd(0)
     ]
-    absurd = [found for found in stretching if found.exposures and found.growth.is_absurd(found.size)]
-    return sorted(absurd, key=lambda found: (-found.growth.bytes, found.visit))
+    absurd = [one for one in stretching if one.exposures and one.growth.is_absurd(one.size)]
+    return sorted(absurd, key=lambda one: (-one.growth.bytes, one.visit))
 
 
 def stretched_by(connection: sa.Connection, names: Collection[str], policy: Policy) -> list[Stretching]:
@@ -68,7 +68,7 @@ def stretched_by(connection: sa.Connection, names: Collection[str], policy: Poli
         query = sa.select(m.skycell_id).distinct().select_from(t.membership.join(t.exposure))
         cells.update(connection.scalars(query.where(e.ipppssoo.in_(chunk))))
     visits = {name[:_VISIT] for name in names}
-    return [found for found in find_stretching(connection, cells, policy) if found.visit in visits]
+    return [one for one in find_stretching(connection, cells, policy) if one.visit in visits]
 
 
 def _count_layers(connection: sa.Connection, cells: Collection[int]) -> dict[int, tuple[int, float]]:

@@ -79,13 +79,13 @@ def mosaic(
             with begin() as connection:
                 return load_skies(connection, layer, list(members))  # type: ignore[call-overload]
 
-        part = trim_rectangle(rectangle, [exposure.s_region for exposure in exposures]) if trim else rectangle
+        trimmed = trim_rectangle(rectangle, [exposure.s_region for exposure in exposures]) if trim else rectangle
         chosen = RectangleOptions(scale, skies)
-        planned = plan_rectangle(exposures, part, folder / part.name, policy, chosen, set())
+        planned = plan_rectangle(exposures, trimmed, folder / trimmed.name, policy, chosen, set())
         estimate = estimate_cost(planned, exposures)
         _confirm(estimate, yes, as_json)
         with options.open_workers(who, memory_mb) as workers, Progress(progress) as monitor:
-            report = make_rectangle(exposures, part, folder, policy, chosen, workers=workers, monitor=monitor)
+            report = make_rectangle(exposures, trimmed, folder, policy, chosen, workers=workers, monitor=monitor)
     if as_json:
         options.emit_json(reconcile_json(report) | {"estimate": asdict(estimate)})
     else:

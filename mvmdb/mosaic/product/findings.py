@@ -26,8 +26,8 @@ def keep_findings(
     Raises ProductError if the folder cannot be written.
     """
     if pairs or warnings:
-        found = {"recipe_digest": recipe_digest, "pairs": [astuple(pair) for pair in pairs], "warnings": warnings}
-        write_atomically(_place(target), lambda file: file.write(json.dumps(found).encode()))
+        findings = {"recipe_digest": recipe_digest, "pairs": [astuple(pair) for pair in pairs], "warnings": warnings}
+        write_atomically(_place(target), lambda file: file.write(json.dumps(findings).encode()))
     try:
         yield
     except BaseException:

@@ -46,7 +46,7 @@ class ParquetTable:
         """See TableSource; values are plain Python values, including dates."""
         names = [self.names[position] for position in positions]
         columns: list[list[object]] = [[] for _ in names]
-        begin = held = 0
+        begin = n_bytes = 0
         try:
             few = min(size, _ROWS_AT_ONCE)
             for batch in self._file.iter_batches(batch_size=few, columns=list(dict.fromkeys(names))):
@@ -54,12 +54,12 @@ class ParquetTable:
                     raise InputError(
                         f"{self._path} has {batch.nbytes} bytes in {batch.num_rows} rows; expected rows of exposures"
                     )
-                full = self._done - begin + batch.num_rows > size or held + batch.nbytes > MOST_AT_ONCE
+                full = self._done - begin + batch.num_rows > size or n_bytes + batch.nbytes > MOST_AT_ONCE
                 if full and self._done > begin:
                     yield Chunk(range(begin + 1, self._done + 1), columns, self._done)
-                    columns, begin, held = [[] for _ in names], self._done, 0
+                    columns, begin, n_bytes = [[] for _ in names], self._done, 0
                 self._done += batch.num_rows
-                held += batch.nbytes
+                n_bytes += batch.nbytes
                 for values, name in zip(columns, names, strict=True):
                     values.extend(batch.column(name).to_pylist())
             yield Chunk(range(begin + 1, self._done + 1), columns, self._done)

@@ -90,9 +90,9 @@ class TextTable(ByteSource):
                 raise self._too_long(MOST_AT_ONCE)
             yield line
 
-    def _too_long(self, found: int) -> InputError:
+    def _too_long(self, length: int) -> InputError:
         return InputError(
-            f"{self._path} has a row of {found} characters or more; expected at most {LONGEST_LINE} in a line; "
+            f"{self._path} has a row of {length} characters or more; expected at most {LONGEST_LINE} in a line; "
             "check its quotes and line ends"
         )
 
