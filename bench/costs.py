@@ -22,7 +22,7 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.demo.simulate import simulate_night
 from mvmdb.jobs.carry_out import Outcome
 from mvmdb.mosaic.make import make_product
-from mvmdb.reconcile.layer_jobs import Options, build_jobs
+from mvmdb.reconcile.layer_jobs import Options, find_work
 from mvmdb.reconcile.planning import look_ahead
 from mvmdb.reconcile.run import reconcile
 from mvmdb.records import Action, Canvas, LayerJob, Policy, ProductMember, ProductRecord
@@ -108,7 +108,9 @@ def _drizzle_jobs(folder: Path, endings: Iterable[str]) -> Iterator[LayerJob]:
         with engine.begin() as connection:
             policy = read_policy(connection)
         lines = look_ahead(engine.begin, folder, policy).plan.layers
-        jobs = list(build_jobs(engine, folder, lines, Policy(), Options()))
+        with engine.begin() as connection:
+            works = [find_work(connection, folder, line, Policy(), Options()) for line in lines]
+    jobs = [work.job for work in works if work is not None and work.job is not None]
     for ending in endings:
         yield max((job for job in jobs if job.layer.endswith(ending)), key=lambda job: _mpix(job.canvas))
 

@@ -11,12 +11,11 @@ from mvmdb.catalog.exposures.quarantine import QuarantinedFile
 from mvmdb.catalog.exposures.vanished import note_vanished
 from mvmdb.catalog.history.prune import prune_history
 from mvmdb.catalog.open import Engine
-from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.reconcile.layer_jobs import Options
 from mvmdb.reconcile.poller_files import RunPollers
-from mvmdb.reconcile.run import ReconcileRun
+from mvmdb.reconcile.run import ReconcileRun, join_work
 from mvmdb.records import Mark, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -62,13 +61,13 @@ def run_night(
     only poller files that are out of date are written. Workers read files and make layers (None: processes, one per
     core). Raises as `mvmdb.reconcile.run.reconcile`.
     """
-    with claim_folder(products), open_workers(workers) as opened:
-        chosen = options or Options()
+    chosen = options or Options()
+    with open_workers(workers) as opened, join_work(engine, products, chosen.wait) as place:
         narrowing = replace(chosen.narrowing, cells=None if chosen.cells is None else tuple(chosen.cells))
         report = NightReport(ingest_files(engine, paths, narrowing=narrowing, workers=opened, monitor=monitor))
         report.vanished = note_vanished(engine, frozenset(paths))
-        pollers = RunPollers(engine, products, policy, chosen.cells, mark=mark, everywhere=True)
-        run = ReconcileRun(engine, products, policy, chosen, opened, monitor)
+        pollers = RunPollers(place.coordinator, products, policy, chosen.cells, mark=mark, everywhere=True)
+        run = ReconcileRun(place, policy, chosen, opened, monitor)
         outlook = run.plan()
         report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
         report.waiting = outlook.waiting

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.claims.alive import load_ended
 from mvmdb.catalog.settings import write_settings
 from mvmdb.schema import tables as t
 
@@ -17,8 +18,9 @@ _SINCE = "pollers_since"
 
 
 def load_unfinished(connection: sa.Connection) -> set[int]:
-    """The sky cells (keys) in which a run announced work but did not write the final poller files."""
-    return _read_cells(connection, _UNFINISHED)
+    """The sky cells (keys) in which a run that has ended announced work but did not write the final poller files."""
+    left = [row.skycells for row in load_ended(connection)]
+    return _read_cells(connection, _UNFINISHED).union(*map(json.loads, left))
 
 
 def load_due(connection: sa.Connection) -> set[int]:
@@ -35,9 +37,9 @@ def load_due(connection: sa.Connection) -> set[int]:
     return load_unfinished(connection) | _read_cells(connection, _BEHIND) | set(changed)
 
 
-def announce(connection: sa.Connection, cells: Iterable[int]) -> None:
-    """Record that a run is about to work in these sky cells (keys), for the next run to know if this one is killed."""
-    _write_cells(connection, _UNFINISHED, load_unfinished(connection).union(cells))
+def note_unfinished(connection: sa.Connection, cells: Iterable[int]) -> None:
+    """Record that a run has ended that was to work in these sky cells (keys), for the next run to finish."""
+    _write_cells(connection, _UNFINISHED, _read_cells(connection, _UNFINISHED).union(cells))
 
 
 def note_behind(connection: sa.Connection, cells: Iterable[int]) -> None:
@@ -52,7 +54,7 @@ def settle(
 
     With `since`, those of all other cells were up to date at that time. Values that do not change are not written.
     """
-    _write_cells(connection, _UNFINISHED, load_unfinished(connection).difference(done, behind))
+    _write_cells(connection, _UNFINISHED, _read_cells(connection, _UNFINISHED).difference(done, behind))
     _write_cells(connection, _BEHIND, _read_cells(connection, _BEHIND).difference(done).union(behind))
     if since is not None:
         write_settings(connection, {_SINCE: since.isoformat()})

@@ -24,6 +24,7 @@ class ReconcileReport:
     lines about what concerns no single layer, such as a poller file that cannot be written.
     `beside` maps paths of a poller that are not there to the files in the poller's folder that were taken instead.
     `resting` maps layers that were not tried, as they have failed again and again, to what is known of them.
+    `elsewhere` maps layers that another run was making to that run, in words.
     `warnings` maps members to what their pixels showed, which is no reason to leave them out.
     """
 
@@ -40,6 +41,7 @@ class ReconcileReport:
     beside: dict[str, str] = field(default_factory=dict)
     resting: dict[str, FailingLayer] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
+    elsewhere: dict[str, str] = field(default_factory=dict)
 
     def note(self, outcome: LayerOutcome) -> None:
         """Count one layer's outcome."""

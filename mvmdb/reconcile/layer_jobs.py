@@ -1,15 +1,15 @@
-"""Turns lines of a plan into jobs, which hold everything that a worker needs, from the current state of the catalog."""
+"""Turns a line of a plan into a job, which holds everything that a worker needs, from the catalog as it is now."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mvmdb.catalog.layers.available import load_available
 from mvmdb.catalog.narrow import EVERYTHING, Narrowing
-from mvmdb.catalog.open import Engine
+from mvmdb.catalog.open import Connection
 from mvmdb.catalog.products.load import load_kept_skies, load_layer, load_member_inputs
 from mvmdb.catalog.products.sky_pairs import load_pairs
 from mvmdb.layers.diff import diff_layers, groups_merge
@@ -24,7 +24,8 @@ class Options:
     `cells`: the keys of the sky cells (None: all). `full`: drizzle every layer from all its members, fresh layers too,
     with the kept skies. `resky`: as `full`, with new skies. `available`: make layers that wait for files from the
     members that have one. `move`: the recorded products have moved to this run's folder. `patient`: leave layers that
-    failed again and again until they are due. `narrowing`: only layers of these programs and filters.
+    failed again and again until they are due. `narrowing`: only layers of these programs and filters. `wait`: for how
+    many seconds to wait for other runs, until the folder is free and for layers that they make.
     """
 
     cells: Sequence[int] | None = None
@@ -34,6 +35,7 @@ class Options:
     move: bool = False
     patient: bool = False
     narrowing: Narrowing = EVERYTHING
+    wait: float = 0.0
 
     @property
     def everything(self) -> bool:
@@ -41,32 +43,42 @@ class Options:
         return self.full or self.resky
 
 
-def build_jobs(
-    engine: Engine, products: Path, lines: Iterable[PlannedLayer], policy: Policy, options: Options
-) -> Iterator[LayerJob]:
-    """The jobs of these lines of a plan, each built in one transaction when its turn comes.
+@dataclass(frozen=True, slots=True)
+class LayerWork:
+    """What a layer of a plan needs now: the `job` that makes it, or None if its `product` is to be removed."""
 
-    The plan may be out of date by then, as other commands may have registered exposures. A line gives no job if its
-    layer is no longer expected, waits for files, or is fresh (unless `options.everything`). `products` is the absolute
-    path of the products folder.
+    line: PlannedLayer
+    job: LayerJob | None
+    product: ObservedProduct | None
+
+
+def find_work(
+    connection: Connection, products: Path, line: PlannedLayer, policy: Policy, options: Options
+) -> LayerWork | None:
+    """What the layer of this line of a plan needs now; None if nothing.
+
+    The plan may be out of date by then, as other commands may have registered exposures, or other runs made the layer.
+    Nothing is needed if a layer to be made is no longer expected, waits for files, or is fresh (unless
+    `options.everything`), and if a product to be removed is gone or expected again. `products` is the absolute path of
+    the products folder.
     """
-    for line in lines:
-        with engine.begin() as connection:
-            layer, product = load_layer(connection, line.name)
-            if layer is None:
-                continue
-            if layer.waits_for and options.available:
-                layer = load_available(connection, [line.name], policy).get(line.name, layer)
-            members = load_member_inputs(connection, layer)
-            kept = load_kept_skies(connection, line.name)
-            pairs = load_pairs(connection, line.name, layer.recipe) if layer.recipe.sky_match else ()
-        planned = diff_layers([layer], [product] if product is not None else []).layers
-        if not (planned or options.everything) or (layer.waits_for and (options.everything or planned[0].n_waiting)):
-            continue
-        action = Action.DRIZZLE if options.everything else planned[0].action
-        if options.resky or not layer.recipe.sky_match or (product is not None and not _keeps_skies(layer, product)):
-            kept = {}
-        yield _build_job(products, action, layer, product, members, kept, pairs)
+    layer, product = load_layer(connection, line.name)
+    if line.action is Action.REMOVE:
+        return LayerWork(line, None, product) if layer is None and product is not None else None
+    if layer is None:
+        return None
+    if layer.waits_for and options.available:
+        layer = load_available(connection, [line.name], policy).get(line.name, layer)
+    planned = diff_layers([layer], [product] if product is not None else []).layers
+    if not (planned or options.everything) or (layer.waits_for and (options.everything or planned[0].n_waiting)):
+        return None
+    action = Action.DRIZZLE if options.everything else planned[0].action
+    kept = load_kept_skies(connection, line.name)
+    if options.resky or not layer.recipe.sky_match or (product is not None and not _keeps_skies(layer, product)):
+        kept = {}
+    members = load_member_inputs(connection, layer)
+    pairs = load_pairs(connection, line.name, layer.recipe) if layer.recipe.sky_match else ()
+    return LayerWork(line, _build_job(products, action, layer, product, members, kept, pairs), product)
 
 
 def _keeps_skies(layer: ExpectedLayer, product: ObservedProduct) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from mvmdb.catalog.claims.alive import load_claimed
 from mvmdb.catalog.due_pollers import load_unfinished
 from mvmdb.catalog.open import Begin, Connection, as_recorded, make_change
 from mvmdb.catalog.products.load import load_layer
@@ -17,6 +18,7 @@ from mvmdb.catalog.products.observed import (
     RecordedProduct,
     is_expected,
     load_known_pixels,
+    load_recorded,
     load_recorded_products,
     rename_pixels,
 )
@@ -74,14 +76,27 @@ def observe_products(
 
         def record(connection: Connection) -> None:
             unfinished = {str(CellId.from_index(cell)) for cell in load_unfinished(connection)}
+            moving = _moved_since(connection, recorded, [*sightings, *adoptions])
             for seen in sightings:
-                _record_sighting(connection, seen, unfinished)
-            twins[:] = _adopt(connection, products, adoptions, recorded, unfinished, policy)
+                if seen.recorded.layer not in moving:
+                    _record_sighting(connection, seen, unfinished)
+            still = [adoption for adoption in adoptions if adoption.record.layer not in moving]
+            twins[:] = _adopt(connection, products, still, recorded, unfinished, policy)
 
         if make_change(begin, record):
             for pair in twins:
                 _drop_superseded(pair)
     return {seen.recorded.skycell for seen in sightings} | {adoption.record.skycell for adoption in adoptions}
+
+
+def _moved_since(
+    connection: Connection, recorded: Mapping[str, RecordedProduct], seen: Iterable[_Sighting | Adoption]
+) -> set[str]:
+    """The layers whose records have changed since the files were compared with them, or that another run is making."""
+    layers = {one.recorded.layer if isinstance(one, _Sighting) else one.record.layer for one in seen}
+    now = load_recorded(connection, layers)
+    changed = {layer for layer in layers if now.get(layer) != recorded.get(layer)}
+    return changed | (load_claimed(connection).keys() & layers)
 
 
 def _look_at(products: Path, recorded: RecordedProduct, deep: bool) -> _Sighting | None:

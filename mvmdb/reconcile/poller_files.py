@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from mvmdb.catalog import due_pollers
+from mvmdb.catalog.claims.coordinator import Coordinator
 from mvmdb.catalog.clock import now
-from mvmdb.catalog.open import Engine
 from mvmdb.catalog.rows import chunks
 from mvmdb.names import CellId, format_cell_name, parse_cell_name
 from mvmdb.pollers.files import format_poller_name
@@ -26,7 +26,7 @@ class RunPollers:
 
     def __init__(
         self,
-        engine: Engine,
+        coordinator: Coordinator,
         products: Path,
         policy: Policy,
         cells: Sequence[int] | None,
@@ -34,7 +34,8 @@ class RunPollers:
         mark: Mark = "layer",
         everywhere: bool = False,
     ) -> None:
-        self.engine, self.products, self.policy, self.cells = engine, products, policy, cells
+        self.coordinator, self.engine = coordinator, coordinator.engine
+        self.products, self.policy, self.cells = products, policy, cells
         self.mark, self.everywhere = mark, everywhere
         self.since = now()
         self.wanted: set[int] = set()
@@ -59,7 +60,7 @@ class RunPollers:
         left = unfinished if self.cells is None else unfinished.intersection(self.cells)
         self.announced = self.wanted | left | set(work)
         with self.engine.begin() as connection:
-            due_pollers.announce(connection, self.announced)
+            self.coordinator.announce(connection, self.announced)
         return {format_cell_name(CellId.from_index(cell)) for cell in left}
 
     def settle(self, worked_in: Iterable[str], seen_in: Iterable[str]) -> WrittenPollers:
@@ -68,6 +69,10 @@ class RunPollers:
         `worked_in`: the names of the sky cells that the run worked in, which may be more than were announced.
         `seen_in`: the names of those in which product files differed from their records.
         """
+        with self.coordinator.in_turn():  # each run writes what is true when its turn comes
+            return self._settle(worked_in, seen_in)
+
+    def _settle(self, worked_in: Iterable[str], seen_in: Iterable[str]) -> WrittenPollers:
         more, seen = ({parse_cell_name(name).index for name in names} for names in (worked_in, seen_in))
         wanted = self.wanted | (more if self.everywhere else self._with_poller(more)) | self._with_poller(seen)
         written = WrittenPollers(unwritten=dict(self.planned.unwritten))

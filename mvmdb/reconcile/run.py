@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
+from mvmdb.catalog.claims.alive import Holder, load_claimed
+from mvmdb.catalog.claims.coordinator import Coordinator, can_share, coordinate
 from mvmdb.catalog.exposures.standing import refuse_exposure
 from mvmdb.catalog.layers.growth import find_stretching
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.attempts import FailingLayer, load_resting
 from mvmdb.catalog.products.folder import Consent, require_products_folder
-from mvmdb.catalog.products.load import load_digests, load_layer
+from mvmdb.catalog.products.load import load_digests
 from mvmdb.catalog.products.record import forget_product, record_failure, record_product, record_warnings
 from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.catalog.settings import recorded_products_folder, set_products_folder
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.jobs.carry_out import Outcome, carry_out
-from mvmdb.jobs.lock import claim_folder, claimed_at, require_free
+from mvmdb.jobs.lock import FolderLock, claim_folder, require_free
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, LayerOutcome, Monitor
 from mvmdb.mosaic.idempotent import make_idempotently
@@ -27,18 +31,19 @@ from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
-from mvmdb.names import Kind, format_product_name, parse_cell_name
-from mvmdb.reconcile.layer_jobs import Options, build_jobs
+from mvmdb.names import parse_cell_name
+from mvmdb.reconcile.layer_jobs import LayerWork, Options, find_work
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.poller_files import RunPollers
-from mvmdb.records import Action, ExpectedLayer, PlannedLayer, Policy
+from mvmdb.records import Action, LayerJob, PlannedLayer, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
 log = logging.getLogger(__name__)
 
 _MOST_NAMED = 5
+_LOOK_SECONDS = 1.0
 
 
 def reconcile(
@@ -52,18 +57,19 @@ def reconcile(
 ) -> ReconcileReport:
     """Make every stale layer fresh, and remove orphaned products.
 
-    Workers make the layers (None: processes, one per core). The monitor receives the plan before anything is made.
-    Each product is recorded in its own transaction as soon as it is in place, so that a killed run loses nothing that
-    it finished. An exposure that turns out to be empty becomes ineligible, and its layers are planned again. At the
-    end, existing poller files are updated to the state after the run. A layer that cannot be made is reported as
-    failed, and the others are made nevertheless.
+    Workers make the layers (None: processes, one per core). The monitor receives the plan before anything is made. On
+    PostgreSQL several runs share the work: each layer is made by one of them. Each product is recorded in its own
+    transaction as soon as it is in place, so that a killed run loses nothing that it finished. An exposure that turns
+    out to be empty becomes ineligible, and its layers are planned again. At the end, existing poller files are updated
+    to the state after the run. A layer that cannot be made is reported as failed, and the others are made nevertheless.
 
-    Raises BusyError if another run works on the folder, or on the one recorded before; InputError if the folder cannot
-    be made, written or locked; WorkersError if the workers are lost.
+    Raises BusyError if another run still works on the folder after `options.wait`, or on the one recorded before, and
+    the two cannot share the work; InputError if the folder cannot be made, written or locked; WorkersError if the
+    workers are lost.
     """
-    with claim_folder(products), open_workers(workers) as opened:
-        pollers = RunPollers(engine, products, policy, options.cells)
-        run = ReconcileRun(engine, products, policy, options, opened, monitor)
+    with open_workers(workers) as opened, join_work(engine, products, options.wait) as place:
+        pollers = RunPollers(place.coordinator, products, policy, options.cells)
+        run = ReconcileRun(place, policy, options, opened, monitor)
         outlook = run.plan()
         run.seen_in |= pollers.announce(outlook.plan)
         report = run.make_fresh(outlook)
@@ -73,30 +79,47 @@ def reconcile(
     return report
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run works: the folder `products`, whose `lock` it holds, and its part among the runs of one catalog."""
+
+    products: Path
+    lock: FolderLock
+    coordinator: Coordinator
+
+
+@contextmanager
+def join_work(engine: Engine, products: Path, wait: float) -> Iterator[Place]:
+    """The place of a run until the end of the block, as soon as other runs leave room for it.
+
+    Raises BusyError if they still do not after so many seconds, and InputError if the folder cannot be made, written or
+    locked.
+    """
+    shares = can_share(engine)
+    with claim_folder(products, shared=shares, wait=wait) as lock, coordinate(engine) as coordinator:
+        yield Place(products, lock, coordinator)
+
+
 class ReconcileRun:
-    """One reconcile in progress: its settings, and what it has done so far. The caller holds the folder's lock.
+    """One reconcile in progress: its settings, and what it has done so far. The caller holds its place.
 
     `settled` maps each layer that was tried to the recipe digest of the job (empty if its product was removed), and
     `digests` maps the same layers to the digests expected now. `worked_in` and `seen_in` are names of sky cells: those
-    with planned work, and those in which a product file differed from its record.
+    with planned work, and those in which a product file differed from its record. `taken` is the work on the layers
+    that it has claimed, and `elsewhere` who makes those that it could not claim.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        products: Path,
-        policy: Policy,
-        options: Options,
-        workers: Workers,
-        monitor: Monitor,
-    ) -> None:
-        self.engine, self.products, self.policy, self.options = engine, products, policy, options
+    def __init__(self, place: Place, policy: Policy, options: Options, workers: Workers, monitor: Monitor) -> None:
+        self.lock, self.coordinator, self.products = place.lock, place.coordinator, place.products
+        self.engine, self.policy, self.options = self.coordinator.engine, policy, options
         self.workers, self.monitor = workers, monitor
         self.report = ReconcileReport()
         self.started = monotonic()
         self.settled: dict[str, str] = {}
         self.digests: dict[str, str] = {}
         self.resting: dict[str, FailingLayer] = {}
+        self.taken: dict[str, LayerWork] = {}
+        self.elsewhere: dict[str, Holder] = {}
         self.worked_in: set[str] = set()
         self.seen_in: set[str] = set()  # of all looks: each records what it sees, so the next sees no difference
 
@@ -109,8 +132,8 @@ class ReconcileRun:
         """
         self._record_folder()
         outlook = self.look()
-        if self.options.cells is None:  # after the look, which records products with their pairs
-            sweep_leftovers(self.products, claimed_at(self.products))
+        if self.options.cells is None and self._is_alone():  # after the look, which records products with their pairs
+            sweep_leftovers(self.products, self.lock.taken_ns)
         if replace_missing_files(
             self.engine, self.policy, cells=self.options.cells, everything=self.options.everything
         ):
@@ -152,21 +175,44 @@ class ReconcileRun:
         resting = [self.resting[line.name] for line in outlook.plan.layers if line.name in self.resting]
         self.report.resting = {layer.layer: layer for layer in resting}
         self.monitor.plan_known(len(outlook.plan.layers) - outlook.waiting - len(resting), outlook.plan)
+        outlook = self._make_all(outlook)
+        while self.elsewhere and self._others_are_done():
+            self.elsewhere.clear()
+            outlook = self._make_all(self.look())
+        self.report.elsewhere = {layer: str(holder) for layer, holder in sorted(self.elsewhere.items())}
+        self._sweep(self.worked_in, self.taken)  # left by workers that died; others made their layers
+        for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
+            self.list_products(skycell)
+        self.report.waiting = outlook.waiting
+        self.report.seconds = round(monotonic() - self.started, 3)
+        return self.report
+
+    def _make_all(self, outlook: Outlook) -> Outlook:
+        """Make what is planned, and plan again while members turn out to be unusable; return the last plan."""
         while lines := [line for line in outlook.plan.layers if not line.n_waiting and self.is_open(line)]:
-            refused = self.carry_out(lines, outlook)
+            refused = self.carry_out(lines)
             for error in refused:
                 refuse_exposure(self.engine, error.ipppssoo, error.rule, str(error), self.policy)
                 self.report.refused[error.ipppssoo] = str(error)
             if not refused:
                 break
             outlook = self.look()
-        for skycell in sorted(self.worked_in):
-            sweep_temporaries(self.products / skycell)  # left by workers that died; others made their layers
-        for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
-            self.list_products(skycell)
-        self.report.waiting = outlook.waiting
-        self.report.seconds = round(monotonic() - self.started, 3)
-        return self.report
+        return outlook
+
+    def _others_are_done(self) -> bool:
+        """Whether no other run makes the layers any more that this one could not claim, after waiting as asked."""
+        until = monotonic() + self.options.wait
+        while True:
+            with self.engine.begin() as connection:
+                claimed = load_claimed(connection)
+            if not claimed.keys() & self.elsewhere.keys():
+                return True
+            if monotonic() >= until:
+                return False
+            sleep(min(_LOOK_SECONDS, max(0.0, until - monotonic())))
+
+    def _is_alone(self) -> bool:
+        return not self.coordinator.shares or self.coordinator.is_alone()
 
     def look(self) -> Outlook:
         """The current plan, with the expected digests of the layers that were tried."""
@@ -188,32 +234,67 @@ class ReconcileRun:
 
     def is_open(self, line: PlannedLayer) -> bool:
         """Whether the layer is due, and this run has not yet tried it as it is expected now."""
-        if line.name in self.resting:
+        if line.name in self.resting or line.name in self.elsewhere:
             return False
         return line.name not in self.settled or self.settled[line.name] != self.digests.get(line.name, "")
 
-    def carry_out(self, lines: Sequence[PlannedLayer], outlook: Outlook) -> list[MemberUnusableError]:
+    def carry_out(self, lines: Sequence[PlannedLayer]) -> list[MemberUnusableError]:
         """Make or remove these layers; return the unusable members, without which the next round makes their layers."""
         cells = {line.skycell for line in lines}
         self.worked_in |= cells
-        for skycell in sorted(cells):
-            sweep_temporaries(self.products / skycell)
-        made = []
-        for line in lines:
-            if line.action is Action.REMOVE:
-                self._remove(line, outlook)
-            elif not self._is_blocked(line, outlook):
-                made.append(line)
-        planned = {line.name: line for line in made}
-        jobs = build_jobs(self.engine, self.products, made, self.policy, self.options)
+        self._sweep(cells, [])
+        lines = sorted(lines, key=lambda line: line.action is not Action.REMOVE)  # which makes room on the disk
+        expected = sum(line.action is not Action.REMOVE for line in lines)
         refused = []
-        for outcome in carry_out(jobs, make_idempotently, self.workers, expected=len(made)):
+        for outcome in carry_out(self._take_jobs(lines), make_idempotently, self.workers, expected=expected):
+            layer = outcome.job.layer
             if isinstance(outcome.result, MemberUnusableError):
                 refused.append(outcome.result)
+                with self.engine.begin() as connection:
+                    self.coordinator.release(connection, layer)
             else:
-                self.settled[outcome.job.layer] = outcome.job.recipe_digest
-                self._record(outcome, planned[outcome.job.layer], outlook)
+                self.settled[layer] = outcome.job.recipe_digest
+                self._record(outcome, self.taken[layer])
         return refused
+
+    def _take_jobs(self, lines: Iterable[PlannedLayer]) -> Iterator[LayerJob]:
+        """Claim layer after layer, as workers become free; those to be removed are removed at once."""
+        for line in lines:
+            work = self._take(line)
+            if work is None:
+                continue
+            self.taken[line.name] = work
+            if work.job is None:
+                self._remove(work)
+            elif not self._is_blocked(work, work.job):
+                yield work.job
+
+    def _take(self, line: PlannedLayer) -> LayerWork | None:
+        """Claim a layer, and find out what it needs now; None if nothing, or if another run makes it."""
+        self.lock.require_held()
+        with self.engine.begin() as connection:
+            holder = self.coordinator.claim(connection, line.name)
+            if holder is not None:
+                self.elsewhere[line.name] = holder
+                return None
+            work = find_work(connection, self.products, line, self.policy, self.options)
+            if work is None:
+                self.coordinator.release(connection, line.name)
+        if work is not None and self.coordinator.shares:
+            sweep_temporaries(self.products / line.skycell, line.name)
+        return work
+
+    def _sweep(self, cells: Iterable[str], layers: Iterable[str]) -> None:
+        """Remove temporary files: of these cells (names) if no other run can be writing there, else of these layers."""
+        if not self.coordinator.shares:
+            for skycell in sorted(cells):
+                sweep_temporaries(self.products / skycell)
+            return
+        with self.engine.begin() as connection:
+            others = load_claimed(connection, but=self.coordinator.owner)
+        for layer in sorted(layers):
+            if layer not in others:
+                sweep_temporaries(self.products / self.taken[layer].line.skycell, layer)
 
     def list_products(self, skycell: str) -> None:
         """Write the manifest of a sky cell (name); if its folder cannot be written, report it and go on."""
@@ -226,46 +307,42 @@ class ReconcileRun:
         self.report.note(outcome)
         self.monitor.layer_done(outcome)
 
-    def _is_blocked(self, line: PlannedLayer, outlook: Outlook) -> bool:
+    def _is_blocked(self, work: LayerWork, job: LayerJob) -> bool:
         """Whether a file that this catalog does not know is in the layer's place; then the layer has failed.
 
         Overwriting it could destroy a mosaic that was made from other exposures.
         """
-        if line.name in outlook.observed:
+        target = Path(job.target)
+        if work.product is not None or not target.exists() or _holds(target, job):
             return False
-        kinds: tuple[Kind, Kind] = ("flt", "flc")
-        targets = {kind: self.products / line.skycell / format_product_name(line.name, kind) for kind in kinds}
-        if not any(target.exists() for target in targets.values()):
-            return False
-        with self.engine.begin() as connection:
-            layer, _ = load_layer(connection, line.name)
-        if layer is None or not targets[layer.kind].exists() or _holds(targets[layer.kind], layer):
-            return False
-        target = targets[layer.kind]
         message = (
             f"{target} already exists and was not made from exposures in this catalog; "
             "ingest the exposures that it holds, or move it away"
         )
-        self._fail(line, str(target), message, 0.0)
-        self.settled[line.name] = layer.recipe_digest
+        self._fail(work.line, job.target, message, 0.0)
+        self.settled[job.layer] = job.recipe_digest
         return True
 
     def _fail(self, line: PlannedLayer, target: str, message: str, seconds: float) -> None:
         log.info("%s: %s", line.name, message)
         with self.engine.begin() as connection:
             record_failure(connection, line.name, message)
+            self.coordinator.release(connection, line.name)
         self._note(LayerOutcome(line.name, line.action, target, seconds, message))
 
-    def _record(self, outcome: Outcome, line: PlannedLayer, outlook: Outlook) -> None:
+    def _record(self, outcome: Outcome, work: LayerWork) -> None:
         job, result, seconds = outcome.job, outcome.result, round(outcome.seconds, 3)
+        line = work.line
         if isinstance(result, MvmdbError):
             self._fail(line, job.target, str(result), seconds)
             return
-        product = outlook.observed.get(line.name)
-        if product is not None and product.filename != Path(job.target).name:
-            Path(job.target).with_name(product.filename).unlink(missing_ok=True)  # a drc replaces the drz, or back
+        if work.product is not None and work.product.filename != Path(job.target).name:
+            Path(job.target).with_name(work.product.filename).unlink(missing_ok=True)  # a drc replaces the drz, or back
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
+            if not self.coordinator.release(connection, job.layer):
+                log.warning("%s was taken over while this run was paused; the other run records it", job.layer)
+                return
             record_product(
                 connection,
                 result,
@@ -280,8 +357,9 @@ class ReconcileRun:
         drop_findings(Path(job.target))
         self._note(LayerOutcome(job.layer, job.action, job.target, seconds))
 
-    def _remove(self, line: PlannedLayer, outlook: Outlook) -> None:
-        product = outlook.observed[line.name]
+    def _remove(self, work: LayerWork) -> None:
+        line, product = work.line, work.product
+        assert product is not None  # else there were nothing to remove
         path = self.products / product.skycell / product.filename
         self.settled[line.name] = ""
         started = monotonic()
@@ -289,18 +367,21 @@ class ReconcileRun:
             path.unlink(missing_ok=True)
         except OSError as error:
             message = f"cannot remove {path}: {error.strerror}; make its folder writable"
+            with self.engine.begin() as connection:
+                self.coordinator.release(connection, line.name)
             self._note(LayerOutcome(line.name, line.action, str(path), 0.0, message))
             return
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
             forget_product(connection, line.name, line.reasons)
+            self.coordinator.release(connection, line.name)
         self._note(LayerOutcome(line.name, line.action, str(path), round(monotonic() - started, 3)))
 
 
-def _holds(target: Path, layer: ExpectedLayer) -> bool:
-    """Whether a file is the expected product, which a worker of a killed run may have finished since the plan."""
+def _holds(target: Path, job: LayerJob) -> bool:
+    """Whether a file is the product of a job, which a worker of a killed run may have finished since the plan."""
     try:
         record = read_product(target)
     except ProductError:
         return False
-    return (record.layer, record.recipe_digest) == (layer.name, layer.recipe_digest)
+    return (record.layer, record.recipe_digest) == (job.layer, job.recipe_digest)

@@ -20,7 +20,15 @@ from mvmdb.errors import CatalogError
 from mvmdb.schema.addresses import database_url, hide_password, secrets_of
 from mvmdb.schema.faults import describe_fault, describe_wait, is_busy, shown_url
 from mvmdb.schema.holders import name_holders
-from mvmdb.schema.postgres import WRITERS_LOCK, cancel_statement, driver_error, open_postgres, stream_statement
+from mvmdb.schema.postgres import (
+    OUT_OF_TURN,
+    WRITERS_LOCK,
+    cancel_statement,
+    driver_error,
+    held_lock,
+    open_postgres,
+    stream_statement,
+)
 from mvmdb.schema.sqlite import open_sqlite
 
 _WAIT_SECONDS = 60.0
@@ -51,6 +59,29 @@ def open_engine(address: str, *, create: bool = False, read_only: bool = False) 
             f"{shown_url(url)} needs the driver psycopg, which is not installed ({error}); "
             "run: pip install 'mvmdb[postgres]', or use SQLite"
         ) from error
+
+
+def without_turn(engine: sa.Engine) -> sa.Engine:
+    """An engine whose transactions on PostgreSQL do not wait for the turn of a writer.
+
+    They may change only rows that no other transaction decides from.
+    """
+    return engine.execution_options(**{OUT_OF_TURN: True})
+
+
+@contextmanager
+def hold_turn(engine: sa.Engine) -> Iterator[None]:
+    """Hold a lock of the database's for a block in which several transactions may begin; one process at a time has it.
+
+    It goes with the connection, so with the process. SQLite has no such lock, and one run at a time. Raises DBAPIError
+    if another holds it for too long.
+    """
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    unbound = without_turn(engine).execution_options(isolation_level="AUTOCOMMIT")
+    with unbound.connect() as connection, held_lock(connection, _WAIT_SECONDS):
+        yield
 
 
 def upsert(connection: sa.Connection, table: sa.Table, key: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,9 @@ from mvmdb.schema.faults import shown_url
 DRIVER = "postgresql+psycopg"
 _OLDEST = (14, 0)  # SQL functions with RETURN
 WRITERS_LOCK = 0x6D766D6462  # "mvmdb"; any number that no other program in the database uses will do
+_FILES_LOCK = WRITERS_LOCK + 1
+OUT_OF_TURN = "mvmdb_out_of_turn"
+"""The execution option of engines whose transactions do not wait for other writers."""
 _CONNECT_SECONDS = 10
 _CANCEL_SECONDS = 3.0
 
@@ -34,10 +37,11 @@ def open_postgres(url: sa.URL, *, read_only: bool, wait_seconds: float) -> sa.En
         url = url.update_query_dict({"connect_timeout": str(_CONNECT_SECONDS)})
     if "application_name" not in url.query:
         url = url.update_query_dict({"application_name": "mvmdb"})
-    # One connection at a time is used, with hours of drizzling between two transactions: check that it is still alive.
+    # Two connections at most are in use for long, with hours of drizzling between two transactions: check that they are
+    # still alive.
     engine = sa.create_engine(
         url,
-        pool_size=1,
+        pool_size=2,
         pool_pre_ping=True,
         isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
         execution_options={"postgresql_readonly": read_only},
@@ -66,8 +70,23 @@ def _prepare(connection: Any, _record: Any) -> None:
 def _begin_writing(connection: sa.Connection, wait_seconds: float) -> None:
     # Writers take turns, as on SQLite: what a writer has read still holds when it writes. READ COMMITTED, so that a
     # writer that has waited reads what the writer before it committed.
+    if connection.get_execution_options().get(OUT_OF_TURN):
+        return
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{wait_seconds}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
+
+
+@contextmanager
+def held_lock(connection: sa.Connection, wait_seconds: float) -> Iterator[None]:
+    """Hold the lock of those who write files by turns until the end of the block; no transaction is open meanwhile."""
+    connection.exec_driver_sql(f"SET lock_timeout = '{wait_seconds}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_lock({_FILES_LOCK})")
+    try:
+        yield
+    finally:
+        with suppress(sa.exc.DBAPIError):  # a broken connection has lost it
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_FILES_LOCK})")
+            connection.exec_driver_sql("RESET lock_timeout")
 
 
 def _begin_reading(connection: sa.Connection) -> None:

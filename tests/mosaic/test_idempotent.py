@@ -13,7 +13,7 @@ from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.mosaic.product.findings import drop_findings, with_findings
-from mvmdb.reconcile.layer_jobs import Options, build_jobs
+from mvmdb.reconcile.layer_jobs import Options, find_work
 from mvmdb.records import Action, LayerJob, Policy
 
 
@@ -29,9 +29,12 @@ def job(tmp_path: Path) -> Iterator[LayerJob]:
     archive.ingest()
     with open_catalog(archive.address) as engine:
         line = archive.look().plan.layers[0]
-        (job,) = build_jobs(engine, archive.products, [line], Policy(), Options())
-        assert job.action is Action.ADD
-        yield job
+        with engine.begin() as connection:
+            work = find_work(connection, archive.products, line, Policy(), Options())
+        assert work is not None
+        assert work.job is not None
+        assert work.job.action is Action.ADD
+        yield work.job
 
 
 def test_adding_twice_adds_once(job: LayerJob) -> None:

@@ -48,6 +48,16 @@ def load_recorded_products(
     return {row.layer: RecordedProduct(*row) for row in rows}, set(connection.scalars(names))
 
 
+def load_recorded(connection: sa.Connection, layers: Iterable[str]) -> dict[str, RecordedProduct]:
+    """The recorded products of these layers (names), by layer."""
+    product = t.product.c
+    recorded: dict[str, RecordedProduct] = {}
+    for chunk in chunks(layers):
+        query = sa.select(*(product[name] for name in RecordedProduct._fields)).where(product.layer.in_(chunk))
+        recorded.update((row.layer, RecordedProduct(*row)) for row in connection.execute(query))
+    return recorded
+
+
 def load_known_pixels(connection: sa.Connection, names: Iterable[str]) -> dict[str, KnownPixels]:
     """What is known of the pixels of these exposures, by ipppssoo; those that the catalog lacks are left out."""
     e = t.exposure.c

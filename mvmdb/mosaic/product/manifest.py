@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from mvmdb.errors import NameFormatError
 from mvmdb.mosaic.product.write import write_atomically
@@ -15,16 +17,23 @@ def write_manifest(folder: str | Path, skycell: str) -> bool:
     Returns whether the file was written: it is left alone when it is already right. Raises ProductError when the folder
     cannot be written.
     """
-    folder = Path(folder)
+    folder, written = Path(folder), False
     if not folder.is_dir():
         return False  # nothing was made, and nothing is listed
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and _is_product(path.name, skycell))
-    data = "".join(f"{name}\n" for name in names).encode()
     target = folder / f"{skycell}_manifest.txt"
-    if target.is_file() and target.read_bytes() == data:
-        return False
-    write_atomically(target, lambda file: file.write(data))
-    return True
+    while (data := _list(folder, skycell)) != (target.read_bytes() if target.is_file() else None):
+        write_atomically(target, partial(_write, data))
+        written = True  # look again: another run may have put a product in its place meanwhile, and listed it
+    return written
+
+
+def _list(folder: Path, skycell: str) -> bytes:
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and _is_product(path.name, skycell))
+    return "".join(f"{name}\n" for name in names).encode()
+
+
+def _write(data: bytes, file: BinaryIO) -> None:
+    file.write(data)
 
 
 def _is_product(name: str, skycell: str) -> bool:

@@ -106,12 +106,15 @@ def write_atomically(target: Path, write: Callable[[BinaryIO], object]) -> None:
         ) from error
 
 
-def sweep_temporaries(folder: str | Path) -> list[str]:
+def sweep_temporaries(folder: str | Path, layer: str | None = None) -> list[str]:
     """Remove the temporary files that killed runs left in a folder, and return their names, sorted.
 
-    The caller must be the only run that writes to the folder, and have recorded the products that are there.
+    With `layer` (a name), only those of its products. The caller must be the only run that writes to the folder, or
+    that makes the layer, and have recorded the products that are there.
     """
-    paths = sorted(path for path in Path(folder).glob(".*") if _TEMPORARY.fullmatch(path.name))
+    begins = "" if layer is None else f"{layer}_"
+    names = (path for path in Path(folder).glob(".*") if path.name.lstrip(".").startswith(begins))
+    paths = sorted(path for path in names if _TEMPORARY.fullmatch(path.name))
     for path in paths:
         path.unlink(missing_ok=True)
     return [path.name for path in paths]

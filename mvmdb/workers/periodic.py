@@ -1,0 +1,34 @@
+"""A call that is repeated in the background, such as a sign of life."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def repeat(call: Callable[[], object], *, every: float, what: str) -> Iterator[None]:
+    """Call a function every so many seconds until the end of the block, in a thread of its own.
+
+    What it raises is logged as a warning, which begins with `what`, and it is called again when it is due.
+    """
+    ended = Event()
+
+    def work() -> None:
+        while not ended.wait(every):
+            try:
+                call()
+            except Exception as error:  # the next call may succeed, and the work goes on meanwhile
+                log.warning("%s: %s", what, error)
+
+    thread = Thread(target=work, name="mvmdb-periodic", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
