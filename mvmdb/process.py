@@ -33,6 +33,7 @@ def process_poller(
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
     limits: tuple[int, int, int, int] | None = None,
+    wait: float = 0.0,
 ) -> ReconcileReport:
     """Make each layer of a poller file that has a NEW row, from all of its rows, NEW and OLD.
 
@@ -44,7 +45,8 @@ def process_poller(
 
     Raises InputError if the file cannot be read, or `products` cannot be written or locked; ExposureError or
     NothingViableError if none of its exposures can be used; UsageError for impossible limits; BusyError if another run
-    works on `products`; WorkersError if the workers are lost. A layer that cannot be made is reported as failed.
+    still works on `products` after so many seconds of `wait`; WorkersError if the workers are lost. A layer that cannot
+    be made is reported as failed.
     """
     started = monotonic()
     work = read_poller_work(source, policy)
@@ -53,12 +55,14 @@ def process_poller(
         placed = {name for members in work.cells.values() for name in members}
         exposures = [CellExposure.of(dataset) for name, dataset in work.datasets.items() if name in placed]
         options = RectangleOptions()
-        report = make_rectangle(exposures, rectangle, products, policy, options, workers=workers, monitor=monitor)
+        report = make_rectangle(
+            exposures, rectangle, products, policy, options, workers=workers, monitor=monitor, wait=wait
+        )
         report.refused.update(work.unusable)
         report.beside.update(work.beside)
         return report
     report = ReconcileReport()
-    with claim_folder(products), open_workers(workers) as opened:
+    with claim_folder(products, wait=wait), open_workers(workers) as opened:
         planned = {skycell: _build_jobs(skycell, work, products, policy, set()) for skycell in sorted(work.cells)}
         monitor.plan_known(sum(map(len, planned.values())))
         for skycell, todo in planned.items():

@@ -76,6 +76,10 @@ progress = click.option(
     show_default=True,
     help="On standard error: a bar if it is a terminal, one JSON object per line, or nothing.",
 )
+wait = click.option(
+    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
+    help="If another run works on the folder, wait for it as long as this; else the exit code is 2 at once.",
+)  # fmt: skip
 output = click.option(
     "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder to write to."
 )
@@ -202,11 +206,11 @@ def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder that is about to be written to; raises as `claim_folder`."""
+def claimed(folder: Path, wait: float) -> Iterator[None]:
+    """Hold the lock of a folder that is about to be written to, after waiting for it; raises as `claim_folder`."""
     from mvmdb.jobs.lock import claim_folder
 
-    with claim_folder(folder):
+    with claim_folder(folder, wait=wait):
         yield
 
 

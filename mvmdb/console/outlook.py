@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -13,6 +13,7 @@ from mvmdb.console import options
 from mvmdb.console.options import Session
 
 if TYPE_CHECKING:
+    from mvmdb.catalog.claims.alive import AtWork
     from mvmdb.catalog.narrow import Narrowing
     from mvmdb.catalog.open import Begin, Engine
     from mvmdb.reconcile.planning import Outlook
@@ -83,11 +84,18 @@ def _look_on_trial(engine: Engine, look: Callable[..., Outlook], keys: list[int]
     return join_outlooks(outlooks), begin
 
 
-def show_outlook(outlook: Outlook, as_json: bool, warnings: Mapping[str, int] | None = None) -> None:
-    """Print the plan as JSON or in words, and how many exposures have each kind of warning, if that is given."""
-    from mvmdb.console.render import plan_json, plan_words, warning_words
+def show_outlook(
+    outlook: Outlook, as_json: bool, warnings: Mapping[str, int] | None = None, at_work: Sequence[AtWork] = ()
+) -> None:
+    """Print the plan as JSON or in words.
+
+    With `warnings`, also how many exposures have each kind of warning, and the runs that are `at_work`.
+    """
+    from mvmdb.console.render import at_work_json, at_work_words, plan_json, plan_words, warning_words
 
     if as_json:
-        options.emit_json(plan_json(outlook) | ({} if warnings is None else {"warnings": warnings}))
+        options.emit_json(
+            plan_json(outlook) | ({} if warnings is None else {"warnings": warnings, "at_work": at_work_json(at_work)})
+        )
     else:
-        options.emit_lines(chain(plan_words(outlook), warning_words(warnings or {})))
+        options.emit_lines(chain(plan_words(outlook), warning_words(warnings or {}), at_work_words(at_work)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mvmdb.catalog.clock import utc_text
 from mvmdb.exposures.warning_texts import KINDS
 from mvmdb.records import PlannedLayer, Reason
 
 if TYPE_CHECKING:
+    from mvmdb.catalog.claims.alive import AtWork
     from mvmdb.catalog.exposures.ingest import IngestReport
     from mvmdb.catalog.exposures.quarantine import QuarantinedFile
     from mvmdb.jobs.report import ReconcileReport
@@ -31,6 +33,25 @@ def ingest_json(report: IngestReport) -> dict[str, Any]:
             for one in report.stretching
         ],
     }
+
+
+def at_work_json(runs: Sequence[AtWork]) -> list[dict[str, Any]]:
+    """The runs that make layers now."""
+    return [
+        {
+            "host": run.holder.host,
+            "pid": run.holder.pid,
+            "since": utc_text(run.holder.since),
+            "layers": list(run.layers),
+        }
+        for run in runs
+    ]
+
+
+def at_work_words(runs: Iterable[AtWork]) -> Iterator[str]:
+    """A line for each run that makes layers now."""
+    for run in runs:
+        yield f"at work: {run.holder}" + (f", on {', '.join(run.layers)}" if run.layers else "")
 
 
 def _with_path(problem: QuarantinedFile) -> str:
@@ -146,7 +167,9 @@ def reasons_words(reasons: tuple[Reason, ...]) -> str:
 
 
 def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
-    """The JSON object of `reconcile` and `process`; `refused` maps exposures that cannot be used to the reason."""
+    """The JSON object of `reconcile` and `process`; `refused` maps exposures that cannot be used to the reason,
+    and `elsewhere` layers that another run was making to that run.
+    """
     counts = ("drizzled", "added", "recanvased", "removed", "failed", "waiting", "seconds")
     layers = [
         {
@@ -163,6 +186,7 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
         "refused": report.refused,
         "warnings": report.warnings,
         "problems": report.problems,
+        "elsewhere": report.elsewhere,
     }
     return {name: getattr(report, name) for name in counts} | rest
 
@@ -179,6 +203,7 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
     lines += [f"left out: {name}: {why}" for name, why in sorted(report.refused.items())]
     lines += [f"warning: {name}: {words}" for name, words in sorted(report.warnings.items())]
     lines += [f"problem: {problem}" for problem in report.problems]
+    lines += [f"left to another run: {layer} ({holder})" for layer, holder in report.elsewhere.items()]
     lines.append(
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
         f"{report.removed} removed, {report.failed} failed"

@@ -34,6 +34,7 @@ def make_rectangle(
     *,
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
+    wait: float = 0.0,
 ) -> ReconcileReport:
     """Make the mosaics of a rectangle from the exposures that overlap it, in `products/<rectangle.name>/`.
 
@@ -42,8 +43,8 @@ def make_rectangle(
 
     Raises NothingViableError if no exposure overlaps the rectangle; UsageError if another rectangle's mosaic, or any
     other file, already has the name of one of the mosaics, or if one needs more memory than a worker of this machine
-    may have; InputError if the folder `products` cannot be written or locked; BusyError if another run works on it;
-    WorkersError if the workers are lost.
+    may have; InputError if the folder `products` cannot be written or locked; BusyError if another run still works on
+    it after so many seconds of `wait`; WorkersError if the workers are lost.
     """
     started = monotonic()
     report = ReconcileReport()
@@ -56,7 +57,7 @@ def make_rectangle(
             f"{rectangle.projection_cell}; choose another rectangle",
             only_small=False,
         )
-    with open_workers(workers) as opened, _claim_for(todo, opened, products):
+    with open_workers(workers) as opened, _claim_for(todo, opened, products, wait):
         for job in todo:
             _check_target(job, rectangle)
         monitor.plan_known(len(todo))
@@ -69,10 +70,10 @@ def make_rectangle(
 
 
 @contextmanager
-def _claim_for(todo: Sequence[LayerJob], workers: Workers, products: Path) -> Iterator[None]:
+def _claim_for(todo: Sequence[LayerJob], workers: Workers, products: Path, wait: float) -> Iterator[None]:
     """The folder's lock, once it is clear that the workers have the memory for these jobs."""
     require_memory(todo, memory_of_worker(workers.executor), workers.memory_mb)
-    with claim_folder(products):
+    with claim_folder(products, wait=wait):
         yield
 
 

@@ -8,11 +8,13 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
+from time import monotonic, sleep
 
 import pytest
 
 from mvmdb.errors import BusyError, InputError
-from mvmdb.jobs.lock import claim_folder, require_free
+from mvmdb.jobs.lock import DEAD_SECONDS, claim_folder, require_free
 
 HOLD = """
 import sys
@@ -66,3 +68,94 @@ def test_a_file_system_without_locks_is_an_error_that_says_what_to_do(
     monkeypatch.setattr("fcntl.flock", refuse)
     with pytest.raises(InputError, match=r"gives no locks .* mount it with locks"), claim_folder(tmp_path):
         pass
+
+
+def sign_of_another_host(folder: Path, how: str, *, seconds_ago: float = 0) -> Path:
+    """The file of a run of another host, whose lock does not reach this one, as on NFS with local locks."""
+    folder.mkdir(exist_ok=True)
+    sign = folder / f".mvmdb.lock.node-7.example.org.4711-3.{how}"
+    sign.write_bytes(b"")
+    time = sign.stat().st_mtime - seconds_ago
+    os.utime(sign, (time, time))
+    return sign
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(("theirs", "mine"), [("alone", False), ("shared", False), ("alone", True)])
+def test_a_living_run_of_another_host_is_seen_where_its_lock_is_not(tmp_path: Path, theirs: str, mine: bool) -> None:
+    sign = sign_of_another_host(tmp_path, theirs, seconds_ago=DEAD_SECONDS - 10)
+    expected = r"process 4711 on node-7.example.org\) works on .* its lock ends after 180 s"
+    with pytest.raises(BusyError, match=expected), claim_folder(tmp_path, shared=mine):
+        pass
+    assert sign.exists()
+    assert names(tmp_path) == [".mvmdb.lock", sign.name]
+
+
+def test_runs_that_share_work_side_by_side_on_several_hosts(tmp_path: Path) -> None:
+    sign = sign_of_another_host(tmp_path, "shared")
+    with claim_folder(tmp_path, shared=True), claim_folder(tmp_path, shared=True):
+        assert len(names(tmp_path)) == 4
+        with pytest.raises(BusyError, match=f"process {os.getpid()} on"), claim_folder(tmp_path):
+            pass
+    assert sign.exists()
+
+
+@pytest.mark.parametrize("mine", [False, True])
+def test_a_run_that_gives_no_sign_any_more_is_taken_for_dead(tmp_path: Path, mine: bool) -> None:
+    sign_of_another_host(tmp_path, "alone", seconds_ago=DEAD_SECONDS + 1)
+    with claim_folder(tmp_path, shared=mine):
+        assert len(names(tmp_path)) == 2
+    assert names(tmp_path) == [".mvmdb.lock"]
+
+
+def test_a_run_that_was_taken_for_dead_hears_of_it(tmp_path: Path) -> None:
+    with claim_folder(tmp_path) as lock:
+        lock.require_held()
+        lock.touch()
+        (sign,) = tmp_path.glob(".mvmdb.lock.*")
+        sign.unlink()  # as another host does after it saw no sign for minutes
+        with pytest.raises(BusyError, match=r"taken for dead, and .* left to another"):
+            lock.require_held()
+
+
+def test_a_run_gives_signs_of_life_while_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mvmdb.jobs.lock.SIGN_SECONDS", 0.01)
+    with claim_folder(tmp_path) as lock:
+        (sign,) = tmp_path.glob(".mvmdb.lock.*")
+        os.utime(sign, (1e9, 1e9))
+        until = monotonic() + 30
+        while sign.stat().st_mtime_ns < lock.taken_ns and monotonic() < until:
+            sleep(0.01)
+        assert sign.stat().st_mtime_ns >= lock.taken_ns
+
+
+def test_what_killed_runs_of_this_host_left_goes_with_the_next_run(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    for how in ("alone", "shared"):
+        (tmp_path / f".mvmdb.lock.{socket.gethostname()}.{ended.pid}-3.{how}").write_bytes(b"")
+    with claim_folder(tmp_path, shared=True):
+        assert len(names(tmp_path)) == 2
+    (tmp_path / f".mvmdb.lock.{socket.gethostname()}.{os.getpid()}-99.alone").write_bytes(b"")  # the same number again
+    with claim_folder(tmp_path):
+        assert len(names(tmp_path)) == 2
+
+
+def test_a_lock_is_waited_for_as_long_as_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "mvmdb")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(BusyError), claim_folder(tmp_path, wait=0.1):
+            pass
+        assert "waiting for 0 s at most: another run (process" in caplog.text
+        end = Timer(0.3, holder.kill)
+        end.start()
+        with claim_folder(tmp_path, wait=60):
+            assert holder.wait() != 0
+        end.join()

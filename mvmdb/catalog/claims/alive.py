@@ -33,6 +33,14 @@ class Holder:
         return f"process {self.pid} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """A run that works, and the names of the layers that it is making or removing, sorted."""
+
+    holder: Holder
+    layers: tuple[str, ...]
+
+
 def server_time(connection: sa.Connection) -> dt.datetime:
     """The time by the server's clock, in whole seconds, as hosts' clocks may differ; on SQLite, by this host's."""
     if connection.dialect.name == "sqlite":
@@ -75,6 +83,17 @@ def load_holders(connection: sa.Connection, clock: Clock = server_time) -> dict[
         return {}
     time = clock(connection)
     return {row.owner: Holder(row.host, row.pid, row.started_at) for row in rows if not is_dead(row, time)}
+
+
+def load_at_work(connection: sa.Connection) -> list[AtWork]:
+    """The runs that make layers now, the longest first."""
+    holders = load_holders(connection)
+    layers: dict[str, list[str]] = {owner: [] for owner in holders}
+    if holders:
+        for layer, owner in connection.execute(sa.select(t.claim.c.layer, t.claim.c.owner).order_by(t.claim.c.layer)):
+            if owner in layers:
+                layers[owner].append(layer)
+    return [AtWork(holder, tuple(layers[owner])) for owner, holder in holders.items()]
 
 
 def load_ended(connection: sa.Connection, clock: Clock = server_time) -> list[Any]:

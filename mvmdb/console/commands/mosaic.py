@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @options.output
 @options.who
 @options.memory
+@options.wait
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -48,6 +49,7 @@ def mosaic(
     output: Path | None,
     who: Who,
     memory_mb: int | None,
+    wait: float,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -85,7 +87,9 @@ def mosaic(
         estimate = estimate_cost(planned, exposures)
         _confirm(estimate, yes, as_json)
         with options.open_workers(who, memory_mb) as workers, Progress(progress) as monitor:
-            report = make_rectangle(exposures, trimmed, folder, policy, chosen, workers=workers, monitor=monitor)
+            report = make_rectangle(
+                exposures, trimmed, folder, policy, chosen, workers=workers, monitor=monitor, wait=wait
+            )
     if as_json:
         options.emit_json(reconcile_json(report) | {"estimate": asdict(estimate)})
     else:

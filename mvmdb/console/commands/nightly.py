@@ -18,6 +18,7 @@ from mvmdb.records import Mark
 @options.output
 @options.who
 @options.memory
+@options.wait
 @options.programs
 @options.filters
 @options.cells
@@ -39,6 +40,7 @@ def nightly(
     output: Path | None,
     who: Who,
     memory_mb: int | None,
+    wait: float,
     programs: tuple[str, ...],
     filters: tuple[str, ...],
     cells: tuple[str, ...],
@@ -84,6 +86,7 @@ def nightly(
                     available=available,
                     move=move,
                     patient=True,
+                    wait=wait,
                     narrowing=Narrowing(programs, filters),
                 ),
                 mark=mark,

@@ -19,6 +19,7 @@ from mvmdb.records import Mark
 @click.option("--all", "everything", is_flag=True, help="Every sky cell, even if nothing in it is stale.")
 @click.option("--basic", is_flag=True, help="The basic form: one path per line.")
 @options.mark
+@options.wait
 @options.as_json
 @click.pass_obj
 def poller(
@@ -28,6 +29,7 @@ def poller(
     everything: bool,
     basic: bool,
     mark: Mark,
+    wait: float,
     as_json: bool,
 ) -> None:
     """Write `<skycell>_input.out` for the sky cells named, or for every cell with a stale layer.
@@ -52,7 +54,7 @@ def poller(
             folder = output or products_folder(connection, None)
             if folder.absolute() == recorded_products_folder(connection):  # so that the next run updates them
                 note_behind(connection, planned_cells(outlook.plan) if keys is None else keys)
-        with options.claimed(folder):
+        with options.claimed(folder, wait):
             written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)
     if as_json:
         options.emit_json({"pollers": written.paths, "problems": [*written.problems, *map(str, written.gone)]})

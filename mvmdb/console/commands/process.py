@@ -23,6 +23,7 @@ from mvmdb.console.show import say
 )
 @options.who
 @options.memory
+@options.wait
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -33,6 +34,7 @@ def process(
     limits: tuple[int, int, int, int] | None,
     who: Who,
     memory_mb: int | None,
+    wait: float,
     progress: Form,
     as_json: bool,
 ) -> None:
@@ -54,7 +56,9 @@ def process(
     policy = apply_switches(Policy(), os.environ)
     folder = (output or Path()).absolute()  # a worker on another machine has another current folder
     with options.open_workers(who, memory_mb) as workers, Progress(progress) as monitor:
-        report = process_poller(poller.absolute(), folder, policy, workers=workers, monitor=monitor, limits=limits)
+        report = process_poller(
+            poller.absolute(), folder, policy, workers=workers, monitor=monitor, limits=limits, wait=wait
+        )
     if as_json:
         options.emit_json(reconcile_json(report) | {"beside": report.beside})
     else:

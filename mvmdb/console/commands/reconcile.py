@@ -19,6 +19,7 @@ from mvmdb.console.show import say
 @options.cells
 @options.who
 @options.memory
+@options.wait
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and make nothing.")
 @click.option("--full", is_flag=True, help="Drizzle all layers, fresh ones too, from all members; skies are kept.")
 @click.option("--resky", is_flag=True, help="As --full, and match the skies of all members again.")
@@ -36,6 +37,7 @@ def reconcile(
     cells: tuple[str, ...],
     who: Who,
     memory_mb: int | None,
+    wait: float,
     dry_run: bool,
     full: bool,
     resky: bool,
@@ -68,7 +70,9 @@ def reconcile(
         chosen_cells = options.chosen_cells(engine.begin, cells)
         with engine.begin() as connection:
             require_known(connection, narrowing)
-        chosen = Options(chosen_cells, full=full, resky=resky, available=available, move=move, narrowing=narrowing)
+        chosen = Options(
+            chosen_cells, full=full, resky=resky, available=available, move=move, narrowing=narrowing, wait=wait
+        )
         folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
         with Progress(progress) as monitor:
             report = make_fresh(engine, folder, policy, chosen, workers=workers, monitor=monitor)

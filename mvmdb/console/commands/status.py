@@ -21,11 +21,12 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
     """List what is stale, and why, with one line per layer. The exit code is 1 if anything is stale or orphaned.
 
     A layer with members that are known only from a table waits for their files; this does not affect the exit code.
-    Nor do warnings of exposures, which are counted by kind.
+    Nor do warnings of exposures, which are counted by kind, and runs that make layers now, which are named.
 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """
     from mvmdb.catalog.ask.warnings import count_warnings
+    from mvmdb.catalog.claims.alive import load_at_work
     from mvmdb.catalog.open import as_recorded
 
     if deep:
@@ -33,6 +34,6 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
     with gc_paused(), looked(session, cells, deep=deep) as (outlook, begin, _):
         chosen = options.chosen_cells(as_recorded(begin), cells)
         with as_recorded(begin)() as connection:
-            warnings = count_warnings(connection, chosen)
-    show_outlook(outlook, as_json, warnings)
+            warnings, at_work = count_warnings(connection, chosen), load_at_work(connection)
+    show_outlook(outlook, as_json, warnings, at_work)
     options.finish(outlook.stale + outlook.orphaned > 0)
