@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import click
 
@@ -28,6 +29,7 @@ from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.withdraw import withdraw
+from mvmdb.console.logs import log_outcome, start_logging
 from mvmdb.console.options import Session
 from mvmdb.console.show import warn
 from mvmdb.console.streams import COULD_NOT_RUN, Ending, flush_output, keep_standard_streams
@@ -40,17 +42,24 @@ from mvmdb.errors import MvmdbError
     "--db", default="mvm.db", envvar="MVMDB_DB", show_envvar=True, show_default=True, metavar="DB",
     help="The catalog: a path, or an SQLAlchemy URL.",
 )  # fmt: skip
-@click.option("-v", "--verbose", is_flag=True, help="Log what is done on standard error.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every step on standard error.")
+@click.option(
+    "--log", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Add a line with the time to this file for every step, error and end of a command.",
+)  # fmt: skip
 @click.pass_context
-def commands(context: click.Context, db: str, verbose: bool) -> None:
+def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -> None:
     """Find out which Hubble multi-visit mosaics are out of date and why, and bring them up to date.
 
     Exit codes: 0 done; 1 done, and something needs attention; 2 could not run; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="mvmdb: %(message)s", stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    end_log = start_logging(verbose=verbose, path=log)
+    if context.obj is None:
+        context.call_on_close(end_log)
+    else:
+        context.obj.end_log = end_log
     context.obj = Session(db, context.obj or Ending())
+    log_outcome(f"begins: {context.obj.run.words}")
 
 
 for command in (
@@ -87,11 +96,16 @@ def main() -> None:
             f"internal error, please report it: {type(error).__name__}: {error}; run mvmdb -v for the traceback",
             COULD_NOT_RUN,
         )
-    sys.exit(code if flush_output() else 0)
+    code = code if flush_output() else 0
+    log_outcome(f"ends with exit code {code or 0}")
+    ending.end_log()
+    sys.exit(code)
 
 
 def _refuse(message: str, code: int) -> int:
-    warn(f"mvmdb: {' '.join(message.split())}")
+    words = " ".join(message.split())
+    warn(f"mvmdb: {words}")
+    log_outcome(words)
     return code
 
 

@@ -14,8 +14,9 @@ from mvmdb.catalog.open import Engine
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.reconcile.layer_jobs import Options
+from mvmdb.reconcile.place import join_work
 from mvmdb.reconcile.poller_files import RunPollers
-from mvmdb.reconcile.run import ReconcileRun, join_work
+from mvmdb.reconcile.run import ReconcileRun
 from mvmdb.records import Mark, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers

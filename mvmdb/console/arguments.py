@@ -11,8 +11,8 @@ from mvmdb.console.options import Session
 from mvmdb.console.recorded import ARGUMENTS
 from mvmdb.console.streams import drop_output
 
-_GLOBAL = ("--db", "-v", "--verbose")
-_WITH_VALUE = ("--db",)
+_GLOBAL = ("--db", "-v", "--verbose", "--log")
+_WITH_VALUE = ("--db", "--log")
 
 
 class Commands(click.Group):

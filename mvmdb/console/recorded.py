@@ -29,14 +29,20 @@ class RecordedRun:
         self._address, self._ending = address, ending
         self.key: int | None = None
 
+    @property
+    def words(self) -> str:
+        """The command line, without the catalog's address."""
+        context = click.get_current_context()
+        return shlex.join(_without_address(context.find_root().meta.get(ARGUMENTS, [str(context.info_name)])))
+
     def begin(self, engine: Engine) -> Engine:
         """Record that the run begins; return an engine whose changes are recorded as those of this run."""
         from mvmdb.catalog.history.runs import Invocation, begin_run
 
         context = click.get_current_context()
         command = str(context.info_name)
-        arguments = _without_address(context.find_root().meta.get(ARGUMENTS, [command]))
-        self.key, recorded = begin_run(engine, Invocation(command, shlex.join(arguments), __version__))
+        self.key, recorded = begin_run(engine, Invocation(command, self.words, __version__))
+        log.info("run %d of the catalog's history, mvmdb %s", self.key, __version__)
         return recorded
 
     def end(self, error: BaseException | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -19,7 +20,10 @@ TERMINATED = 128 + signal.SIGTERM
 class Ending:
     """How the run is interrupted: SIGTERM ends it as Ctrl-C does, but with another exit code (`code`)."""
 
-    code = INTERRUPTED
+    def __init__(self) -> None:
+        self.code: int = INTERRUPTED
+        self.end_log: Callable[[], None] = _nothing
+        """Ends the log of the command, if it keeps one."""
 
     def follow_signals(self) -> None:
         """Let SIGTERM interrupt the run from now on."""
@@ -29,6 +33,10 @@ class Ending:
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self.code = TERMINATED
         raise KeyboardInterrupt
+
+
+def _nothing() -> None:
+    """Ends no log."""
 
 
 def end_stuck_run(words: str) -> None:

@@ -72,6 +72,7 @@ def claim_folder(folder: Path, *, shared: bool = False, wait: float = 0.0) -> It
     sign = folder / f"{LOCK_NAME}.{socket.gethostname()}.{os.getpid()}-{descriptor}.{how}"
     try:
         lock = _wait_for(descriptor, folder, sign, shared, wait)
+        log.info("works on %s, %s", folder, how)
         with repeat(lock.touch, every=SIGN_SECONDS, what=f"{folder} is not kept locked for other hosts"):
             yield lock
     finally:

@@ -69,6 +69,7 @@ def observe_products(
     """
     with as_recorded(begin)() as connection:
         recorded, skycells = load_recorded_products(connection, cells)
+    log.info("looking at the files of %d products in %s", len(recorded), products)
     sightings = [seen for row in recorded.values() if (seen := _look_at(products, row, deep)) is not None]
     adoptions = _identify(begin, list(_find_unrecorded(products, recorded, skycells)))
     if sightings or adoptions:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
 from mvmdb.catalog.claims.alive import Holder, load_claimed
-from mvmdb.catalog.claims.coordinator import Coordinator, can_share, coordinate
 from mvmdb.catalog.exposures.standing import refuse_exposure
 from mvmdb.catalog.layers.growth import find_stretching
 from mvmdb.catalog.open import Engine
@@ -22,7 +19,7 @@ from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.catalog.settings import recorded_products_folder, set_products_folder
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.jobs.carry_out import Outcome, carry_out
-from mvmdb.jobs.lock import FolderLock, claim_folder, require_free
+from mvmdb.jobs.lock import require_free
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.monitor import SILENT, LayerOutcome, Monitor
 from mvmdb.mosaic.idempotent import make_idempotently
@@ -34,6 +31,7 @@ from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import parse_cell_name
 from mvmdb.reconcile.layer_jobs import LayerWork, Options, find_work
 from mvmdb.reconcile.missing_files import replace_missing_files
+from mvmdb.reconcile.place import Place, join_work
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.poller_files import RunPollers
 from mvmdb.records import Action, LayerJob, PlannedLayer, Policy
@@ -77,27 +75,6 @@ def reconcile(
         report.problems += [f"poller not written: {problem}" for problem in written.problems]
         report.problems += map(str, written.gone)
     return report
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run works: the folder `products`, whose `lock` it holds, and its part among the runs of one catalog."""
-
-    products: Path
-    lock: FolderLock
-    coordinator: Coordinator
-
-
-@contextmanager
-def join_work(engine: Engine, products: Path, wait: float) -> Iterator[Place]:
-    """The place of a run until the end of the block, as soon as other runs leave room for it.
-
-    Raises BusyError if they still do not after so many seconds, and InputError if the folder cannot be made, written or
-    locked.
-    """
-    shares = can_share(engine)
-    with claim_folder(products, shared=shares, wait=wait) as lock, coordinate(engine) as coordinator:
-        yield Place(products, lock, coordinator)
 
 
 class ReconcileRun:
@@ -172,6 +149,10 @@ class ReconcileRun:
 
         Call it once, at the end.
         """
+        log.info(
+            "%d layers: %d stale, %d to be removed, %d waiting for files",
+            outlook.layers, outlook.stale, outlook.orphaned, outlook.waiting,
+        )  # fmt: skip
         resting = [self.resting[line.name] for line in outlook.plan.layers if line.name in self.resting]
         self.report.resting = {layer.layer: layer for layer in resting}
         self.monitor.plan_known(len(outlook.plan.layers) - outlook.waiting - len(resting), outlook.plan)
@@ -280,6 +261,8 @@ class ReconcileRun:
             work = find_work(connection, self.products, line, self.policy, self.options)
             if work is None:
                 self.coordinator.release(connection, line.name)
+        if work is not None:
+            log.info("%s: %s begins", line.name, line.action if work.job is None else work.job.action)
         if work is not None and self.coordinator.shares:
             sweep_temporaries(self.products / line.skycell, line.name)
         return work
@@ -324,7 +307,6 @@ class ReconcileRun:
         return True
 
     def _fail(self, line: PlannedLayer, target: str, message: str, seconds: float) -> None:
-        log.info("%s: %s", line.name, message)
         with self.engine.begin() as connection:
             record_failure(connection, line.name, message)
             self.coordinator.release(connection, line.name)

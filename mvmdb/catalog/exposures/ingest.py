@@ -88,6 +88,7 @@ def ingest_files(
     monitor.files_announced(len(paths))
     tasks = _select_changed(engine, paths, report)
     monitor.files_read(report.unchanged)
+    log.info("%d files: %d unchanged, %d to read", len(paths), report.unchanged, len(tasks))
     with open_workers(workers) as opened:
         executor = opened.executor
         if isinstance(executor, ProcessExecutor) and len(tasks) < _WORTH_A_POOL:
@@ -204,8 +205,7 @@ def _write_batch(
     report.passive.update({path: active for path, active in done.passive.items() if path in good})
     report.why_passive.update({path: why for path, why in done.why.items() if path in good})
     report.problems += quarantined
-    for file in quarantined:
-        log.info("quarantined %s: %s", file.path, file.reason)
+    log.info("registered %d files, quarantined %d", len(good), len(quarantined))
 
 
 def _compare_pixels(

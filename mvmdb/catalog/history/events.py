@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -14,6 +15,8 @@ from mvmdb.catalog.clock import now
 from mvmdb.records import Reason
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_insert, plain_time
+
+log = logging.getLogger(__name__)
 
 RUN_OPTION = "mvmdb_run"
 """The execution option of engines and connections that holds the key of the run that uses them."""
@@ -59,6 +62,13 @@ class Event:
     size: int | None = None
     memory_mb: int | None = None
 
+    def __str__(self) -> str:
+        """In a line for the log."""
+        what = ": ".join(str(one) for one in (self.exposure, self.layer, self.path, self.detail) if one)
+        words = ((str(reason.code), reason.exposure, reason.detail) for reason in self.reasons)
+        why = "; ".join(" ".join(word for word in reason if word) for reason in words)
+        return f"{self.kind}: {what}" + (f" ({why})" if why else "")
+
 
 _COLUMNS = (
     "run_id", "at", "kind", "exposure", "layer", "path", "detail", "reasons", "n_members", "seconds", "size",
@@ -68,7 +78,7 @@ _COLUMNS = (
 
 def write_events(connection: sa.Connection, events: Iterable[Event]) -> None:
     """Add events to the history, as part of the connection's run."""
-    source = iter(events)
+    source = _logged(events) if log.isEnabledFor(logging.INFO) else iter(events)
     first = next(source, None)
     if first is None:  # often: nothing is asked of the database then
         return
@@ -82,6 +92,12 @@ def write_events(connection: sa.Connection, events: Iterable[Event]) -> None:
         for event in chain([first], source)
     )  # fmt: skip
     bulk_insert(connection, t.event, _COLUMNS, rows)
+
+
+def _logged(events: Iterable[Event]) -> Iterator[Event]:
+    for event in events:
+        log.info("%s", event)
+        yield event
 
 
 def format_reasons(reasons: Sequence[Reason]) -> str:

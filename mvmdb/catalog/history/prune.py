@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.settings import history_days
 from mvmdb.schema import tables as t
+
+log = logging.getLogger(__name__)
 
 
 def prune_history(connection: sa.Connection) -> int:
@@ -21,6 +24,7 @@ def prune_history(connection: sa.Connection) -> int:
         return 0
     oldest = now() - dt.timedelta(days=days)
     deleted = connection.execute(sa.delete(t.event).where(t.event.c.at < oldest)).rowcount
+    log.info("deleted %d events from before %s", deleted, oldest)
     in_use = sa.select(t.event.c.run_id).where(t.event.c.run_id.is_not(None))
     connection.execute(sa.delete(t.run).where(t.run.c.started_at < oldest, t.run.c.id.not_in(in_use)))
     return int(deleted)

@@ -5,6 +5,7 @@ Pairs of skies are among them (`findings.py`): the products beside them must hav
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import socket
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from mvmdb.errors import NameFormatError
 from mvmdb.names import parse_cell_name
+
+log = logging.getLogger(__name__)
 
 _MAY_LIVE_NS = 24 * 3600 * 10**9
 """How long another machine's file is left after its last change: a worker given up for dead may still be writing it."""
@@ -34,6 +37,7 @@ def sweep_leftovers(products: Path, before_ns: int) -> list[str]:
             match = pattern.fullmatch(name)
             if match and _is_left(Path(entry.path, name), match[1], before_ns):
                 Path(entry.path, name).unlink(missing_ok=True)
+                log.info("removed %s, which a killed run left in %s", name, entry.path)
                 removed.append(name)
     return sorted(removed)
 

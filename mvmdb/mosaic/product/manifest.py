@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -9,6 +10,8 @@ from typing import BinaryIO
 from mvmdb.errors import NameFormatError
 from mvmdb.mosaic.product.write import write_atomically
 from mvmdb.names import parse_product_name
+
+log = logging.getLogger(__name__)
 
 
 def write_manifest(folder: str | Path, skycell: str) -> bool:
@@ -23,6 +26,7 @@ def write_manifest(folder: str | Path, skycell: str) -> bool:
     target = folder / f"{skycell}_manifest.txt"
     while (data := _list(folder, skycell)) != (target.read_bytes() if target.is_file() else None):
         write_atomically(target, partial(_write, data))
+        log.info("wrote %s", target)
         written = True  # look again: another run may have put a product in its place meanwhile, and listed it
     return written
 
