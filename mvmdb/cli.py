@@ -78,6 +78,8 @@ def main() -> None:
         code = commands(standalone_mode=False, obj=ending)
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
+    except SystemExit as leaving:  # a command's exit code, of `options.finish`
+        code = leaving.code
     except click.Abort:
         code = _refuse("stopped; what was finished is recorded, and the next run goes on from there", ending.code)
     except click.exceptions.NoArgsIsHelpError as error:
