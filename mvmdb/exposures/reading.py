@@ -9,10 +9,14 @@ from mvmdb.records import Dataset
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A file to read; `known` says that the catalog has an older state of it."""
+    """A file to read.
+
+    `known` says that the catalog has an older state of it, and `stamp` is the size and time that it has recorded.
+    """
 
     path: str
     known: bool
+    stamp: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from archive import CELL, COARSE, FINE, Archive
+from chaos.racing import FILTERS, check_settled, end, expose_filters, start
 from command_line import call
 from databases import PostgresDatabases
 from postgres import Server
@@ -21,9 +21,6 @@ from mvmdb.jobs.lock import claim_folder
 from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.records import LayerJob, ProductRecord
 
-FILTERS = ("F105W", "F110W", "F125W", "F140W", "F160W")
-MADE = "SELECT layer, count(*) FROM event WHERE kind IN ('layer-drizzled', 'layer-added') GROUP BY layer ORDER BY 1"
-
 
 @pytest.fixture
 def together(tmp_path: Path, postgres: Server) -> Archive:
@@ -32,46 +29,12 @@ def together(tmp_path: Path, postgres: Server) -> Archive:
     return Archive(tmp_path, PostgresDatabases(postgres).catalog())
 
 
-def expose_filters(archive: Archive) -> None:
-    for number, name in enumerate(FILTERS):
-        archive.expose(f"ib6o04t{number}q", filters=name)
-        archive.expose(f"ib6o05t{number}q", filters=name, east=2)
-
-
-def start(archive: Archive, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "mvmdb.cli", "--db", archive.address, *words],
-        cwd=archive.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    output, errors = process.communicate(timeout=300)
-    return process.returncode, output, errors
-
-
-def check_settled(archive: Archive, layers: int) -> None:
-    """Each layer was made once, is recorded and fresh, and nothing is left of the runs."""
-    made = archive.rows(MADE)
-    assert [number for _, number in made] == [1] * layers
-    assert archive.reasons() == {}
-    assert archive.rows("SELECT owner FROM coordinator") == archive.rows("SELECT layer FROM claim") == []
-    folder = archive.products / CELL
-    listed = (folder / f"{CELL}_manifest.txt").read_text().split()
-    assert listed == sorted(archive.product_files())
-    assert len(listed) == layers
-    poller = (folder / f"{CELL}_input.out").read_text()
-    assert ",OLD," in poller
-    assert ",NEW," not in poller
-    assert [path for path in archive.products.rglob(".*") if path.name != ".mvmdb.lock"] == []
-
-
 def test_nights_at_once_make_each_layer_once(together: Archive) -> None:
     expose_filters(together)
     words = ("nightly", "inbox", "-o", "products", "--jobs", "1", "--json")
     nights = [end(night) for night in [start(together, *words) for _ in range(3)]]
-    assert [(code, errors) for code, _, errors in nights] == [(0, "")] * 3
-    reports = [json.loads(output) for _, output, _ in nights]
+    assert [(night.code, night.errors) for night in nights] == [(0, "")] * 3
+    reports = [json.loads(night.output) for night in nights]
     assert sum(report["ingest"]["new"] for report in reports) == 2 * len(FILTERS)
     assert sum(report["reconcile"]["drizzled"] for report in reports) == 2 * len(FILTERS)
     check_settled(together, 2 * len(FILTERS))
@@ -99,7 +62,7 @@ def test_on_sqlite_the_second_waits_as_long_as_asked(tmp_path: Path) -> None:
             with pytest.raises(subprocess.TimeoutExpired):
                 one.wait(1)
     ends = [end(one) for one in waiting]
-    assert [(code, errors) for code, _, errors in ends] == [(0, "")] * 3
+    assert [(one.code, one.errors) for one in ends] == [(0, "")] * 3
     check_settled(archive, 2)
 
 
@@ -153,7 +116,7 @@ def test_a_layer_that_another_run_is_making_is_left_to_it(together: Archive) -> 
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(4)
         other.leave(finished=False)
-    assert end(waiting)[0] == 0
+    assert end(waiting).code == 0
     assert together.reasons() == {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -122,12 +122,12 @@ def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestRepor
         try:
             status = os.stat(path)
         except OSError:
-            tasks.append(Task(path, path in recorded))  # the reader reports the error
+            tasks.append(Task(path, path in recorded, recorded.get(path)))  # the reader reports the error
             continue
         if recorded.get(path) == file_stamp(status):
             report.unchanged += 1
         else:
-            tasks.append(Task(path, path in recorded))
+            tasks.append(Task(path, path in recorded, recorded.get(path)))
     return tasks
 
 
@@ -187,25 +187,44 @@ def _write_batch(
     bad: dict[str, ExposureError],
     report: IngestReport,
 ) -> None:
-    """Write one batch, and quarantine the files that could not be read, in one transaction."""
+    """Write one batch, and quarantine the files that could not be read, in one transaction.
+
+    Files that another ingest has registered since they were chosen are unchanged.
+    """
     stamps = stamp_files(bad)
+    overtaken: set[str] = set()
 
     def write(connection: sa.Connection, others: OtherFiles) -> tuple[Registered, list[QuarantinedFile]]:
-        done = register(connection, list(good.values()), read_policy(connection), others)
+        overtaken.update(_registered_meanwhile(connection, batch, good))
+        rest = [result for path, result in good.items() if path not in overtaken]
+        done = register(connection, rest, read_policy(connection), others)
         for chunk in chunks(good):
             connection.execute(sa.delete(t.quarantine).where(t.quarantine.c.path.in_(chunk)))
         return done, write_quarantine(connection, bad, stamps)
 
     done, quarantined = write_with_files(engine, write)
     known = {task.path for task in batch if task.known}
-    report.new += len(good.keys() - known)
-    report.changed += len(good.keys() & known)
+    report.new += len(good.keys() - overtaken - known)
+    report.changed += len((good.keys() - overtaken) & known)
+    report.unchanged += len(overtaken)
     report.ineligible += done.ineligible
     report.memberships += done.memberships
     report.passive.update({path: active for path, active in done.passive.items() if path in good})
     report.why_passive.update({path: why for path, why in done.why.items() if path in good})
     report.problems += quarantined
     log.info("registered %d files, quarantined %d", len(good), len(quarantined))
+
+
+def _registered_meanwhile(
+    connection: sa.Connection, batch: Sequence[Task], good: Mapping[str, ReadDataset]
+) -> Iterator[str]:
+    """The files that are recorded as they were read, and were not when they were chosen."""
+    d, before = t.dataset.c, {task.path: task.stamp for task in batch}
+    for chunk in chunks(good):
+        for path, *stamp in connection.execute(sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))):
+            read = good[path].dataset
+            if tuple(stamp) == (read.size, read.mtime_ns) != before[path]:
+                yield path
 
 
 def _compare_pixels(
