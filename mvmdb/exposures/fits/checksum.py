@@ -14,7 +14,8 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.file import BLOCK, Hdu
 
 _CHUNK = 4096 * BLOCK
-_ONES = 0xFFFFFFFF
+ALL_ONES = 0xFFFFFFFF
+"""The sum over header and data where CHECKSUM holds."""
 
 
 def check_sums(stream: BinaryIO, hdu: Hdu, path: str) -> None:
@@ -27,14 +28,14 @@ def check_sums(stream: BinaryIO, hdu: Hdu, path: str) -> None:
     checked = isinstance(check, str) and check.strip() not in ("", "0" * 16)
     if not isinstance(expected, int) and not checked:
         return
-    data = _sum_words(stream, hdu.offset, -(-hdu.size // BLOCK) * BLOCK)
+    data = sum_words(stream, hdu.offset, -(-hdu.size // BLOCK) * BLOCK)
     if isinstance(expected, int) and data != expected:
         raise _mismatch(path, hdu, "DATASUM", f"the data's sum is {data}, expected {expected}")
-    if checked and _add(_sum_words(stream, hdu.start, hdu.offset - hdu.start), data) != _ONES:
+    if checked and _add(sum_words(stream, hdu.start, hdu.offset - hdu.start), data) != ALL_ONES:
         raise _mismatch(path, hdu, "CHECKSUM", "header and data are not those that it was computed from")
 
 
-def _sum_words(stream: BinaryIO, offset: int, size: int) -> int:
+def sum_words(stream: BinaryIO, offset: int, size: int) -> int:
     """The one's complement sum of the big-endian 32-bit words in a part of a file."""
     stream.seek(offset)
     total = 0
@@ -47,8 +48,8 @@ def _sum_words(stream: BinaryIO, offset: int, size: int) -> int:
 
 def _add(first: int, second: int) -> int:
     total = first + second
-    while total > _ONES:
-        total = (total & _ONES) + (total >> 32)
+    while total > ALL_ONES:
+        total = (total & ALL_ONES) + (total >> 32)
     return total
 
 

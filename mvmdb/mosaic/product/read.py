@@ -15,6 +15,7 @@ from astropy.io.fits.verify import VerifyError
 from astropy.utils.exceptions import AstropyUserWarning
 
 from mvmdb.errors import NameFormatError, ProductError
+from mvmdb.exposures.fits.checksum import ALL_ONES, sum_words
 from mvmdb.mosaic.drizzle.planes import Block, Extension, Planes, extensions_of, split_blocks
 from mvmdb.mosaic.drizzle.variance import Plane, variance_of
 from mvmdb.mosaic.grid import LayerGrid
@@ -26,6 +27,7 @@ from mvmdb.stamp import file_stamp
 
 REMEDY = "make the layer again (mvmdb reconcile)"
 _LAYOUTS = [["PRIMARY", *extensions_of(errors), "HDRTAB"] for errors in (False, True)]
+BLOCK = 2880
 _FILL = {"SCI": np.nan, "WHT": 0.0, "ERR": np.nan}
 
 
@@ -71,13 +73,18 @@ def open_product(path: str | Path) -> StoredProduct:
 
 
 def check_data(stored: StoredProduct) -> None:
-    """Compare the digest of the arrays with the recorded one. Raises ProductError when they differ."""
+    """Compare the digest of the arrays with the recorded one, and look at the padding after each.
+
+    Raises ProductError when they differ, or where the padding is not as the FITS standard says.
+    """
     digest = DataDigest()
     with Path(stored.record.path).open("rb") as file:
-        for place in stored.places.values():
+        for name, place in stored.places.items():
             file.seek(place)
             for rows in split_blocks(range(stored.grid.shape[0]), stored.grid.shape[1]):
                 digest.update(_read_rows(file, len(rows), stored).data)
+            if file.read(-(file.tell() - place) % BLOCK).strip(b"\0"):
+                raise ProductError(f"{file.name} is damaged: {name} is padded with other bytes than NUL; {REMEDY}")
     _compare(stored, digest)
 
 
@@ -197,6 +204,7 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
     _check_kinds(path, hdus, extensions)
     _check_size(path, hdus)
     table = hdus["HDRTAB"]
+    _check_table(path, hdus)
     rows = unpack_rows(table, path)
     try:
         layer = parse_layer_name(str(table.header["MVMLAYER"]))
@@ -226,6 +234,21 @@ def _check_size(path: str, hdus: fits.HDUList) -> None:
     expected, size = int(last["datLoc"]) + int(last["datSpan"]), Path(path).stat().st_size
     if size != expected:
         raise ProductError(f"{path} is damaged: it has {size} bytes; its headers say {expected}; {REMEDY}")
+
+
+def _check_table(path: str, hdus: fits.HDUList) -> None:
+    """Check HDRTAB's CHECKSUM, which covers what no seal does: its cards, and the bytes between its values.
+
+    Products of earlier versions have neither CHECKSUM nor DATASUM.
+    """
+    header, place = hdus["HDRTAB"].header, hdus.fileinfo("HDRTAB")
+    sums = [keyword for keyword in ("CHECKSUM", "DATASUM") if keyword in header]
+    if len(sums) == 1:
+        raise ProductError(f"{path} is damaged: of CHECKSUM and DATASUM, HDRTAB has {sums[0]} alone; {REMEDY}")
+    start, end = int(place["hdrLoc"]), int(place["datLoc"]) + int(place["datSpan"])
+    with open(path, "rb") as file:
+        if sums and sum_words(file, start, end - start) != ALL_ONES:
+            raise ProductError(f"{path} is damaged: the CHECKSUM of HDRTAB does not hold; {REMEDY}")
 
 
 def _digest_headers(path: str, hdus: fits.HDUList, extensions: Sequence[Extension]) -> str:

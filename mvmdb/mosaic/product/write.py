@@ -23,7 +23,7 @@ from mvmdb.mosaic.drizzle.variance import Plane
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
 from mvmdb.mosaic.product.provenance import ChipRow, list_members, pack_rows, seal_provenance
-from mvmdb.mosaic.product.read import describe_arrays
+from mvmdb.mosaic.product.read import BLOCK, describe_arrays
 from mvmdb.mosaic.product.summary import (
     Keywords,
     WeightSummary,
@@ -41,7 +41,6 @@ from mvmdb.records import ProductRecord
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.background import BackgroundThread
 
-BLOCK = 2880
 STORE_BYTES = 1 << 24
 """Bytes that are written before the system is asked to flush them to disk: now and then, not for every row."""
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp|\..+\.fits\.findings")
@@ -307,6 +306,7 @@ def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
         }
     )
     _declare_long_texts(table.header)
+    table.add_checksum(when="of this HDU, which MVMSEAL does not cover")  # without the time: equal products, equal bytes
     buffer = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
     return buffer.getvalue()[BLOCK:]  # without the primary HDU, one block, with which a file must begin

@@ -97,6 +97,29 @@ def test_any_changed_bit_of_the_data_is_found_by_a_deep_read(
 
 
 @pytest.mark.usefixtures("record")
+def test_a_bit_that_flips_anywhere_in_the_file_is_found_by_a_deep_read(job: LayerJob) -> None:
+    path, rng = Path(job.target), np.random.default_rng(20260301)
+    whole = path.read_bytes()
+    with fits.open(path) as hdus:
+        places = [hdus.fileinfo(number) for number in range(len(hdus))]
+    parts = [(place["hdrLoc"], place["datLoc"]) for place in places]
+    parts += [(place["datLoc"], place["datLoc"] + place["datSpan"]) for place in places[1:]]
+    parts += [(place["datLoc"] + place["datSpan"] - 20, place["datLoc"] + place["datSpan"]) for place in places[1:]]
+    unseen = []
+    for start, end in parts:
+        for offset in rng.integers(start, end, 8).tolist():
+            damaged = bytearray(whole)
+            damaged[offset] ^= 1 << int(rng.integers(8))
+            path.write_bytes(damaged)
+            try:
+                read_product(path, deep=True)
+            except ProductError:
+                continue
+            unseen.append((start, offset))
+    assert unseen == []
+
+
+@pytest.mark.usefixtures("record")
 def test_changed_provenance_is_found_without_a_deep_read(job: LayerJob) -> None:
     path = Path(job.target)
     data = path.read_bytes()
