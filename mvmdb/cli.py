@@ -28,6 +28,7 @@ from mvmdb.console.commands.readmit import readmit
 from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.status import status
+from mvmdb.console.commands.verify import verify
 from mvmdb.console.commands.withdraw import withdraw
 from mvmdb.console.logs import log_outcome, start_logging
 from mvmdb.console.options import Session
@@ -64,7 +65,7 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, query, status, explain, history, poller, reconcile, nightly,
-    process, mosaic, quarantine, config, schema, demo,
+    process, mosaic, verify, quarantine, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

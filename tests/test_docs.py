@@ -17,6 +17,7 @@ from demonstration import Demo
 from pages import REPOSITORY, examples, twelve_questions
 from schema_page import PAGE, fill_page
 
+from mvmdb.catalog.check.finding import MEANINGS, Damage
 from mvmdb.catalog.open import open_catalog
 from mvmdb.cli import commands
 from mvmdb.schema import metadata
@@ -87,6 +88,15 @@ def test_every_measured_column_says_its_unit() -> None:
 def test_there_are_twelve_questions() -> None:
     numbers = [int(question.split(".")[0]) for question in twelve_questions()]
     assert numbers == list(range(1, 13))
+
+
+def test_every_kind_of_damage_is_described_as_the_command_does() -> None:
+    text = (REPOSITORY / "docs/commands.md").read_text()
+    rows = [
+        f"| `{kind}` | {words.meaning} | {words.repair or '-'} | {words.remedy} |" for kind, words in MEANINGS.items()
+    ]
+    assert set(MEANINGS) == set(Damage)
+    assert "\n".join(rows) in text
 
 
 def test_every_command_has_its_section() -> None:

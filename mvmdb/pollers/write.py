@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mvmdb.catalog.ask.members import load_layer_exposures
+from mvmdb.catalog.ask.members import LayerExposure, load_layer_exposures
 from mvmdb.catalog.open import Begin
 from mvmdb.errors import InputError
 from mvmdb.names import CellId, format_cell_name, parse_cell_name
@@ -105,17 +105,22 @@ def planned_cells(plan: Plan) -> list[int]:
 
 
 def _load_rows(begin: Begin, plan: Plan, mark: Mark, cells: Sequence[int]) -> Mapping[str, list[PollerRow]]:
+    with begin() as connection:
+        return rows_of_plan(load_layer_exposures(connection, cells), plan, mark)
+
+
+def rows_of_plan(exposures: Iterable[LayerExposure], plan: Plan, mark: Mark) -> dict[str, list[PollerRow]]:
+    """The rows of the poller file of each sky cell (name) of these exposures, as a plan marks them NEW or OLD."""
     stale = [line for line in plan.layers if line.action is not Action.REMOVE and not line.n_waiting]
     new = {line.name: None if mark == "layer" else missing_members(line) for line in stale}
-    with begin() as connection:
-        return poller_rows(load_layer_exposures(connection, cells), new)
+    return poller_rows(exposures, new)
 
 
 def _write_one(
     path: Path, skycell: str, rows: Sequence[PollerRow], written: WrittenPollers, *, basic: bool = False
 ) -> None:
     try:
-        is_new = write_basic_poller(path, _basic_names(rows)) if basic else write_poller(path, rows)
+        is_new = write_basic_poller(path, basic_names(rows)) if basic else write_poller(path, rows)
     except InputError as error:
         written.unwritten[skycell] = str(error)
     else:
@@ -137,6 +142,6 @@ def _keep_new(rows: Sequence[PollerRow], path: Path) -> list[PollerRow]:
     return [replace(row, flag="NEW") if row.pathname in new else row for row in rows]
 
 
-def _basic_names(rows: Sequence[PollerRow]) -> list[str]:
+def basic_names(rows: Sequence[PollerRow]) -> list[str]:
     """The paths of the NEW rows, or of all rows if none is NEW."""
     return [row.pathname for row in rows if row.flag == "NEW"] or [row.pathname for row in rows]

@@ -152,6 +152,14 @@ def test_no_command_reads_files_or_prints_while_a_transaction_is_open(archive: A
     for form in ("--csv", "--nl", "--json"):
         run_one("query", "SELECT * FROM exposure", form)
     run_one("query", "SELECT * FROM exposure")
+    for path in archive.products.glob("skycell-*/*.*"):
+        path.write_bytes(b"") if path.suffix == ".out" else os.utime(path)
+    with sa.create_engine(
+        archive.address if "://" in archive.address else f"sqlite:///{archive.address}"
+    ).begin() as it:
+        it.execute(sa.text("UPDATE exposure SET program = 'XXX'"))
+    assert "exposure-wrong" in run_one("verify")
+    run_one("verify", "--deep", "--repair", "--executor", "serial")
     for words in (("config",), ("history",), ("history", "--json"), ("history", "--layer", FINE)):
         run_one(*words)
     assert done | NO_CATALOG == set(commands.commands), "a new command belongs into this test"

@@ -196,7 +196,7 @@ def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
     time = now()
     same = before is not None and (before.pixels, before.wcs_digest) == (pixels, exposure.wcs_digest)
     of_pixels = split_warnings(before.warnings)[0] if before is not None and before.pixels == pixels else []
-    return _values(exposure) | {
+    return exposure_values(exposure) | {
         "warnings": join_warnings([*of_pixels, *exposure.warnings]),
         "pixels": pixels,
         "member_digest": digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or ""),
@@ -225,7 +225,8 @@ def _settle_pixels(item: ReadDataset, before: Any) -> tuple[str, str | None]:
     return digest, digest
 
 
-def _values(exposure: Exposure) -> dict[str, Any]:
+def exposure_values(exposure: Exposure) -> dict[str, Any]:
+    """The columns of an exposure's row that its headers alone decide."""
     same = (
         "ipppssoo", "rootname", "kind", "instrument", "detector", "filters", "filter", "proposal_id", "program",
         "visit", "target", "exptime", "expstart", "expend", "ra", "dec", "s_region", "n_chips", "wcsname",

@@ -45,6 +45,7 @@ class Happened(StrEnum):
     LAYER_MISSING = "layer-missing"
     LAYER_DAMAGED = "layer-damaged"
     CONFIGURED = "configured"
+    REPAIRED = "repaired"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,30 +48,15 @@ def record_product(
     `seconds` is how long it took, and `memory_mb` the peak memory of the worker that made it. Recording a digest makes
     nothing stale: only exposures with the same pixel identity get it. Clears the layer's failure.
     """
-    row: dict[str, Any] = {
-        "layer": record.layer,
-        "skycell": record.skycell,
-        "filename": Path(record.path).name,
-        "size": record.size,
-        "mtime_ns": record.mtime_ns,
-        "data_digest": record.data_digest,
-        "x_min": record.canvas.x_min,
-        "x_max": record.canvas.x_max,
-        "y_min": record.canvas.y_min,
-        "y_max": record.canvas.y_max,
-        "n_members": len(record.members),
-        "recipe": record.recipe,
-        "recipe_digest": record.recipe_digest,
-        "state": ProductState.INTACT.value,
+    row = product_values(connection, record) | {
         "last_action": action,
         "last_reasons": format_reasons(reasons),
         "made_at": now(),
         "seconds": seconds,
     }
-    row["layer_id"] = connection.scalar(sa.select(t.layer.c.id).where(t.layer.c.name == record.layer))
     upsert(connection, t.product, ("layer",), [row])
     update_made_digest(connection, record.layer)
-    _record_members(connection, record)
+    record_members(connection, record)
     clear_failure(connection, record.layer)
     event = Event(
         _ACTIONS[action],
@@ -87,7 +72,28 @@ def record_product(
     write_events(connection, [event])
 
 
-def _record_members(connection: sa.Connection, record: ProductRecord) -> None:
+def product_values(connection: sa.Connection, record: ProductRecord) -> dict[str, Any]:
+    """The columns of a product's row that its file alone decides, and the key of its layer."""
+    return {
+        "layer": record.layer,
+        "layer_id": connection.scalar(sa.select(t.layer.c.id).where(t.layer.c.name == record.layer)),
+        "skycell": record.skycell,
+        "filename": Path(record.path).name,
+        "size": record.size,
+        "mtime_ns": record.mtime_ns,
+        "data_digest": record.data_digest,
+        "x_min": record.canvas.x_min,
+        "x_max": record.canvas.x_max,
+        "y_min": record.canvas.y_min,
+        "y_max": record.canvas.y_max,
+        "n_members": len(record.members),
+        "recipe": record.recipe,
+        "recipe_digest": record.recipe_digest,
+        "state": ProductState.INTACT.value,
+    }
+
+
+def record_members(connection: sa.Connection, record: ProductRecord) -> None:
     """Replace the members of a recorded product, and note the digests of their pixels."""
     id_ = connection.scalar(sa.select(t.product.c.id).where(t.product.c.layer == record.layer))
     connection.execute(sa.delete(t.product_member).where(t.product_member.c.product_id == id_))

@@ -29,17 +29,24 @@ def sweep_leftovers(products: Path, before_ns: int) -> list[str]:
     """
     removed = []
     for entry in _cell_folders(products):
-        pattern = re.compile(
-            rf"\.(?:hst_)?{re.escape(entry.name)}_\w[\w-]*\."
-            r"(?:(?:fits\.findings|fits|txt|out|planned)\.(?:(.+)\.)?\d+\.tmp|fits\.findings)"
-        )
-        for name in os.listdir(entry.path):
-            match = pattern.fullmatch(name)
-            if match and _is_left(Path(entry.path, name), match[1], before_ns):
-                Path(entry.path, name).unlink(missing_ok=True)
-                log.info("removed %s, which a killed run left in %s", name, entry.path)
-                removed.append(name)
+        if os.access(entry.path, os.W_OK):
+            for path in find_leftovers(Path(entry.path), before_ns):
+                path.unlink(missing_ok=True)
+                log.info("removed %s, which a killed run left in %s", path.name, entry.path)
+                removed.append(path.name)
     return sorted(removed)
+
+
+def find_leftovers(folder: Path, before_ns: int) -> Iterator[Path]:
+    """The temporary files in the folder of one sky cell that `sweep_leftovers` removes."""
+    pattern = re.compile(
+        rf"\.(?:hst_)?{re.escape(folder.name)}_\w[\w-]*\."
+        r"(?:(?:fits\.findings|fits|txt|out|planned)\.(?:(.+)\.)?\d+\.tmp|fits\.findings)"
+    )
+    for name in os.listdir(folder):
+        match = pattern.fullmatch(name)
+        if match and _is_left(folder / name, match[1], before_ns):
+            yield folder / name
 
 
 def _is_left(path: Path, host: str | None, before_ns: int) -> bool:
@@ -57,5 +64,5 @@ def _cell_folders(products: Path) -> Iterator[os.DirEntry[str]]:
                 is_cell = str(parse_cell_name(entry.name)) == entry.name and entry.is_dir(follow_symlinks=True)
             except NameFormatError:
                 continue
-            if is_cell and os.access(entry.path, os.R_OK | os.W_OK | os.X_OK):
+            if is_cell and os.access(entry.path, os.R_OK | os.X_OK):
                 yield entry

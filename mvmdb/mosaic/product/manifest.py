@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -23,21 +24,33 @@ def write_manifest(folder: str | Path, skycell: str) -> bool:
     folder, written = Path(folder), False
     if not folder.is_dir():
         return False  # nothing was made, and nothing is listed
-    target = folder / f"{skycell}_manifest.txt"
-    while (data := _list(folder, skycell)) != (target.read_bytes() if target.is_file() else None):
+    target = folder / format_manifest_name(skycell)
+    while (data := format_manifest(list_products(folder, skycell))) != (
+        target.read_bytes() if target.is_file() else None
+    ):
         write_atomically(target, partial(_write, data))
         log.info("wrote %s", target)
         written = True  # look again: another run may have put a product in its place meanwhile, and listed it
     return written
 
 
-def _list(folder: Path, skycell: str) -> bytes:
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and _is_product(path.name, skycell))
-    return "".join(f"{name}\n" for name in names).encode()
-
-
 def _write(data: bytes, file: BinaryIO) -> None:
     file.write(data)
+
+
+def list_products(folder: Path, skycell: str) -> list[str]:
+    """The names of the files in a sky cell's folder that are named as products of this sky cell, sorted."""
+    return sorted(path.name for path in folder.iterdir() if path.is_file() and _is_product(path.name, skycell))
+
+
+def format_manifest(names: Iterable[str]) -> bytes:
+    """The content of a manifest that lists these files."""
+    return "".join(f"{name}\n" for name in sorted(names)).encode()
+
+
+def format_manifest_name(skycell: str) -> str:
+    """The file name of a sky cell's manifest: `<skycell>_manifest.txt`."""
+    return f"{skycell}_manifest.txt"
 
 
 def _is_product(name: str, skycell: str) -> bool:

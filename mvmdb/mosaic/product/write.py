@@ -306,7 +306,9 @@ def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
         }
     )
     _declare_long_texts(table.header)
-    table.add_checksum(when="of this HDU, which MVMSEAL does not cover")  # without the time: equal products, equal bytes
+    table.add_checksum(
+        when="of this HDU, which MVMSEAL does not cover"
+    )  # without the time: equal products, equal bytes
     buffer = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
     return buffer.getvalue()[BLOCK:]  # without the primary HDU, one block, with which a file must begin

@@ -1,0 +1,59 @@
+"""Whether the recorded settings are ones that mvmdb writes; what is not known here is not judged."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from typing import get_args
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.check.finding import Damage, Finding
+from mvmdb.errors import UsageError
+from mvmdb.layers.divisions import parse_epochs
+from mvmdb.records import ExptimeLayers, Rule
+from mvmdb.schema import tables as t
+
+
+def check_settings(connection: sa.Connection) -> list[Finding]:
+    """The findings in the archive's settings."""
+    rows = connection.execute(sa.select(t.archive.c.key, t.archive.c.value).order_by(t.archive.c.key)).all()
+    return [
+        Finding(Damage.SETTING_WRONG, table=f"archive ({key})", found=repr(value), expected=_CHECKS[key][1])
+        for key, value in rows
+        if key in _CHECKS and not _holds(_CHECKS[key][0], value)
+    ]
+
+
+def _holds(check: Callable[[str], bool], value: str) -> bool:
+    try:
+        return check(value)
+    except (ValueError, UsageError):
+        return False
+
+
+def _is_time(value: str) -> bool:
+    return dt.datetime.fromisoformat(value).tzinfo is None
+
+
+def _is_cells(value: str) -> bool:
+    cells = json.loads(value)
+    return isinstance(cells, list) and all(isinstance(cell, int) for cell in cells)
+
+
+_SWITCH = (lambda value: value in ("True", "False"), "True or False")
+_CELLS = (_is_cells, "a list of sky cells, JSON")
+_CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "rule": (lambda value: value in get_args(Rule), "overlap or nearest"),
+    "exptime_layers": (lambda value: value in get_args(ExptimeLayers), "all, classes or clusters"),
+    "epochs": (lambda value: parse_epochs(value) == value, "epochs, as init takes them"),
+    "errors": _SWITCH,
+    "include_small": _SWITCH,
+    "only_cte": _SWITCH,
+    "products": (lambda value: value.startswith("/"), "an absolute path"),
+    "history_days": (lambda value: value.isascii() and value.isdecimal(), "a number of days"),
+    "pollers_unfinished": _CELLS,
+    "pollers_behind": _CELLS,
+    "pollers_since": (_is_time, "a time, UTC"),
+}

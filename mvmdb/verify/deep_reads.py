@@ -1,0 +1,65 @@
+"""Reading products and exposures whole, for somebody who waits elsewhere; what it means is not decided here.
+
+Worker processes import this module and what it needs, and no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mvmdb.errors import ExposureError, ProductError
+from mvmdb.records import Dataset, ProductRecord
+
+
+class FileToRead(NamedTuple):
+    """A file to read whole, of a product or of an exposure; `digest` asks for the digest of an exposure's pixels."""
+
+    path: str
+    is_product: bool
+    digest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """What a file says: a product's record, or an exposure's headers and, if asked for, the digest of its pixels."""
+
+    record: ProductRecord | None = None
+    dataset: Dataset | None = None
+    pixel_digest: str | None = None
+    error: str = ""
+
+
+def read_files(files: Sequence[FileToRead]) -> list[FileRead]:
+    """What each file says, or why it cannot be read or is damaged."""
+    return [_read(file) for file in files]
+
+
+def _read(file: FileToRead) -> FileRead:
+    try:
+        return _read_product(file.path) if file.is_product else _read_exposure(file)
+    except (ExposureError, ProductError) as error:
+        return FileRead(error=str(error))
+    except Exception as error:  # one file's surprise must not take the other files with it
+        return FileRead(error=f"{file.path} is damaged ({type(error).__name__}: {error})")
+
+
+def _read_product(path: str) -> FileRead:
+    from mvmdb.mosaic.product.read import read_product
+
+    return FileRead(record=read_product(path, deep=True))
+
+
+def _read_exposure(file: FileToRead) -> FileRead:
+    from mvmdb.exposures.fits.checksum import check_sums
+    from mvmdb.exposures.fits.digest import digest_pixels
+    from mvmdb.exposures.fits.file import scan_file
+    from mvmdb.exposures.read import read_exposure
+
+    dataset = read_exposure(file.path)
+    scanned = scan_file(file.path)
+    with open(file.path, "rb") as stream:
+        for hdu in scanned.hdus:
+            check_sums(stream, hdu, file.path)
+    return FileRead(dataset=dataset, pixel_digest=digest_pixels(file.path) if file.digest else None)

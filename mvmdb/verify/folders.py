@@ -1,0 +1,131 @@
+"""Whether the folders of sky cells hold what mvmdb would have left there: products, manifests, no temporary files."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mvmdb.catalog.check.finding import Damage, Finding
+from mvmdb.catalog.open import Begin
+from mvmdb.catalog.products.observed import load_known_pixels
+from mvmdb.errors import BusyError, InputError, NameFormatError, ProductError
+from mvmdb.jobs.lock import claimed_at, require_free
+from mvmdb.mosaic.product.leftovers import find_leftovers
+from mvmdb.mosaic.product.manifest import format_manifest, format_manifest_name, list_products
+from mvmdb.mosaic.product.read import read_product
+from mvmdb.names import parse_cell_name, parse_product_name
+
+_ANY_TIME = sys.maxsize
+_CLOCKS_DIFFER = 60 * 10**9
+
+
+def list_cell_folders(products: Path) -> list[str]:
+    """The names of the folders of sky cells among the products, sorted."""
+    try:
+        with os.scandir(products) as entries:
+            names = [entry.name for entry in entries if entry.is_dir()]
+    except OSError:
+        return []
+    return sorted(filter(_is_cell, names))
+
+
+def _is_cell(name: str) -> bool:
+    try:
+        return str(parse_cell_name(name)) == name
+    except NameFormatError:
+        return False
+
+
+def check_folder(begin: Begin, folder: Path, recorded: Mapping[str, str]) -> Iterator[Finding]:
+    """The findings in the folder of one sky cell; `recorded` are the file names of its products, with their layers."""
+    if not folder.is_dir():
+        return
+    present = _product_names(folder)
+    for name in sorted(present - recorded.keys()):
+        yield _judge_unrecorded(begin, folder / name)
+    yield from _check_leftovers(folder)
+    yield from _check_manifest(folder, recorded)
+
+
+def _product_names(folder: Path) -> set[str]:
+    """The files in a folder that have the names of products, of whichever sky cell."""
+    names = set()
+    for name in os.listdir(folder):
+        try:
+            parse_product_name(name)
+        except NameFormatError:
+            continue
+        names.add(name)
+    return names
+
+
+def _judge_unrecorded(begin: Begin, path: Path) -> Finding:
+    """Whether an unrecorded file is a mosaic of this catalog's exposures, which the next run would record."""
+    layer, _ = parse_product_name(path.name)
+    kind, found, expected = Damage.PRODUCT_FOREIGN, "", "a product that is recorded"
+    try:
+        record = read_product(path)
+    except ProductError as error:
+        found = str(error)
+    else:
+        with begin() as connection:
+            known = load_known_pixels(connection, (member.ipppssoo for member in record.members))
+        unknown = [member.ipppssoo for member in record.members if member.ipppssoo not in known]
+        if (record.layer, record.skycell) != (str(layer), path.parent.name):
+            found = f"it holds {record.layer}"
+        elif unknown:
+            found = f"it holds {', '.join(unknown[:5])}, which this catalog does not know"
+        else:
+            kind, found = Damage.PRODUCT_UNRECORDED, f"a mosaic of {len(record.members)} members"
+    return Finding(kind, skycell=path.parent.name, layer=str(layer), path=str(path), found=found, expected=expected)
+
+
+def _check_leftovers(folder: Path) -> Iterator[Finding]:
+    if not any(find_leftovers(folder, _ANY_TIME)):
+        return
+    for path in find_leftovers(folder, _left_before(folder.parent)):
+        found = f"{path.stat().st_size} bytes"
+        yield Finding(Damage.LEFTOVER, skycell=folder.name, path=str(path), found=found, expected="no file")
+
+
+def _left_before(products: Path) -> int:
+    """Temporary files that were last changed before this time (ns since 1970) are of no run that works now."""
+    try:
+        require_free(products)
+    except (BusyError, InputError):
+        return claimed_at(products)
+    return time.time_ns() + _CLOCKS_DIFFER
+
+
+def _check_manifest(folder: Path, recorded: Mapping[str, str]) -> Iterator[Finding]:
+    """The manifest lists products that are there.
+
+    Of a product that is gone, and of a file that came from elsewhere, another finding tells: whether they are listed
+    makes no difference here.
+    """
+    path = folder / format_manifest_name(folder.name)
+    present = list_products(folder, folder.name)
+    needed = set(present) & recorded.keys()
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        if needed:
+            yield _of_manifest(path, "no manifest", present)
+        return
+    except OSError as error:
+        yield _of_manifest(path, error.strerror or str(error), present)
+        return
+    listed = set(data.decode(errors="replace").splitlines())
+    if data != format_manifest(listed) or not needed <= listed <= recorded.keys() | set(present):
+        extra, missing = sorted(listed - recorded.keys() - set(present)), sorted(needed - listed)
+        words = [f"also {', '.join(extra[:3])}"] if extra else []
+        words += [f"without {', '.join(missing[:3])}"] if missing else []
+        yield _of_manifest(path, "; ".join(words) or "another order or form", present)
+
+
+def _of_manifest(path: Path, found: str, present: list[str]) -> Finding:
+    expected = f"{len(present)} products, sorted, one a line"
+    return Finding(Damage.MANIFEST_WRONG, skycell=path.parent.name, path=str(path), found=found, expected=expected)

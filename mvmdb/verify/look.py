@@ -1,0 +1,236 @@
+"""Looks at a part of an archive, and finds what is damaged; nothing is changed.
+
+Rows are read some thousands at a time, each time in a transaction of its own, and files between transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mvmdb.catalog.check.exposures import Corrections, check_exposures, load_exposure_rows
+from mvmdb.catalog.check.finding import Damage, Finding
+from mvmdb.catalog.check.layers import check_cells
+from mvmdb.catalog.check.products import check_products, compare_with_file
+from mvmdb.catalog.check.references import describe_dangling, find_dangling
+from mvmdb.catalog.check.select import (
+    EVERYTHING,
+    ActiveFile,
+    Part,
+    cell_keys,
+    exposure_keys,
+    load_active_files,
+    load_product_names,
+    load_products,
+    product_keys,
+)
+from mvmdb.catalog.check.settings import check_settings
+from mvmdb.catalog.open import Begin
+from mvmdb.catalog.products.observed import RecordedProduct
+from mvmdb.errors import WorkersError
+from mvmdb.monitor import SILENT, Monitor
+from mvmdb.names import CellId, format_cell_name
+from mvmdb.records import Policy
+from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
+from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
+from mvmdb.verify.folders import check_folder, list_cell_folders
+from mvmdb.verify.poller_files import check_pollers
+from mvmdb.verify.product_files import compare_product, look_at_product, product_path
+from mvmdb.workers.executor import Workers
+
+_FILES_AT_ONCE = 4  # exposures are read in a tenth of a second; products in seconds, one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What is looked at: the catalog, its policy, the products folder (None: no files), and who reads files whole.
+
+    Without `workers`, no pixels are read.
+    """
+
+    begin: Begin
+    policy: Policy
+    products: Path | None
+    workers: Workers | None = None
+    monitor: Monitor = SILENT
+
+
+@dataclass(slots=True)
+class Looked:
+    """What a look has found, and how many exposures, sky cells, products and files it has looked at."""
+
+    findings: list[Finding] = field(default_factory=list)
+    exposures: int = 0
+    cells: int = 0
+    products: int = 0
+    files: int = 0
+
+
+def look(archive: Archive, part: Part = EVERYTHING) -> Looked:
+    """Look at a part of the archive."""
+    looked = Looked()
+    with archive.begin() as connection:
+        looked.findings += check_settings(connection)
+        looked.findings += map(describe_dangling, find_dangling(connection))
+    corrections = Corrections()
+    _look_at_exposures(archive, part, corrections, looked)
+    _look_at_cells(archive, part, corrections, looked)
+    _look_at_products(archive, part, looked)
+    return looked
+
+
+def _look_at_exposures(archive: Archive, part: Part, corrections: Corrections, looked: Looked) -> None:
+    for ids in exposure_keys(archive.begin, part):
+        with archive.begin() as connection:
+            looked.findings += check_exposures(connection, ids, archive.policy.rule, corrections)
+            files = load_active_files(connection, ids)
+        looked.exposures += len(ids)
+        looked.files += len(files)
+        found = find_gone_or_changed(files)
+        looked.findings += found.values()
+        if archive.workers is not None:
+            intact = {file.path: file for file in files if file.ipppssoo not in found}
+            looked.findings += _read_exposures(archive, archive.workers, intact, ids)
+
+
+def _read_exposures(
+    archive: Archive, workers: Workers, files: dict[str, ActiveFile], ids: Sequence[int]
+) -> Iterator[Finding]:
+    """The findings of exposures' files that are read whole, against their rows as they are now."""
+    wrong = {finding.exposure for finding in _rows_of(archive, ids)} if files else set()
+    tasks = [FileToRead(path, False, file.pixel_digest is not None) for path, file in files.items()]
+    for task, read in _read_each(archive, workers, tasks, _FILES_AT_ONCE):
+        name = files[task.path].ipppssoo
+        if isinstance(read, WorkersError):
+            yield _unread(task.path, read, exposure=name)
+            continue
+        with archive.begin() as connection:
+            rows = load_exposure_rows(connection, [name])
+        for finding in (finding for row in rows for finding in compare_exposure(row, read)):
+            if finding.kind is not Damage.EXPOSURE_DIFFERS or name not in wrong:  # the row is known to be wrong
+                yield finding
+
+
+def _rows_of(archive: Archive, ids: Sequence[int]) -> list[Finding]:
+    with archive.begin() as connection:
+        findings = check_exposures(connection, ids, archive.policy.rule, Corrections())
+    return [finding for finding in findings if finding.kind is Damage.EXPOSURE_WRONG]
+
+
+def _look_at_cells(archive: Archive, part: Part, corrections: Corrections, looked: Looked) -> None:
+    seen: set[str] = set()
+    for cells in cell_keys(archive.begin, part):
+        with archive.begin() as connection:
+            looked.findings += check_cells(connection, cells, archive.policy, corrections)
+            names = load_product_names(connection, cells)
+        looked.cells += len(cells)
+        if archive.products is None:
+            continue
+        for cell, recorded in names.items():
+            looked.findings += check_folder(archive.begin, archive.products / cell, recorded)
+        looked.findings += check_pollers(archive.begin, archive.products, archive.policy, cells)
+        seen |= names.keys()
+    if archive.products is not None:
+        for cell in _name_folders(archive.products, part):
+            if cell not in seen:
+                looked.findings += check_folder(archive.begin, archive.products / cell, {})
+
+
+def _name_folders(products: Path, part: Part) -> list[str]:
+    if part.cells is None:
+        return list_cell_folders(products)
+    return [format_cell_name(CellId.from_index(cell)) for cell in sorted(part.cells)]
+
+
+def _look_at_products(archive: Archive, part: Part, looked: Looked) -> None:
+    for ids in product_keys(archive.begin, part):
+        with archive.begin() as connection:
+            contradictions = check_products(connection, ids)
+            rows = load_products(connection, ids)
+        looked.products += len(rows)
+        looked.files += 0 if archive.products is None else len(rows)
+        found = {} if archive.products is None else _look_at_files(archive, archive.products, rows)
+        looked.findings += found.values()
+        if archive.products is None:
+            looked.findings += contradictions
+            continue
+        if archive.workers is None:
+            looked.findings += _ask_files(archive, archive.products, rows, contradictions)
+            continue
+        looked.findings += (finding for finding in contradictions if finding.kind is not Damage.PRODUCT_WRONG)
+        intact = [row for row in rows if row.layer not in found]
+        looked.findings += _read_products(archive, archive.workers, archive.products, intact)
+
+
+def _look_at_files(archive: Archive, products: Path, rows: Sequence[RecordedProduct]) -> dict[str, Finding]:
+    return {row.layer: finding for row in rows if (finding := look_at_product(products, row)) is not None}
+
+
+def _ask_files(
+    archive: Archive, products: Path, rows: Sequence[RecordedProduct], findings: Sequence[Finding]
+) -> Iterator[Finding]:
+    """The findings in rows of products, but for those that their files confirm: digests of another version."""
+    from mvmdb.errors import ProductError
+    from mvmdb.mosaic.product.read import read_product
+
+    paths = {row.layer: product_path(products, row) for row in rows}
+    for finding in findings:
+        if finding.kind is Damage.PRODUCT_WRONG:
+            try:
+                record = read_product(paths[finding.layer])
+            except ProductError:
+                yield finding
+                continue
+            with archive.begin() as connection:
+                if record.layer == finding.layer and not compare_with_file(connection, record):
+                    continue
+        yield finding
+
+
+def _read_products(
+    archive: Archive, workers: Workers, products: Path, rows: Sequence[RecordedProduct]
+) -> Iterator[Finding]:
+    """The findings of products that are read whole, against their rows as they are now."""
+    by_path = {str(product_path(products, row)): row for row in rows if row.state != "missing"}
+    tasks = [FileToRead(path, True) for path in by_path]
+    for task, read in _read_each(archive, workers, tasks, 1):
+        row = by_path[task.path]
+        if isinstance(read, WorkersError):
+            yield _unread(task.path, read, layer=row.layer)
+        elif (finding := compare_product(products, row, read)) is not None:
+            yield finding
+        elif read.record is not None and read.record.layer == row.layer:
+            with archive.begin() as connection:
+                differing = compare_with_file(connection, read.record)
+            yield from differing
+
+
+def _unread(path: str, error: WorkersError, **subject: str) -> Finding:
+    return Finding(Damage.FILE_UNREAD, path=path, found=str(error), expected="a file that can be read", **subject)
+
+
+def _read_each(
+    archive: Archive, workers: Workers, tasks: Sequence[FileToRead], at_once: int
+) -> Iterator[tuple[FileToRead, FileRead | WorkersError]]:
+    """What each file says; where a worker died on several files, they are read again one by one."""
+    source = iter(tasks)
+    chunks = list(iter(partial(_take, source, at_once), ()))
+    for done in workers.executor.each(read_files, chunks, expected=len(chunks), name=_name):
+        if isinstance(done.result, WorkersError) and len(done.item) > 1:
+            yield from _read_each(archive, workers, done.item, 1)
+            continue
+        archive.monitor.files_read(len(done.item))
+        results: Any = [done.result] if isinstance(done.result, WorkersError) else done.result
+        yield from zip(done.item, results, strict=True)
+
+
+def _take(source: Iterator[FileToRead], count: int) -> tuple[FileToRead, ...]:
+    return tuple(islice(source, count))
+
+
+def _name(files: Sequence[FileToRead]) -> str:
+    return files[0].path if len(files) == 1 else f"{files[0].path} and {len(files) - 1} more files"

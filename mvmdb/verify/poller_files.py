@@ -1,0 +1,68 @@
+"""Whether poller files can be read and say what the catalog says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mvmdb.catalog import due_pollers
+from mvmdb.catalog.ask.members import load_layer_exposures
+from mvmdb.catalog.check.finding import Damage, Finding
+from mvmdb.catalog.open import Begin
+from mvmdb.errors import InputError
+from mvmdb.names import CellId
+from mvmdb.pollers.files import Poller, PollerRow, format_poller_name, read_poller
+from mvmdb.pollers.write import basic_names, rows_of_plan
+from mvmdb.reconcile.planning import look_ahead
+from mvmdb.records import Mark, Policy
+
+_MARKS: tuple[Mark, ...] = ("layer", "exposure")
+
+
+def check_pollers(begin: Begin, products: Path, policy: Policy, cells: Sequence[int]) -> list[Finding]:
+    """The findings in the poller files of these sky cells (keys), of those that have one.
+
+    Where the catalog knows that a poller file is behind, as after an ingest, the file must merely be readable.
+    """
+    names = {cell: str(CellId.from_index(cell)) for cell in cells}
+    paths = {cell: products / name / format_poller_name(name) for cell, name in names.items()}
+    paths = {cell: path for cell, path in paths.items() if path.exists()}
+    if not paths:
+        return []
+    findings = []
+    read: dict[int, Poller] = {}
+    for cell, path in paths.items():
+        try:
+            read[cell] = read_poller(path)
+        except InputError as error:
+            findings.append(_of(path, str(error), "a poller file"))
+    with begin() as connection:
+        due = due_pollers.load_due(connection)
+    current = sorted(read.keys() - due)
+    plan = look_ahead(begin, None, policy, cells=current).plan
+    with begin() as connection:
+        exposures = load_layer_exposures(connection, current)
+    expected = [rows_of_plan(exposures, plan, mark) for mark in _MARKS]
+    for cell in current:
+        rows = [tuple(some.get(names[cell], ())) for some in expected]
+        if read[cell].form == "basic":
+            wanted = {frozenset(basic_names(some)) for some in rows}
+            if frozenset(read[cell].filenames) in wanted:
+                continue
+        elif read[cell].rows in rows:
+            continue
+        findings.append(_of(paths[cell], _describe(read[cell]), _count(rows[0])))
+    return findings
+
+
+def _of(path: Path, found: str, expected: str) -> Finding:
+    return Finding(Damage.POLLER_WRONG, skycell=path.parent.name, path=str(path), found=found, expected=expected)
+
+
+def _describe(poller: Poller) -> str:
+    return _count(poller.rows) if poller.form == "full" else f"{len(poller.filenames)} names"
+
+
+def _count(rows: Sequence[PollerRow]) -> str:
+    new = sum(row.flag == "NEW" for row in rows)
+    return f"{len(rows)} rows, {new} of them NEW" if rows else "no poller file: no layer has a member with a file"

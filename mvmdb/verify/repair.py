@@ -1,0 +1,241 @@
+"""Mends what has one right answer: rows that follow from others or from an intact file, manifests, poller files.
+
+Nothing is drizzled, no exposure is touched, and no file is removed but temporary ones of killed runs. What was found
+is mended from its causes to its consequences, each step in a transaction of its own, with an event for each finding.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mvmdb.catalog.check.exposures import load_exposure_rows
+from mvmdb.catalog.check.finding import Damage, Finding
+from mvmdb.catalog.check.mend import (
+    fit_datasets,
+    note_repairs,
+    recompute_cells,
+    recompute_members,
+    relink,
+    remove_dangling,
+    remove_misnamed,
+    rewrite_exposure,
+    rewrite_product,
+)
+from mvmdb.catalog.check.select import Part, cells_of_exposures, load_identities, load_stamp
+from mvmdb.catalog.open import Engine
+from mvmdb.catalog.rows import chunks
+from mvmdb.errors import NameFormatError, ProductError
+from mvmdb.jobs.lock import claimed_at
+from mvmdb.layers.digests import digest_member
+from mvmdb.mosaic.product.leftovers import find_leftovers
+from mvmdb.mosaic.product.manifest import write_manifest
+from mvmdb.names import CellId, Kind, format_cell_name, format_product_name, parse_cell_name
+from mvmdb.pollers.write import write_pollers
+from mvmdb.reconcile.observe import observe_products
+from mvmdb.reconcile.planning import look_ahead
+from mvmdb.stamp import file_stamp
+from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
+from mvmdb.verify.look import Archive
+from mvmdb.verify.poller_files import check_pollers
+
+log = logging.getLogger(__name__)
+
+_CELLS_AT_ONCE = 100
+_DANGLING = (Damage.ROW_DANGLING, Damage.MEMBER_DANGLING)
+_OF_CELLS = (
+    Damage.CELL_WRONG, Damage.CANVAS_WRONG, Damage.LAYER_MISSING, Damage.LAYER_UNEXPECTED, Damage.LAYER_WRONG,
+    Damage.MEMBER_WRONG, Damage.DIGEST_WRONG,
+)  # fmt: skip
+_OF_LINKS = (Damage.DIGEST_WRONG, Damage.PRODUCT_UNLINKED)
+_OF_FILES = (
+    Damage.PRODUCT_MISSING, Damage.PRODUCT_CHANGED, Damage.PRODUCT_DAMAGED, Damage.PRODUCT_SWAPPED,
+    Damage.PRODUCT_UNRECORDED,
+)  # fmt: skip
+
+
+class _Findings:
+    """The findings to mend, by kind."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._by_kind: dict[Damage, list[Finding]] = defaultdict(list)
+        for finding in findings:
+            self._by_kind[finding.kind].append(finding)
+
+    def of(self, *kinds: Damage) -> list[Finding]:
+        return [finding for kind in kinds for finding in self._by_kind[kind]]
+
+
+def repair(engine: Engine, archive: Archive, findings: Sequence[Finding]) -> Part:
+    """Mend these findings as far as they have one right answer; return what was touched besides them.
+
+    The caller holds the lock of the products folder.
+    """
+    found = _Findings(findings)
+    concerned = {finding.exposure for finding in findings if finding.exposure}
+    touched = cells_of_exposures(engine.begin, concerned)
+    exposures, cells = _mend_dangling(engine, found.of(*_DANGLING))
+    for some in _in_chunks(_cells_of(found.of(Damage.LAYER_MISSING, Damage.LAYER_UNEXPECTED, Damage.LAYER_WRONG))):
+        with engine.begin() as connection:
+            remove_misnamed(connection, some)
+    for finding in found.of(Damage.EXPOSURE_WRONG):
+        _mend_exposure(engine, archive, finding)
+    _mend_exposures(engine, archive, found, exposures)
+    _mend_cells(engine, archive, found, cells)
+    touched |= cells | cells_of_exposures(engine.begin, concerned | exposures) | _cells_of(findings)
+    if archive.products is not None:
+        for finding in found.of(Damage.PRODUCT_WRONG):
+            _mend_product(engine, archive.products, finding)
+        _mend_files(engine, archive, archive.products, found)
+        _mend_texts(engine, archive, archive.products, found, sorted(touched))
+    return Part(frozenset(exposures), frozenset(touched), frozenset())
+
+
+def _cells_of(findings: Iterable[Finding]) -> set[int]:
+    cells = set()
+    for name in {finding.skycell for finding in findings}:
+        try:
+            cells.add(parse_cell_name(name).index)
+        except NameFormatError:
+            continue
+    return cells
+
+
+def _in_chunks(cells: Collection[int]) -> Iterator[list[int]]:
+    ordered = sorted(cells)
+    for first in range(0, len(ordered), _CELLS_AT_ONCE):
+        yield ordered[first : first + _CELLS_AT_ONCE]
+
+
+def _mend_dangling(engine: Engine, findings: Sequence[Finding]) -> tuple[set[str], set[int]]:
+    if not findings:
+        return set(), set()
+    with engine.begin() as connection:
+        exposures, cells = remove_dangling(connection)
+        note_repairs(connection, findings)
+    return exposures, cells
+
+
+def _mend_exposure(engine: Engine, archive: Archive, finding: Finding) -> None:
+    """Write the row of an exposure again from its file, if that has the recorded size and time."""
+    with engine.begin() as connection:
+        rows = load_exposure_rows(connection, [finding.exposure])
+        stamp = load_stamp(connection, finding.exposure)
+        identities = load_identities(connection, finding.exposure)
+    if not rows or stamp is None or _stamp(rows[0].path) != stamp:
+        return
+    (read,) = read_files([FileToRead(rows[0].path, False, True)])
+    if read.dataset is None or read.dataset.exposure.ipppssoo != finding.exposure:
+        return
+    pixels = _choose_identity(rows[0], read, identities)
+    digest = None if rows[0].pixel_digest is None else read.pixel_digest
+    with engine.begin() as connection:
+        rewrite_exposure(connection, read.dataset, pixels, digest, archive.policy)
+        note_repairs(connection, [finding])
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    try:
+        return file_stamp(Path(path).stat())
+    except OSError:
+        return None
+
+
+def _choose_identity(row: Any, read: FileRead, identities: Sequence[str]) -> str:
+    """The pixel identity that an exposure had before its row was changed.
+
+    That is the one of which the row's member digest was made; or, if it is the digest that was changed, the row's own.
+    """
+    assert read.dataset is not None
+    exposure = read.dataset.exposure
+    known = [row.pixels, exposure.pixels, *filter(None, [read.pixel_digest]), *identities]
+    for pixels in known:
+        if digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or "") == row.member_digest:
+            return str(pixels)
+    return str(row.pixels if row.pixels in known[1:] else exposure.pixels)
+
+
+def _mend_exposures(engine: Engine, archive: Archive, found: _Findings, more: Collection[str]) -> None:
+    """Make the rows of files fit, and compute memberships again."""
+    files, memberships = found.of(Damage.DATASET_WRONG), found.of(Damage.MEMBERSHIP_WRONG)
+    if files:
+        with engine.begin() as connection:
+            fit_datasets(connection, {finding.exposure for finding in files})
+            note_repairs(connection, files)
+    names = {finding.exposure for finding in memberships}.union(more)
+    if names:
+        with engine.begin() as connection:
+            recompute_members(connection, names, archive.policy)
+            note_repairs(connection, memberships)
+
+
+def _mend_cells(engine: Engine, archive: Archive, found: _Findings, more: Collection[int]) -> None:
+    """Compute the layers of sky cells again, some cells at a time, and tie products to their layers."""
+    wrong, links = found.of(*_OF_CELLS), found.of(*_OF_LINKS)
+    for some in _in_chunks(_cells_of(wrong).union(more)):
+        names = {format_cell_name(CellId.from_index(cell)) for cell in some}
+        with engine.begin() as connection:
+            recompute_cells(connection, some, archive.policy)
+            note_repairs(connection, [finding for finding in wrong if finding.skycell in names])
+    if links:
+        with engine.begin() as connection:
+            relink(connection, {finding.layer for finding in links})
+            note_repairs(connection, [finding for finding in links if finding.kind is Damage.PRODUCT_UNLINKED])
+
+
+def _mend_product(engine: Engine, products: Path, finding: Finding) -> None:
+    """Write the rows of a product again from its file, if that is intact and of this layer."""
+    kinds: tuple[Kind, Kind] = ("flt", "flc")
+    folder = products / finding.layer.removeprefix("hst_").split("_", 1)[0]
+    paths = [folder / format_product_name(finding.layer, kind) for kind in kinds]
+    there = [path for path in paths if path.exists()]
+    if len(there) != 1:  # with both, the next run decides
+        return
+    (read,) = read_files([FileToRead(str(there[0]), True)])
+    if read.record is not None and read.record.layer == finding.layer:
+        with engine.begin() as connection:
+            rewrite_product(connection, read.record)
+            note_repairs(connection, [finding])
+
+
+def _mend_files(engine: Engine, archive: Archive, products: Path, found: _Findings) -> None:
+    """Record what product files are, as any run does that looks at them; then remove temporary files."""
+    files = found.of(*_OF_FILES)
+    for cells in chunks(_cells_of(files)):
+        observe_products(
+            engine.begin, products, archive.policy, deep=archive.workers is not None, cells=cells
+        )  # which writes its own events
+    leftovers = {finding.path: finding for finding in found.of(Damage.LEFTOVER)}
+    removed = []
+    for folder in sorted({Path(path).parent for path in leftovers}):
+        for path in find_leftovers(folder, claimed_at(products)):
+            if str(path) in leftovers:
+                path.unlink(missing_ok=True)
+                removed.append(leftovers[str(path)])
+    if removed:
+        with engine.begin() as connection:
+            note_repairs(connection, removed)
+
+
+def _mend_texts(engine: Engine, archive: Archive, products: Path, found: _Findings, cells: Sequence[int]) -> None:
+    """Write manifests and poller files of these sky cells (keys) again where they are wrong, or became so by now."""
+    mended = []
+    for cell in map(format_cell_name, map(CellId.from_index, cells)):
+        try:
+            if write_manifest(products / cell, cell):
+                mended += [finding for finding in found.of(Damage.MANIFEST_WRONG) if finding.skycell == cell]
+        except (ProductError, OSError) as error:
+            log.warning("%s", error)
+    wrong = _cells_of(check_pollers(engine.begin, products, archive.policy, cells))
+    if wrong:
+        plan = look_ahead(engine.begin, None, archive.policy, cells=sorted(wrong)).plan
+        written = write_pollers(engine.begin, plan, products, "layer", cells=sorted(wrong))
+        for problem in written.problems:
+            log.warning("%s", problem)
+        mended += [finding for finding in found.of(Damage.POLLER_WRONG) if finding.path in written.changed]
+    if mended:
+        with engine.begin() as connection:
+            note_repairs(connection, mended)

@@ -1,0 +1,151 @@
+"""--repair brings back what has one right answer, and leaves everything else alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from archive import CELL, FINE, Archive, call
+from verifying import ROWS, damage, fill
+
+from mvmdb.catalog.open import Engine, open_catalog
+from mvmdb.jobs.lock import claim_folder
+from mvmdb.records import Policy
+from mvmdb.verify import run as run_module
+from mvmdb.verify.look import Archive as Verified
+from mvmdb.verify.run import verify
+
+GROUPS = [
+    ["pixels", "box", "inactive", "canvas", "members digest", "count", "layer's filter", "product's count",
+     "no product member"],
+    ["member digest", "no membership", "rank", "cell's center", "no member", "unlinked product", "product's recipe",
+     "layer's name"],
+    ["kind", "eligible", "no region", "membership elsewhere", "a member more", "recipe", "recipe digest",
+     "product's digest", "product's file"],
+    ["wcs digest", "position", "area", "no canvas", "made digest", "product of another", "dangling member",
+     "product's pixels", "no layer"],
+]  # fmt: skip
+"""Damage by hand that is done at the same time; each must be undone to the last column."""
+
+CONTENT = {
+    "exposure": "SELECT * FROM exposure ORDER BY ipppssoo",
+    "dataset": "SELECT * FROM dataset ORDER BY path",
+    "membership": "SELECT * FROM membership ORDER BY exposure_id, skycell_id",
+    "skycell": "SELECT * FROM skycell ORDER BY id",
+    "product": "SELECT p.*, NULL AS layer_id, l.name FROM product p JOIN layer l ON l.id = p.layer_id ORDER BY layer",
+    "product_member": "SELECT * FROM product_member ORDER BY product_id, ipppssoo",
+    "layer": "SELECT l.*, NULL AS id, parameters FROM layer l JOIN recipe r ON r.id = recipe_id ORDER BY name",
+    "layer_member": "SELECT name, exposure_id FROM layer_member JOIN layer ON id = layer_id ORDER BY name, exposure_id",
+}
+
+
+def content(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    """All rows that describe exposures, layers and products, whatever the keys of layers."""
+    with engine.begin() as connection:
+        return {
+            table: [dict(row) for row in connection.execute(sa.text(query)).mappings()]
+            for table, query in CONTENT.items()
+        }
+
+
+def mend_rows(archive: Archive, groups: list[list[str]]) -> None:
+    fill(archive)
+    with open_catalog(archive.address) as engine:
+        before = content(engine)
+        verified = Verified(engine.begin, Policy(), archive.products)
+        for group in groups:
+            damage(engine, *(ROWS[name][0] for name in group))
+            assert content(engine) != before
+            report = verify(verified, mend=engine)
+            assert (len(report.findings) > 3, report.left) == (True, 0), report.findings
+            assert content(engine) == before
+            assert verify(verified).findings == ()
+
+
+def test_rows_changed_by_hand_become_what_they_were(tmp_path: Path) -> None:
+    mend_rows(Archive(tmp_path, str(tmp_path / "mvm.db")), GROUPS)
+
+
+def test_rows_changed_by_hand_become_what_they_were_on_postgresql(
+    tmp_path: Path, postgres: Any, request: pytest.FixtureRequest
+) -> None:
+    address = postgres.make_catalog()
+    request.addfinalizer(lambda: postgres.drop_database(address))
+    mend_rows(Archive(tmp_path, postgres.address(address)), GROUPS[-1:])
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
+    fill(archive)
+    return archive
+
+
+def test_files_are_mended_as_far_as_there_is_one_right_answer(archive: Archive) -> None:
+    folder = archive.products / CELL
+    products = sorted(folder.glob("*.fits"))
+    os.truncate(products[0], 2880)
+    products[1].unlink()
+    products[2].touch()
+    (folder / f".{FINE}_drz.fits.17.tmp").write_text("")
+    (folder / f"{CELL}_manifest.txt").write_text("abc\n")
+    (folder / f"{CELL}_input.out").write_text("a,b\n")
+    foreign = folder / f"{FINE.replace('f125w', 'f160w')}_drz.fits"
+    foreign.write_text("mine")
+    (archive.inbox / "ib6o04tuq_flt.fits").touch()
+    exposures = {path: path.read_bytes() for path in archive.inbox.glob("*.fits")}
+
+    done = call(archive, "verify", "--repair", "--deep", "--executor", "serial", "--json")
+    value = json.loads(done.output)
+    left = {problem["kind"] for problem in value["problems"] if not problem["repaired"]}
+    assert (done.exit_code, left) == (1, {"exposure-changed", "product-foreign"})
+    assert value["repaired"] == len(value["problems"]) - 2 >= 6
+    assert foreign.read_text() == "mine"
+    assert {path: path.read_bytes() for path in archive.inbox.glob("*.fits")} == exposures
+    assert not list(folder.glob(".*.tmp"))
+    again = json.loads(call(archive, "verify", "--json").output)
+    assert {problem["kind"] for problem in again["problems"]} == left
+    assert again["known_losses"] == 2
+
+    foreign.unlink()
+    archive.night()
+    assert call(archive, "verify", "--deep", "--executor", "serial").exit_code == 0
+    kinds = {kind for (kind,) in archive.rows("SELECT kind FROM event WHERE run_id IS NOT NULL")}
+    assert {"repaired", "layer-missing", "layer-damaged"} <= kinds
+    assert archive.rows("SELECT command, exit_code FROM run") == [("verify", 1)]
+
+
+def test_repair_waits_for_no_other_run_and_distrusts_an_empty_folder(archive: Archive) -> None:
+    with claim_folder(archive.products):
+        refused = call(archive, "verify", "--repair")
+        assert "another run" in str(refused.exception)
+        assert call(archive, "verify").exit_code == 0
+    shutil.rmtree(archive.products)
+    archive.products.mkdir()
+    assert "is its volume mounted?" in str(call(archive, "verify", "--repair").exception)
+    assert archive.rows("SELECT DISTINCT state FROM product") == [("intact",)]
+    assert call(archive, "verify", "--repair", "--yes").exit_code == 0
+    assert archive.rows("SELECT DISTINCT state FROM product") == [("missing",)]
+
+
+def test_what_another_run_changes_between_two_looks_is_not_reported(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_catalog(archive.address) as engine:
+        damage(engine, "UPDATE layer SET n_exposures = n_exposures + 1")
+        first_look = run_module.look
+
+        def look(*arguments: Any) -> Any:
+            looked = first_look(*arguments)
+            assert looked.findings
+            monkeypatch.undo()
+            damage(engine, "UPDATE layer SET n_exposures = n_exposures - 1")
+            return looked
+
+        monkeypatch.setattr(run_module, "look", look)
+        assert verify(Verified(engine.begin, Policy(), archive.products)).findings == ()
