@@ -91,6 +91,10 @@ ROWS: dict[str, tuple[str, set[str]]] = {
         f"UPDATE exposure SET kind = 'flc' {EXPOSURE}",
         {"exposure-wrong", "dataset-wrong", "layer-wrong", "digest-wrong", "member-wrong", "canvas-wrong"},
     ),
+    "no such camera": (
+        f"UPDATE exposure SET instrument = 'wfc4' {EXPOSURE}",
+        {"exposure-wrong", "layer-wrong", "digest-wrong", "member-wrong", "canvas-wrong"},
+    ),
     "eligible": (f"UPDATE exposure SET eligible = false {EXPOSURE}", {"exposure-wrong"}),
     "filename": (f"UPDATE exposure SET filename = 'abc' {EXPOSURE}", {"exposure-wrong"}),
     "program": (f"UPDATE exposure SET program = 'ABC' {EXPOSURE}", {"exposure-wrong"}),

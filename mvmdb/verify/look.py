@@ -38,7 +38,7 @@ from mvmdb.records import Policy
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
 from mvmdb.verify.folders import check_folder, list_cell_folders
-from mvmdb.verify.poller_files import check_pollers
+from mvmdb.verify.poller_files import check_pollers, load_behind
 from mvmdb.verify.product_files import compare_product, look_at_product, product_path
 from mvmdb.workers.executor import Workers
 
@@ -86,22 +86,26 @@ def look(archive: Archive, part: Part = EVERYTHING) -> Looked:
 def _look_at_exposures(archive: Archive, part: Part, corrections: Corrections, looked: Looked) -> None:
     for ids in exposure_keys(archive.begin, part):
         with archive.begin() as connection:
-            looked.findings += check_exposures(connection, ids, archive.policy.rule, corrections)
+            rows = check_exposures(connection, ids, archive.policy.rule, corrections)
             files = load_active_files(connection, ids)
+        looked.findings += rows
         looked.exposures += len(ids)
         looked.files += len(files)
         found = find_gone_or_changed(files)
         looked.findings += found.values()
         if archive.workers is not None:
             intact = {file.path: file for file in files if file.ipppssoo not in found}
-            looked.findings += _read_exposures(archive, archive.workers, intact, ids)
+            wrong = {finding.exposure for finding in rows if finding.kind is Damage.EXPOSURE_WRONG}
+            looked.findings += _read_exposures(archive, archive.workers, intact, wrong)
 
 
 def _read_exposures(
-    archive: Archive, workers: Workers, files: dict[str, ActiveFile], ids: Sequence[int]
+    archive: Archive, workers: Workers, files: dict[str, ActiveFile], wrong: set[str]
 ) -> Iterator[Finding]:
-    """The findings of exposures' files that are read whole, against their rows as they are now."""
-    wrong = {finding.exposure for finding in _rows_of(archive, ids)} if files else set()
+    """The findings of exposures' files that are read whole, against their rows as they are now.
+
+    Rows that are known to be `wrong` need not say what their files say.
+    """
     tasks = [FileToRead(path, False, file.pixel_digest is not None) for path, file in files.items()]
     for task, read in _read_each(archive, workers, tasks, _FILES_AT_ONCE):
         name = files[task.path].ipppssoo
@@ -111,18 +115,13 @@ def _read_exposures(
         with archive.begin() as connection:
             rows = load_exposure_rows(connection, [name])
         for finding in (finding for row in rows for finding in compare_exposure(row, read)):
-            if finding.kind is not Damage.EXPOSURE_DIFFERS or name not in wrong:  # the row is known to be wrong
+            if finding.kind is not Damage.EXPOSURE_DIFFERS or name not in wrong:
                 yield finding
-
-
-def _rows_of(archive: Archive, ids: Sequence[int]) -> list[Finding]:
-    with archive.begin() as connection:
-        findings = check_exposures(connection, ids, archive.policy.rule, Corrections())
-    return [finding for finding in findings if finding.kind is Damage.EXPOSURE_WRONG]
 
 
 def _look_at_cells(archive: Archive, part: Part, corrections: Corrections, looked: Looked) -> None:
     seen: set[str] = set()
+    due = load_behind(archive.begin)  # once, as it goes through all exposures
     for cells in cell_keys(archive.begin, part):
         with archive.begin() as connection:
             looked.findings += check_cells(connection, cells, archive.policy, corrections)
@@ -132,7 +131,7 @@ def _look_at_cells(archive: Archive, part: Part, corrections: Corrections, looke
             continue
         for cell, recorded in names.items():
             looked.findings += check_folder(archive.begin, archive.products / cell, recorded)
-        looked.findings += check_pollers(archive.begin, archive.products, archive.policy, cells)
+        looked.findings += check_pollers(archive.begin, archive.products, archive.policy, cells, due)
         seen |= names.keys()
     if archive.products is not None:
         for cell in _name_folders(archive.products, part):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from mvmdb.catalog import due_pollers
 from mvmdb.catalog.ask.members import load_layer_exposures
 from mvmdb.catalog.check.finding import Damage, Finding
+from mvmdb.catalog.due_pollers import load_due
 from mvmdb.catalog.open import Begin
 from mvmdb.errors import InputError
 from mvmdb.names import CellId
@@ -19,10 +19,22 @@ from mvmdb.records import Mark, Policy
 _MARKS: tuple[Mark, ...] = ("layer", "exposure")
 
 
-def check_pollers(begin: Begin, products: Path, policy: Policy, cells: Sequence[int]) -> list[Finding]:
+def load_behind(begin: Begin) -> set[int] | None:
+    """The sky cells (keys) whose poller files may be behind; None for all, where the record of them cannot be read."""
+    try:
+        with begin() as connection:
+            return load_due(connection)
+    except ValueError:  # another finding tells of it
+        return None
+
+
+def check_pollers(
+    begin: Begin, products: Path, policy: Policy, cells: Sequence[int], due: Collection[int] | None
+) -> list[Finding]:
     """The findings in the poller files of these sky cells (keys), of those that have one.
 
-    Where the catalog knows that a poller file is behind, as after an ingest, the file must merely be readable.
+    Where the catalog knows that a poller file is behind, as after an ingest, the file must merely be readable: in the
+    sky cells (keys) that are `due`, or in all (None).
     """
     names = {cell: str(CellId.from_index(cell)) for cell in cells}
     paths = {cell: products / name / format_poller_name(name) for cell, name in names.items()}
@@ -36,9 +48,7 @@ def check_pollers(begin: Begin, products: Path, policy: Policy, cells: Sequence[
             read[cell] = read_poller(path)
         except InputError as error:
             findings.append(_of(path, str(error), "a poller file"))
-    with begin() as connection:
-        due = due_pollers.load_due(connection)
-    current = sorted(read.keys() - due)
+    current = [] if due is None else sorted(read.keys() - set(due))
     plan = look_ahead(begin, None, policy, cells=current).plan
     with begin() as connection:
         exposures = load_layer_exposures(connection, current)

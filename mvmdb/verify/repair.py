@@ -40,7 +40,7 @@ from mvmdb.reconcile.planning import look_ahead
 from mvmdb.stamp import file_stamp
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.look import Archive
-from mvmdb.verify.poller_files import check_pollers
+from mvmdb.verify.poller_files import check_pollers, load_behind
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +229,8 @@ def _mend_texts(engine: Engine, archive: Archive, products: Path, found: _Findin
                 mended += [finding for finding in found.of(Damage.MANIFEST_WRONG) if finding.skycell == cell]
         except (ProductError, OSError) as error:
             log.warning("%s", error)
-    wrong = _cells_of(check_pollers(engine.begin, products, archive.policy, cells))
+    due = load_behind(engine.begin)
+    wrong = _cells_of(check_pollers(engine.begin, products, archive.policy, cells, due))
     if wrong:
         plan = look_ahead(engine.begin, None, archive.policy, cells=sorted(wrong)).plan
         written = write_pollers(engine.begin, plan, products, "layer", cells=sorted(wrong))

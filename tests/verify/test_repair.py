@@ -25,8 +25,8 @@ GROUPS = [
      "no product member"],
     ["member digest", "no membership", "rank", "cell's center", "no member", "unlinked product", "product's recipe",
      "layer's name"],
-    ["kind", "eligible", "no region", "membership elsewhere", "a member more", "recipe", "recipe digest",
-     "product's digest", "product's file"],
+    ["kind", "no such camera", "eligible", "no region", "membership elsewhere", "a member more", "recipe",
+     "recipe digest", "product's digest", "product's file"],
     ["wcs digest", "position", "area", "no canvas", "made digest", "product of another", "dangling member",
      "product's pixels", "no layer"],
 ]  # fmt: skip

@@ -152,6 +152,15 @@ def _check_memberships(
             )  # fmt: skip
 
 
+def is_camera(instrument: str, detector: str) -> bool:
+    """Whether there is such a detector."""
+    try:
+        find_detector(instrument, detector)
+    except MvmdbError:
+        return False
+    return True
+
+
 def is_region(text: str) -> bool:
     """Whether a footprint can be read."""
     try:

@@ -14,7 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from mvmdb.catalog.check.close import is_same
-from mvmdb.catalog.check.exposures import Corrections
+from mvmdb.catalog.check.exposures import Corrections, is_camera
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.catalog.layers.canvases import BOX
 from mvmdb.catalog.rows import load_regions
@@ -264,6 +264,8 @@ def _arrange(rows: Sequence[Any], view: Corrections) -> tuple[list[LayerKey], Ca
         if not view.eligible.get(id_, eligible):
             continue
         instrument, detector, filter_name = (text.lower() for text in obsmode)
+        if not is_camera(instrument, detector):  # a finding of the exposure tells of it
+            continue
         values = (
             id_,
             kind,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.check.exposures import is_region
+from mvmdb.catalog.check.exposures import is_camera, is_region
 from mvmdb.catalog.check.finding import Finding
 from mvmdb.catalog.check.references import find_dangling
 from mvmdb.catalog.exposures.memberships import replace_memberships
@@ -26,6 +26,7 @@ from mvmdb.errors import NameFormatError
 from mvmdb.exposures.eligibility import PIXEL_RULES
 from mvmdb.exposures.wcsname import rank_solution
 from mvmdb.layers.digests import digest_member
+from mvmdb.layers.members import LayerKey
 from mvmdb.names import CellId, format_cell_name, parse_cell_name, parse_layer_name
 from mvmdb.records import Dataset, Policy, ProductRecord
 from mvmdb.schema import tables as t
@@ -94,10 +95,10 @@ def recompute_members(connection: sa.Connection, names: Iterable[str], policy: P
     known = load_exposures_by_name(connection, names).values()
     rows = [row for row in known if not row.s_region or is_region(row.s_region)]
     ids = [row.id for row in rows]
-    keys = keys_of_exposures(connection, ids)
+    keys = _of_cameras(keys_of_exposures(connection, ids))
     matched, _ = match_each_region([row.s_region for row in rows], policy.rule)
     replace_memberships(connection, ids, matched)
-    refresh_layers(connection, keys | keys_of_exposures(connection, ids), policy)
+    refresh_layers(connection, keys | _of_cameras(keys_of_exposures(connection, ids)), policy)
 
 
 def rewrite_exposure(
@@ -119,7 +120,7 @@ def rewrite_exposure(
     digest = digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or "")
     values |= {"pixels": pixels, "pixel_digest": pixel_digest, "member_digest": digest}
     values |= {"path": dataset.path, "filename": Path(dataset.path).name}
-    keys = keys_of_exposures(connection, [before.id])
+    keys = _of_cameras(keys_of_exposures(connection, [before.id]))
     connection.execute(sa.update(t.exposure).where(t.exposure.c.id == before.id).values(**values))
     fit_datasets(connection, [exposure.ipppssoo])
     recompute_members(connection, [exposure.ipppssoo], policy)
@@ -140,7 +141,12 @@ def recompute_cells(connection: sa.Connection, cells: Sequence[int], policy: Pol
     connection.execute(
         sa.update(t.layer).where(of_cells).values(members_digest="")
     )  # so that nothing of them is trusted
-    refresh_layers(connection, all_keys(connection, cells), policy)
+    refresh_layers(connection, _of_cameras(all_keys(connection, cells)), policy)
+
+
+def _of_cameras(keys: Iterable[LayerKey]) -> set[LayerKey]:
+    """The keys of detectors that there are: a row that was changed by hand may name another."""
+    return {key for key in keys if is_camera(*key[1:3])}
 
 
 def remove_misnamed(connection: sa.Connection, cells: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ from mvmdb.records import ProductState
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
 
-_EXPOSURES, _CELLS, _PRODUCTS = 5000, 500, 2000
+_EXPOSURES, _CELLS, _PRODUCTS = 5000, 200, 2000
 
 
 @dataclass(frozen=True, slots=True)
