@@ -12,7 +12,7 @@ from mvmdb.catalog.check.finding import Damage, Finding
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.observed import load_known_pixels
 from mvmdb.errors import BusyError, InputError, NameFormatError, ProductError
-from mvmdb.jobs.lock import claimed_at, require_free
+from mvmdb.jobs.lock import require_free
 from mvmdb.mosaic.product.leftovers import find_leftovers
 from mvmdb.mosaic.product.manifest import format_manifest, format_manifest_name, list_products
 from mvmdb.mosaic.product.read import read_product
@@ -39,14 +39,17 @@ def _is_cell(name: str) -> bool:
         return False
 
 
-def check_folder(begin: Begin, folder: Path, recorded: Mapping[str, str]) -> Iterator[Finding]:
-    """The findings in the folder of one sky cell; `recorded` are the file names of its products, with their layers."""
+def check_folder(begin: Begin, folder: Path, recorded: Mapping[str, str], left_before: int | None) -> Iterator[Finding]:
+    """The findings in the folder of one sky cell; `recorded` are the file names of its products, with their layers.
+
+    `left_before`: as in `look.Archive`.
+    """
     if not folder.is_dir():
         return
     present = _product_names(folder)
     for name in sorted(present - recorded.keys()):
         yield _judge_unrecorded(begin, folder / name)
-    yield from _check_leftovers(folder)
+    yield from _check_leftovers(folder, left_before)
     yield from _check_manifest(folder, recorded)
 
 
@@ -83,10 +86,10 @@ def _judge_unrecorded(begin: Begin, path: Path) -> Finding:
     return Finding(kind, skycell=path.parent.name, layer=str(layer), path=str(path), found=found, expected=expected)
 
 
-def _check_leftovers(folder: Path) -> Iterator[Finding]:
+def _check_leftovers(folder: Path, left_before: int | None) -> Iterator[Finding]:
     if not any(find_leftovers(folder, _ANY_TIME)):
         return
-    for path in find_leftovers(folder, _left_before(folder.parent)):
+    for path in find_leftovers(folder, _left_before(folder.parent) if left_before is None else left_before):
         found = f"{path.stat().st_size} bytes"
         yield Finding(Damage.LEFTOVER, skycell=folder.name, path=str(path), found=found, expected="no file")
 
@@ -96,7 +99,7 @@ def _left_before(products: Path) -> int:
     try:
         require_free(products)
     except (BusyError, InputError):
-        return claimed_at(products)
+        return 0
     return time.time_ns() + _CLOCKS_DIFFER
 
 

@@ -49,7 +49,8 @@ _FILES_AT_ONCE = 4  # exposures are read in a tenth of a second; products in sec
 class Archive:
     """What is looked at: the catalog, its policy, the products folder (None: no files), and who reads files whole.
 
-    Without `workers`, no pixels are read.
+    Without `workers`, no pixels are read. `left_before`: temporary files that were last changed before this time (ns
+    since 1970) were left by killed runs; None: all of them, unless a run works on the folder.
     """
 
     begin: Begin
@@ -57,6 +58,7 @@ class Archive:
     products: Path | None
     workers: Workers | None = None
     monitor: Monitor = SILENT
+    left_before: int | None = None
 
 
 @dataclass(slots=True)
@@ -130,13 +132,13 @@ def _look_at_cells(archive: Archive, part: Part, corrections: Corrections, looke
         if archive.products is None:
             continue
         for cell, recorded in names.items():
-            looked.findings += check_folder(archive.begin, archive.products / cell, recorded)
+            looked.findings += check_folder(archive.begin, archive.products / cell, recorded, archive.left_before)
         looked.findings += check_pollers(archive.begin, archive.products, archive.policy, cells, due)
         seen |= names.keys()
     if archive.products is not None:
         for cell in _name_folders(archive.products, part):
             if cell not in seen:
-                looked.findings += check_folder(archive.begin, archive.products / cell, {})
+                looked.findings += check_folder(archive.begin, archive.products / cell, {}, archive.left_before)
 
 
 def _name_folders(products: Path, part: Part) -> list[str]:

@@ -29,7 +29,6 @@ from mvmdb.catalog.check.select import Part, cells_of_exposures, load_identities
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import NameFormatError, ProductError
-from mvmdb.jobs.lock import claimed_at
 from mvmdb.layers.digests import digest_member
 from mvmdb.mosaic.product.leftovers import find_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
@@ -211,7 +210,7 @@ def _mend_files(engine: Engine, archive: Archive, products: Path, found: _Findin
     leftovers = {finding.path: finding for finding in found.of(Damage.LEFTOVER)}
     removed = []
     for folder in sorted({Path(path).parent for path in leftovers}):
-        for path in find_leftovers(folder, claimed_at(products)):
+        for path in find_leftovers(folder, archive.left_before or 0):
             if str(path) in leftovers:
                 path.unlink(missing_ok=True)
                 removed.append(leftovers[str(path)])

@@ -39,7 +39,8 @@ def verify(archive: Archive, part: Part = EVERYTHING, *, mend: Engine | None = N
     """Verify a part of an archive; with an engine, mend what has one right answer.
 
     What was found is looked at a second time, in new transactions, and is reported if it is still so: another run may
-    have changed it in between. To mend, the caller holds the lock of the products folder.
+    have changed it in between. To mend, the caller holds the lock of the products folder, and says in
+    the archive since when.
     """
     started = monotonic()
     if archive.workers is not None:

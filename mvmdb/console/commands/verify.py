@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--deep", is_flag=True, help="Read every product and every exposure whole, and digest them again.")
 @click.option("--repair", is_flag=True, help="Mend what has one right answer, and nothing else.")
 @options.cells
+@options.wait
 @options.who
 @products.yes
 @options.progress
@@ -30,6 +31,7 @@ def verify(
     deep: bool,
     repair: bool,
     cells: tuple[str, ...],
+    wait: float,
     who: Who,
     rebuild: bool,
     progress: Form,
@@ -47,6 +49,7 @@ def verify(
     from mvmdb.catalog.open import check_file
     from mvmdb.catalog.settings import read_policy, recorded_products_folder
     from mvmdb.console.verification import verify_json, verify_words
+    from mvmdb.jobs.lock import claim_folder
     from mvmdb.verify.look import Archive
     from mvmdb.verify.run import verify as compare
 
@@ -58,11 +61,12 @@ def verify(
             policy, folder = read_policy(connection), recorded_products_folder(connection)
         keys = options.chosen_cells(engine.begin, cells)
         part = EVERYTHING if keys is None else part_of_cells(engine.begin, keys)
+        left_before = None
         if repair and folder is not None:
             products.agreed_products(engine, None, rebuild=rebuild, move=False)
-            stack.enter_context(options.claimed(folder))
+            left_before = stack.enter_context(claim_folder(folder, wait=wait)).taken_ns
         monitor = stack.enter_context(Progress(progress))
-        archive = Archive(engine.begin, policy, folder, workers, monitor)
+        archive = Archive(engine.begin, policy, folder, workers, monitor, left_before)
         report = compare(archive, part, mend=engine if repair else None)
     if as_json:
         options.emit_json(verify_json(report, deep=deep))
