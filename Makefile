@@ -9,7 +9,7 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit mutants test-lowest dist test-dist test-wheel test-sdist
-.PHONY: exactness conformance conformance-sky docs bench lock upgrade clean
+.PHONY: exactness chaos chaos-killed conformance conformance-sky docs bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -19,6 +19,8 @@ help:
 	@echo "make dist         the source distribution and the wheel, in dist/"
 	@echo "make test-dist    both, tested: a demonstration with the wheel, all tests of the unpacked source distribution"
 	@echo "make exactness    memberships of 200,000 footprints against brute force (4 minutes)"
+	@echo "make chaos        all of what follows, with SEED=N"
+	@echo "make chaos-killed  kills commands a thousand times and compares what the next run leaves (40 minutes)"
 	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
 	@echo "make docs         the diagram and the tables of docs/catalog.md from the code"
@@ -90,6 +92,14 @@ test-sdist: dist
 # PYTHONPATH is for these recipes alone: what the tests share lies in tests/.
 exactness: env
 	PYTHONPATH=tests $(BIN)/python -m exactness.compare
+
+# Each stops at the first difference, and keeps the folder of that archive. SEED draws other kills.
+KILLS ?= --kills 1000 --postgres-kills 200
+SEED ?= 1
+chaos: chaos-killed
+
+chaos-killed: env
+	PYTHONPATH=tests $(BIN)/python -m chaos.long $(KILLS) --seed $(SEED)
 
 CONFORMANCE = .venv-conformance
 $(CONFORMANCE)/.ready: conformance/requirements.txt

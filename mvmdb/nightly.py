@@ -73,7 +73,7 @@ def run_night(
         report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
         report.waiting = outlook.waiting
         run.seen_in |= pollers.announce(outlook.plan)
-        report.reconcile = run.make_fresh(outlook)
+        report.reconcile = run.make_fresh(outlook, pollers.announce_again)
         written = pollers.settle(run.worked_in, run.seen_in)
         report.planned, report.pollers = pollers.planned.paths, written.changed
         report.poller_problems = written.problems

@@ -74,5 +74,7 @@ def _read_cells(connection: sa.Connection, key: str) -> set[int]:
 
 
 def _write_cells(connection: sa.Connection, key: str, cells: set[int]) -> None:
-    if cells != _read_cells(connection, key):
+    if not cells:
+        connection.execute(sa.delete(t.archive).where(t.archive.c.key == key))
+    elif cells != _read_cells(connection, key):
         write_settings(connection, {key: json.dumps(sorted(cells))})

@@ -78,10 +78,10 @@ def observe_products(
         def record(connection: Connection) -> None:
             unfinished = {str(CellId.from_index(cell)) for cell in load_unfinished(connection)}
             moving = _moved_since(connection, recorded, [*sightings, *adoptions])
-            for seen in sightings:
-                if seen.recorded.layer not in moving:
-                    _record_sighting(connection, seen, unfinished)
             still = [adoption for adoption in adoptions if adoption.record.layer not in moving]
+            for seen in sightings:
+                if seen.recorded.layer not in moving and not _was_removed(connection, seen, still, unfinished):
+                    _record_sighting(connection, seen, unfinished)
             twins[:] = _adopt(connection, products, still, recorded, unfinished, policy)
 
         if make_change(begin, record):
@@ -119,6 +119,22 @@ def _look_at(products: Path, recorded: RecordedProduct, deep: bool) -> _Sighting
     if same and _is_same(record, recorded):
         return None if recorded.state == ProductState.INTACT else _Sighting(recorded, ProductState.INTACT)
     return _Sighting(recorded, record=record)
+
+
+def _was_removed(
+    connection: Connection, seen: _Sighting, adoptions: Iterable[Adoption], unfinished: Collection[str]
+) -> bool:
+    """Whether a file that is gone was removed by a run that was killed before it recorded that.
+
+    It removes the mosaic of a layer that is expected no more, and a drz that a drc replaces, or the other way round.
+    """
+    recorded = seen.recorded
+    if seen.state != ProductState.MISSING or recorded.skycell not in unfinished:
+        return False
+    if load_layer(connection, recorded.layer)[0] is None:
+        return True
+    replaced = (adoption.record for adoption in adoptions if adoption.record.layer == recorded.layer)
+    return any(is_expected(connection, record.layer, record.recipe_digest) for record in replaced)
 
 
 def _is_same(record: ProductRecord, recorded: RecordedProduct) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from mvmdb.catalog import due_pollers
@@ -10,7 +10,7 @@ from mvmdb.catalog.claims.coordinator import Coordinator
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.rows import chunks
 from mvmdb.names import CellId, format_cell_name, parse_cell_name
-from mvmdb.pollers.files import format_poller_name
+from mvmdb.pollers.files import format_planned_name, format_poller_name
 from mvmdb.pollers.write import WrittenPollers, planned_cells, write_planned, write_pollers
 from mvmdb.reconcile.planning import look_ahead
 from mvmdb.records import Mark, Plan, Policy
@@ -40,6 +40,7 @@ class RunPollers:
         self.since = now()
         self.wanted: set[int] = set()
         self.announced: set[int] = set()
+        self.in_plan: set[int] = set()
         self.anew = False
         self.planned = WrittenPollers()
 
@@ -51,17 +52,30 @@ class RunPollers:
         work = planned_cells(plan)
         with self.engine.begin() as connection:
             due, unfinished = due_pollers.load_due(connection), due_pollers.load_unfinished(connection)
+        left = unfinished if self.cells is None else unfinished.intersection(self.cells)
         in_work = set(work) if self.everywhere else self._with_poller(work)
         self.wanted = in_work | self._with_poller(due if self.cells is None else due.intersection(self.cells))
+        if self.everywhere:
+            self.wanted |= left  # a run that was killed may have made all layers of a cell, and no poller file yet
         self.anew = self.cells is None and bool(due or in_work)
+        self.in_plan = in_work | self._with_planned(left)
         self.planned = write_planned(
-            self.engine.begin, plan, self.products, self.mark, cells=sorted(in_work), unfinished=unfinished
+            self.engine.begin, plan, self.products, self.mark, cells=sorted(self.in_plan), unfinished=unfinished
         )
-        left = unfinished if self.cells is None else unfinished.intersection(self.cells)
         self.announced = self.wanted | left | set(work)
         with self.engine.begin() as connection:
             self.coordinator.announce(connection, self.announced)
         return {format_cell_name(CellId.from_index(cell)) for cell in left}
+
+    def announce_again(self, plan: Plan, cells: Collection[int]) -> None:
+        """Take exposures that turned out to be unusable out of the planned work of these sky cells (keys).
+
+        What is NEW there stays NEW, though it may be made by now: so a run that is killed here leaves, with the one
+        after it, the files of a run that is not killed.
+        """
+        shown = self.in_plan.intersection(cells)
+        again = write_planned(self.engine.begin, plan, self.products, self.mark, cells=sorted(shown), unfinished=shown)
+        self.planned.unwritten.update(again.unwritten)
 
     def settle(self, worked_in: Iterable[str], seen_in: Iterable[str]) -> WrittenPollers:
         """Write the poller files for the state after the run, and record that they are up to date.
@@ -90,5 +104,12 @@ class RunPollers:
 
     def _with_poller(self, cells: Collection[int]) -> set[int]:
         """Those of these sky cells that have a poller file."""
+        return self._with_file(cells, format_poller_name)
+
+    def _with_planned(self, cells: Collection[int]) -> set[int]:
+        """Those of these sky cells that have a file of planned work."""
+        return self._with_file(cells, format_planned_name)
+
+    def _with_file(self, cells: Collection[int], format_name: Callable[[str], str]) -> set[int]:
         names = {cell: format_cell_name(CellId.from_index(cell)) for cell in cells}
-        return {cell for cell, name in names.items() if (self.products / name / format_poller_name(name)).exists()}
+        return {cell for cell, name in names.items() if (self.products / name / format_name(name)).exists()}

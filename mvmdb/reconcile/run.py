@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -34,11 +34,14 @@ from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.poller_files import RunPollers
-from mvmdb.records import Action, LayerJob, PlannedLayer, Policy
+from mvmdb.records import Action, LayerJob, Plan, PlannedLayer, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
 log = logging.getLogger(__name__)
+
+Replanned = Callable[[Plan, set[int]], object]
+"""Told of a new plan, and of the sky cells (keys) of the exposures that turned out to be unusable."""
 
 _MOST_NAMED = 5
 _LOOK_SECONDS = 1.0
@@ -70,7 +73,7 @@ def reconcile(
         run = ReconcileRun(place, policy, options, opened, monitor)
         outlook = run.plan()
         run.seen_in |= pollers.announce(outlook.plan)
-        report = run.make_fresh(outlook)
+        report = run.make_fresh(outlook, pollers.announce_again)
         written = pollers.settle(run.worked_in, run.seen_in)
         report.problems += [f"poller not written: {problem}" for problem in written.problems]
         report.problems += map(str, written.gone)
@@ -144,10 +147,10 @@ class ReconcileRun:
                 consent = Consent(rebuild=True, move=self.options.move)
                 require_products_folder(self.engine.begin, self.products, consent)
 
-    def make_fresh(self, outlook: Outlook) -> ReconcileReport:
+    def make_fresh(self, outlook: Outlook, replanned: Replanned) -> ReconcileReport:
         """Make and remove what is planned, plan again while members turn out to be unusable, and return the report.
 
-        Call it once, at the end.
+        Call it once, at the end. `replanned` is told of each such plan.
         """
         log.info(
             "%d layers: %d stale, %d to be removed, %d waiting for files",
@@ -156,10 +159,10 @@ class ReconcileRun:
         resting = [self.resting[line.name] for line in outlook.plan.layers if line.name in self.resting]
         self.report.resting = {layer.layer: layer for layer in resting}
         self.monitor.plan_known(len(outlook.plan.layers) - outlook.waiting - len(resting), outlook.plan)
-        outlook = self._make_all(outlook)
+        outlook = self._make_all(outlook, replanned)
         while self.elsewhere and self._others_are_done():
             self.elsewhere.clear()
-            outlook = self._make_all(self.look())
+            outlook = self._make_all(self.look(), replanned)
         self.report.elsewhere = {layer: str(holder) for layer, holder in sorted(self.elsewhere.items())}
         self._sweep(self.worked_in, self.taken)  # left by workers that died; others made their layers
         for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
@@ -168,16 +171,18 @@ class ReconcileRun:
         self.report.seconds = round(monotonic() - self.started, 3)
         return self.report
 
-    def _make_all(self, outlook: Outlook) -> Outlook:
+    def _make_all(self, outlook: Outlook, replanned: Replanned) -> Outlook:
         """Make what is planned, and plan again while members turn out to be unusable; return the last plan."""
         while lines := [line for line in outlook.plan.layers if not line.n_waiting and self.is_open(line)]:
             refused = self.carry_out(lines)
+            cells = set()
             for error in refused:
-                refuse_exposure(self.engine, error.ipppssoo, error.rule, str(error), self.policy)
+                cells |= refuse_exposure(self.engine, error.ipppssoo, error.rule, str(error), self.policy)
                 self.report.refused[error.ipppssoo] = str(error)
             if not refused:
                 break
             outlook = self.look()
+            replanned(outlook.plan, cells)
         return outlook
 
     def _others_are_done(self) -> bool:

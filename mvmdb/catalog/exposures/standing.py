@@ -18,10 +18,11 @@ from mvmdb.records import Policy
 from mvmdb.schema import tables as t
 
 
-def refuse_exposure(engine: sa.Engine, ipppssoo: str, rule: str, reason: str, policy: Policy) -> None:
+def refuse_exposure(engine: sa.Engine, ipppssoo: str, rule: str, reason: str, policy: Policy) -> set[int]:
     """Make a catalogued exposure ineligible by one of the PIXEL_RULES, and update its layers.
 
-    The file's current size and time are recorded, so that any other file in its place counts as changed.
+    Returns the keys of the sky cells that it overlaps. The file's current size and time are recorded, so that any
+    other file in its place counts as changed.
     """
     with engine.begin() as connection:
         path = connection.scalar(sa.select(t.exposure.c.path).where(t.exposure.c.ipppssoo == ipppssoo))
@@ -32,6 +33,8 @@ def refuse_exposure(engine: sa.Engine, ipppssoo: str, rule: str, reason: str, po
             connection.execute(file.values(size=size, mtime_ns=mtime_ns))
         _refuse(connection, ipppssoo, path, rule, reason)
         _refresh_of(connection, [ipppssoo], policy)
+        cells = sa.select(t.membership.c.skycell_id).join(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo)
+        return set(connection.scalars(cells))
 
 
 def _refuse(connection: sa.Connection, ipppssoo: str, path: str | None, rule: str, reason: str) -> None:
