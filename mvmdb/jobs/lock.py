@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
+from mvmdb.atomic import make_folder
 from mvmdb.errors import BusyError, InputError
 from mvmdb.workers.periodic import repeat
 
@@ -64,7 +65,7 @@ def claim_folder(folder: Path, *, shared: bool = False, wait: float = 0.0) -> It
     holds the lock.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise _cannot_write(folder, error) from error

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mvmdb.atomic import remove_file
 from mvmdb.catalog.ask.members import LayerExposure, load_layer_exposures
 from mvmdb.catalog.open import Begin
 from mvmdb.errors import InputError
@@ -76,8 +77,8 @@ def write_pollers(
     rows = _load_rows(begin, plan, mark, cells)
     written = WrittenPollers(gone=[file for cell_rows in rows.values() for file in _find_gone(cell_rows)])
     for skycell in {format_cell_name(CellId.from_index(cell)) for cell in cells} - rows.keys():
-        (folder / skycell / format_poller_name(skycell)).unlink(missing_ok=True)
-        (folder / skycell / format_planned_name(skycell)).unlink(missing_ok=True)
+        remove_file(folder / skycell / format_poller_name(skycell))
+        remove_file(folder / skycell / format_planned_name(skycell))
     for skycell, cell_rows in sorted(rows.items()):
         _write_one(folder / skycell / format_poller_name(skycell), skycell, cell_rows, written, basic=basic)
     return written

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from mvmdb.atomic import remove_file
 from mvmdb.catalog.claims.alive import load_claimed
 from mvmdb.catalog.due_pollers import load_unfinished
 from mvmdb.catalog.open import Begin, Connection, as_recorded, make_change
@@ -281,6 +282,6 @@ def _adopt(
 def _drop_superseded(twins: _Twins) -> None:
     """Remove the recorded file if the new one is the expected product; otherwise remove the new one."""
     if twins.new_is_right:
-        twins.recorded.unlink(missing_ok=True)
+        remove_file(twins.recorded)
     elif twins.recorded.exists():
-        twins.new.unlink(missing_ok=True)
+        remove_file(twins.new)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
+from mvmdb.atomic import remove_file
 from mvmdb.catalog.claims.alive import Holder, load_claimed
 from mvmdb.catalog.exposures.standing import refuse_exposure
 from mvmdb.catalog.layers.growth import find_stretching
@@ -26,7 +27,7 @@ from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.mosaic.product.findings import drop_findings
 from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
-from mvmdb.mosaic.product.read import read_product
+from mvmdb.mosaic.product.read import holds_nothing, read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import parse_cell_name
 from mvmdb.reconcile.layer_jobs import LayerWork, Options, find_work
@@ -301,7 +302,7 @@ class ReconcileRun:
         Overwriting it could destroy a mosaic that was made from other exposures.
         """
         target = Path(job.target)
-        if work.product is not None or not target.exists() or _holds(target, job):
+        if work.product is not None or not target.exists() or _holds(target, job) or holds_nothing(target):
             return False
         message = (
             f"{target} already exists and was not made from exposures in this catalog; "
@@ -324,7 +325,7 @@ class ReconcileRun:
             self._fail(line, job.target, str(result), seconds)
             return
         if work.product is not None and work.product.filename != Path(job.target).name:
-            Path(job.target).with_name(work.product.filename).unlink(missing_ok=True)  # a drc replaces the drz, or back
+            remove_file(Path(job.target).with_name(work.product.filename))  # a drc replaces the drz, or back
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
             if not self.coordinator.release(connection, job.layer):
@@ -351,7 +352,7 @@ class ReconcileRun:
         self.settled[line.name] = ""
         started = monotonic()
         try:
-            path.unlink(missing_ok=True)
+            remove_file(path)
         except OSError as error:
             message = f"cannot remove {path}: {error.strerror}; make its folder writable"
             with self.engine.begin() as connection:

@@ -14,7 +14,7 @@ from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.rounds import make_layers
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.mosaic.product.manifest import write_manifest
-from mvmdb.mosaic.product.read import open_product
+from mvmdb.mosaic.product.read import holds_nothing, open_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
 from mvmdb.rectangles.estimate import require_memory
@@ -82,7 +82,7 @@ def _check_target(job: LayerJob, rectangle: Rectangle) -> None:
 
     A mosaic of the same rectangle that was trimmed to fewer exposures may be overwritten.
     """
-    if not Path(job.target).exists():
+    if not Path(job.target).exists() or holds_nothing(job.target):
         return
     try:
         present = open_product(Path(job.target))

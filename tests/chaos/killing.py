@@ -96,21 +96,34 @@ def kill_at_call(nest: Nest, scene: Scene, reference: Reference, number: int) ->
     return tally
 
 
-def list_calls(nest: Nest, scene: Scene) -> list[Call]:
-    """The calls of the command, run in one process from the start state, that change files or the catalog, in order."""
+def list_calls(nest: Nest, scene: Scene, *, succeeded: bool = False) -> list[Call]:
+    """The calls of the command, run in one process from the start state, that change files or the catalog, in order.
+
+    With `succeeded`, only those that did so.
+    """
     scene.restore()
     listed = scene.base / "calls"
     listed.unlink(missing_ok=True)
-    ended = nest.run(replace(order_of(scene), hook="chaos.killing:note_calls", given=[str(scene.work), str(listed)]))
+    ended = nest.run(
+        replace(order_of(scene), hook="chaos.killing:note_calls", given=[str(scene.work), str(listed), succeeded])
+    )
     assert ended.code in (0, 1), ended.err
     return [Call(*json.loads(line)) for line in listed.read_text().splitlines()]
 
 
-def note_calls(folder: str, listed: str) -> None:
-    """Hook: write each call, before it is made, to a file."""
+def note_calls(folder: str, listed: str, succeeded: bool) -> None:
+    """Hook: write each call to a file, before it is made or after it has succeeded."""
     descriptor = os.open(listed, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     real = os.write
-    tap((folder,), lambda call: real(descriptor, (json.dumps(call) + "\n").encode()))
+
+    def note(call: Call) -> None:
+        real(descriptor, (json.dumps(call) + "\n").encode())
+
+    tap((folder,), *((_ignore, note) if succeeded else (note, _ignore)))
+
+
+def _ignore(_call: Call) -> None:
+    pass
 
 
 def die_at(folder: str, number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +29,7 @@ from mvmdb.stamp import file_stamp
 REMEDY = "make the layer again (mvmdb reconcile)"
 _LAYOUTS = [["PRIMARY", *extensions_of(errors), "HDRTAB"] for errors in (False, True)]
 BLOCK = 2880
+_READ_BYTES = 1 << 20
 _FILL = {"SCI": np.nan, "WHT": 0.0, "ERR": np.nan}
 
 
@@ -70,6 +72,15 @@ def open_product(path: str | Path) -> StoredProduct:
         raise ProductError(f"{path} does not exist; {REMEDY}") from error
     except (OSError, VerifyError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ProductError(f"{path} is damaged: {error}; expected a FITS file with {_layout()}; {REMEDY}") from error
+
+
+def holds_nothing(path: str | Path) -> bool:
+    """Whether a file is empty or all zeros, as a power cut leaves files on some file systems: it may be replaced."""
+    try:
+        with Path(path).open("rb") as file:
+            return not any(block.strip(b"\0") for block in iter(partial(file.read, _READ_BYTES), b""))
+    except OSError:
+        return False
 
 
 def check_data(stored: StoredProduct) -> None:
