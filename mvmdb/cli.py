@@ -25,6 +25,7 @@ from mvmdb.console.commands.process import process
 from mvmdb.console.commands.quarantine import quarantine
 from mvmdb.console.commands.query import query
 from mvmdb.console.commands.readmit import readmit
+from mvmdb.console.commands.rebuild import rebuild
 from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.status import status
@@ -65,7 +66,7 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, query, status, explain, history, poller, reconcile, nightly,
-    process, mosaic, verify, quarantine, config, schema, demo,
+    process, mosaic, verify, quarantine, rebuild, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

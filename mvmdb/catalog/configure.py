@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mvmdb.catalog import due_pollers
+from mvmdb.catalog.decisions.keep import keep_decisions
 from mvmdb.catalog.exposures.memberships import recompute_memberships
 from mvmdb.catalog.exposures.standing import lift_refusals
 from mvmdb.catalog.layers.changed_keys import all_keys
@@ -36,14 +37,15 @@ def initialise(
     keep_history: int | None = None,
     upgrade: bool = False,
     record: Callable[[sa.Engine], sa.Engine] = lambda engine: engine,
-) -> None:
+) -> str:
     """Create a catalog, or change the configuration of an existing one; with `upgrade`, upgrade its schema first.
 
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
     (`none`, `yearly`, or dates joined with commas) or `errors` recomputes every layer. Raises UsageError for other
     epochs, and for a products folder that `require_products_folder` refuses without the user's consent.
     `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given the engine and returns the
-    one to work with, which the caller may have bound to a run of the history.
+    one to work with, which the caller may have bound to a run of the history. Returns what keeps the decisions file
+    from being written, or an empty text.
     """
     normal = None if epochs is None else parse_epochs(epochs)
     if upgrade:
@@ -59,6 +61,7 @@ def initialise(
         with engine.begin() as connection:
             _configure(connection, rule, products, keep_history)
             configure_layers(connection, exptime_layers, normal, errors)
+        return keep_decisions(engine)
 
 
 def _configure(connection: sa.Connection, rule: Rule | None, products: Path | None, keep_history: int | None) -> None:

@@ -18,13 +18,16 @@ from mvmdb.schema.versions import REVISION
 
 KEEP_HISTORY = "history_days"
 """The setting of how many days of history are kept; 0, or absent, is for ever."""
-_CONFIGURATION = ("rule", "products", "exptime_layers", "epochs", "errors", "include_small", "only_cte", KEEP_HISTORY)
+PRODUCTS = "products"
+"""The setting of the products folder."""
+CONFIGURATION = ("rule", PRODUCTS, "exptime_layers", "epochs", "errors", "include_small", "only_cte", KEEP_HISTORY)
+"""The settings that a user can change."""
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
 
 def read_policy(connection: sa.Connection) -> Policy:
     """The recorded policy, with the defaults of Policy for what is not recorded."""
-    settings = _read_settings(connection)
+    settings = read_settings(connection)
     default = Policy()
     rule: Rule = "nearest" if settings.get("rule") == "nearest" else "overlap"
     return Policy(
@@ -49,7 +52,7 @@ def products_folder(connection: sa.Connection, given: Path | None) -> Path:
     """The products folder: the given one, or else the recorded one. Raises UsageError if there is neither."""
     if given is not None:
         return given.absolute()
-    recorded = _read_settings(connection).get("products")
+    recorded = read_settings(connection).get("products")
     if recorded is None:
         raise UsageError(
             "no products folder is recorded in this catalog; give -o DIR, or run: mvmdb init --products DIR"
@@ -59,7 +62,7 @@ def products_folder(connection: sa.Connection, given: Path | None) -> Path:
 
 def recorded_products_folder(connection: sa.Connection) -> Path | None:
     """The recorded products folder, or None."""
-    recorded = _read_settings(connection).get("products")
+    recorded = read_settings(connection).get("products")
     return None if recorded is None else Path(recorded)
 
 
@@ -74,13 +77,13 @@ def set_products_folder(connection: sa.Connection, folder: Path) -> None:
 
     Call `require_no_file` first.
     """
-    if _read_settings(connection).get("products") != str(folder.absolute()):
+    if read_settings(connection).get("products") != str(folder.absolute()):
         write_settings(connection, {"products": str(folder.absolute())})
 
 
 def history_days(connection: sa.Connection) -> int:
     """How many days of history are kept; 0 is for ever."""
-    return int(_read_settings(connection).get(KEEP_HISTORY, "0"))
+    return int(read_settings(connection).get(KEEP_HISTORY, "0"))
 
 
 def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool | None]:
@@ -99,15 +102,16 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
     }
 
 
-def _read_settings(connection: sa.Connection) -> dict[str, str]:
+def read_settings(connection: sa.Connection) -> dict[str, str]:
+    """Everything that the table `archive` holds."""
     rows = connection.execute(sa.select(t.archive.c.key, t.archive.c.value))
     return {key: value for key, value in rows}
 
 
 def write_settings(connection: sa.Connection, settings: Mapping[str, str]) -> None:
     """Record settings; changes of what a user can set are in the history."""
-    before = _read_settings(connection)
-    changed = {key: settings[key] for key in _CONFIGURATION if key in settings and settings[key] != before.get(key)}
+    before = read_settings(connection)
+    changed = {key: settings[key] for key in CONFIGURATION if key in settings and settings[key] != before.get(key)}
     write_events(
         connection,
         [

@@ -144,11 +144,13 @@ def finish(attention: bool) -> None:
 def catalog(session: Session, *, create: bool = False, check: bool = False) -> Iterator[tuple[Engine, Policy]]:
     """The catalog and its policy, for a command that changes it; a policy changed by the environment is recorded.
 
-    The command is recorded as a run, and the engine's changes as those of this run. With `check`, damage to the file is
-    an error before anything is written. Raises CatalogError if the catalog cannot be opened, or is damaged, and
-    UsageError for an invalid MVM_INCLUDE_SMALL or MVM_ONLY_CTE.
+    The command is recorded as a run, and the engine's changes as those of this run. After the block the decisions file
+    beside the products is brought up to date; where that fails, a line on standard error says so. With `check`, damage
+    to the file is an error before anything is written. Raises CatalogError if the catalog cannot be opened, or is
+    damaged, and UsageError for an invalid MVM_INCLUDE_SMALL or MVM_ONLY_CTE.
     """
     from mvmdb.catalog.configure import follow_environment
+    from mvmdb.catalog.decisions.keep import keep_decisions
     from mvmdb.catalog.open import check_file, open_catalog
 
     with open_catalog(session.address, create=create) as opened:
@@ -158,6 +160,13 @@ def catalog(session: Session, *, create: bool = False, check: bool = False) -> I
         with engine.begin() as connection:
             policy = follow_environment(connection)
         yield engine, policy
+        note_trouble(keep_decisions(engine))
+
+
+def note_trouble(words: str) -> None:
+    """Warn of what keeps the decisions file from being written, if anything does: the command succeeds nevertheless."""
+    if words:
+        warn(f"mvmdb: {words}")
 
 
 @contextmanager

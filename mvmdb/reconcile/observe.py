@@ -179,24 +179,31 @@ def _find_unrecorded(
     products: Path, recorded: Mapping[str, RecordedProduct], skycells: set[str]
 ) -> Iterator[ProductRecord]:
     """The intact product files in the folders of these sky cells (names) that the catalog does not record."""
-    for folder in sorted(_list_cell_folders(products) & skycells):
+    for path in list_product_files(products, skycells):
+        layer = str(parse_product_name(path.name)[0])
+        if layer in recorded and recorded[layer].filename == path.name:
+            continue
+        try:
+            record = _read(path)
+        except ProductError as error:
+            log.warning("left alone: %s", error)
+            continue
+        if record.layer == layer and record.skycell == path.parent.name:
+            yield record
+        else:
+            log.warning("left alone: %s says that it is %s", path, record.layer)
+
+
+def list_product_files(products: Path, skycells: set[str] | None = None) -> Iterator[Path]:
+    """The files in the folders of these sky cells (names), or of all, that have the names of products; sorted."""
+    folders = _list_cell_folders(products)
+    for folder in sorted(folders if skycells is None else folders & skycells):
         for filename in sorted(os.listdir(products / folder)):
             try:
-                layer = str(parse_product_name(filename)[0])
+                parse_product_name(filename)
             except NameFormatError:
                 continue
-            if layer in recorded and recorded[layer].filename == filename:
-                continue
-            path = products / folder / filename
-            try:
-                record = _read(path)
-            except ProductError as error:
-                log.warning("left alone: %s", error)
-                continue
-            if record.layer == layer and record.skycell == folder:
-                yield record
-            else:
-                log.warning("left alone: %s says that it is %s", path, record.layer)
+            yield products / folder / filename
 
 
 def _list_cell_folders(products: Path) -> set[str]:

@@ -113,6 +113,12 @@ exposure = Table(
     must("path", Text, "path of the active dataset"),
     may("withdrawn_at", DateTime, "when it left the archive (UTC)"),
     may("withdrawn_why", Text, "why it left the archive"),
+    must(
+        "pruned",
+        Boolean,
+        "whether it left because its file is gone; it returns with the file",
+        server_default=false(),
+    ),
     must("registered_at", DateTime, "first registered (UTC)"),
     must("changed_at", DateTime, "last change (UTC)"),
     CheckConstraint("kind IN ('flt', 'flc')", name="kind"),
@@ -131,6 +137,20 @@ Index(
     postgresql_where=DOUBTFUL["postgresql"],
 )
 Index("ix_exposure_dec_ra", exposure.c.dec, exposure.c.ra)
+Index(
+    "ix_exposure_withdrawn_at",
+    exposure.c.withdrawn_at,
+    sqlite_where=exposure.c.withdrawn_at.is_not(None),
+    postgresql_where=exposure.c.withdrawn_at.is_not(None),
+)
+INELIGIBLE = text("ineligible_rule <> ''")
+"""Which exposures are ineligible, in the words of the index that holds them alone."""
+Index(
+    "ix_exposure_ineligible_rule",
+    exposure.c.ineligible_rule,
+    sqlite_where=INELIGIBLE,
+    postgresql_where=INELIGIBLE,
+)
 
 dataset = Table(
     "dataset",

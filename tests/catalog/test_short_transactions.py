@@ -131,8 +131,7 @@ def test_no_command_reads_files_or_prints_while_a_transaction_is_open(archive: A
     run_one("quarantine")
     run_one("quarantine", "--accept", bad)
     archive.lose_catalog()  # the products are found and recorded again
-    run_one("init", "--products", archive.products)
-    run_one("ingest", archive.inbox)
+    run_one("rebuild", archive.inbox, "-o", archive.products)
     assert "2 fresh" in run_one("status", "--deep")
     again = archive.expose("ib6o04twq", east=2, shape=(300, 300), folder=archive.folder / "later")
     run_one("ingest", again)

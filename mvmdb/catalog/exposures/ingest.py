@@ -10,6 +10,7 @@ from time import monotonic
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.decisions.restore import settle_waiting
 from mvmdb.catalog.exposures.quarantine import (
     QuarantinedFile,
     forget_gone,
@@ -96,6 +97,7 @@ def ingest_files(
         batches = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
         registered = _register_batches(engine, batches, executor, report, monitor, narrowing)
     forget_gone(engine)
+    settle_waiting(engine)
     with engine.begin() as connection:
         report.stretching = stretched_by(connection, registered, read_policy(connection))
     report.quarantined = len(report.problems)

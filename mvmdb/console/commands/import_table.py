@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,10 @@ def import_table(
 
     Example: mvmdb import exposures.parquet --map filters=wheels
     """
+    from mvmdb.catalog.decisions.load import note_table
+    from mvmdb.catalog.decisions.restore import settle_waiting
     from mvmdb.catalog.exposures.bulk_load import register_batches
+    from mvmdb.catalog.exposures.quarantine import storable_path
     from mvmdb.tables.background import read_batches_in_background
     from mvmdb.tables.problems import ProblemList
 
@@ -71,6 +75,9 @@ def import_table(
         first = next(batches, None)  # raises if the table as a whole is wrong, before a catalog is created
         with options.catalog(session, create=True) as (engine, _):
             report = register_batches(engine, [] if first is None else _chain(first, batches))
+            with engine.begin() as connection:
+                note_table(connection, storable_path(_recorded_words(table, maps, form, siaf)))
+            settle_waiting(engine)
     values = _as_json(meter.rows, report, listed) | {"seconds": round(monotonic() - started, 3)}
     for line in _remarks(report):
         warn(f"mvmdb: {line}")
@@ -79,6 +86,14 @@ def import_table(
     else:
         say(*_as_words(values, listed))
     options.finish(listed.count > 0 or bool(report.unplaced))
+
+
+def _recorded_words(table: Path, maps: tuple[str, ...], form: Format | None, siaf: Path | None) -> str:
+    """The command line that imports this table again from any folder, after `mvmdb import`."""
+    words = [str(table.absolute()), *(word for text in maps for word in ("--map", text))]
+    words += ["--format", form] if form else []
+    words += ["--siaf", str(siaf.absolute())] if siaf is not None else []
+    return shlex.join(words)
 
 
 def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

@@ -62,10 +62,11 @@ def init(
     from mvmdb.catalog.products.folder import Consent
     from mvmdb.catalog.settings import read_configuration
 
-    initialise(
+    trouble = initialise(
         session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, errors=errors,
         consent=Consent(rebuild, move), keep_history=keep_history, upgrade=upgrade, record=session.run.begin,
     )  # fmt: skip
+    options.note_trouble(trouble)
     if as_json:
         with open_catalog(session.address, read_only=True) as engine, engine.connect() as connection:
             values = read_configuration(connection)

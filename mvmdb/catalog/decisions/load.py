@@ -1,0 +1,99 @@
+"""Reads from the catalog what the decisions file is to hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.decisions.restore import Waiting, load_waiting, write_waiting
+from mvmdb.catalog.decisions.values import Decisions, KeptExposure, KeptFile
+from mvmdb.catalog.settings import CONFIGURATION, PRODUCTS, read_settings, write_settings
+from mvmdb.exposures.eligibility import PIXEL_RULES
+from mvmdb.exposures.warning_texts import join_warnings, split_warnings
+from mvmdb.schema import tables as t
+
+IDENTITY = "catalog"
+"""The setting that holds the catalog's random identity; it is given when the first decisions file is written."""
+TABLES = "imported_tables"
+"""The setting that lists the imported tables, JSON."""
+
+
+def load_decisions(connection: sa.Connection) -> Decisions:
+    """What only this catalog knows; it has no identity yet if it never wrote a decisions file."""
+    settings = read_settings(connection)
+    waiting = load_waiting(connection)
+    exposures = {one.ipppssoo: one for one in (*waiting.exposures, *_load_exposures(connection))}
+    accepted = {one.path: one for one in (*waiting.accepted, *_load_accepted(connection))}
+    return Decisions(
+        settings.get(IDENTITY, ""),
+        {key: settings[key] for key in sorted(CONFIGURATION) if key in settings and key != PRODUCTS},
+        tuple(json.loads(settings.get(TABLES, "[]"))),
+        tuple(exposures[name] for name in sorted(exposures)),
+        tuple(accepted[path] for path in sorted(accepted)),
+    )
+
+
+def give_identity(connection: sa.Connection, identity: str | None = None) -> None:
+    """Give the catalog this identity, or a new one if it has none."""
+    if identity is not None or IDENTITY not in read_settings(connection):
+        write_settings(connection, {IDENTITY: identity or str(uuid4())})
+
+
+def record_decisions(connection: sa.Connection, decisions: Decisions) -> None:
+    """Make an empty catalog the one whose decisions these are; those about exposures and files wait for them."""
+    give_identity(connection, decisions.catalog)
+    tables = {TABLES: json.dumps(decisions.tables)} if decisions.tables else {}
+    write_settings(connection, {**decisions.settings, **tables})
+    write_waiting(connection, Waiting(decisions.exposures, decisions.accepted))
+
+
+def note_table(connection: sa.Connection, words: str) -> None:
+    """Remember that a table was imported with these words of the command line."""
+    tables = json.loads(read_settings(connection).get(TABLES, "[]"))
+    if words not in tables:
+        write_settings(connection, {TABLES: json.dumps([*tables, words])})
+
+
+def _load_exposures(connection: sa.Connection) -> Iterator[KeptExposure]:
+    """Three queries, each by an index: exposures that are withdrawn, refused for their pixels, or doubtful for them.
+
+    Those that were pruned have no file of which anything could be said.
+    """
+    e = t.exposure.c
+    rules = ", ".join(f"'{rule}'" for rule in PIXEL_RULES)
+    refused = sa.and_(t.INELIGIBLE, sa.literal_column(f"ineligible_rule IN ({rules})", sa.Boolean))
+    doubtful = t.DOUBTFUL[connection.dialect.name]
+    columns = (
+        e.ipppssoo, e.kind, e.pixels, e.pixel_digest, e.wcs_digest, e.withdrawn_at, e.withdrawn_why,
+        e.ineligible_rule, e.ineligible_reason, e.warnings,
+    )  # fmt: skip
+    seen: set[str] = set()
+    for condition in (e.withdrawn_at.is_not(None), refused, doubtful):
+        for row in connection.execute(sa.select(*columns).where(condition, sa.not_(e.pruned))):
+            of_pixels, _ = split_warnings(row.warnings)
+            is_refused = row.ineligible_rule in PIXEL_RULES
+            if row.ipppssoo in seen or not (row.withdrawn_at or is_refused or of_pixels):
+                continue
+            seen.add(row.ipppssoo)
+            yield KeptExposure(
+                row.ipppssoo,
+                row.kind,
+                row.pixels,
+                row.pixel_digest,
+                row.wcs_digest,
+                row.withdrawn_at and row.withdrawn_at.isoformat(),
+                row.withdrawn_why,
+                row.ineligible_rule if is_refused else "",
+                row.ineligible_reason if is_refused else "",
+                join_warnings(of_pixels),
+            )
+
+
+def _load_accepted(connection: sa.Connection) -> Iterator[KeptFile]:
+    q = t.quarantine.c
+    query = sa.select(q.path, q.kind, q.size, q.mtime_ns, q.first_seen).where(q.accepted).order_by(q.path)
+    for row in connection.execute(query):
+        yield KeptFile(row.path, row.kind, row.size, row.mtime_ns, row.first_seen.isoformat())
