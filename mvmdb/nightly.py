@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
+from mvmdb.catalog.exposures.prune import PruneReport, Watched, prune_exposures
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile
 from mvmdb.catalog.exposures.vanished import note_vanished
 from mvmdb.catalog.history.prune import prune_history
@@ -29,7 +30,7 @@ class NightReport:
     `pollers`: the paths of the poller files that changed; they show the state after the night. `planned`: the paths of
     the files that show what it was going to do. `poller_problems`: why poller files could not be written. `gone`: a
     line for each missing file that a poller names and that earlier nights did not report. `vanished`: missing files of
-    known exposures.
+    known exposures. `prune`: what pruning did, where it was asked for.
     """
 
     ingest: IngestReport
@@ -42,6 +43,7 @@ class NightReport:
     poller_problems: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     vanished: list[QuarantinedFile] = field(default_factory=list)
+    prune: PruneReport | None = None
     reconcile: ReconcileReport = field(default_factory=ReconcileReport)
 
 
@@ -53,19 +55,22 @@ def run_night(
     *,
     options: Options | None = None,
     mark: Mark = "layer",
+    watched: Watched | None = None,
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> NightReport:
     """Register these files (absolute paths), make stale layers fresh, and write the poller files of their sky cells.
 
     The poller files show the state after this run; files beside them show what it was going to do. If nothing is stale,
-    only poller files that are out of date are written. Workers read files and make layers (None: processes, one per
-    core). Raises as `mvmdb.reconcile.run.reconcile`.
+    only poller files that are out of date are written. Exposures whose files are gone from `watched` folders leave.
+    Workers read files and make layers (None: processes, one per core). Raises as `mvmdb.reconcile.run.reconcile`.
     """
     chosen = options or Options()
     with open_workers(workers) as opened, join_work(engine, products, chosen.wait) as place:
         narrowing = replace(chosen.narrowing, cells=None if chosen.cells is None else tuple(chosen.cells))
         report = NightReport(ingest_files(engine, paths, narrowing=narrowing, workers=opened, monitor=monitor))
+        if watched is not None:
+            report.prune = prune_exposures(engine, watched, frozenset(paths), narrowing=narrowing)
         report.vanished = note_vanished(engine, frozenset(paths))
         pollers = RunPollers(place.coordinator, products, policy, chosen.cells, mark=mark, everywhere=True)
         run = ReconcileRun(place, policy, chosen, opened, monitor)

@@ -100,6 +100,20 @@ def require_known(connection: sa.Connection, narrowing: Narrowing) -> None:
             raise UsageError(f"no exposure of this catalog is of the program {program}{near(program, known)}")
 
 
+def exposure_condition(narrowing: Narrowing) -> sa.ColumnElement[bool]:
+    """Whether a catalogued exposure meets all conditions."""
+    x = t.exposure.c
+    conditions: list[sa.ColumnElement[bool]] = [sa.true()]
+    if narrowing.programs:
+        conditions.append(sa.or_(*map(program_condition, narrowing.programs)))
+    if narrowing.filters:
+        conditions.append(sa.func.lower(x.filter).in_([name.lower() for name in narrowing.filters]))
+    if narrowing.cells is not None:
+        m = t.membership.c
+        conditions.append(x.id.in_(sa.select(m.exposure_id).where(m.skycell_id.in_(narrowing.cells))))
+    return sa.and_(*conditions)
+
+
 def program_condition(program: str) -> sa.ColumnElement[bool]:
     """Whether an exposure is of a program, given by its number or by its three characters in root names."""
     if program.isdecimal() and len(program) > 3:

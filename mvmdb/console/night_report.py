@@ -16,7 +16,7 @@ from mvmdb.errors import InputError, UsageError
 from mvmdb.records import Reason, ReasonCode
 
 FORMS = (".txt", ".html", ".json")
-_SECTIONS = ("Came", "Refused", "Made", "Took longest", "Failed", "Not tried", "Problems")
+_SECTIONS = ("Came", "Left", "Refused", "Made", "Took longest", "Failed", "Not tried", "Problems")
 
 Report = Mapping[str, Any]
 
@@ -92,6 +92,7 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
     """Each section that is not empty: its name, how many things it is about, and a line for each that is listed."""
     values = (
         [_words(line["exposure"], line["what"], line["path"], line["detail"]) for line in report["came"]],
+        [_words(line["exposure"], line["path"]) for line in report["left"]],
         [_refused_words(line) for line in report["refused"]],
         [_made_words(line) for line in report["made"]],
         [f"{line['layer']}: {line['seconds']:.1f} s" for line in report["slowest"]],

@@ -18,13 +18,15 @@ _COMPRESSED = (".gz", ".fz", ".z", ".bz2", ".xz", ".zst", ".zip")
 class ExposurePaths:
     """Absolute paths of exposures, sorted, each once; the given folders without any; folders that cannot be read.
 
-    `compressed` are files in folders whose names are those of compressed exposures, which are not read.
+    `compressed` are files in folders whose names are those of compressed exposures, which are not read. `folders` are
+    all folders that were given.
     """
 
     paths: tuple[str, ...]
     empty_folders: tuple[str, ...]
     unreadable_folders: tuple[str, ...]
     compressed: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
 
 def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
@@ -40,17 +42,19 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
     empty: list[str] = []
     unreadable: list[str] = []
     compressed: set[str] = set()
+    folders: set[str] = set()
     for path in _expand_lists(paths):
         if path.is_dir():
             inside = list(_search(path, unreadable, compressed))
             files.update(inside)
+            folders.add(str(path))
             if not inside:
                 empty.append(str(path))
         elif path.exists():
             files.add(str(path))
         else:
             raise InputError(f"there is no file or folder {path}; check the path")
-    found = (files, empty, unreadable, compressed)
+    found = (files, empty, unreadable, compressed, folders)
     return ExposurePaths(*(tuple(sorted(paths_found)) for paths_found in found))
 
 

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Sequence
 
-from mvmdb.catalog.exposures.other_files import load_other_files
-from mvmdb.catalog.exposures.read_first import write_with_files
-from mvmdb.catalog.exposures.register import register
+from mvmdb.catalog.exposures.other_files import load_other_files, replace_gone
 from mvmdb.catalog.open import Engine
-from mvmdb.errors import ExposureError
-from mvmdb.exposures.fits.digest import digest_pixels
-from mvmdb.exposures.read import read_exposure
-from mvmdb.exposures.reading import ReadDataset
 from mvmdb.records import Policy
-
-log = logging.getLogger(__name__)
 
 
 def replace_missing_files(
@@ -29,14 +19,4 @@ def replace_missing_files(
     """
     with engine.begin() as connection:
         candidates = load_other_files(connection, cells=cells, everything=everything)
-    datasets = []
-    for ipppssoo, active, other in candidates:
-        if os.path.exists(active):
-            continue
-        try:
-            datasets.append(ReadDataset(read_exposure(other), digest_pixels(other)))
-        except ExposureError as error:
-            log.warning("%s: %s", ipppssoo, error)
-    if datasets:
-        write_with_files(engine, lambda connection, others: register(connection, datasets, policy, others))
-    return bool(datasets)
+    return bool(replace_gone(engine, candidates, policy))

@@ -210,7 +210,7 @@ def _why_out(row: Any, cells: Sequence[str], layers: Sequence[str], policy: Poli
     if layers or not row.eligible:
         return ""
     if row.withdrawn_at is not None:
-        return ", as it is withdrawn"
+        return ", as its file is gone" if row.pruned else ", as it is withdrawn"
     if not cells:
         return ", as it overlaps no sky cell"
     why = left_out(row.instrument, row.detector, row.kind, policy)
@@ -235,7 +235,9 @@ def _dataset_lines(connection: sa.Connection, row: Any) -> list[str]:
 
 def _standing_lines(row: Any) -> list[str]:
     lines = []
-    if row.withdrawn_at is not None:
+    if row.pruned:
+        lines.append(f"It left on {row.withdrawn_at} UTC, as its file is gone; it returns when the file does.")
+    elif row.withdrawn_at is not None:
         lines.append(f"Withdrawn on {row.withdrawn_at} UTC: {row.withdrawn_why or 'no reason was given'}.")
     if row.eligible and row.withdrawn_at is None:
         lines.append("Eligible for layers.")

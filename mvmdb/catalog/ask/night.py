@@ -23,8 +23,17 @@ _LISTS = {
     **dict.fromkeys(_MADE, "made"),
     **dict.fromkeys(("exposure-refused", "file-quarantined", "file-vanished"), "refused"),
     **dict.fromkeys(
-        ("exposure-new", "exposure-changed", "exposure-realigned", "exposure-moved", "exposure-readmitted"), "came"
+        (
+            "exposure-new",
+            "exposure-changed",
+            "exposure-realigned",
+            "exposure-moved",
+            "exposure-readmitted",
+            "exposure-returned",
+        ),
+        "came",
     ),
+    "exposure-pruned": "left",
     "layer-failed": "failed",
 }
 MOST_LISTED = 1000
@@ -37,13 +46,13 @@ def summarize_night(
 ) -> dict[str, Any]:
     """The summary of a run of `nightly`, as plain values.
 
-    `counts` has the number of its events by kind. `came`, `refused` and `made` list the first 1000 of each; `slowest`
-    names the layers that took longest. `failed` lists the layers that failed, each with the number of its failures in a
-    row, when they began, and when it is tried again. `last_night` compares these with the run of `nightly` before: the
-    layers whose failures are `new_failures`, and the `mended` ones. `resting` layers were not tried, and `problems` are
-    those of no single layer: the history does not hold them.
+    `counts` has the number of its events by kind. `came`, `left`, `refused` and `made` list the first 1000 of each;
+    `slowest` names the layers that took longest. `failed` lists the layers that failed, each with the number of its
+    failures in a row, when they began, and when it is tried again. `last_night` compares these with the run of
+    `nightly` before: the layers whose failures are `new_failures`, and the `mended` ones. `resting` layers were not
+    tried, and `problems` are those of no single layer: the history does not hold them.
     """
-    lists: dict[str, list[dict[str, Any]]] = {"came": [], "refused": [], "made": [], "failed": []}
+    lists: dict[str, list[dict[str, Any]]] = {"came": [], "left": [], "refused": [], "made": [], "failed": []}
     counts: Counter[str] = Counter()
     slowest: list[tuple[float, str]] = []
     with engine.begin() as connection:
@@ -79,7 +88,7 @@ def summarize_night(
 
 
 def count_listed(report: Mapping[str, Any], name: str) -> int:
-    """How many events a list of a report (`came`, `refused`, `made`, `failed`) stands for; it may show fewer."""
+    """How many events a list of a report, such as `came`, stands for; it may show fewer."""
     return sum(number for kind, number in report["counts"].items() if _LISTS.get(kind) == name)
 
 
@@ -129,4 +138,4 @@ def _failure(layer: FailingLayer) -> dict[str, Any]:
 
 def is_eventful(report: Mapping[str, Any], troubles: Iterable[object]) -> bool:
     """Whether there is anything to say about a night."""
-    return any(report[name] for name in ("came", "refused", "made", "failed")) or any(troubles)
+    return any(report[name] for name in ("came", "left", "refused", "made", "failed")) or any(troubles)

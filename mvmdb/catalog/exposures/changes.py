@@ -28,7 +28,9 @@ def _describe(row: Mapping[str, Any], before: Any) -> Iterator[Event]:
     if before.wcs_digest != row["wcs_digest"]:
         detail = f"WCSNAME {before.wcsname or 'none'} -> {row['wcsname'] or 'none'}"
         yield Event(Happened.EXPOSURE_REALIGNED, exposure=name, path=path, detail=detail)
-    if before.withdrawn_at is not None and row["withdrawn_at"] is None:
+    if before.pruned and not row["pruned"]:
+        yield Event(Happened.EXPOSURE_RETURNED, exposure=name, path=path, detail="its file is there again")
+    elif before.withdrawn_at is not None and row["withdrawn_at"] is None:
         yield Event(Happened.EXPOSURE_READMITTED, exposure=name, path=path, detail="a file with other contents came")
     if refusal and (before.eligible or before.ineligible_reason != row["ineligible_reason"]):
         yield Event(Happened.EXPOSURE_REFUSED, exposure=name, path=path, detail=refusal)

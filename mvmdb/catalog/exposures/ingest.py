@@ -106,8 +106,12 @@ def ingest_files(
 
 
 def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestReport) -> list[Task]:
-    """The files that must be read; counts those that are unchanged, and quarantines those with names not in UTF-8."""
+    """The files that must be read; counts those that are unchanged, and quarantines those with names not in UTF-8.
+
+    A file of a pruned exposure is read though it is unchanged: the exposure returns with it.
+    """
     d = t.dataset.c
+    returning: set[str] = set()
     recorded: dict[str, tuple[int, int]] = {}
     unnamed = "its name is not UTF-8, and no catalog can hold it; rename the file or its folder"
     bad = {storable_path(path): ExposureError("unreadable", unnamed) for path in paths if not _is_text(path)}
@@ -116,6 +120,10 @@ def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestRepor
         for chunk in chunks(path for path in paths if _is_text(path)):
             query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))
             recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
+            back = (
+                sa.select(d.path).select_from(t.dataset.join(t.exposure)).where(d.path.in_(chunk), t.exposure.c.pruned)
+            )
+            returning.update(connection.scalars(back))
         report.problems += write_quarantine(connection, bad, stamps)
     tasks = []
     for path in paths:
@@ -126,7 +134,7 @@ def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestRepor
         except OSError:
             tasks.append(Task(path, path in recorded, recorded.get(path)))  # the reader reports the error
             continue
-        if recorded.get(path) == file_stamp(status):
+        if recorded.get(path) == file_stamp(status) and path not in returning:
             report.unchanged += 1
         else:
             tasks.append(Task(path, path in recorded, recorded.get(path)))

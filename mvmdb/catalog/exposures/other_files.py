@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.exposures.read_first import write_with_files
+from mvmdb.catalog.exposures.register import register
+from mvmdb.catalog.open import Engine
+from mvmdb.catalog.rows import chunks
+from mvmdb.catalog.settings import read_policy
+from mvmdb.errors import ExposureError
+from mvmdb.exposures.reading import ReadDataset
+from mvmdb.records import Policy
 from mvmdb.schema import tables as t
+
+log = logging.getLogger(__name__)
 
 
 class OtherFile(NamedTuple):
@@ -33,3 +45,52 @@ def load_other_files(
     if cells is not None:
         query = query.where(t.layer.c.skycell_id.in_(cells))
     return [OtherFile(*row) for row in connection.execute(query.order_by(e.ipppssoo, d.path))]
+
+
+def load_others_of(connection: sa.Connection, names: Iterable[str]) -> list[OtherFile]:
+    """The other files of these exposures (ipppssoo), sorted by ipppssoo and path."""
+    e, d = t.exposure.c, t.dataset.c
+    others: list[OtherFile] = []
+    for chunk in chunks(names):
+        query = sa.select(e.ipppssoo, e.path, d.path).select_from(t.dataset.join(t.exposure))
+        query = query.where(e.ipppssoo.in_(chunk), d.path != e.path).order_by(e.ipppssoo, d.path)
+        others += [OtherFile(*row) for row in connection.execute(query)]
+    return others
+
+
+def replace_gone(engine: Engine, candidates: Sequence[OtherFile], policy: Policy) -> dict[str, str]:
+    """Register the other file of each of these exposures whose active file is gone.
+
+    Returns the paths that became active, by ipppssoo. Files that cannot be read are logged and left out.
+    """
+    from mvmdb.exposures.fits.digest import digest_pixels
+    from mvmdb.exposures.read import read_exposure  # which loads astropy
+
+    datasets = []
+    for ipppssoo, active, other in candidates:
+        if os.path.exists(active):
+            continue
+        try:
+            datasets.append(ReadDataset(read_exposure(other), digest_pixels(other)))
+        except ExposureError as error:
+            log.warning("%s: %s", ipppssoo, error)
+    if not datasets:
+        return {}
+    write_with_files(engine, lambda connection, others: register(connection, datasets, policy, others))
+    read = {item.dataset.path for item in datasets}
+    with engine.begin() as connection:
+        rows = {
+            (name, path)
+            for chunk in chunks(read)
+            for name, path in connection.execute(
+                sa.select(t.exposure.c.ipppssoo, t.exposure.c.path).where(t.exposure.c.path.in_(chunk))
+            )
+        }
+    return dict(sorted(rows))
+
+
+def register_others(engine: Engine, names: Iterable[str]) -> dict[str, str]:
+    """As `replace_gone`, for these exposures (ipppssoo), eligible or not; other files that are gone are passed over."""
+    with engine.begin() as connection:
+        candidates, policy = load_others_of(connection, names), read_policy(connection)
+    return replace_gone(engine, [one for one in candidates if os.path.exists(one.other)], policy)

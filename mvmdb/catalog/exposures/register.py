@@ -195,6 +195,7 @@ def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
     pixels, digest = _settle_pixels(item, before)
     time = now()
     same = before is not None and (before.pixels, before.wcs_digest) == (pixels, exposure.wcs_digest)
+    stays_out = same and not before.pruned  # a pruned exposure returns with its file
     of_pixels = split_warnings(before.warnings)[0] if before is not None and before.pixels == pixels else []
     return exposure_values(exposure) | {
         "warnings": join_warnings([*of_pixels, *exposure.warnings]),
@@ -203,8 +204,9 @@ def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
         "pixel_digest": digest,
         "filename": Path(dataset.path).name,
         "path": dataset.path,
-        "withdrawn_at": before.withdrawn_at if same else None,
-        "withdrawn_why": before.withdrawn_why if same else None,
+        "withdrawn_at": before.withdrawn_at if stays_out else None,
+        "withdrawn_why": before.withdrawn_why if stays_out else None,
+        "pruned": False,
         "registered_at": time if before is None else before.registered_at,
         "changed_at": time,
     }

@@ -57,17 +57,18 @@ def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: 
     """Record that exposures (ipppssoo) left the archive, and update their layers.
 
     `readmit` brings them back, and so does the ingest of a file with other pixels or another WCS. If an exposure is
-    withdrawn already, a new reason replaces the recorded one.
+    withdrawn already, a new reason replaces the recorded one. One that was pruned does not return with its file then.
     """
     e = t.exposure.c
     known = load_exposures_by_name(connection, names)
-    present = sorted(name for name, row in known.items() if row.withdrawn_at is None)
+    present = sorted(name for name, row in known.items() if row.withdrawn_at is None or row.pruned)
     write_events(connection, [Event(Happened.EXPOSURE_WITHDRAWN, exposure=name, detail=why) for name in present])
     for chunk in chunks(names):
         change = sa.update(t.exposure).where(e.ipppssoo.in_(chunk))
         if why:
             connection.execute(change.where(e.withdrawn_at.is_not(None)).values(withdrawn_why=why))
-        connection.execute(change.where(e.withdrawn_at.is_(None)).values(withdrawn_at=now(), withdrawn_why=why))
+        still = change.where(sa.or_(e.withdrawn_at.is_(None), e.pruned))
+        connection.execute(still.values(withdrawn_at=now(), withdrawn_why=why, pruned=False))
     _refresh_of(connection, names, policy)
 
 
@@ -82,7 +83,7 @@ def readmit(connection: sa.Connection, names: Sequence[str], policy: Policy) -> 
         raise UsageError(f"{', '.join(present)}: not withdrawn; expected exposures that are: see `mvmdb explain`")
     for chunk in chunks(names):
         change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk))
-        connection.execute(change.values(withdrawn_at=None, withdrawn_why=None, changed_at=now()))
+        connection.execute(change.values(withdrawn_at=None, withdrawn_why=None, pruned=False, changed_at=now()))
     write_events(connection, [Event(Happened.EXPOSURE_READMITTED, exposure=name) for name in sorted(known)])
     _refresh_of(connection, names, policy)
 

@@ -33,6 +33,8 @@ class Happened(StrEnum):
     EXPOSURE_ADMITTED = "exposure-admitted"
     EXPOSURE_WITHDRAWN = "exposure-withdrawn"
     EXPOSURE_READMITTED = "exposure-readmitted"
+    EXPOSURE_PRUNED = "exposure-pruned"
+    EXPOSURE_RETURNED = "exposure-returned"
     FILE_QUARANTINED = "file-quarantined"
     FILE_ACCEPTED = "file-accepted"
     FILE_VANISHED = "file-vanished"

@@ -7,6 +7,7 @@ import click
 from mvmdb.console import options
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
+from mvmdb.console.pruning import Pruning, prune_json, prune_words, pruning
 from mvmdb.console.show import say
 
 
@@ -15,6 +16,7 @@ from mvmdb.console.show import say
 @options.programs
 @options.filters
 @options.cells
+@pruning("--yes")
 @options.who
 @options.progress
 @options.as_json
@@ -25,6 +27,7 @@ def ingest(
     programs: tuple[str, ...],
     filters: tuple[str, ...],
     cells: tuple[str, ...],
+    pruning: Pruning,
     who: Who,
     progress: Form,
     as_json: bool,
@@ -35,9 +38,14 @@ def ingest(
     fault is new, or the file has changed since. Exposures outside the programs, filters and sky cells that are given
     are left out, and the next ingest reads them again.
 
+    With --prune, exposures leave the archive whose files are gone from the folders that are given. They return when
+    their files do. An exposure with a copy elsewhere switches to it instead. You are asked first, and the exit code is
+    1 if nothing leaves although files are gone.
+
     Example: mvmdb ingest /data/inbox @more.txt
     """
     from mvmdb.catalog.exposures.ingest import ingest_files
+    from mvmdb.catalog.exposures.prune import prune_exposures
     from mvmdb.catalog.narrow import Narrowing
     from mvmdb.console.render import growth_words, ingest_json, ingest_words
 
@@ -48,9 +56,14 @@ def ingest(
         options.catalog(session, create=True) as (engine, _),
         Progress(progress) as monitor,
     ):
+        watched = pruning.watch(exposures.folders, monitor.close)
         report = ingest_files(engine, exposures.paths, narrowing=narrowing, workers=workers, monitor=monitor)
+        pruned = None
+        if watched is not None:
+            pruned = prune_exposures(engine, watched, frozenset(exposures.paths), narrowing=narrowing)
     if as_json:
-        options.emit_json(ingest_json(report))
+        options.emit_json(ingest_json(report) | prune_json(pruned))
     else:
-        say(*ingest_words(report), *growth_words(report))
-    options.finish(any((report.news, exposures.unreadable_folders, exposures.compressed)))
+        say(*ingest_words(report), *prune_words(pruned), *growth_words(report))
+    refused = pruned is not None and pruned.refused
+    options.finish(any((report.news, refused, exposures.unreadable_folders, exposures.compressed)))

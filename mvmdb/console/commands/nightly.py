@@ -9,6 +9,7 @@ import click
 from mvmdb.console import options, products
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
+from mvmdb.console.pruning import Pruning, pruning
 from mvmdb.console.show import say
 from mvmdb.records import Mark
 
@@ -23,6 +24,7 @@ from mvmdb.records import Mark
 @options.filters
 @options.cells
 @options.mark
+@pruning()
 @options.available
 @products.yes
 @products.move_products
@@ -45,6 +47,7 @@ def nightly(
     filters: tuple[str, ...],
     cells: tuple[str, ...],
     mark: Mark,
+    pruning: Pruning,
     available: bool,
     rebuild: bool,
     move: bool,
@@ -56,7 +59,8 @@ def nightly(
     """Do the night's work in one run: ingest, reconcile, and write the poller files of the sky cells that it worked in.
 
     An inbox without exposures is not an error here: stale layers are made fresh nevertheless. The exit code is 1 if a
-    layer failed, or if anything else in the report needs attention. The report is kept in the catalog too.
+    layer failed, or if anything else in the report needs attention. The report is kept in the catalog too. --prune is
+    as in ingest.
 
     Example: mvmdb nightly /data/inbox -o /data/mvm
     """
@@ -90,6 +94,7 @@ def nightly(
                     narrowing=Narrowing(programs, filters),
                 ),
                 mark=mark,
+                watched=pruning.watch(exposures.folders, monitor.close),
                 workers=workers,
                 monitor=monitor,
             )
@@ -100,7 +105,8 @@ def nightly(
     if report_path is not None:
         write_report(report_path, night)
     news = [file for file in report.vanished if file.new]
-    troubles = (report.ingest.news, news, problems, exposures.unreadable_folders, exposures.compressed)
+    refused = report.prune is not None and report.prune.refused
+    troubles = (report.ingest.news, news, refused, problems, exposures.unreadable_folders, exposures.compressed)
     if quiet and not is_eventful(night, troubles):
         return
     if as_json:
