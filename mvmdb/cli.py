@@ -10,6 +10,7 @@ import click
 
 from mvmdb import __version__
 from mvmdb.console.arguments import Commands
+from mvmdb.console.commands.adopt import adopt
 from mvmdb.console.commands.cells import cells
 from mvmdb.console.commands.config import config
 from mvmdb.console.commands.demo import demo
@@ -66,7 +67,7 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, query, status, explain, history, poller, reconcile, nightly,
-    process, mosaic, verify, quarantine, rebuild, config, schema, demo,
+    process, mosaic, verify, quarantine, adopt, rebuild, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

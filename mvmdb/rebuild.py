@@ -11,16 +11,18 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.configure import follow_environment
 from mvmdb.catalog.decisions.load import record_decisions
-from mvmdb.catalog.decisions.restore import Waiting, load_waiting
-from mvmdb.catalog.decisions.values import Decisions
+from mvmdb.catalog.decisions.restore import Waiting, load_waiting, write_waiting
+from mvmdb.catalog.decisions.values import Decisions, KeptProduct
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.exposures.quarantine import load_quarantined
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.settings import set_products_folder
 from mvmdb.errors import UsageError
 from mvmdb.monitor import SILENT, Monitor
+from mvmdb.reconcile.adopt import adopt_again
 from mvmdb.reconcile.observe import list_product_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
+from mvmdb.records import Policy, ProductRecord, Proof
 from mvmdb.schema import tables as t
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -81,14 +83,43 @@ def rebuild(
     with open_workers(workers) as opened:
         ingest = ingest_files(engine, paths, workers=opened, monitor=monitor)
     outlook = look_ahead(engine.begin, products, policy)
+    if decisions is not None and decisions.adopted:
+        _adopt_again(engine, products, policy, decisions.adopted)
+        outlook = look_ahead(engine.begin, products, policy)
+    unknown = [str(path) for path in _list_unknown(engine, products)]
     with engine.begin() as connection:
         waiting = load_waiting(connection)
         accepted = {file.path for file in load_quarantined(connection) if file.accepted}
-        recorded = {products / row.skycell / row.filename for row in connection.execute(sa.select(t.product))}
     ingest.problems = [
         replace(file, accepted=True, new=False) if file.path in accepted else file for file in ingest.problems
     ]
-    unknown = [str(path) for path in list_product_files(products) if path not in recorded]
     return RebuildReport(
         ingest, outlook, decisions is not None, waiting, () if decisions is None else decisions.tables, unknown
     )
+
+
+def _list_unknown(engine: Engine, products: Path) -> list[Path]:
+    """The product files in folders of sky cells that the catalog does not record."""
+    with engine.begin() as connection:
+        names = connection.execute(sa.select(t.product.c.skycell, t.product.c.filename))
+        recorded = {products / skycell / filename for skycell, filename in names}
+    return [path for path in list_product_files(products) if path not in recorded]
+
+
+def _adopt_again(engine: Engine, products: Path, policy: Policy, adopted: Sequence[KeptProduct]) -> None:
+    """Adopt the products of other programs that the lost catalog had adopted, with the trust that the user had in them.
+
+    A trusted product is unproven now if it was stale: its members or canvas had changed since it was adopted.
+    """
+    kept = {(one.layer, one.data_digest): one for one in adopted}
+
+    def trust(record: ProductRecord) -> Proof | None:
+        one = kept.get((record.layer, record.data_digest))
+        if one is None:
+            return None
+        trusted = one.proof == Proof.TRUSTED and one.recipe_digest == record.recipe_digest
+        return Proof.TRUSTED if trusted else Proof.UNPROVEN
+
+    adopt_again(engine, _list_unknown(engine, products), products, policy, trust)
+    with engine.begin() as connection:
+        write_waiting(connection, replace(load_waiting(connection), adopted=()))

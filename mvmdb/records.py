@@ -209,6 +209,17 @@ class ProductState(StrEnum):
     DAMAGED = "damaged"
 
 
+class Proof(StrEnum):
+    """Whether it is known which pixels a product holds: another program's product does not say so.
+
+    A `TRUSTED` product is one of these, and the user takes it as fresh.
+    """
+
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+    TRUSTED = "trusted"
+
+
 @dataclass(frozen=True, slots=True)
 class ObservedProduct:
     """What a mosaic says that it was made of; `recipe` is the text of `Recipe.to_json`."""
@@ -221,6 +232,7 @@ class ObservedProduct:
     recipe: str
     recipe_digest: str
     state: ProductState = ProductState.INTACT
+    proof: Proof = Proof.PROVEN
 
 
 class ReasonCode(StrEnum):
@@ -234,6 +246,7 @@ class ReasonCode(StrEnum):
     RECIPE_CHANGED = "recipe-changed"
     PRODUCT_MISSING = "product-missing"
     PRODUCT_DAMAGED = "product-damaged"
+    PIXELS_UNPROVEN = "pixels-unproven"
     LAST_RUN_FAILED = "last-run-failed"
     ORPHANED = "orphaned"
 
@@ -378,3 +391,4 @@ class ProductRecord:
     members: tuple[ProductMember, ...]
     pairs: tuple[SkyPair, ...] = field(default=(), compare=False)
     warnings: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    proof: Proof = Proof.PROVEN

@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from conformance.adopt.check import check_adoption
 from conformance.pixels.compare import Difference, compare_products
 from conformance.pixels.exposures import SETS, SKYCELL, write_set_poller
 
@@ -90,6 +91,8 @@ def compare_set(name: str, folder: Path, shared: Path, peer: Path, reuse: bool) 
             difference = compare_products(peer_path, our_path)
             print(format_row(label, difference), flush=True)
             off_target += [f"{our_path.name}, drizzlepac {label}: {fault}" for fault in judge(label, difference)]
+        if label == "as shipped":
+            off_target += [f"{name}, adopted: {fault}" for fault in check_adoption(exposures, peer_folder)]
     return off_target
 
 

@@ -15,6 +15,7 @@ from mvmdb.records import (
     PlannedLayer,
     Policy,
     ProductState,
+    Proof,
     Reason,
     ReasonCode,
     UnmadeLayer,
@@ -24,6 +25,7 @@ _GROWING = {ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_
 _UNMADE = (Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"),)
 _DEFAULT = Policy()
 _NOTHING_THERE = "there is no intact product to start from"
+_UNPROVEN = "another program made the product, which does not say which pixels it holds"
 
 
 def diff_layers(
@@ -81,6 +83,8 @@ def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason
         reasons.append(Reason(ReasonCode.PRODUCT_MISSING, detail=f"{product.filename} is gone"))
     if product.state is ProductState.DAMAGED:
         reasons.append(Reason(ReasonCode.PRODUCT_DAMAGED, detail=f"{product.filename} is not as it was written"))
+    if product.proof is Proof.UNPROVEN:
+        reasons.append(Reason(ReasonCode.PIXELS_UNPROVEN, detail=_UNPROVEN))
     reasons += _compare_members(layer, product)
     if layer.canvas != product.canvas:
         detail = f"the cell's members now cover [{layer.canvas}], the product [{product.canvas}]"
@@ -127,6 +131,8 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
     """The cheapest correct action and, if it is a drizzle, why nothing cheaper will do."""
     if product.state is not ProductState.INTACT:
         return Action.DRIZZLE, _NOTHING_THERE
+    if product.proof is not Proof.PROVEN:
+        return Action.DRIZZLE, "another program made the product: nothing can be added to its pixels"
     if product.filename != format_product_name(layer.name, layer.kind):
         return Action.DRIZZLE, "the members' kind has changed"
     if ReasonCode.RECIPE_CHANGED in codes and layer.recipe.to_json() != product.recipe:

@@ -14,7 +14,17 @@ from mvmdb.catalog.products.load import load_kept_skies, load_layer, load_member
 from mvmdb.catalog.products.sky_pairs import load_pairs
 from mvmdb.layers.diff import diff_layers, groups_merge
 from mvmdb.names import format_product_name
-from mvmdb.records import Action, ExpectedLayer, LayerJob, MemberInput, ObservedProduct, PlannedLayer, Policy, SkyPair
+from mvmdb.records import (
+    Action,
+    ExpectedLayer,
+    LayerJob,
+    MemberInput,
+    ObservedProduct,
+    PlannedLayer,
+    Policy,
+    Proof,
+    SkyPair,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,12 @@ def find_work(
 
 
 def _keeps_skies(layer: ExpectedLayer, product: ObservedProduct) -> bool:
-    """Whether the skies of a product's members can be kept: same sky settings and algorithm, and no groups merge."""
+    """Whether the skies of a product's members can be kept: same sky settings and algorithm, and no groups merge.
+
+    Those of another program's product are not: it measured them in another way.
+    """
+    if product.proof is not Proof.PROVEN:
+        return False
     now, then = (json.loads(text) for text in (layer.recipe.to_json(), product.recipe))
     names = [name for name in now if name.startswith("sky_") or name == "algorithm"]
     return all(now[name] == then.get(name) for name in names) and not groups_merge(layer, product)

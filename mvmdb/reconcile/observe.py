@@ -23,12 +23,12 @@ from mvmdb.catalog.products.observed import (
     load_recorded_products,
     rename_pixels,
 )
-from mvmdb.catalog.products.record import note_state, record_product, record_warnings, touch_product
+from mvmdb.catalog.products.record import note_stamp, note_state, record_product, record_warnings, touch_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.errors import ExposureError, NameFormatError, ProductError
 from mvmdb.layers.diff import diff_layers
 from mvmdb.names import CellId, parse_cell_name, parse_product_name
-from mvmdb.records import PlannedLayer, Policy, ProductMember, ProductRecord, ProductState
+from mvmdb.records import PlannedLayer, Policy, ProductMember, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
 
 log = logging.getLogger(__name__)
@@ -36,11 +36,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Sighting:
-    """A difference between a recorded product and its file: the new `state`, or the `record` read from the file."""
+    """A difference between a recorded product and its file: the new `state`, or the `record` read from the file.
+
+    `stamp` is the new size and time of an adopted product with the same bytes.
+    """
 
     recorded: RecordedProduct
     state: ProductState | None = None
     record: ProductRecord | None = None
+    stamp: tuple[int, int] | None = None
 
 
 class Adoption(NamedTuple):
@@ -73,6 +77,26 @@ def observe_products(
     log.info("looking at the files of %d products in %s", len(recorded), products)
     sightings = [seen for row in recorded.values() if (seen := _look_at(products, row, deep)) is not None]
     adoptions = _identify(begin, list(_find_unrecorded(products, recorded, skycells)))
+    _record_seen(begin, products, policy, recorded, sightings, adoptions)
+    return {seen.recorded.skycell for seen in sightings} | {adoption.record.skycell for adoption in adoptions}
+
+
+def record_found(begin: Begin, products: Path, policy: Policy, records: Sequence[ProductRecord]) -> None:
+    """Record mvmdb's own products, which were put into the products folder, if the catalog has all their members."""
+    with as_recorded(begin)() as connection:
+        recorded = load_recorded(connection, [record.layer for record in records])
+    _record_seen(begin, products, policy, recorded, (), _identify(begin, records))
+
+
+def _record_seen(
+    begin: Begin,
+    products: Path,
+    policy: Policy,
+    recorded: Mapping[str, RecordedProduct],
+    sightings: Sequence[_Sighting],
+    adoptions: Sequence[Adoption],
+) -> None:
+    """Record what differs from what is recorded, unless this has changed since, and drop files that are superseded."""
     if sightings or adoptions:
         twins: list[_Twins] = []
 
@@ -88,7 +112,6 @@ def observe_products(
         if make_change(begin, record):
             for pair in twins:
                 _drop_superseded(pair)
-    return {seen.recorded.skycell for seen in sightings} | {adoption.record.skycell for adoption in adoptions}
 
 
 def _moved_since(
@@ -115,6 +138,9 @@ def _look_at(products: Path, recorded: RecordedProduct, deep: bool) -> _Sighting
         if record.layer != recorded.layer:
             raise ProductError(f"{path} holds {record.layer}; expected {recorded.layer}")
     except ProductError as error:
+        adopted = None if recorded.proof == Proof.PROVEN else _recognize(path, recorded, file_stamp(status))
+        if adopted is not None:
+            return adopted
         log.warning("%s", error)
         return None if recorded.state == ProductState.DAMAGED else _Sighting(recorded, ProductState.DAMAGED)
     if same and _is_same(record, recorded):
@@ -138,6 +164,18 @@ def _was_removed(
     return any(is_expected(connection, record.layer, record.recipe_digest) for record in replaced)
 
 
+def _recognize(path: Path, recorded: RecordedProduct, stamp: tuple[int, int]) -> _Sighting | None:
+    """The sighting of another program's product that was adopted, if the file still has the same bytes."""
+    from mvmdb.mosaic.product.foreign import digest_file
+
+    try:
+        if digest_file(path) != recorded.data_digest:
+            return None
+    except ProductError:
+        return None
+    return _Sighting(recorded, ProductState.INTACT, stamp=stamp)
+
+
 def _is_same(record: ProductRecord, recorded: RecordedProduct) -> bool:
     return (record.data_digest, record.recipe_digest) == (recorded.data_digest, recorded.recipe_digest)
 
@@ -153,6 +191,8 @@ def _record_sighting(connection: Connection, seen: _Sighting, unfinished: Collec
     record = seen.record
     if record is None:
         assert seen.state is not None  # a sighting has one or the other
+        if seen.stamp is not None:
+            note_stamp(connection, seen.recorded.layer, *seen.stamp)
         note_state(connection, seen.recorded.layer, seen.state)
     elif _is_same(record, seen.recorded):
         touch_product(connection, record)  # copied or touched: the content is the same
@@ -170,7 +210,8 @@ def _record_found(connection: Connection, record: ProductRecord, unfinished: Col
     if record.skycell in unfinished and layer is not None and layer.recipe_digest == record.recipe_digest:
         lines = diff_layers([layer], [] if product is None else [product]).layers
     action, reasons = (str(lines[0].action), lines[0].reasons) if lines else (None, ())
-    record_product(connection, record, action=action, reasons=reasons)
+    detail = None if action is None else "by a run that was killed"
+    record_product(connection, record, action=action, reasons=reasons, detail=detail)
     save_pairs(connection, record)
     record_warnings(connection, record)
 
@@ -199,11 +240,17 @@ def list_product_files(products: Path, skycells: set[str] | None = None) -> Iter
     folders = _list_cell_folders(products)
     for folder in sorted(folders if skycells is None else folders & skycells):
         for filename in sorted(os.listdir(products / folder)):
-            try:
-                parse_product_name(filename)
-            except NameFormatError:
-                continue
-            yield products / folder / filename
+            if is_product_name(filename):
+                yield products / folder / filename
+
+
+def is_product_name(filename: str) -> bool:
+    """Whether a file name is that of a mosaic."""
+    try:
+        parse_product_name(filename)
+    except NameFormatError:
+        return False
+    return True
 
 
 def _list_cell_folders(products: Path) -> set[str]:

@@ -306,7 +306,7 @@ class ReconcileRun:
             return False
         message = (
             f"{target} already exists and was not made from exposures in this catalog; "
-            "ingest the exposures that it holds, or move it away"
+            "ingest the exposures that it holds, adopt it (mvmdb adopt), or move it away"
         )
         self._fail(work.line, job.target, message, 0.0)
         self.settled[job.layer] = job.recipe_digest

@@ -261,18 +261,27 @@ product = Table(
     must("filename", Text, "file name, in <products>/<skycell>/"),
     must("size", BigInteger, "bytes"),
     must("mtime_ns", BigInteger, "modification time, ns since 1970"),
-    must("data_digest", String(40), "digest of SCI and WHT"),
+    must("data_digest", String(40), "digest of SCI and WHT; of the whole file if another program made it"),
     *canvas("canvas of the product", nullable=False),
     must("n_members", Integer, "number of members that it holds"),
     must("recipe", Text, "drizzle parameters, JSON"),
     must("recipe_digest", String(40), "digest of members, canvas and parameters"),
     must("state", String(10), "intact, missing or damaged, as last seen"),
-    may("last_action", String(10), "drizzle, add or recanvas; empty when the file was found"),
+    must(
+        "proof",
+        String(8),
+        "whether it says which pixels it holds: proven; unproven (another program made it), or trusted: taken as fresh",
+        server_default=text("'proven'"),
+    ),
+    may("last_action", String(10), "drizzle, add, recanvas or adopt; empty when the file was found"),
     may("last_reasons", Text, "reasons of the last action, JSON"),
     must("made_at", DateTime, "when it was recorded (UTC)"),
     may("seconds", Float, "duration of the last action"),
     comment="the mosaics that exist, and what they were made of",
 )
+UNPROVEN = text("proof <> 'proven'")
+"""Which products another program made, in the words of the index that holds them alone."""
+Index("ix_product_proof", product.c.proof, sqlite_where=UNPROVEN, postgresql_where=UNPROVEN)
 
 product_member = Table(
     "product_member",

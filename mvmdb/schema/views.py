@@ -124,6 +124,7 @@ def _stale_reason() -> Any:
     parts = (
         _reason("product-missing", nobody, sa.or_(product.c.id.is_(None), product.c.state == "missing"), unmade),
         _reason("product-damaged", nobody, product.c.state == "damaged", made),
+        _reason("pixels-unproven", nobody, product.c.proof == "unproven", made),
         _reason("last-run-failed", nobody, layer.c.failure.is_not(None), cell),
         _reason("member-added", exposure.c.ipppssoo, sa.and_(differs, product_member.c.product_id.is_(None)), new),
         _reason("member-removed", product_member.c.ipppssoo, sa.and_(differs, ~still.exists()), lost),
@@ -160,7 +161,12 @@ def _made_otherwise(differs: Any, moved: Any) -> Any:
     )
     same_members = sa.and_(layer.c.n_exposures == product.c.n_members, ~unlike.exists())
     digests_alone = sa.and_(
-        differs, product.c.state == "intact", layer.c.failure.is_(None), sa.not_(moved), same_members
+        differs,
+        product.c.state == "intact",
+        product.c.proof != "unproven",
+        layer.c.failure.is_(None),
+        sa.not_(moved),
+        same_members,
     )
     return sa.or_(t.recipe.c.parameters != product.c.recipe, digests_alone)
 

@@ -145,6 +145,8 @@ def test_no_command_reads_files_or_prints_while_a_transaction_is_open(archive: A
     run_one("nightly", archive.inbox, "--jobs", 1)
     run_one("mosaic", "--at", 52.68, -26.0, "--size", 0.2, "--filter", "f125w", "--jobs", 1, "-o", archive.folder)
     run_one("mosaic", "--at", 52.68, -26.0, "--size", 0.2, "--filter", "f125w", "-o", archive.folder / "x", **other)
+    archive.products.rename(archive.folder / "moved")
+    run_one("adopt", archive.folder / "moved")
     run_one("import", table(archive.folder))
     run_one("withdraw", "ib6o04tu")
     run_one("readmit", "ib6o04tu")

@@ -16,7 +16,7 @@ from mvmdb.exposures.choose import Candidate, explain_choice
 from mvmdb.layers.admission import left_out
 from mvmdb.layers.divisions import label_members
 from mvmdb.names import LayerName, parse_cell_name, parse_exposure_name, parse_layer_name, parse_product_name
-from mvmdb.records import Policy
+from mvmdb.records import Policy, Proof
 from mvmdb.schema import tables as t
 from mvmdb.sky.area import measure_area
 
@@ -131,6 +131,13 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
     return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))
 
 
+_PROOFS = {
+    Proof.PROVEN: "",
+    Proof.UNPROVEN: ", pixels unproven: another program made it, and does not say which pixels it holds",
+    Proof.TRUSTED: ", pixels unproven: it is taken as fresh until its members or canvas change",
+}
+
+
 def _product_lines(product: Any) -> list[str]:
     if product is None:
         return ["It has no product yet."]
@@ -142,6 +149,8 @@ def _product_lines(product: Any) -> list[str]:
     because = "; ".join(f"{code} ({about})" if about else code for code, about in reasons) or "it was asked for"
     if product.last_action is None:
         lines.append(f"The file was found and recorded on {product.made_at} UTC.")
+    elif product.last_action == "adopt":
+        lines.append(f"The file was adopted on {product.made_at} UTC{_PROOFS[product.proof]}.")
     else:
         how = "by a run that was killed" if product.seconds is None else f"in {product.seconds:.1f} s"
         lines.append(f"Last done: {product.last_action} on {product.made_at} UTC {how}, because: {because}.")

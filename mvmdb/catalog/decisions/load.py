@@ -9,7 +9,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from mvmdb.catalog.decisions.restore import Waiting, load_waiting, write_waiting
-from mvmdb.catalog.decisions.values import Decisions, KeptExposure, KeptFile
+from mvmdb.catalog.decisions.values import Decisions, KeptExposure, KeptFile, KeptProduct
 from mvmdb.catalog.settings import CONFIGURATION, PRODUCTS, read_settings, write_settings
 from mvmdb.exposures.eligibility import PIXEL_RULES
 from mvmdb.exposures.warning_texts import join_warnings, split_warnings
@@ -27,12 +27,14 @@ def load_decisions(connection: sa.Connection) -> Decisions:
     waiting = load_waiting(connection)
     exposures = {one.ipppssoo: one for one in (*waiting.exposures, *_load_exposures(connection))}
     accepted = {one.path: one for one in (*waiting.accepted, *_load_accepted(connection))}
+    adopted = {one.layer: one for one in (*waiting.adopted, *_load_adopted(connection))}
     return Decisions(
         settings.get(IDENTITY, ""),
         {key: settings[key] for key in sorted(CONFIGURATION) if key in settings and key != PRODUCTS},
         tuple(json.loads(settings.get(TABLES, "[]"))),
         tuple(exposures[name] for name in sorted(exposures)),
         tuple(accepted[path] for path in sorted(accepted)),
+        tuple(adopted[layer] for layer in sorted(adopted)),
     )
 
 
@@ -47,7 +49,7 @@ def record_decisions(connection: sa.Connection, decisions: Decisions) -> None:
     give_identity(connection, decisions.catalog)
     tables = {TABLES: json.dumps(decisions.tables)} if decisions.tables else {}
     write_settings(connection, {**decisions.settings, **tables})
-    write_waiting(connection, Waiting(decisions.exposures, decisions.accepted))
+    write_waiting(connection, Waiting(decisions.exposures, decisions.accepted, decisions.adopted))
 
 
 def note_table(connection: sa.Connection, words: str) -> None:
@@ -97,3 +99,10 @@ def _load_accepted(connection: sa.Connection) -> Iterator[KeptFile]:
     query = sa.select(q.path, q.kind, q.size, q.mtime_ns, q.first_seen).where(q.accepted).order_by(q.path)
     for row in connection.execute(query):
         yield KeptFile(row.path, row.kind, row.size, row.mtime_ns, row.first_seen.isoformat())
+
+
+def _load_adopted(connection: sa.Connection) -> Iterator[KeptProduct]:
+    p = t.product.c
+    query = sa.select(p.layer, p.data_digest, p.recipe_digest, p.proof).where(t.UNPROVEN).order_by(p.layer)
+    for row in connection.execute(query):
+        yield KeptProduct(*row)

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
-from mvmdb.catalog.decisions.values import KeptExposure, KeptFile
+from mvmdb.catalog.decisions.values import KeptExposure, KeptFile, KeptProduct
 from mvmdb.catalog.exposures.register import load_exposures_by_name
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
@@ -32,10 +32,14 @@ _WAITING = "waiting_decisions"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Decisions about exposures and files that the catalog does not have: they are taken up when these come."""
+    """Decisions about exposures, files and products that the catalog does not have: they are taken up when these come.
+
+    Those about products are taken up by the rebuild, which looks for them.
+    """
 
     exposures: tuple[KeptExposure, ...] = ()
     accepted: tuple[KeptFile, ...] = ()
+    adopted: tuple[KeptProduct, ...] = ()
 
 
 def load_waiting(connection: sa.Connection) -> Waiting:
@@ -44,6 +48,7 @@ def load_waiting(connection: sa.Connection) -> Waiting:
     return Waiting(
         tuple(KeptExposure(**one) for one in values.get("exposures", ())),
         tuple(KeptFile(**one) for one in values.get("accepted", ())),
+        tuple(KeptProduct(**one) for one in values.get("adopted", ())),
     )
 
 
@@ -80,7 +85,7 @@ def _take_up(engine: sa.Engine, kept: Waiting) -> Waiting:
             connection, keys_of_exposures(connection, [r.id for r in rows.values()]), read_policy(connection)
         )
         absent = tuple(one for one in kept.exposures if one.ipppssoo not in rows)
-        waiting = Waiting(absent, _accept(connection, kept.accepted))
+        waiting = Waiting(absent, _accept(connection, kept.accepted), kept.adopted)
         write_waiting(connection, waiting)
     return waiting
 

@@ -47,8 +47,18 @@ class KeptFile:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptProduct:
+    """Another program's product that was adopted: `data_digest` of its file, `recipe_digest` if it is trusted."""
+
+    layer: str
+    data_digest: str
+    recipe_digest: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decisions:
-    """All of it; `exposures` and `accepted` are sorted.
+    """All of it; `exposures`, `accepted` and `adopted` are sorted.
 
     `catalog` is the random identity of the catalog that wrote it. `settings` are those of the table `archive` that a
     user sets. `tables` are the words that followed `mvmdb import`, of each table that was imported.
@@ -59,6 +69,7 @@ class Decisions:
     tables: tuple[str, ...] = ()
     exposures: tuple[KeptExposure, ...] = ()
     accepted: tuple[KeptFile, ...] = ()
+    adopted: tuple[KeptProduct, ...] = ()
 
 
 def format_decisions(decisions: Decisions) -> str:
@@ -85,6 +96,7 @@ def parse_decisions(text: str, path: str) -> Decisions:
             tuple(map(str, values["tables"])),
             tuple(KeptExposure(**one) for one in values["exposures"]),
             tuple(KeptFile(**one) for one in values["accepted"]),
+            tuple(KeptProduct(**one) for one in values["adopted"]),
         )
     except (LookupError, AttributeError, TypeError) as error:
         raise _damaged(path, f"something is missing from it ({error})") from error

@@ -43,6 +43,7 @@ class Happened(StrEnum):
     LAYER_RECANVASED = "layer-recanvased"
     LAYER_REMOVED = "layer-removed"
     LAYER_FAILED = "layer-failed"
+    LAYER_ADOPTED = "layer-adopted"
     LAYER_FOUND = "layer-found"
     LAYER_MISSING = "layer-missing"
     LAYER_DAMAGED = "layer-damaged"

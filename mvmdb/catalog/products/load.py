@@ -18,6 +18,7 @@ from mvmdb.records import (
     MemberInput,
     ObservedProduct,
     ProductState,
+    Proof,
     UnmadeLayer,
 )
 from mvmdb.schema import tables as t
@@ -158,6 +159,7 @@ def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[Observ
                     recipe=row.recipe,
                     recipe_digest=row.recipe_digest,
                     state=ProductState(row.state),
+                    proof=Proof(row.proof),
                 )
             )
     return products

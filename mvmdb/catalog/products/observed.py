@@ -11,7 +11,7 @@ from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
 from mvmdb.layers.digests import digest_member
-from mvmdb.records import Policy, ProductMember, ProductState
+from mvmdb.records import Policy, ProductMember, ProductState, Proof
 from mvmdb.schema import tables as t
 
 
@@ -26,6 +26,7 @@ class RecordedProduct(NamedTuple):
     data_digest: str
     recipe_digest: str
     state: ProductState
+    proof: Proof
 
 
 class KnownPixels(NamedTuple):

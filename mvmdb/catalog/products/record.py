@@ -25,6 +25,7 @@ _ACTIONS = {
     "drizzle": Happened.LAYER_DRIZZLED,
     "add": Happened.LAYER_ADDED,
     "recanvas": Happened.LAYER_RECANVASED,
+    "adopt": Happened.LAYER_ADOPTED,
     None: Happened.LAYER_FOUND,
 }
 _STATES = {
@@ -42,11 +43,13 @@ def record_product(
     reasons: Sequence[Reason] = (),
     seconds: float | None = None,
     memory_mb: int | None = None,
+    detail: str | None = None,
 ) -> None:
     """Record a product that was made (or found, if `action` is None), and the pixel digests of its members.
 
-    `seconds` is how long it took, and `memory_mb` the peak memory of the worker that made it. Recording a digest makes
-    nothing stale: only exposures with the same pixel identity get it. Clears the layer's failure.
+    `seconds` is how long it took, `memory_mb` the peak memory of the worker that made it, and `detail` is a remark for
+    the history. Recording a digest makes nothing stale: only exposures with the same pixel identity get it. Clears the
+    layer's failure.
     """
     row = product_values(connection, record) | {
         "last_action": action,
@@ -62,7 +65,7 @@ def record_product(
         _ACTIONS[action],
         layer=record.layer,
         path=record.path,
-        detail="by a run that was killed" if action is not None and seconds is None else None,
+        detail=detail,
         reasons=tuple(reasons),
         n_members=len(record.members),
         seconds=seconds,
@@ -90,6 +93,7 @@ def product_values(connection: sa.Connection, record: ProductRecord) -> dict[str
         "recipe": record.recipe,
         "recipe_digest": record.recipe_digest,
         "state": ProductState.INTACT.value,
+        "proof": record.proof.value,
     }
 
 
@@ -109,9 +113,9 @@ def record_members(connection: sa.Connection, record: ProductRecord) -> None:
         )
         .values(pixel_digest=sa.bindparam("digest"))
     )
-    connection.execute(
-        learn, [{"name": m.ipppssoo, "identity": m.pixels, "digest": m.pixel_digest} for m in record.members]
-    )
+    known = [m for m in record.members if m.pixel_digest]
+    if known:
+        connection.execute(learn, [{"name": m.ipppssoo, "identity": m.pixels, "digest": m.pixel_digest} for m in known])
 
 
 def record_warnings(connection: sa.Connection, record: ProductRecord) -> None:
@@ -132,9 +136,14 @@ def record_warnings(connection: sa.Connection, record: ProductRecord) -> None:
 
 def touch_product(connection: sa.Connection, record: ProductRecord) -> None:
     """Record the new size and time of a product whose content is unchanged, and that it is intact."""
-    change = sa.update(t.product).where(t.product.c.layer == record.layer)
-    connection.execute(change.values(size=record.size, mtime_ns=record.mtime_ns))
+    note_stamp(connection, record.layer, record.size, record.mtime_ns)
     note_state(connection, record.layer, ProductState.INTACT)
+
+
+def note_stamp(connection: sa.Connection, layer: str, size: int, mtime_ns: int) -> None:
+    """Record the size (bytes) and time (ns since 1970) of a product's file."""
+    change = sa.update(t.product).where(t.product.c.layer == layer)
+    connection.execute(change.values(size=size, mtime_ns=mtime_ns))
 
 
 def note_state(connection: sa.Connection, layer: str, state: ProductState) -> None:
