@@ -20,7 +20,7 @@ help:
 	@echo "make test-dist    both, tested: a demonstration with the wheel, all tests of the unpacked source distribution"
 	@echo "make exactness    memberships of 200,000 footprints against brute force (4 minutes)"
 	@echo "make chaos        all of what follows, with SEED=N"
-	@echo "make chaos-killed  kills commands a thousand times and compares what the next run leaves (40 minutes)"
+	@echo "make chaos-killed  kills commands a thousand times, lets each write fail, and compares what the next run leaves (1 hour)"
 	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
 	@echo "make docs         the diagram and the tables of docs/catalog.md from the code"

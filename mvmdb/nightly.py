@@ -79,7 +79,7 @@ def run_night(
         report.waiting = outlook.waiting
         run.seen_in |= pollers.announce(outlook.plan)
         report.reconcile = run.make_fresh(outlook, pollers.announce_again)
-        written = pollers.settle(run.worked_in, run.seen_in)
+        written = pollers.settle(run.worked_in, run.seen_in, run.unlisted)
         report.planned, report.pollers = pollers.planned.paths, written.changed
         report.poller_problems = written.problems
         known = {file.path for file in report.vanished if not file.new}

@@ -23,6 +23,11 @@ def load_unfinished(connection: sa.Connection) -> set[int]:
     return _read_cells(connection, _UNFINISHED).union(*map(json.loads, left))
 
 
+def load_behind(connection: sa.Connection) -> set[int]:
+    """The sky cells (keys) whose poller files are known to differ from what a run would have left."""
+    return _read_cells(connection, _BEHIND)
+
+
 def load_due(connection: sa.Connection) -> set[int]:
     """The sky cells (keys) whose poller files may be out of date: unfinished, noted, or with changed exposures.
 
@@ -34,7 +39,7 @@ def load_due(connection: sa.Connection) -> set[int]:
     e, when = t.exposure.c, dt.datetime.fromisoformat(since)
     query = sa.select(t.membership.c.skycell_id).select_from(t.membership.join(t.exposure)).distinct()
     changed = connection.scalars(query.where(sa.or_(e.changed_at >= when, e.withdrawn_at >= when)))
-    return load_unfinished(connection) | _read_cells(connection, _BEHIND) | set(changed)
+    return load_unfinished(connection) | load_behind(connection) | set(changed)
 
 
 def note_unfinished(connection: sa.Connection, cells: Iterable[int]) -> None:

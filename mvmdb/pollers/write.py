@@ -70,15 +70,14 @@ def write_pollers(
 
     `basic` writes only paths, one per line: those of NEW exposures, or of all if none is NEW. A file whose bytes would
     be the same is left alone. If no layer of a cell has a member with a file, its poller file is removed. If a file
-    cannot be written (say, for a comma in a path), the files of other cells are written nevertheless.
+    cannot be written (say, for a comma in a path) or removed, the files of other cells are written nevertheless.
     """
     if cells is None:
         cells = planned_cells(plan)
     rows = _load_rows(begin, plan, mark, cells)
     written = WrittenPollers(gone=[file for cell_rows in rows.values() for file in _find_gone(cell_rows)])
-    for skycell in {format_cell_name(CellId.from_index(cell)) for cell in cells} - rows.keys():
-        remove_file(folder / skycell / format_poller_name(skycell))
-        remove_file(folder / skycell / format_planned_name(skycell))
+    for skycell in sorted({format_cell_name(CellId.from_index(cell)) for cell in cells} - rows.keys()):
+        _remove_both(folder / skycell, skycell, written)
     for skycell, cell_rows in sorted(rows.items()):
         _write_one(folder / skycell / format_poller_name(skycell), skycell, cell_rows, written, basic=basic)
     return written
@@ -127,6 +126,16 @@ def _write_one(
     else:
         written.paths.append(str(path))
         written.changed += [str(path)] if is_new else []
+
+
+def _remove_both(folder: Path, skycell: str, written: WrittenPollers) -> None:
+    for name in (format_poller_name(skycell), format_planned_name(skycell)):
+        try:
+            remove_file(folder / name)
+        except OSError as error:
+            written.unwritten[skycell] = (
+                f"cannot remove {folder / name}, as no layer is left: {error.strerror}; make its folder writable"
+            )
 
 
 def _find_gone(rows: Sequence[PollerRow]) -> list[GoneFile]:

@@ -47,16 +47,21 @@ class RunPollers:
     def announce(self, plan: Plan) -> set[str]:
         """Write the run's plan beside the poller files, and record the sky cells in which it is going to work.
 
-        Returns the names of the sky cells that an earlier run left unfinished when it was killed.
+        Returns the names of the sky cells that an earlier run left unfinished when it was killed, or in which it could
+        not write a poller file or a manifest.
         """
         work = planned_cells(plan)
         with self.engine.begin() as connection:
             due, unfinished = due_pollers.load_due(connection), due_pollers.load_unfinished(connection)
+            behind = due_pollers.load_behind(connection)
+        if self.cells is not None:
+            behind = behind.intersection(self.cells)
         left = unfinished if self.cells is None else unfinished.intersection(self.cells)
         in_work = set(work) if self.everywhere else self._with_poller(work)
         self.wanted = in_work | self._with_poller(due if self.cells is None else due.intersection(self.cells))
         if self.everywhere:
-            self.wanted |= left  # a run that was killed may have made all layers of a cell, and no poller file yet
+            # Where a run was killed, or could not write, all layers may be made and the poller file be missing.
+            self.wanted |= left | behind
         self.anew = self.cells is None and bool(due or in_work)
         self.in_plan = in_work | self._with_planned(left)
         self.planned = write_planned(
@@ -65,7 +70,7 @@ class RunPollers:
         self.announced = self.wanted | left | set(work)
         with self.engine.begin() as connection:
             self.coordinator.announce(connection, self.announced)
-        return {format_cell_name(CellId.from_index(cell)) for cell in left}
+        return {format_cell_name(CellId.from_index(cell)) for cell in left | behind}
 
     def announce_again(self, plan: Plan, cells: Collection[int]) -> None:
         """Take exposures that turned out to be unusable out of the planned work of these sky cells (keys).
@@ -77,17 +82,19 @@ class RunPollers:
         again = write_planned(self.engine.begin, plan, self.products, self.mark, cells=sorted(shown), unfinished=shown)
         self.planned.unwritten.update(again.unwritten)
 
-    def settle(self, worked_in: Iterable[str], seen_in: Iterable[str]) -> WrittenPollers:
+    def settle(self, worked_in: Iterable[str], seen_in: Iterable[str], unlisted: Iterable[str]) -> WrittenPollers:
         """Write the poller files for the state after the run, and record that they are up to date.
 
         `worked_in`: the names of the sky cells that the run worked in, which may be more than were announced.
-        `seen_in`: the names of those in which product files differed from their records.
+        `seen_in`: the names of those in which product files differed from their records. `unlisted`: the names of those
+        whose manifests could not be written, which the next run is to look after.
         """
         with self.coordinator.in_turn():  # each run writes what is true when its turn comes
-            return self._settle(worked_in, seen_in)
+            return self._settle(worked_in, seen_in, unlisted)
 
-    def _settle(self, worked_in: Iterable[str], seen_in: Iterable[str]) -> WrittenPollers:
-        more, seen = ({parse_cell_name(name).index for name in names} for names in (worked_in, seen_in))
+    def _settle(self, worked_in: Iterable[str], seen_in: Iterable[str], unlisted: Iterable[str]) -> WrittenPollers:
+        given = (worked_in, seen_in, unlisted)
+        more, seen, unlisted_cells = ({parse_cell_name(name).index for name in names} for names in given)
         wanted = self.wanted | (more if self.everywhere else self._with_poller(more)) | self._with_poller(seen)
         written = WrittenPollers(unwritten=dict(self.planned.unwritten))
         for chunk in chunks(wanted):
@@ -97,9 +104,10 @@ class RunPollers:
             written.changed += now_written.changed
             written.unwritten.update(now_written.unwritten)
             written.gone += now_written.gone
-        done = (wanted | self.announced) - {parse_cell_name(name).index for name in written.unwritten}
+        not_written = {parse_cell_name(name).index for name in written.unwritten} | unlisted_cells
+        done = (wanted | self.announced) - not_written
         with self.engine.begin() as connection:
-            due_pollers.settle(connection, done, wanted - done, self.since if self.anew else None)
+            due_pollers.settle(connection, done, (wanted | unlisted_cells) - done, self.since if self.anew else None)
         return written
 
     def _with_poller(self, cells: Collection[int]) -> set[int]:

@@ -75,7 +75,7 @@ def reconcile(
         outlook = run.plan()
         run.seen_in |= pollers.announce(outlook.plan)
         report = run.make_fresh(outlook, pollers.announce_again)
-        written = pollers.settle(run.worked_in, run.seen_in)
+        written = pollers.settle(run.worked_in, run.seen_in, run.unlisted)
         report.problems += [f"poller not written: {problem}" for problem in written.problems]
         report.problems += map(str, written.gone)
     return report
@@ -102,6 +102,7 @@ class ReconcileRun:
         self.taken: dict[str, LayerWork] = {}
         self.elsewhere: dict[str, Holder] = {}
         self.worked_in: set[str] = set()
+        self.unlisted: set[str] = set()  # sky cells whose manifests could not be written
         self.seen_in: set[str] = set()  # of all looks: each records what it sees, so the next sees no difference
 
     def plan(self) -> Outlook:
@@ -289,8 +290,10 @@ class ReconcileRun:
         """Write the manifest of a sky cell (name); if its folder cannot be written, report it and go on."""
         try:
             write_manifest(self.products / skycell, skycell)
+            self.unlisted.discard(skycell)
         except ProductError as error:
             self.report.problems.append(str(error))
+            self.unlisted.add(skycell)
 
     def _note(self, outcome: LayerOutcome) -> None:
         self.report.note(outcome)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from archive import CELL, FINE, Archive
-from chaos.killing import list_calls
-from chaos.nest import Nest
-from chaos.scenes import SqliteStore, make_scene
-from chaos.syncing import find_unrenamed, find_unsynced
+from chaos.syncing import find_unsynced
 from chaos.taps import COMMIT, Call
 
 from mvmdb.catalog.open import open_catalog
@@ -19,26 +15,6 @@ from mvmdb.errors import ProductError
 from mvmdb.mosaic.product.read import read_product
 
 BLOCK = 2880
-
-
-@pytest.fixture(scope="module")
-def nest() -> Iterator[Nest]:
-    with Nest() as process:
-        yield process
-
-
-def test_whatever_a_night_records_is_on_the_disk_by_then(nest: Nest, tmp_path: Path) -> None:
-    scene = make_scene("nightly", tmp_path / "night", SqliteStore)
-    scene.words += ["--report", str(scene.work / "reports" / "night.html")]
-    calls = list_calls(nest, scene, succeeded=True)
-    renamed = [call.target for call in calls if call.deed == "rename"]
-    for ending in (".fits", ".findings", "_input.out", "_input.planned", "_manifest.txt", "night.html"):
-        assert any(path.endswith(ending) for path in renamed), ending
-    assert {os.path.basename(call.path) for call in calls if call.deed == "mkdir"} >= {"skycell-p1000x11y15", "reports"}
-    assert len([call for call in calls if call.deed == "unlink" and call.path.endswith("_drz.fits")]) == 3
-    assert any(call.deed == "unlink" and call.path.endswith("_input.out") for call in calls)
-    assert find_unsynced(calls) == []
-    assert {os.path.basename(path)[:11] for path in find_unrenamed(calls)} == {".mvmdb.lock"}
 
 
 @pytest.mark.parametrize("left_out", ["sync", "folder", "made", "removed", "order"])
