@@ -28,7 +28,8 @@ SHARED_FIXTURES = {"shared", "ers_folder"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test that reads the shared data without saying so."""
+    """Put slow files first, and refuse a test that reads the shared data without saying so."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         reads_shared = SHARED_FIXTURES.intersection(getattr(item, "fixturenames", ()))
         if reads_shared and item.get_closest_marker("shared") is None:

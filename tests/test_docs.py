@@ -23,6 +23,8 @@ from mvmdb.cli import commands
 from mvmdb.schema import metadata
 from mvmdb.schema.meanings import VIEWS
 
+pytestmark = pytest.mark.slow
+
 PAGES = ("README.md", "docs/catalog.md", "docs/commands.md")
 
 

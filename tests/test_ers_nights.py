@@ -21,7 +21,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from fitsfiles import realign, set_pixels
 
-pytestmark = pytest.mark.shared
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 CELLS = ["skycell-p0647x17y20", "skycell-p0647x17y21", "skycell-p0726x09y04", "skycell-p0726x10y04"]
 

@@ -104,7 +104,7 @@ def test_the_workflow_runs_the_projects_own_targets_on_every_python() -> None:
     used = {step["uses"].split("@")[0] for step in steps if "uses" in step}
     assert used == {"actions/checkout", "actions/setup-python"}
     runs = [re.fullmatch(r"bash \.ci/run ([a-z-]+)", step["run"]) for step in steps if "run" in step]
-    assert {run and run[1] for run in runs} == {"test", "test-lowest", "test-dist"}
+    assert {run and run[1] for run in runs} == {"test", "coverage", "test-lowest", "test-dist"}
     assert {run[1] for run in runs if run} <= make_targets()
 
 

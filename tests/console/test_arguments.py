@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 
 from mvmdb.cli import commands
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "A\x1b[2J\x07\x9b31m\u202eB"
 """Clears the screen, rings the bell, changes the colour and turns the direction of writing."""
 PROGRAM = [sys.executable, "-m", "mvmdb"]

@@ -17,6 +17,8 @@ from processes import wait_until
 
 from mvmdb.catalog.configure import initialise
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-m", "mvmdb"]
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT 1 FROM c) SELECT count(*) FROM c"
 N = 500_000

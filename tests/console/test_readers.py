@@ -22,6 +22,8 @@ from mvmdb.catalog.configure import initialise
 from mvmdb.cli import commands
 from mvmdb.console import outlook
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-m", "mvmdb"]
 MANY = "SELECT a.s_region, b.s_region FROM exposure a, exposure b LIMIT 5000"
 

@@ -17,6 +17,8 @@ from mvmdb.demo.simulate import stars
 from mvmdb.errors import UsageError
 from mvmdb.schema import tables as t
 
+pytestmark = pytest.mark.slow
+
 CELLS = ("skycell-p0647x10y11", "skycell-p0647x11y11")
 
 

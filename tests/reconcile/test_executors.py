@@ -25,6 +25,8 @@ from mvmdb.reconcile.run import reconcile
 from mvmdb.workers.choice import open_executor, parse_executor
 from mvmdb.workers.executor import Workers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:

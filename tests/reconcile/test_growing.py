@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from mvmdb.mosaic import make
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"ib6o0{n}tuq" for n in range(1, 6)]
 PLACES = st.tuples(st.floats(-4.0, 9.0), st.floats(-4.0, 9.0))
 """East and north in arcsec: exposures of 64 x 64 pixels (8 arcsec) that overlap in part, and canvases that grow."""

@@ -14,6 +14,8 @@ from processes import wait_for_end, wait_until
 
 from mvmdb.mosaic.product.read import read_product
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60.0
 SHARED_MEMORY = Path("/dev/shm")
 

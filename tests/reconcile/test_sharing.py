@@ -21,6 +21,8 @@ from mvmdb.jobs.lock import claim_folder
 from mvmdb.mosaic.idempotent import make_idempotently
 from mvmdb.records import LayerJob, ProductRecord
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def together(tmp_path: Path, postgres: Server) -> Archive:

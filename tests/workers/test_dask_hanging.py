@@ -20,6 +20,8 @@ from mvmdb.workers.choice import open_executor, parse_executor
 from mvmdb.workers.executor import Done
 from mvmdb.workers.patience import Patience, WorkerHungError
 
+pytestmark = pytest.mark.slow
+
 BRIEF = Patience(limit=5.0, notice=2.0)
 
 

@@ -23,6 +23,8 @@ from mvmdb.workers.choice import ExecutorChoice, open_executor
 from mvmdb.workers.patience import Patience, Rounds, Silence, WorkerHungError
 from mvmdb.workers.processes import ProcessExecutor
 
+pytestmark = pytest.mark.slow
+
 BRIEF = Patience(limit=4.0, notice=2.0)  # a process takes half a second to start, more on a busy machine
 
 
