@@ -19,6 +19,7 @@ from mvmdb.catalog.open import Engine
 from mvmdb.catalog.settings import set_products_folder
 from mvmdb.errors import UsageError
 from mvmdb.monitor import SILENT, Monitor
+from mvmdb.names import parse_product_name
 from mvmdb.reconcile.adopt import adopt_again
 from mvmdb.reconcile.observe import list_product_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
@@ -82,10 +83,9 @@ def rebuild(
         policy = follow_environment(connection, environ)
     with open_workers(workers) as opened:
         ingest = ingest_files(engine, paths, workers=opened, monitor=monitor)
-    outlook = look_ahead(engine.begin, products, policy)
     if decisions is not None and decisions.adopted:
         _adopt_again(engine, products, policy, decisions.adopted)
-        outlook = look_ahead(engine.begin, products, policy)
+    outlook = look_ahead(engine.begin, products, policy)
     unknown = [str(path) for path in _list_unknown(engine, products)]
     with engine.begin() as connection:
         waiting = load_waiting(connection)
@@ -120,6 +120,8 @@ def _adopt_again(engine: Engine, products: Path, policy: Policy, adopted: Sequen
         trusted = one.proof == Proof.TRUSTED and one.recipe_digest == record.recipe_digest
         return Proof.TRUSTED if trusted else Proof.UNPROVEN
 
-    adopt_again(engine, _list_unknown(engine, products), products, policy, trust)
+    layers = {one.layer for one in adopted}
+    paths = [path for path in list_product_files(products) if str(parse_product_name(path.name)[0]) in layers]
+    adopt_again(engine, paths, products, policy, trust)
     with engine.begin() as connection:
         write_waiting(connection, replace(load_waiting(connection), adopted=()))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from mvmdb.atomic import remove_file
 from mvmdb.catalog.due_pollers import note_behind
 from mvmdb.catalog.open import Connection, Engine
 from mvmdb.catalog.products.adopted import Claimed, digest_claimed, list_claimed, load_unknown
@@ -233,7 +234,7 @@ class _Adoption:
                 raise ProductError(f"{self.target} is there, and the catalog does not know it; move it away first")
             write_atomically(self.target, lambda file: self._copy(file, digest, stamp))
         if product is not None and product.filename != self.target.name:
-            self.target.with_name(product.filename).unlink(missing_ok=True)  # a drc replaces the drz, or back
+            remove_file(self.target.with_name(product.filename))  # a drc replaces the drz, or back
 
     def _copy(self, file: BinaryIO, digest: str, stamp: tuple[int, int]) -> None:
         copied = hashlib.blake2b(digest_size=16)

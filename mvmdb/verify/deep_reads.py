@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from mvmdb.errors import ExposureError, ProductError
@@ -14,20 +15,28 @@ from mvmdb.records import Dataset, ProductRecord
 
 
 class FileToRead(NamedTuple):
-    """A file to read whole, of a product or of an exposure; `digest` asks for the digest of an exposure's pixels."""
+    """A file to read whole, of a product or of an exposure; `digest` asks for the digest of an exposure's pixels.
+
+    Of a product that was `adopted` from another program, the digest of the file is all that there is to compare.
+    """
 
     path: str
     is_product: bool
     digest: bool = False
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FileRead:
-    """What a file says: a product's record, or an exposure's headers and, if asked for, the digest of its pixels."""
+    """What a file says: a product's record, or an exposure's headers and, if asked for, the digest of its pixels.
+
+    `file_digest` is that of the whole file, of a product that was adopted.
+    """
 
     record: ProductRecord | None = None
     dataset: Dataset | None = None
     pixel_digest: str | None = None
+    file_digest: str = ""
     error: str = ""
 
 
@@ -38,11 +47,19 @@ def read_files(files: Sequence[FileToRead]) -> list[FileRead]:
 
 def _read(file: FileToRead) -> FileRead:
     try:
+        if file.adopted:
+            return _digest_product(file.path)
         return _read_product(file.path) if file.is_product else _read_exposure(file)
     except (ExposureError, ProductError) as error:
         return FileRead(error=str(error))
     except Exception as error:  # one file's surprise must not take the other files with it
         return FileRead(error=f"{file.path} is damaged ({type(error).__name__}: {error})")
+
+
+def _digest_product(path: str) -> FileRead:
+    from mvmdb.mosaic.product.foreign import digest_file
+
+    return FileRead(file_digest=digest_file(Path(path)))
 
 
 def _read_product(path: str) -> FileRead:

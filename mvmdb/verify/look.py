@@ -34,7 +34,7 @@ from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.errors import WorkersError
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.names import CellId, format_cell_name
-from mvmdb.records import Policy
+from mvmdb.records import Policy, Proof
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
 from mvmdb.verify.folders import check_folder, list_cell_folders
@@ -197,7 +197,7 @@ def _read_products(
 ) -> Iterator[Finding]:
     """The findings of products that are read whole, against their rows as they are now."""
     by_path = {str(product_path(products, row)): row for row in rows if row.state != "missing"}
-    tasks = [FileToRead(path, True) for path in by_path]
+    tasks = [FileToRead(path, True, adopted=row.proof != Proof.PROVEN) for path, row in by_path.items()]
     for task, read in _read_each(archive, workers, tasks, 1):
         row = by_path[task.path]
         if isinstance(read, WorkersError):

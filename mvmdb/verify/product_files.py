@@ -8,7 +8,7 @@ from pathlib import Path
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.errors import ProductError
-from mvmdb.records import ProductState
+from mvmdb.records import ProductState, Proof
 from mvmdb.stamp import file_stamp
 from mvmdb.verify.deep_reads import FileRead
 
@@ -45,7 +45,12 @@ def look_at_product(products: Path, row: RecordedProduct) -> Finding | None:
 
 
 def _read_headers(row: RecordedProduct, path: Path) -> Finding | None:
-    """The finding of a file with another size or time that shows in its headers; its pixels are not read."""
+    """The finding of a file with another size or time that shows in its headers; its pixels are not read.
+
+    A product that was adopted from another program has headers that say nothing of it.
+    """
+    if row.proof != Proof.PROVEN:
+        return None
     from mvmdb.mosaic.product.read import read_product
 
     try:
@@ -61,10 +66,18 @@ def compare_product(products: Path, row: RecordedProduct, read: FileRead) -> Fin
     """The finding of a product's file that was read whole; rows of its provenance are compared elsewhere."""
     path = product_path(products, row)
     known = row.state == ProductState.DAMAGED
+    if row.proof != Proof.PROVEN and not read.error:
+        if read.file_digest == row.data_digest:
+            return _of_state(row, path)
+        return None if known else _of(Damage.PRODUCT_DAMAGED, row, path, read.file_digest, row.data_digest)
     if read.record is None:
         return None if known else _of(Damage.PRODUCT_DAMAGED, row, path, read.error)
     if read.record.layer != row.layer:
         return None if known else _of(Damage.PRODUCT_SWAPPED, row, path, read.record.layer, row.layer)
+    return _of_state(row, path)
+
+
+def _of_state(row: RecordedProduct, path: Path) -> Finding | None:
     if row.state != ProductState.INTACT:
         return _of(Damage.PRODUCT_CHANGED, row, path, "an intact file", f"{row.state}, as recorded")
     return None

@@ -76,6 +76,7 @@ def test_drizzlepacs_mosaics_are_stale_until_trusted_and_fresh_until_a_member_ch
     code, report = adopt(stocked, aside(stocked))
     assert (code, [one["proof"] for one in report["adopted"]], report["left"]) == (0, ["unproven"] * 2, [])
     assert agreed_reasons(stocked) == {FINE: UNPROVEN, COARSE: UNPROVEN}
+    assert call(stocked, "verify", "--deep").exit_code == 0
     assert {path.name: path.read_bytes() for path in aside(stocked).iterdir()} == originals, "copied, not moved"
     assert {path.name: path.read_bytes() for path in (stocked.products / CELL).glob("*.fits")} == originals
     assert (stocked.products / CELL / f"{CELL}_manifest.txt").read_text().split() == sorted(originals)
@@ -92,7 +93,9 @@ def test_drizzlepacs_mosaics_are_stale_until_trusted_and_fresh_until_a_member_ch
     assert agreed_reasons(stocked) == {}
     assert len(adopt(stocked, stocked.products)[1]["known"]) == 2, "what is trusted stays so"
     os.utime(placed(stocked, FINE))  # looked at anew: the same bytes
+    assert "product-changed" in call(stocked, "verify").stdout
     assert "2 fresh" in call(stocked, "status", "--deep").stdout
+    assert call(stocked, "verify").exit_code == 0
     set_pixels(stocked.inbox / "ib6o04tuq_flt.fits", np.full((64, 64), 2.0))
     stocked.expose("ib6o04tuq", shape=(64, 60))
     stocked.ingest()
@@ -182,7 +185,9 @@ def test_what_does_not_fit_is_told_or_left_alone(small: Archive) -> None:
     assert agreed_reasons(small).keys() == {COARSE}
 
 
-def test_a_rebuilt_catalog_has_the_adopted_mosaics_and_the_users_trust_again(small: Archive) -> None:
+def test_a_rebuilt_catalog_has_the_adopted_mosaics_and_the_users_trust_again(
+    small: Archive, caplog: pytest.LogCaptureFixture
+) -> None:
     adopt(small, aside(small))
     shutil.rmtree(aside(small))
     coarse = small.folder / "one"
@@ -193,12 +198,17 @@ def test_a_rebuilt_catalog_has_the_adopted_mosaics_and_the_users_trust_again(sma
     query = "SELECT layer, filename, size, mtime_ns, data_digest, recipe_digest, proof, x_min, y_max FROM product"
     lost, kept = sorted(small.rows(query)), (small.products / FILENAME).read_bytes()
     small.lose_catalog()
-    assert call(small, "rebuild", str(small.inbox), "-o", str(small.products)).exit_code == 0
+    done = call(small, "rebuild", str(small.inbox), "-o", str(small.products))
+    assert (done.exit_code, caplog.text) == (0, "")
     assert sorted(small.rows(query)) == lost
     assert (small.products / FILENAME).read_bytes() == kept
     assert agreed_reasons(small) == {FINE: UNPROVEN}
-    placed(small, COARSE).write_bytes(placed(small, COARSE).read_bytes()[:-2880] + b"x" * 2880)
-    assert small.reasons()[COARSE] == [("product-damaged", None)]
+    path, status = placed(small, COARSE), placed(small, COARSE).stat()
+    path.write_bytes(path.read_bytes()[:-2880] + b"x" * 2880)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    (found,) = json.loads(call(small, "verify", "--deep", "--json").stdout)["problems"]
+    assert (found["kind"], found["path"]) == ("product-damaged", str(placed(small, COARSE)))
+    assert small.reasons(deep=True)[COARSE] == [("product-damaged", None)]
 
 
 @pytest.mark.shared

@@ -41,7 +41,7 @@ def rebuild(
     something needs attention: a file that cannot be used, a product that cannot be placed, a table to import again, or
     no decisions file.
 
-    Example: mvmdb --db new.db rebuild /data/inbox -o /data/mvm
+    Example: mvmdb rebuild /data/inbox -o /data/mvm
     """
     from mvmdb.catalog.decisions.keep import read_decisions
     from mvmdb.errors import UsageError
