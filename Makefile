@@ -9,7 +9,7 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit coverage mutants test-lowest dist test-dist test-wheel test-sdist
-.PHONY: exactness chaos chaos-killed conformance conformance-sky docs bench lock upgrade clean
+.PHONY: exactness chaos chaos-killed chaos-raced conformance conformance-sky docs bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-dist    both, tested: a demonstration with the wheel, all tests of the unpacked source distribution"
 	@echo "make exactness    memberships of 200,000 footprints against brute force (4 minutes)"
 	@echo "make chaos        all of what follows, with SEED=N"
+	@echo "make chaos-raced  four commands at once, from several hosts, on one archive: each layer is made once (15 minutes)"
 	@echo "make chaos-killed  kills commands a thousand times, lets each write fail, and compares what the next run leaves (1 hour)"
 	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
@@ -101,10 +102,14 @@ exactness: env
 # Each stops at the first difference, and keeps the folder of that archive. SEED draws other kills.
 KILLS ?= --kills 1000 --postgres-kills 200
 SEED ?= 1
-chaos: chaos-killed
+chaos: chaos-killed chaos-raced
 
 chaos-killed: env
 	PYTHONPATH=tests $(BIN)/python -m chaos.long $(KILLS) --seed $(SEED)
+
+ROUNDS ?= 20
+chaos-raced: env
+	PYTHONPATH=tests $(BIN)/python -m chaos.racing --rounds $(ROUNDS) --seed $(SEED)
 
 CONFORMANCE = .venv-conformance
 $(CONFORMANCE)/.ready: conformance/requirements.txt
