@@ -47,7 +47,10 @@ class ProblemList:
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as trouble:  # the rest of the rows is written only now
+                raise self._cannot_write(trouble) from trouble
 
     def add(self, problem: RowProblem) -> None:
         """Record one row; raises InputError if the file cannot be written."""
@@ -64,13 +67,19 @@ class ProblemList:
         try:
             self._file = open(self.path, "w", newline="", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
         except OSError as error:
-            raise InputError(
-                f"the list of rows left out cannot be written to {self.path}: {error.strerror}; name another file with "
-                "--problems"
-            ) from error
+            raise self._cannot_write(error) from error
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(("row", "dataset", "reason"))
         self.written = True
 
     def _write(self, problems: Sequence[RowProblem]) -> None:
-        self._writer.writerows((problem.row, problem.dataset, problem.reason) for problem in problems)
+        try:
+            self._writer.writerows((problem.row, problem.dataset, problem.reason) for problem in problems)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: OSError) -> InputError:
+        return InputError(
+            f"the list of rows left out cannot be written to {self.path}: {error.strerror}; name another file with "
+            "--problems"
+        )

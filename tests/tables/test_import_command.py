@@ -79,6 +79,14 @@ def test_many_problems_go_to_a_file_in_the_current_folder(
     assert report(archive, path, "--problems", asked)["problems_file"] == str(asked)
 
 
+def test_a_list_of_problems_that_cannot_be_written_is_told_of(archive: Archive, rows: Rows, write_csv: Any) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    path = write_csv([row | {"filters": ""} for row in rows])
+    with pytest.raises(InputError, match="cannot be written to /dev/full: No space left on device"):
+        call(archive, path, "--problems", "/dev/full")
+
+
 def test_columns_are_mapped(archive: Archive, rows: Rows, write_csv: Any) -> None:
     renamed = [{("wheel" if name == "filters" else name): value for name, value in row.items()} for row in rows]
     path = write_csv(renamed)
