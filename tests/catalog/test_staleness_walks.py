@@ -118,4 +118,5 @@ def test_all_places_agree_after_each_of_many_changes(archive: Archive) -> None:
     walk.expose()
     for _ in range(STEPS):
         walk.step()
-    assert len(walk.told) >= len(ReasonCode) - 1, "the walk tells of nearly all reasons"
+    told_elsewhere = {ReasonCode.PIXELS_UNPROVEN}  # of mosaics of another program: test_staleness_proof.py
+    assert len(walk.told) >= len(set(ReasonCode) - told_elsewhere) - 1, "the walk tells of nearly all reasons"
