@@ -75,6 +75,14 @@ def format_cell_name(cell: CellId) -> str:
     return f"skycell-p{cell.projection_cell:04d}x{cell.x:02d}y{cell.y:02d}"
 
 
+def is_cell_name(text: str) -> bool:
+    """Whether a text is the name of a sky cell as `format_cell_name` writes it, which that of a folder must be."""
+    try:
+        return format_cell_name(parse_cell_name(text)) == text
+    except NameFormatError:
+        return False
+
+
 def format_field_name(projection_cell: int, ra: float, dec: float) -> str:
     """The name of a rectangle in a projection cell, from the ra and dec of its centre in degrees.
 
@@ -147,6 +155,15 @@ def parse_product_name(text: str) -> tuple[LayerName, Kind]:
     if match is None:
         raise NameFormatError(f"{text!r} is not a mosaic; expected <layer>_drz.fits or <layer>_drc.fits")
     return parse_layer_name(match["layer"]), "flc" if match["suffix"] == "drc" else "flt"
+
+
+def is_product_name(text: str) -> bool:
+    """Whether a file name is that of a mosaic."""
+    try:
+        parse_product_name(text)
+    except NameFormatError:
+        return False
+    return True
 
 
 def parse_exposure_name(text: str) -> tuple[str, Kind] | None:

@@ -9,14 +9,15 @@ from mvmdb.records import Dataset
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A file to read.
-
-    `known` says that the catalog has an older state of it, and `stamp` is the size and time that it has recorded.
-    """
+    """A file to read; `stamp` is the size and time with which the catalog has recorded it, None if it has not."""
 
     path: str
-    known: bool
     stamp: tuple[int, int] | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the catalog has an older state of the file."""
+        return self.stamp is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Protocol
 
 from mvmdb.names import Kind
 from mvmdb.records import Canvas
+
+
+class HasPixels(Protocol):
+    """An exposure with the identity of its pixels and the digest of its WCS."""
+
+    @property
+    def ipppssoo(self) -> str:
+        """Its identity."""
+
+    @property
+    def pixels(self) -> str:
+        """The identity of its pixels."""
+
+    @property
+    def wcs_digest(self) -> str:
+        """The digest of its WCS."""
 
 
 def digest_member(ipppssoo: str, kind: Kind, pixels: str, wcs_digest: str) -> str:
@@ -26,6 +43,12 @@ def digest_recipe(members_digest: str, canvas: Canvas | str, recipe: str) -> str
     MVM_INCLUDE_SMALL changes.
     """
     return _digest(f"{members_digest}|{canvas}|{recipe}")
+
+
+def digest_product(members: Iterable[HasPixels], kind: Kind, canvas: Canvas, recipe: str) -> str:
+    """The `digest_recipe` of a product that holds these members, in the order of ipppssoo."""
+    digests = (digest_member(m.ipppssoo, kind, m.pixels, m.wcs_digest) for m in members)
+    return digest_recipe(digest_members(digests), canvas, recipe)
 
 
 def _digest(text: str) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from mvmdb.errors import InputError
 from mvmdb.layers.build import BuiltLayers, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.canvas import bound_canvases
-from mvmdb.layers.digests import digest_member, digest_members, digest_recipe
+from mvmdb.layers.digests import digest_member, digest_product
 from mvmdb.layers.members import Candidates, FloatArray, IntArray, LayerKey, LayerMembers, gather_members
 from mvmdb.names import CellId, ObsMode
 from mvmdb.recipe import Recipe
@@ -96,8 +96,8 @@ def expect_layers(
 
 def with_recipe(layer: ExpectedLayer, recipe: Recipe) -> ExpectedLayer:
     """The layer as expected with another recipe."""
-    members = digest_members(digest_member(m.ipppssoo, layer.kind, m.pixels, m.wcs_digest) for m in layer.members)
-    return replace(layer, recipe=recipe, recipe_digest=digest_recipe(members, layer.canvas, recipe.to_json()))
+    digest = digest_product(layer.members, layer.kind, layer.canvas, recipe.to_json())
+    return replace(layer, recipe=recipe, recipe_digest=digest)
 
 
 def _list_candidates(

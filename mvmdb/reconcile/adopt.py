@@ -16,7 +16,7 @@ from typing import BinaryIO
 from mvmdb.atomic import remove_file
 from mvmdb.catalog.due_pollers import note_behind
 from mvmdb.catalog.open import Connection, Engine
-from mvmdb.catalog.products.adopted import Claimed, digest_claimed, list_claimed, load_unknown
+from mvmdb.catalog.products.adopted import Claimed, list_claimed, load_unknown
 from mvmdb.catalog.products.load import load_layer
 from mvmdb.catalog.products.observed import RecordedProduct, load_recorded
 from mvmdb.catalog.products.record import record_product
@@ -24,12 +24,13 @@ from mvmdb.errors import ProductError
 from mvmdb.inputs import open_plain
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.layers.diff import is_fresh
+from mvmdb.layers.digests import digest_product
 from mvmdb.mosaic.product.foreign import BLOCK, ForeignProduct, digest_file, is_own, read_foreign
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import write_atomically
-from mvmdb.names import parse_cell_name, parse_product_name
-from mvmdb.reconcile.observe import is_product_name, observe_products, record_found
+from mvmdb.names import is_product_name, parse_cell_name, parse_product_name
+from mvmdb.reconcile.observe import observe_products, record_found
 from mvmdb.records import Canvas, ExpectedLayer, ObservedProduct, Policy, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
 
@@ -205,7 +206,7 @@ class _Adoption:
             data_digest=foreign.digest,
             canvas=canvas,
             recipe=recipe,
-            recipe_digest=digest_claimed(members, self.kind, canvas, recipe),
+            recipe_digest=digest_product(members, self.kind, canvas, recipe),
             members=members,
             proof=Proof.TRUSTED,
         )

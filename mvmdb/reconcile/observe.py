@@ -25,9 +25,9 @@ from mvmdb.catalog.products.observed import (
 )
 from mvmdb.catalog.products.record import note_stamp, note_state, record_product, record_warnings, touch_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
-from mvmdb.errors import ExposureError, NameFormatError, ProductError
+from mvmdb.errors import ExposureError, ProductError
 from mvmdb.layers.diff import diff_layers
-from mvmdb.names import CellId, parse_cell_name, parse_product_name
+from mvmdb.names import CellId, is_cell_name, is_product_name, parse_product_name
 from mvmdb.records import PlannedLayer, Policy, ProductMember, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
 
@@ -237,36 +237,21 @@ def _find_unrecorded(
 
 def list_product_files(products: Path, skycells: set[str] | None = None) -> Iterator[Path]:
     """The files in the folders of these sky cells (names), or of all, that have the names of products; sorted."""
-    folders = _list_cell_folders(products)
+    folders = list_cell_folders(products)
     for folder in sorted(folders if skycells is None else folders & skycells):
         for filename in sorted(os.listdir(products / folder)):
             if is_product_name(filename):
                 yield products / folder / filename
 
 
-def is_product_name(filename: str) -> bool:
-    """Whether a file name is that of a mosaic."""
-    try:
-        parse_product_name(filename)
-    except NameFormatError:
-        return False
-    return True
-
-
-def _list_cell_folders(products: Path) -> set[str]:
+def list_cell_folders(products: Path) -> set[str]:
+    """The names of the folders of sky cells among the products; none if there are no products. Raises OSError."""
     try:
         with os.scandir(products) as entries:
             names = {entry.name for entry in entries if entry.is_dir()}
     except (FileNotFoundError, NotADirectoryError):
         return set()
-    return {name for name in names if _is_cell(name)}
-
-
-def _is_cell(name: str) -> bool:
-    try:
-        return str(parse_cell_name(name)) == name
-    except NameFormatError:
-        return False
+    return set(filter(is_cell_name, names))
 
 
 def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:

@@ -238,8 +238,7 @@ class ReconcileRun:
             layer = outcome.job.layer
             if isinstance(outcome.result, MemberUnusableError):
                 refused.append(outcome.result)
-                with self.engine.begin() as connection:
-                    self.coordinator.release(connection, layer)
+                self._give_back(layer)
             else:
                 self.settled[layer] = outcome.job.recipe_digest
                 self._record(outcome, self.taken[layer])
@@ -268,11 +267,16 @@ class ReconcileRun:
             work = find_work(connection, self.products, line, self.policy, self.options)
             if work is None:
                 self.coordinator.release(connection, line.name)
-        if work is not None:
-            log.info("%s: %s begins", line.name, line.action if work.job is None else work.job.action)
-        if work is not None and self.coordinator.shares:
+                return None
+        log.info("%s: %s begins", line.name, line.action if work.job is None else work.job.action)
+        if self.coordinator.shares:
             sweep_temporaries(self.products / line.skycell, line.name)
         return work
+
+    def _give_back(self, layer: str) -> None:
+        """Let others take a layer with which nothing was done."""
+        with self.engine.begin() as connection:
+            self.coordinator.release(connection, layer)
 
     def _sweep(self, cells: Iterable[str], layers: Iterable[str]) -> None:
         """Remove temporary files: of these cells (names) if no other run can be writing there, else of these layers."""
@@ -358,8 +362,7 @@ class ReconcileRun:
             remove_file(path)
         except OSError as error:
             message = f"cannot remove {path}: {error.strerror}; make its folder writable"
-            with self.engine.begin() as connection:
-                self.coordinator.release(connection, line.name)
+            self._give_back(line.name)
             self._note(LayerOutcome(line.name, line.action, str(path), 0.0, message))
             return
         self.list_products(line.skycell)

@@ -11,32 +11,15 @@ from pathlib import Path
 from mvmdb.catalog.check.finding import Damage, Finding
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.observed import load_known_pixels
-from mvmdb.errors import BusyError, InputError, NameFormatError, ProductError
+from mvmdb.errors import BusyError, InputError, ProductError
 from mvmdb.jobs.lock import require_free
 from mvmdb.mosaic.product.leftovers import find_leftovers
 from mvmdb.mosaic.product.manifest import format_manifest, format_manifest_name, list_products
 from mvmdb.mosaic.product.read import read_product
-from mvmdb.names import parse_cell_name, parse_product_name
+from mvmdb.names import is_product_name, parse_product_name
 
 _ANY_TIME = sys.maxsize
 _CLOCKS_DIFFER = 60 * 10**9
-
-
-def list_cell_folders(products: Path) -> list[str]:
-    """The names of the folders of sky cells among the products, sorted."""
-    try:
-        with os.scandir(products) as entries:
-            names = [entry.name for entry in entries if entry.is_dir()]
-    except OSError:
-        return []
-    return sorted(filter(_is_cell, names))
-
-
-def _is_cell(name: str) -> bool:
-    try:
-        return str(parse_cell_name(name)) == name
-    except NameFormatError:
-        return False
 
 
 def check_folder(begin: Begin, folder: Path, recorded: Mapping[str, str], left_before: int | None) -> Iterator[Finding]:
@@ -46,23 +29,10 @@ def check_folder(begin: Begin, folder: Path, recorded: Mapping[str, str], left_b
     """
     if not folder.is_dir():
         return
-    present = _product_names(folder)
-    for name in sorted(present - recorded.keys()):
+    for name in sorted(set(filter(is_product_name, os.listdir(folder))) - recorded.keys()):
         yield _judge_unrecorded(begin, folder / name)
     yield from _check_leftovers(folder, left_before)
     yield from _check_manifest(folder, recorded)
-
-
-def _product_names(folder: Path) -> set[str]:
-    """The files in a folder that have the names of products, of whichever sky cell."""
-    names = set()
-    for name in os.listdir(folder):
-        try:
-            parse_product_name(name)
-        except NameFormatError:
-            continue
-        names.add(name)
-    return names
 
 
 def _judge_unrecorded(begin: Begin, path: Path) -> Finding:

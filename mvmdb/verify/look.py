@@ -34,10 +34,11 @@ from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.errors import WorkersError
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.names import CellId, format_cell_name
+from mvmdb.reconcile.observe import list_cell_folders
 from mvmdb.records import Policy, Proof
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
-from mvmdb.verify.folders import check_folder, list_cell_folders
+from mvmdb.verify.folders import check_folder
 from mvmdb.verify.poller_files import check_pollers, load_behind
 from mvmdb.verify.product_files import compare_product, look_at_product, product_path
 from mvmdb.workers.executor import Workers
@@ -143,7 +144,10 @@ def _look_at_cells(archive: Archive, part: Part, corrections: Corrections, looke
 
 def _name_folders(products: Path, part: Part) -> list[str]:
     if part.cells is None:
-        return list_cell_folders(products)
+        try:
+            return sorted(list_cell_folders(products))
+        except OSError:
+            return []
     return [format_cell_name(CellId.from_index(cell)) for cell in sorted(part.cells)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from mvmdb.catalog.check.finding import Finding
+from mvmdb.catalog.check.finding import Damage, Finding
 from mvmdb.catalog.check.select import EVERYTHING, Part, count_files, count_known_losses
 from mvmdb.catalog.open import Engine
 from mvmdb.errors import NameFormatError
@@ -55,7 +55,7 @@ def verify(archive: Archive, part: Part = EVERYTHING, *, mend: Engine | None = N
         repaired = frozenset(finding for finding in findings if finding.key not in left)
     with archive.begin() as connection:
         losses = count_known_losses(connection)
-    order = list(type(findings[0].kind)) if findings else []
+    order = list(Damage)
     findings.sort(key=lambda finding: (order.index(finding.kind), finding))
     return Report(looked, tuple(findings), repaired, losses, round(monotonic() - started, 3))
 

@@ -192,7 +192,7 @@ def test_whatever_reading_a_file_raises_is_that_files_problem(tmp_path: Path, mo
 
     monkeypatch.setattr("mvmdb.exposures.read.footprint_center", fail)
     path = str(write_exposure(tmp_path))
-    error = read_task(Task(path, known=False))
+    error = read_task(Task(path))
     assert isinstance(error, ExposureError)
     assert path in str(error)
     assert "ZeroDivisionError" in str(error)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.errors import NameFormatError
-from mvmdb.layers.digests import digest_member, digest_members, digest_recipe
+from mvmdb.layers.digests import digest_product
 from mvmdb.names import parse_product_name
 from mvmdb.records import Canvas, ProductMember, ProductRecord, ProductState, Proof
 from mvmdb.schema import tables as t
@@ -64,8 +64,7 @@ def _check_row(row: Any, members: Sequence[Any]) -> Iterator[Finding]:
     if not _is_json(row.recipe):
         wrong["recipe"] = (row.recipe, "drizzle parameters, JSON")
     canvas = Canvas(*(getattr(row, name) for name in _BOX))
-    digests = (digest_member(m.ipppssoo, kind, m.pixels, m.wcs_digest) for m in members)
-    digest = "" if row.proof == Proof.UNPROVEN else digest_recipe(digest_members(digests), canvas, row.recipe)
+    digest = "" if row.proof == Proof.UNPROVEN else digest_product(members, kind, canvas, row.recipe)
     if digest != row.recipe_digest:
         wrong["recipe_digest"] = (row.recipe_digest, digest)
     if wrong:

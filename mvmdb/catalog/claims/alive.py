@@ -29,6 +29,11 @@ class Holder:
     pid: int
     since: dt.datetime
 
+    @classmethod
+    def of(cls, row: Any) -> Holder:
+        """The run of a row of `coordinator`."""
+        return cls(row.host, row.pid, row.started_at)
+
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -78,11 +83,21 @@ def is_dead(row: Any, time: dt.datetime) -> bool:
 
 def load_holders(connection: sa.Connection, clock: Clock = server_time) -> dict[str, Holder]:
     """The runs that are alive, by their identity."""
+    return {row.owner: Holder.of(row) for row, dead in _judge_runs(connection, clock) if not dead}
+
+
+def load_ended(connection: sa.Connection, clock: Clock = server_time) -> list[Any]:
+    """The rows of `coordinator` whose runs have ended without doing away with them."""
+    return [row for row, dead in _judge_runs(connection, clock) if dead]
+
+
+def _judge_runs(connection: sa.Connection, clock: Clock) -> list[tuple[Any, bool]]:
+    """The rows of `coordinator`, the oldest run first, each with whether the run is over."""
     rows = connection.execute(sa.select(t.coordinator).order_by(t.coordinator.c.started_at)).all()
     if not rows:
-        return {}
+        return []
     time = clock(connection)
-    return {row.owner: Holder(row.host, row.pid, row.started_at) for row in rows if not is_dead(row, time)}
+    return [(row, is_dead(row, time)) for row in rows]
 
 
 def load_at_work(connection: sa.Connection) -> list[AtWork]:
@@ -94,15 +109,6 @@ def load_at_work(connection: sa.Connection) -> list[AtWork]:
             if owner in layers:
                 layers[owner].append(layer)
     return [AtWork(holder, tuple(layers[owner])) for owner, holder in holders.items()]
-
-
-def load_ended(connection: sa.Connection, clock: Clock = server_time) -> list[Any]:
-    """The rows of `coordinator` whose runs have ended without doing away with them."""
-    rows = connection.execute(sa.select(t.coordinator)).all()
-    if not rows:
-        return []
-    time = clock(connection)
-    return [row for row in rows if is_dead(row, time)]
 
 
 def load_claimed(connection: sa.Connection, but: str | None = None) -> dict[str, Holder]:

@@ -79,7 +79,7 @@ class Coordinator:
         holder = connection.execute(query).one_or_none()
         if holder is not None and holder.owner != self.owner:
             if not is_dead(holder, time):
-                return Holder(holder.host, holder.pid, holder.started_at)
+                return Holder.of(holder)
             log.info("%s: taken over from process %d on %s, which has ended", layer, holder.pid, holder.host)
             _bury(connection, holder.owner, holder.skycells)
         if not connection.scalar(sa.select(sa.func.count()).where(c.owner == self.owner)):

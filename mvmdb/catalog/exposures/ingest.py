@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -112,32 +112,29 @@ def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestRepor
     """
     d = t.dataset.c
     returning: set[str] = set()
-    recorded: dict[str, tuple[int, int]] = {}
     unnamed = "its name is not UTF-8, and no catalog can hold it; rename the file or its folder"
     bad = {storable_path(path): ExposureError("unreadable", unnamed) for path in paths if not _is_text(path)}
     stamps = stamp_files(bad)
+    named = [path for path in paths if _is_text(path)]
     with engine.begin() as connection:
-        for chunk in chunks(path for path in paths if _is_text(path)):
-            query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))
-            recorded.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
+        recorded = _load_stamps(connection, named)
+        for chunk in chunks(named):
             back = (
                 sa.select(d.path).select_from(t.dataset.join(t.exposure)).where(d.path.in_(chunk), t.exposure.c.pruned)
             )
             returning.update(connection.scalars(back))
         report.problems += write_quarantine(connection, bad, stamps)
     tasks = []
-    for path in paths:
-        if not _is_text(path):
-            continue
+    for path in named:
         try:
             status = os.stat(path)
         except OSError:
-            tasks.append(Task(path, path in recorded, recorded.get(path)))  # the reader reports the error
+            tasks.append(Task(path, recorded.get(path)))  # the reader reports the error
             continue
         if recorded.get(path) == file_stamp(status) and path not in returning:
             report.unchanged += 1
         else:
-            tasks.append(Task(path, path in recorded, recorded.get(path)))
+            tasks.append(Task(path, recorded.get(path)))
     return tasks
 
 
@@ -225,16 +222,25 @@ def _write_batch(
     log.info("registered %d files, quarantined %d", len(good), len(quarantined))
 
 
+def _load_stamps(connection: sa.Connection, paths: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """The recorded size and time of each of these files that is registered."""
+    d = t.dataset.c
+    stamps: dict[str, tuple[int, int]] = {}
+    for chunk in chunks(paths):
+        query = sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))
+        stamps.update({path: (size, mtime) for path, size, mtime in connection.execute(query)})
+    return stamps
+
+
 def _registered_meanwhile(
     connection: sa.Connection, batch: Sequence[Task], good: Mapping[str, ReadDataset]
 ) -> Iterator[str]:
     """The files that are recorded as they were read, and were not when they were chosen."""
-    d, before = t.dataset.c, {task.path: task.stamp for task in batch}
-    for chunk in chunks(good):
-        for path, *stamp in connection.execute(sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))):
-            read = good[path].dataset
-            if tuple(stamp) == (read.size, read.mtime_ns) != before[path]:
-                yield path
+    before = {task.path: task.stamp for task in batch}
+    for path, stamp in _load_stamps(connection, good).items():
+        read = good[path].dataset
+        if stamp == (read.size, read.mtime_ns) != before[path]:
+            yield path
 
 
 def _compare_pixels(

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from mvmdb.catalog.rows import chunks
-from mvmdb.layers.digests import digest_member, digest_members, digest_recipe
 from mvmdb.names import Kind
-from mvmdb.records import Canvas, ProductMember
+from mvmdb.records import ProductMember
 from mvmdb.schema import tables as t
 
 
@@ -52,12 +51,6 @@ def list_claimed(connection: sa.Connection, claimed: Sequence[Claimed], kind: Ki
             )
         )
     return tuple(members)
-
-
-def digest_claimed(members: Iterable[ProductMember], kind: Kind, canvas: Canvas, recipe: str) -> str:
-    """The recipe digest of a product that holds these members (sorted)."""
-    digests = (digest_member(m.ipppssoo, kind, m.pixels, m.wcs_digest) for m in members)
-    return digest_recipe(digest_members(digests), canvas, recipe)
 
 
 def load_unknown(connection: sa.Connection, names: Iterable[str]) -> list[str]:

@@ -12,8 +12,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from mvmdb.errors import NameFormatError
-from mvmdb.names import parse_cell_name
+from mvmdb.names import is_cell_name
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +59,6 @@ def _is_left(path: Path, host: str | None, before_ns: int) -> bool:
 def _cell_folders(products: Path) -> Iterator[os.DirEntry[str]]:
     with os.scandir(products) as entries:
         for entry in entries:
-            try:
-                is_cell = str(parse_cell_name(entry.name)) == entry.name and entry.is_dir(follow_symlinks=True)
-            except NameFormatError:
-                continue
+            is_cell = is_cell_name(entry.name) and entry.is_dir(follow_symlinks=True)
             if is_cell and os.access(entry.path, os.R_OK | os.X_OK):
                 yield entry
