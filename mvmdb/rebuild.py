@@ -16,7 +16,7 @@ from mvmdb.catalog.decisions.values import Decisions, KeptProduct
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.exposures.quarantine import load_quarantined
 from mvmdb.catalog.open import Engine
-from mvmdb.catalog.settings import set_products_folder
+from mvmdb.catalog.settings import read_settings, set_products_folder, write_settings
 from mvmdb.errors import UsageError
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.names import parse_product_name
@@ -29,6 +29,8 @@ from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
 _FILLED = (t.exposure, t.product, t.quarantine)
+_BEGUN = "rebuilding"
+"""The setting of a catalog whose rebuild has begun and has not ended."""
 
 
 @dataclass(slots=True)
@@ -49,8 +51,10 @@ class RebuildReport:
 
 
 def require_empty(engine: Engine) -> None:
-    """Raise UsageError, with the remedy, unless the catalog has neither exposures nor products."""
+    """Raise UsageError, with the remedy, unless the catalog is empty, or a rebuild that was stopped has filled it."""
     with engine.begin() as connection:
+        if _BEGUN in read_settings(connection):
+            return
         counts = {table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in _FILLED}
     found = ", ".join(f"{count} rows of {name}" for name, count in counts.items() if count)
     if found:
@@ -73,12 +77,15 @@ def rebuild(
     """Fill an empty catalog from these exposures (absolute paths), products and decisions (of `read_decisions`).
 
     First the configuration, then the exposures, then what was decided about them, then the products: they are found
-    fresh where they are what the lost catalog expected. Raises UsageError if the catalog is not empty.
+    fresh where they are what the lost catalog expected. A rebuild that was stopped goes on. Raises UsageError if the
+    catalog is not empty.
     """
     require_empty(engine)
     with engine.begin() as connection:
-        if decisions is not None:
-            record_decisions(connection, decisions)  # all of it: a rebuild that is killed here loses nothing
+        if _BEGUN not in read_settings(connection):
+            write_settings(connection, {_BEGUN: "True"})
+            if decisions is not None:
+                record_decisions(connection, decisions)  # all of it: a rebuild that is killed here loses nothing
         set_products_folder(connection, products)
         policy = follow_environment(connection, environ)
     with open_workers(workers) as opened:
@@ -88,6 +95,7 @@ def rebuild(
     outlook = look_ahead(engine.begin, products, policy)
     unknown = [str(path) for path in _list_unknown(engine, products)]
     with engine.begin() as connection:
+        connection.execute(sa.delete(t.archive).where(t.archive.c.key == _BEGUN))
         waiting = load_waiting(connection)
         accepted = {file.path for file in load_quarantined(connection) if file.accepted}
     ingest.problems = [

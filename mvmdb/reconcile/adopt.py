@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mvmdb.atomic import remove_file
+from mvmdb.catalog.ask.cells import all_cells
 from mvmdb.catalog.due_pollers import note_behind
 from mvmdb.catalog.open import Connection, Engine
 from mvmdb.catalog.products.adopted import Claimed, list_claimed, load_unknown
@@ -75,12 +76,14 @@ def adopt_products(
     with claim_folder(products, wait=wait):
         paths = list(_search(folder))
         before = _load_recorded(engine, paths)
+        _note_cells(engine, paths)
         observe_products(engine.begin, products, policy)
         return _adopt_each(engine, paths, products, policy, lambda _: proof, before)
 
 
 def adopt_again(engine: Engine, paths: Sequence[Path], products: Path, policy: Policy, trust: Trust) -> AdoptReport:
     """As `adopt_products`, these files of the products folder, each with its own trust, for a rebuilt catalog."""
+    _note_cells(engine, paths)
     return _adopt_each(engine, paths, products, policy, trust, _load_recorded(engine, paths))
 
 
@@ -91,6 +94,17 @@ def _search(folder: Path) -> Iterator[Path]:
         yield from (Path(directory, name) for name in sorted(names) if is_product_name(name))
 
 
+def _note_cells(engine: Engine, paths: Iterable[Path]) -> None:
+    """Note that the poller files of these sky cells will be out of date: before, as a run may be killed at any time."""
+    cells = {parse_cell_name(_skycell(path)).index for path in paths}
+    with engine.begin() as connection:
+        note_behind(connection, cells.intersection(all_cells(connection)))
+
+
+def _skycell(path: Path) -> str:
+    return parse_product_name(path.name)[0].skycell
+
+
 def _load_recorded(engine: Engine, paths: Iterable[Path]) -> dict[str, RecordedProduct]:
     with engine.begin() as connection:
         return load_recorded(connection, {str(parse_product_name(path.name)[0]) for path in paths})
@@ -98,14 +112,13 @@ def _load_recorded(engine: Engine, paths: Iterable[Path]) -> dict[str, RecordedP
 
 def _adopt_each(
     engine: Engine,
-    paths: Iterable[Path],
+    paths: Sequence[Path],
     products: Path,
     policy: Policy,
     trust: Trust,
     before: dict[str, RecordedProduct],
 ) -> AdoptReport:
     report = AdoptReport()
-    cells: set[str] = set()
     for path in paths:
         adoption = _Adoption(engine, products, path, before)
         try:
@@ -118,11 +131,9 @@ def _adopt_each(
             continue
         log.info("adopted %s", path)
         report.adopted.append(AdoptedProduct(adoption.layer, str(path), proof))
-        cells.add(adoption.skycell)
-    for skycell in sorted(cells):
-        write_manifest(products / skycell, skycell)
-    with engine.begin() as connection:
-        note_behind(connection, [parse_cell_name(skycell).index for skycell in cells])
+    there = {_skycell(Path(path)) for path in [*report.known, *(one.path for one in report.adopted)]}
+    for skycell in sorted(there):
+        write_manifest(products / skycell, skycell)  # of what was known too: a run may have been killed before this
     return report
 
 
@@ -143,13 +154,11 @@ class _Adoption:
         record = read_product(self.path, deep=True)
         if record.layer != self.layer:
             raise ProductError(f"{self.path} holds {record.layer}; expected {self.layer}, as its name says")
-        if self.before is not None and self._is_recorded(self.before, record):
-            return None
         with self.engine.begin() as connection:
-            layer, product = self._load(connection, [member.ipppssoo for member in record.members])
             now = load_recorded(connection, [self.layer]).get(self.layer)
-        if now is not None and self._is_recorded(now, record):
-            return Proof.PROVEN  # the look at the products folder has recorded it
+            if self._is_recorded(now, record):  # the look at the products folder may have recorded it
+                return None if self._is_recorded(self.before, record) else Proof.PROVEN
+            layer, product = self._load(connection, [member.ipppssoo for member in record.members])
         self._place(layer, product, record.recipe_digest, digest_file(self.path), stamp)
         size, mtime_ns = file_stamp(self.target.stat())
         placed = replace(record, path=str(self.target), size=size, mtime_ns=mtime_ns)
@@ -161,10 +170,13 @@ class _Adoption:
         foreign = read_foreign(self.path)
         with self.engine.begin() as connection:
             layer, product = self._load(connection, [member.ipppssoo for member in foreign.members])
+            now = load_recorded(connection, [self.layer]).get(self.layer)
+            if now is not None and now.proof == Proof.TRUSTED and self._is_of(now, foreign.digest):
+                trust = _keep_trust
             record = self._judge(connection, foreign, layer, trust)
-        if self.before is not None and self._is_recorded(self.before, record):
-            if record.proof == self.before.proof or record.proof is Proof.UNPROVEN:
-                return None  # what the user trusts stays trusted
+        if self._is_recorded(now, record):
+            if now is not None and record.proof == now.proof:
+                return None
         else:
             self._place(layer, product, record.recipe_digest, foreign.digest, (foreign.size, foreign.mtime_ns))
         size, mtime_ns = file_stamp(self.target.stat())
@@ -176,9 +188,14 @@ class _Adoption:
             record_product(connection, record, action="adopt", detail=words)
         return record.proof
 
-    def _is_recorded(self, recorded: RecordedProduct, record: ProductRecord) -> bool:
-        is_same = (recorded.filename, recorded.data_digest) == (self.path.name, record.data_digest)
-        return is_same and recorded.state == ProductState.INTACT
+    def _is_recorded(self, recorded: RecordedProduct | None, record: ProductRecord) -> bool:
+        """Whether the products folder has this very mosaic, as far as these rows say."""
+        if recorded is None or recorded.state != ProductState.INTACT:
+            return False
+        return self._is_of(recorded, record.data_digest)
+
+    def _is_of(self, recorded: RecordedProduct, data_digest: str) -> bool:
+        return (recorded.filename, recorded.data_digest) == (self.path.name, data_digest)
 
     def _load(self, connection: Connection, members: Iterable[str]) -> tuple[ExpectedLayer, ObservedProduct | None]:
         layer, product = load_layer(connection, self.layer)
@@ -245,6 +262,11 @@ class _Adoption:
                 file.write(block)
         if copied.hexdigest() != digest or file_stamp(self.path.stat()) != stamp:
             raise ProductError(f"{self.path} changed while it was read; adopt it when it is finished")
+
+
+def _keep_trust(_record: ProductRecord) -> Proof:
+    """What the user once trusted stays trusted."""
+    return Proof.TRUSTED
 
 
 def _is_near(expected: Canvas, found: Canvas) -> bool:

@@ -310,10 +310,11 @@ def _adopt(
     for record, _ in adoptions:
         before = recorded.get(record.layer)
         expected = is_expected(connection, record.layer, record.recipe_digest)
-        if before is None or expected:
+        other = before is not None and before.filename != Path(record.path).name
+        if not other or expected:
             _record_found(connection, record, unfinished)
             log.info("recorded %s, which was there", record.path)
-        if before is not None:
+        if before is not None and other:
             twins.append(_Twins(products / before.skycell / before.filename, Path(record.path), expected))
     return twins
 

@@ -10,16 +10,14 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from chaos.killing import DifferenceError, Reference, order_of
 from chaos.nest import Ended, Nest
 from chaos.scenes import Scene
-from chaos.state import State, find_differences, read_state
+from chaos.state import find_differences, read_state, without_history
 from chaos.taps import COMMIT, Call, tap
 
 CAUSES = ("ENOSPC", "EACCES", "EROFS", "EFBIG", "EDQUOT", "EIO")
@@ -105,18 +103,6 @@ def check_next(nest: Nest, scene: Scene, reference: Reference, story: str) -> No
         text = "\n".join([f"{story}, then run to its end:", *differences, ended.out, ended.err])
         Path(scene.base, "difference.txt").write_text(text)
         raise DifferenceError(f"{text}\nkept in {scene.base}")
-
-
-def without_history(state: State) -> State:
-    """A state without events, without what products say of them, and without the plan of the run, which has failed."""
-    told = {"last_action", "last_reasons"}
-    products = Counter(
-        {tuple(pair for pair in row if pair[0] not in told): n for row, n in state["table product"].items()}
-    )
-    kept: dict[str, Any] = {
-        key: value for key, value in state.items() if key != "table event" and not key.endswith("_input.planned")
-    }
-    return kept | {"table product": products}
 
 
 def _final(call: Call) -> str:

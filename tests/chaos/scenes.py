@@ -87,13 +87,17 @@ class _Archive(Archive):
 class Scene:
     """An archive in its start state, and the words of the command that is run from there.
 
-    Only what is below `work` changes: it holds products, and the catalog where that is a file. `inbox` stays.
+    Only what is below `work` changes: it holds products, and the catalog where that is a file. `inbox` stays. With
+    `does_again`, the command makes again what one that was killed has made, and the history shows that. With
+    `done_once`, it is refused with these words if one that was killed had done everything.
     """
 
     name: str
     base: Path
     store: Store
     words: list[str] = field(default_factory=list)
+    does_again: bool = False
+    done_once: str = ""
 
     def __post_init__(self) -> None:
         self.work, self.kept = self.base / "work", self.base / "kept"
@@ -171,6 +175,34 @@ def reconcile(scene: Scene) -> None:
     scene.words = ["reconcile", "-o", str(scene.products)]
 
 
+def full_reconcile(scene: Scene) -> None:
+    """Everything is made anew, with new skies."""
+    prepare_night(scene)
+    scene.archive.ingest()
+    scene.words = ["reconcile", "--full", "-o", str(scene.products)]
+    scene.does_again = True
+
+
+def adopt(scene: Scene) -> None:
+    """Mosaics of another catalog are copied into an empty products folder."""
+    prepare_first_night(scene)
+    scene.products.rename(scene.base / "elsewhere")
+    scene.archive.lose_catalog()
+    initialise(scene.store.address, rule=None, products=scene.products)
+    scene.archive.ingest()
+    scene.words = ["adopt", str(scene.base / "elsewhere")]
+
+
+def rebuild(scene: Scene) -> None:
+    """A lost catalog comes back, with a withdrawal."""
+    prepare_first_night(scene)
+    scene.words = ["withdraw", "j8oz02kp", "--why", "moved away"]
+    call(scene)
+    scene.archive.lose_catalog()
+    scene.words = ["rebuild", str(scene.archive.inbox), "-o", str(scene.products)]
+    scene.done_once = "this catalog is not empty"
+
+
 def ingest(scene: Scene) -> None:
     prepare_night(scene)
     scene.words = ["ingest", str(scene.archive.inbox)]
@@ -217,8 +249,11 @@ def upgrade(scene: Scene) -> None:
 
 SCENES: dict[str, Callable[[Scene], None]] = {
     function.__name__.replace("_", "-"): function
-    for function in (nightly, reconcile, ingest, first_ingest, withdraw, first_import, later_import, upgrade)
-}
+    for function in (
+        nightly, reconcile, full_reconcile, ingest, first_ingest, withdraw, first_import, later_import, adopt, rebuild,
+        upgrade,
+    )
+}  # fmt: skip
 
 
 def make_scene(name: str, base: Path, store: Callable[[Path], Store]) -> Scene:

@@ -3,9 +3,11 @@
 Left out is what must differ between two runs of the same work, and nothing else:
 
 - keys that the database draws: rows name each other by what identifies them;
-- times: columns of type DateTime, the file times and the duration of products, the setting `pollers_since`;
+- times: columns of type DateTime, those in the decisions file, the file times and the duration of products, and the
+  setting `pollers_since`;
 - the table `run`, and of events their run, time, duration, memory and wording (`detail`, which says "by a run that was
   killed"); that each event happened once is compared, with its reasons;
+- the random identity of the catalog: the decisions file must bear that of the table `archive`;
 - files named `.mvmdb.lock*`.
 """
 
@@ -13,12 +15,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.decisions.load import IDENTITY
+from mvmdb.catalog.decisions.values import FILENAME, Decisions, parse_decisions
 from mvmdb.schema import open_engine
+from mvmdb.schema import tables as t
 
 State = dict[str, Any]
 
@@ -32,6 +38,7 @@ _UNCOMPARED = {"run"}
 def read_state(address: str, work: Path) -> State:
     """Rows by table, events, indexes, and the bytes of all files below `work` but the catalog's own."""
     state: State = {f"file {name}": content for name, content in _read_files(work)}
+    decisions = {name: parse_decisions(state[name].decode(), name) for name in state if name.endswith(FILENAME)}
     engine = open_engine(address)
     try:
         with engine.connect() as connection:
@@ -41,12 +48,40 @@ def read_state(address: str, work: Path) -> State:
                 if table.name not in _UNCOMPARED:
                     state[f"table {table.name}"] = _read_rows(connection, table)
                 state[f"indexes of {table.name}"] = sorted(str(index.name) for index in table.indexes)
+            for name, kept in decisions.items():
+                state[name] = _without_times(replace(kept, catalog=_name_catalog(connection, kept.catalog)))
             state["views"] = sorted(sa.inspect(connection).get_view_names())
             if connection.dialect.name == "sqlite":
                 state["damage"] = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     finally:
         engine.dispose()
     return state
+
+
+def without_history(state: State) -> State:
+    """A state without events, without what products say of them, and without the plan of the run, which has failed."""
+    told = {"last_action", "last_reasons"}
+    products = Counter(
+        {tuple(pair for pair in row if pair[0] not in told): n for row, n in state["table product"].items()}
+    )
+    kept: dict[str, Any] = {
+        key: value for key, value in state.items() if key != "table event" and not key.endswith("_input.planned")
+    }
+    return kept | {"table product": products}
+
+
+def _name_catalog(connection: sa.Connection, identity: str) -> str:
+    """What the comparison calls a catalog of this identity."""
+    query = sa.select(t.archive.c.value).where(t.archive.c.key == IDENTITY)
+    return "this one" if connection.scalar(query) == identity else identity
+
+
+def _without_times(kept: Decisions) -> Decisions:
+    return replace(
+        kept,
+        exposures=tuple(replace(one, withdrawn_at=one.withdrawn_at and "then") for one in kept.exposures),
+        accepted=tuple(replace(one, first_seen="then") for one in kept.accepted),
+    )
 
 
 def find_differences(expected: State, found: State) -> list[str]:
@@ -84,7 +119,7 @@ def _read_rows(connection: sa.Connection, table: sa.Table) -> Counter[tuple[tupl
     columns = [column for column in columns if not isinstance(column.type, sa.DateTime)]
     names = {column.name: _names_of(connection, column) for column in columns if column.foreign_keys}
     for row in connection.execute(sa.select(*columns)).mappings():
-        if table.name == "archive" and row["key"] == "pollers_since":
+        if table.name == "archive" and row["key"] in ("pollers_since", IDENTITY):
             continue
         rows[
             tuple((name, names[name].get(value, value) if name in names else value) for name, value in row.items())

@@ -17,7 +17,7 @@ import pytest
 from chaos.failing import DATABASE_FULL, check_mosaics, check_next, check_words, fail_once
 from chaos.killing import DifferenceError, Reference, kill_at_call, kill_at_random, list_calls, order_of, run_once
 from chaos.nest import Nest, Order
-from chaos.scenes import PostgresStore, Scene, SqliteStore, make_scene
+from chaos.scenes import SCENES, PostgresStore, Scene, SqliteStore, make_scene
 from chaos.state import find_differences
 from chaos.syncing import find_unrenamed, find_unsynced
 from chaos.taps import Call
@@ -70,11 +70,10 @@ def test_a_kill_between_two_changes_of_a_night_does_no_harm(night: Night, calls:
         kill_at_call(*night, number)
 
 
-def test_an_ingest_is_killed_without_harm_too(nest: Nest, tmp_path: Path) -> None:
-    scene = make_scene("first-ingest", tmp_path / "ingest", SqliteStore)
-    reference, rng = run_once(nest, scene, executors=("serial",)), random.Random(12)
-    for _ in range(2):
-        kill_at_random(nest, scene, reference, rng)
+@pytest.mark.parametrize("name", [name for name in SCENES if name != "nightly"])
+def test_other_commands_are_killed_without_harm_too(nest: Nest, tmp_path: Path, name: str) -> None:
+    scene = make_scene(name, tmp_path / name, SqliteStore)
+    kill_at_random(nest, scene, run_once(nest, scene, executors=("serial",)), random.Random(12))
 
 
 def test_the_comparison_sees_a_row_a_byte_and_a_file_too_many(night: Night) -> None:

@@ -140,6 +140,29 @@ def test_mvmdbs_own_mosaics_of_another_catalog_are_adopted_fresh(small: Archive)
     assert small.reasons() == {}
 
 
+def test_a_mosaic_that_the_products_folder_has_lost_is_copied_back(small: Archive) -> None:
+    adopt(small, aside(small), "--trust")
+    for path in (small.products / CELL).glob("*.fits"):
+        path.unlink()
+    assert [one["proof"] for one in adopt(small, aside(small))[1]["adopted"]] == ["trusted"] * 2, (
+        "what is trusted stays so"
+    )
+    assert agreed_reasons(small) == {}
+    assert call(small, "verify", "--deep").exit_code == 0
+    shutil.rmtree(small.products)
+    small.reconcile()
+    assert proofs(small) == {FINE: "proven", COARSE: "proven"}
+    kept = shutil.copytree(small.products / CELL, small.folder / "kept")
+    assert len(adopt(small, kept)[1]["known"]) == 2
+    placed(small, FINE).unlink()
+    assert call(small, "status").exit_code == 1, "the loss is recorded before"
+    placed(small, COARSE).unlink()
+    code, report = adopt(small, kept)
+    assert (code, [one["proof"] for one in report["adopted"]], report["known"]) == (0, ["proven"] * 2, [])
+    assert agreed_reasons(small) == {}
+    assert call(small, "verify", "--deep").exit_code == 0
+
+
 def test_what_does_not_fit_is_told_or_left_alone(small: Archive) -> None:
     folder = small.folder / "odd"
 
