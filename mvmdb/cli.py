@@ -104,6 +104,9 @@ def main() -> None:
     code = code if flush_output() else 0
     log_outcome(f"ends with exit code {code or 0}")
     ending.end_log()
+    # `python -m` ends by SIGINT, whatever the exit code, if an interrupt was raised in `exec` of a text, as it may be
+    # while a dataclass is made; running another text makes it forget that (CPython's unhandled_keyboard_interrupt).
+    exec("")
     sys.exit(code)
 
 

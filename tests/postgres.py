@@ -39,9 +39,10 @@ class NoServerError(Exception):
 
 @dataclass
 class Server:
-    """A running server; `folder` holds its socket."""
+    """A running server; `folder` holds its socket, `programs` its programs."""
 
     folder: Path
+    programs: Path
     _numbers: Iterator[int] = field(default_factory=count)
     _template: str | None = None
 
@@ -100,7 +101,7 @@ def run_server(base: str | None = None, changes: Mapping[str, str] | None = None
         control = [programs / "pg_ctl", "-D", data, "-w", "-s"]
         _run([*control, "-l", folder / "log", "start"], as_user)
         with _stopped_at_the_end([*control, "-m", "immediate", "stop"], as_user):
-            server = Server(folder)
+            server = Server(folder, programs)
             server.run(f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{PASSWORD}'")
             yield server
     finally:

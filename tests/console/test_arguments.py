@@ -188,6 +188,14 @@ def test_a_closed_pipe_is_no_error(catalog: Archive) -> None:
     assert (done.stdout.strip(), done.stderr) == ("0", "")
 
 
+def test_the_exit_code_does_not_depend_on_where_an_interrupt_came() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"], cwd=Path(__file__).parent.parent, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr[:14]) == (130, "mvmdb: stopped")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_and_sigterm_end_a_run_alike(catalog: Archive, number: int, code: int) -> None:
     for index in range(6):  # seconds of work
