@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -14,14 +16,16 @@ from typing import BinaryIO
 def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write `.<name>.<host>.<thread>.tmp` next to `target`, sync it and rename it; after a failure, remove it.
 
-    `write` writes the content to the open file. A missing folder is created. Raises OSError, and whatever `write`
-    raises.
+    `write` writes the content to the open file. A missing folder is created. What killed processes of this host have
+    left of the same target is removed. Raises OSError, and whatever `write` raises.
     """
     make_folder(target.parent)
     # Two machines may write the same target if one was presumed dead but still runs: their names must differ.
-    temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{threading.get_native_id()}.tmp")
+    before = f".{target.name}.{socket.gethostname()}."
+    _remove_leftovers(target.parent, re.compile(rf"{re.escape(before)}\d+\.tmp"))
+    temporary = target.with_name(f"{before}{threading.get_native_id()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with _open_locked(temporary) as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -30,6 +34,40 @@ def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _open_locked(path: Path) -> BinaryIO:
+    """A new file, locked while it is open, so that it is known to have a writer."""
+    while True:
+        file = path.open("wb")
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if _is_at(path, file):
+            return file
+        file.close()  # it was taken for a leftover before it was locked
+
+
+def _remove_leftovers(folder: Path, name: re.Pattern[str]) -> None:
+    """Remove the files of such names that nobody holds locked: their writers were killed."""
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(folder):
+            if name.fullmatch(entry):
+                _remove_if_left(folder / entry)
+
+
+def _remove_if_left(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(path, file):
+            path.unlink()
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    """Whether an open file still has this path."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def remove_file(path: Path) -> None:

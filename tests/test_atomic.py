@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -49,6 +52,31 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
         replace_file(tmp_path / f"{number}", lambda file: file.write(CONTENT))
     assert len(list(folder.iterdir())) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "2"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_others_write_is_not(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    begins = f".file.{socket.gethostname()}."
+    left = [tmp_path / f"{begins}{number}.tmp" for number in (1, 4711)]
+    kept = [tmp_path / name for name in (f".file2.{socket.gethostname()}.1.tmp", ".file.elsewhere.1.tmp", f"{begins}x")]
+    for path in (*left, *kept):
+        path.write_bytes(b"half")
+    inner = []
+
+    def write_meanwhile() -> None:
+        inner.append(threading.get_native_id())
+        replace_file(target, lambda file: file.write(b"in between"))
+
+    def write(file: BinaryIO) -> None:
+        file.write(CONTENT)
+        other = threading.Thread(target=write_meanwhile)
+        other.start()
+        other.join()
+
+    replace_file(target, write)
+    assert inner
+    assert target.read_bytes() == CONTENT
+    assert sorted(tmp_path.iterdir()) == sorted([target, *kept])
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace"])

@@ -88,8 +88,7 @@ def repair(engine: Engine, archive: Archive, findings: Sequence[Finding]) -> Par
     if archive.products is not None:
         for finding in found.of(Damage.PRODUCT_WRONG):
             _mend_product(engine, archive.products, finding)
-        _mend_files(engine, archive, archive.products, found)
-        _mend_texts(engine, archive, archive.products, found, sorted(touched))
+        _mend_folders(engine, archive, archive.products, found, sorted(touched))
     return Part(frozenset(exposures), frozenset(touched), frozenset())
 
 
@@ -219,8 +218,8 @@ def _mend_files(engine: Engine, archive: Archive, products: Path, found: _Findin
             note_repairs(connection, removed)
 
 
-def _mend_texts(engine: Engine, archive: Archive, products: Path, found: _Findings, cells: Sequence[int]) -> None:
-    """Write manifests and poller files of these sky cells (keys) again where they are wrong, or became so by now."""
+def _mend_manifests(products: Path, found: _Findings, cells: Sequence[int]) -> list[Finding]:
+    """Write the manifests of these sky cells (keys) again where they are wrong; return the findings that are mended."""
     mended = []
     for cell in map(format_cell_name, map(CellId.from_index, cells)):
         try:
@@ -228,6 +227,15 @@ def _mend_texts(engine: Engine, archive: Archive, products: Path, found: _Findin
                 mended += [finding for finding in found.of(Damage.MANIFEST_WRONG) if finding.skycell == cell]
         except (ProductError, OSError) as error:
             log.warning("%s", error)
+    return mended
+
+
+def _mend_folders(engine: Engine, archive: Archive, products: Path, found: _Findings, cells: Sequence[int]) -> None:
+    """Mend files and then manifests and poller files of these sky cells (keys), where they are wrong, or become so."""
+    # First, as nothing tells of a product that is gone once that is recorded.
+    mended = _mend_manifests(products, found, cells)
+    _mend_files(engine, archive, products, found)
+    mended += _mend_manifests(products, found, cells)
     due = load_behind(engine.begin)
     wrong = _cells_of(check_pollers(engine.begin, products, archive.policy, cells, due))
     if wrong:

@@ -164,7 +164,7 @@ def _finish(nest: Nest, scene: Scene, reference: Reference, executor: str, story
     was_done = ended.code == 2 and scene.done_once and scene.done_once in ended.err
     differences = [] if ended.code in (0, 1) or was_done else [f"exit code {ended.code}: {ended.err}"]
     expected, found = reference.state, read_state(scene.store.address, scene.work)
-    if scene.does_again:
+    if scene.history_differs:
         expected, found = without_history(expected), without_history(found)
     differences += find_differences(expected, found)
     if differences:

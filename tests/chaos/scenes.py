@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from archive import Archive
+from archive import CELL, CENTER, Archive
 from postgres import Server
 
 from mvmdb.catalog.configure import initialise
 from mvmdb.schema import open_engine
+from mvmdb.schema import tables as t
 from mvmdb.schema.versions import alembic_config
 
 SHAPE = (20, 20)
@@ -88,15 +89,15 @@ class Scene:
     """An archive in its start state, and the words of the command that is run from there.
 
     Only what is below `work` changes: it holds products, and the catalog where that is a file. `inbox` stays. With
-    `does_again`, the command makes again what one that was killed has made, and the history shows that. With
-    `done_once`, it is refused with these words if one that was killed had done everything.
+    `history_differs`, the history may show that a run was killed, such as that a mosaic was made twice. With
+    `done_once`, the command is refused with these words if one that was killed had done everything.
     """
 
     name: str
     base: Path
     store: Store
     words: list[str] = field(default_factory=list)
-    does_again: bool = False
+    history_differs: bool = False
     done_once: str = ""
 
     def __post_init__(self) -> None:
@@ -180,7 +181,7 @@ def full_reconcile(scene: Scene) -> None:
     prepare_night(scene)
     scene.archive.ingest()
     scene.words = ["reconcile", "--full", "-o", str(scene.products)]
-    scene.does_again = True
+    scene.history_differs = True
 
 
 def adopt(scene: Scene) -> None:
@@ -201,6 +202,51 @@ def rebuild(scene: Scene) -> None:
     scene.archive.lose_catalog()
     scene.words = ["rebuild", str(scene.archive.inbox), "-o", str(scene.products)]
     scene.done_once = "this catalog is not empty"
+
+
+def repair(scene: Scene) -> None:
+    """Something of every kind that has one right answer: rows, a product, a manifest, a temporary file."""
+    prepare_first_night(scene)
+    for path in (*scene.products.glob("*/*f606w_all_drz.fits"), *scene.products.glob("*p1000*/*_manifest.txt")):
+        path.unlink()
+    next(scene.products.glob("*/*f435w_all_drz.fits")).write_bytes(b"cut short")
+    (scene.products / f".{CELL}.4711.tmp").write_bytes(b"")
+    engine = open_engine(scene.store.address)
+    with engine.begin() as connection:
+        connection.execute(t.layer.update().where(t.layer.c.filter == "f125w").values(n_exposures=7))
+        connection.execute(t.membership.delete().where(t.membership.c.exposure_id == 1))
+    engine.dispose()
+    scene.words = ["verify", "--repair"]
+    scene.history_differs = True  # what was mended last before the kill may not be in it
+
+
+def prune(scene: Scene) -> None:
+    """Exposures leave whose files are gone."""
+    prepare_first_night(scene)
+    for name in ("ib6o04tvq", "j8oz08kpq"):
+        next(scene.archive.inbox.glob(f"{name}*")).unlink()
+    scene.words = ["ingest", str(scene.archive.inbox), "--prune", "--yes"]
+
+
+def poller(scene: Scene) -> None:
+    prepare_night(scene)
+    scene.archive.ingest()
+    scene.words = ["poller", "--all"]
+
+
+def process(scene: Scene) -> None:
+    """Mosaics of a poller file, without the catalog."""
+    poller(scene)
+    call(scene)
+    source = scene.products / CELL / f"{CELL}_input.out"
+    scene.words = ["process", str(source), "-o", str(scene.work / "again")]
+
+
+def mosaic(scene: Scene) -> None:
+    """Of a square, which the catalog does not record."""
+    prepare_first_night(scene)
+    place = [str(degrees) for degrees in CENTER]
+    scene.words = ["mosaic", "--at", *place, "--size", "0.1", "--filter", "f125w", "-o", str(scene.work / "fields")]
 
 
 def ingest(scene: Scene) -> None:
@@ -251,7 +297,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         nightly, reconcile, full_reconcile, ingest, first_ingest, withdraw, first_import, later_import, adopt, rebuild,
-        upgrade,
+        upgrade, repair, prune, poller, process, mosaic,
     )
 }  # fmt: skip
 
