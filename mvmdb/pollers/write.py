@@ -129,7 +129,8 @@ def _write_one(
 
 
 def _remove_both(folder: Path, skycell: str, written: WrittenPollers) -> None:
-    for name in (format_poller_name(skycell), format_planned_name(skycell)):
+    # The poller file last: where there is one, the run after a killed one looks.
+    for name in (format_planned_name(skycell), format_poller_name(skycell)):
         try:
             remove_file(folder / name)
         except OSError as error:
