@@ -16,14 +16,14 @@ _KINDS = {
 }  # fmt: skip
 
 
-def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
+def open_plain(path: str | os.PathLike[str], buffering: int = -1) -> BinaryIO:
     """Open a plain file for reading. Raises OSError; if it is a named pipe, device or the like, `strerror` says so."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a named pipe would wait
     kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
     if kind != stat.S_IFREG:
         os.close(descriptor)
         raise OSError(errno.EINVAL, f"it is {_KINDS.get(kind, 'something else')}, not a plain file", os.fspath(path))
-    return os.fdopen(descriptor, "rb")
+    return os.fdopen(descriptor, "rb", buffering)
 
 
 def read_text(path: str | os.PathLike[str], most: int = LARGEST_LIST) -> str:

@@ -14,6 +14,8 @@ from mvmdb.names import Scale
 
 LONGEST_EXPOSURE = 1e6
 """Upper limit of EXPTIME in seconds; no exposure of Hubble lasts even a tenth of this."""
+MISSION = (47892.0, 88069.0)
+"""MJD of 1990 and of 2100: between them lies every date of an exposure, and of its processing."""
 HIGHEST_PROPOSAL = 2**31 - 1
 """Upper limit of proposal numbers: the largest integer that every database can store, far above any real number."""
 

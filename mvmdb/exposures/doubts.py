@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mvmdb.exposures.eligibility import Header, holding, word
 from mvmdb.exposures.fits.layout import is_scale, read_idcscale
-from mvmdb.sky.sphere import sky_to_vector, widest_angle
+from mvmdb.exposures.plausible import measure_from_target
 
 FAR_FROM_TARGET = 0.05
 """Degrees, nearly the width of the widest camera: POSTARGs and mosaics of a target stay within it."""
@@ -43,13 +43,10 @@ def _doubtful_solution(sci: Sequence[Header]) -> tuple[str, str]:
 
 def _far_from_target(primary: Header, centre: tuple[float | None, float | None]) -> str:
     """Ramps, subarrays and POSTARGs move the target within the field, so this is no reason to refuse."""
-    target = (primary.get("RA_TARG"), primary.get("DEC_TARG"))
-    numbers = [float(value) for value in (*target, *centre) if isinstance(value, int | float)]
-    if len(numbers) < 4:
+    distance = measure_from_target(primary, centre)
+    if distance is None or distance <= FAR_FROM_TARGET:
         return ""
-    places = sky_to_vector(numbers[0::2], numbers[1::2])
-    distance = widest_angle(places, places)
-    return f"the footprint is {distance:.3f} degrees from RA_TARG, DEC_TARG" if distance > FAR_FROM_TARGET else ""
+    return f"the footprint is {distance:.3f} degrees from RA_TARG, DEC_TARG"
 
 
 def _no_idcscale(primary: Header, sci: Sequence[Header]) -> str:

@@ -82,6 +82,11 @@ def word(header: Header, keyword: str) -> str:
     return value.strip().upper() if isinstance(value, str) else ""
 
 
+def is_moving(primary: Header) -> bool:
+    """Whether the telescope followed a moving target."""
+    return _is_true(primary.get("MTFLAG"))
+
+
 def _is_true(value: Value) -> bool:
     """A flag that some pipelines write as a logical, and others as the text `T`."""
     return value is True or (isinstance(value, str) and value.strip().upper() == "T")
@@ -109,7 +114,7 @@ def _not_drizzled(primary: Header, instrument: Instrument) -> str:
 
 
 def _moving_target(primary: Header, instrument: Instrument) -> str:
-    return "MTFLAG is T" if _is_true(primary.get("MTFLAG")) else ""
+    return "MTFLAG is T" if is_moving(primary) else ""
 
 
 def _spatial_scan(primary: Header, instrument: Instrument) -> str:

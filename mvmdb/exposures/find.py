@@ -34,9 +34,9 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
 
     A file that is given is taken whatever its name. A folder is searched, with all folders below it, for names of
     exposures (`*_flt.fits`, `*_flc.fits` in any case); hidden files are left alone. Links to files and folders are
-    followed, loops are not, and a broken link is among the paths, as an exposure that cannot be read. A list has one
-    path per line, relative to the list's own folder; blank lines and lines that begin with `#` are skipped.
-    Raises InputError for a path that is not there and for a list that cannot be read.
+    followed, loops are not, and broken links, pipes and devices are among the paths, as exposures that cannot be
+    read. A list has one path per line, relative to the list's own folder; blank lines and lines that begin with `#` are
+    skipped. Raises InputError for a path that is not there and for a list that cannot be read.
     """
     files: set[str] = set()
     empty: list[str] = []
@@ -112,7 +112,7 @@ def _search(folder: Path, unreadable: list[str], compressed: set[str]) -> Iterat
             path = os.path.join(directory, name)
             if _is_compressed(name) and os.path.splitext(name)[0] not in names:
                 compressed.add(path)
-            if is_exposure_name(name) and (os.path.isfile(path) or not os.path.exists(path)):
+            if is_exposure_name(name):
                 yield path
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mvmdb.errors import ExposureError, NameFormatError
 from mvmdb.exposures.fits.cards import Cards, to_number
 from mvmdb.exposures.fits.file import FitsFile
-from mvmdb.instruments import INSTRUMENTS, Instrument, find_by_letter, is_association, list_instruments
+from mvmdb.instruments import INSTRUMENTS, MISSION, Instrument, find_by_letter, is_association, list_instruments
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name, parse_rootname
 
 _LAYER_FILTER = re.compile(r"[a-z0-9-]+")
@@ -75,9 +75,19 @@ def read_number(file: FitsFile, keyword: str) -> float | None:
 
 
 def read_date(file: FitsFile, keyword: str) -> float | None:
-    """A date of the primary header in MJD; None where it is absent or 0, which stands for unknown and not for 1858."""
+    """A date of the primary header in MJD; None where it is absent or 0, which stands for unknown and not for 1858.
+
+    Raises ExposureError where the value is no number, or is no date of Hubble's mission.
+    """
     date = read_number(file, keyword)
-    return None if date == 0 else date
+    if date is None or date == 0:
+        return None
+    if not MISSION[0] <= date <= MISSION[1]:
+        raise ExposureError(
+            "contradictory",
+            f"{file.path}: {keyword} is {date}; expected an MJD, {MISSION[0]:.0f} (1990) to {MISSION[1]:.0f} (2100)",
+        )
+    return date
 
 
 def _read_rootname(file: FitsFile) -> tuple[str, str]:

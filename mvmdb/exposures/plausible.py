@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mvmdb.exposures.eligibility import Header, is_moving
+from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.chipwcs import ChipWcs
 from mvmdb.instruments import Detector
 from mvmdb.sky.sphere import FloatArray, sky_to_vector, widest_angle
@@ -20,6 +22,8 @@ _SCALE_ROOM = 1.5
 _AREA_ROOM = 1.3
 """How many times smaller or larger than its pixels at CRPIX, together, a chip may be: ACS distorts areas by 7%."""
 _EXTENT_ROOM = 1.25
+_OFF_TARGET = 1.0
+"""Degrees between a footprint and its target: the telescope's field of view, with all its instruments, is 0.5 wide."""
 _SQUARENESS = 1.5
 """How many times longer than wide a pixel may be: ACS/SBC's is 1.12 times."""
 
@@ -38,6 +42,26 @@ def find_implausible(
         if problem:
             return f"chip {number}: {problem}"
     return _judge_extent(detector, chips, np.concatenate(vectors, axis=1))
+
+
+def find_far_from_target(primary: Header, centre: tuple[float, float]) -> str:
+    """Why a footprint's centre (degrees) cannot be where it is: the target is elsewhere; empty where they fit.
+
+    A moving target has no fixed place, and the place of a target may be unknown.
+    """
+    distance = measure_from_target(primary, centre)
+    if distance is None or distance <= _OFF_TARGET or is_moving(primary):
+        return ""
+    return f"the footprint is {distance:.3f} degrees from RA_TARG, DEC_TARG; expected {_OFF_TARGET:g} at most"
+
+
+def measure_from_target(primary: Header, centre: tuple[float | None, float | None]) -> float | None:
+    """Degrees between a place and RA_TARG, DEC_TARG; None where one of them is unknown: absent, 0 both, or no place."""
+    ra, dec = to_number(primary.get("RA_TARG")), to_number(primary.get("DEC_TARG"))
+    if ra is None or dec is None or None in centre or not (0 <= ra <= 360 and abs(dec) <= 90) or (ra, dec) == (0, 0):
+        return None
+    places = sky_to_vector(np.array([ra, centre[0]], float), np.array([dec, centre[1]], float))
+    return float(widest_angle(places, places))
 
 
 def _judge_pixels(detector: Detector, chip: ChipWcs, binning: int) -> str:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.doubts import warn
 from mvmdb.exposures.eligibility import judge
+from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, digest_wcs
 from mvmdb.exposures.fits.digest import make_pixel_token
 from mvmdb.exposures.fits.file import FitsFile, Hdu, scan_file
 from mvmdb.exposures.fits.layout import find_flags, read_chip_wcs, require_sci
-from mvmdb.exposures.identity import identify, read_date, read_number, require_number
-from mvmdb.exposures.plausible import find_implausible
+from mvmdb.exposures.identity import identify, read_date, require_number
+from mvmdb.exposures.plausible import find_far_from_target, find_implausible
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
 from mvmdb.instruments import LONGEST_EXPOSURE, Detector, find_detector
 from mvmdb.names import format_layer_filter
@@ -26,6 +27,8 @@ from mvmdb.sky.footprint import chip_outline, footprint_center
 from mvmdb.sky.region import format_region
 
 MOST_BINNED = 4
+LARGEST_FILE = 1 << 31
+"""Bytes; an FLC of WFC3/UVIS with all of its headerlets has 200 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
     the exposure gets the refusal `no solution` and no footprint.
     """
     file = scan_file(os.path.abspath(path))
+    _check_size(file)
     chips = require_sci(file)
     _check_complete(file)
     find_flags(file, chips)  # else only the drizzle would notice that one is missing
@@ -81,17 +85,25 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
         wcs_rank=rank_solution(wcsname),
         wcs_digest=pointing.wcs_digest,
         pixels=make_pixel_token(file, identity.kind),
-        processed=read_number(file, "PROCTIME") or 0.0,
+        processed=read_date(file, "PROCTIME") or 0.0,
         refusals=judge(file.primary, [chip.header for chip in chips], pointing.problem),
         warnings=warn(file.primary, [chip.header for chip in chips], (pointing.ra, pointing.dec)),
     )
     return Dataset(file.path, file.size, file.mtime_ns, exposure)
 
 
+def _check_size(file: FitsFile) -> None:
+    if file.size > LARGEST_FILE:
+        raise ExposureError(
+            "contradictory",
+            f"{file.path} has {file.size} bytes; expected {LARGEST_FILE} at most, ten times the largest FLC",
+        )
+
+
 def _check_complete(file: FitsFile) -> None:
     """Refuse a file cut between extensions, which is valid FITS: only NEXTEND shows it. A NEXTEND too low is common."""
-    stated, present = file.primary.get("NEXTEND"), len(file.hdus) - 1
-    if isinstance(stated, int) and present < stated:
+    stated, present = to_number(file.primary.get("NEXTEND")), len(file.hdus) - 1
+    if stated is not None and present < stated:
         raise ExposureError(
             "truncated", f"{file.path} has {present} extensions; expected {stated} (NEXTEND); fetch the file again"
         )
@@ -123,6 +135,8 @@ def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...], detector: Detector) -
     if problem := find_implausible(detector, values, outlines, binning):
         return _Pointing(problem=problem)
     ra, dec = footprint_center(outlines)
+    if problem := find_far_from_target(file.primary, (ra, dec)):
+        return _Pointing(problem=problem)
     return _Pointing(ra, dec, format_region(outlines), digest_wcs(values))
 
 

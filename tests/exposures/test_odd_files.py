@@ -75,12 +75,13 @@ def test_structural_keywords_of_any_kind_end_in_a_refusal_or_a_reading(
         list(read_chips(path, errors=True))
 
 
-def test_pixels_of_an_image_with_pcount_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("keyword", "text"), [("PCOUNT", "1"), ("PCOUNT", "-1"), ("GCOUNT", "2"), ("GCOUNT", "0")])
+def test_an_image_with_parameters_or_groups_is_refused(tmp_path: Path, keyword: str, text: str) -> None:
+    """Section 7.1.1 of the FITS standard: an image has PCOUNT 0 and GCOUNT 1."""
     path = write_exposure(tmp_path)
-    (before,) = read_chips(path)
-    set_raw_value(path, "PCOUNT", "1", 0)
-    (chip,) = read_chips(path)
-    np.testing.assert_array_equal(chip.science, before.science)
+    set_raw_value(path, keyword, text, 0)
+    with pytest.raises(ExposureError, match=f"SCI has PCOUNT .*{text}.*expected whole numbers, of an image 0 and 1"):
+        read_exposure(path)
 
 
 # EXTVER

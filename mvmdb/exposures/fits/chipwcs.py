@@ -18,7 +18,7 @@ import numpy as np
 from astropy.wcs import WCS, DistortionLookupTable, Sip, WcsError
 
 from mvmdb.errors import MvmdbError
-from mvmdb.exposures.fits.cards import Cards
+from mvmdb.exposures.fits.cards import Cards, Value
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 Table = np.ndarray[Any, np.dtype[np.float32]]
@@ -28,6 +28,12 @@ FindTable = Callable[[str, int], tuple[Cards, Table]]
 _PROJECTION = {"RA---TAN", "RA---TAN-SIP", "DEC--TAN", "DEC--TAN-SIP"}
 _UNEVALUATED = re.compile(r"P[SV][12]_\d+|CQDIS[12]")
 """Keywords of other projections and distortions: section 8 of the FITS standard, and its distortion paper."""
+_USED = re.compile(
+    r"(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)[12]|(CD|PC)[12]_[12]|[AB]P?_(\d_\d|ORDER)|(LON|LAT)POLE|RADESYS|RADECSYS"
+    r"|EQUINOX|WCSAXES|WCSNAME|(CPDIS|D2IMDIS)[12]|AXISCORR"
+)
+"""Keywords of which one value is expected, as readers differ over which of two counts."""
+_FURTHER_AXIS = re.compile(r"(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)([3-9]|\d\d+)|(CD|PC)(\d+_[3-9]|[3-9]_\d+)")
 _MAX_PIXEL_ARCSEC = 1.0  # the widest Hubble pixel is WFC3/IR's, 0.135 arcsec
 
 
@@ -69,6 +75,7 @@ def read_wcs(header: Cards, shape: tuple[int, int], find_table: FindTable) -> Ch
     ctype = (_text(header, "CTYPE1"), _text(header, "CTYPE2"))
     if not (set(ctype) <= _PROJECTION and ctype[0].startswith("RA") and ctype[1].startswith("DEC")):
         raise NoSolutionError(f"CTYPE1, CTYPE2 are {ctype[0]!r}, {ctype[1]!r}")
+    _check_unambiguous(header)
     _check_evaluated(header)
     sip_terms = (_read_sip(header, "A"), _read_sip(header, "B"), _read_sip(header, "AP"), _read_sip(header, "BP"))
     for first, second in (sip_terms[:2], sip_terms[2:]):
@@ -131,8 +138,8 @@ def digest_wcs(chips: tuple[ChipWcs, ...]) -> str:
     return digest.hexdigest()
 
 
-_NPOL = ("CPDIS", "DP", "WCSDVARR")
-_D2IM = ("D2IMDIS", "D2IM", "D2IMARR")
+_NPOL = ("CPDIS", "DP", "CPERR", "WCSDVARR")
+_D2IM = ("D2IMDIS", "D2IM", "D2IMERR", "D2IMARR")
 
 
 def _number(header: Cards, keyword: str, default: float | None = None) -> float:
@@ -143,6 +150,14 @@ def _number(header: Cards, keyword: str, default: float | None = None) -> float:
     if not math.isfinite(value):
         raise NoSolutionError(f"{keyword} is {value}")
     return float(value) + 0.0  # -0 and 0 are the same number
+
+
+def _given(header: Cards, keyword: str) -> Value:
+    """A value, None where the keyword is absent; one that is there must have a value."""
+    value = header.get(keyword)
+    if value is None and keyword in header:
+        raise NoSolutionError(f"{keyword} has no value")
+    return value
 
 
 def _text(header: Cards, keyword: str) -> str:
@@ -157,10 +172,20 @@ def _checked_declination(header: Cards) -> float:
     return value
 
 
+def _check_unambiguous(header: Cards) -> None:
+    for keyword in sorted(header.doubtful()):
+        if _USED.fullmatch(keyword):
+            raise NoSolutionError(f"{keyword} stands there twice with different values, or has none")
+    for keyword in header.starting("C", "PC"):
+        if _FURTHER_AXIS.fullmatch(keyword):
+            raise NoSolutionError(f"there is a keyword {keyword}; expected two axes")
+
+
 def _check_evaluated(header: Cards) -> None:
     """Refuse, by its keyword, whatever would place pixels in a way that `build_wcs` does not evaluate."""
     for keyword in header.starting("PS", "PV", "CQDIS"):
-        if _UNEVALUATED.fullmatch(keyword) and header.get(keyword) not in (0, None, ""):
+        # PV1_3 takes the place of LONPOLE, also where it is 0.
+        if _UNEVALUATED.fullmatch(keyword) and (keyword[:3] == "PV1" or header.get(keyword) not in (0, None, "")):
             raise NoSolutionError(f"{keyword} is {header.get(keyword)!r}, which no camera of Hubble needs")
     for keyword in ("CUNIT1", "CUNIT2"):
         if _text(header, keyword).lower() not in ("", "deg", "degree", "degrees"):
@@ -177,7 +202,7 @@ def _check_evaluated(header: Cards) -> None:
 
 
 def _read_poles(header: Cards) -> tuple[tuple[str, float], ...]:
-    poles = tuple((key, _number(header, key)) for key in ("LONPOLE", "LATPOLE") if header.get(key) is not None)
+    poles = tuple((key, _number(header, key)) for key in ("LONPOLE", "LATPOLE") if key in header)
     for keyword, value in poles:
         if abs(value) > (360 if keyword == "LONPOLE" else 90):
             raise NoSolutionError(f"{keyword} is {value}, which is not an angle on the sky")
@@ -213,11 +238,11 @@ def _read_cd(header: Cards) -> tuple[tuple[float, float], tuple[float, float]]:
 
 def _read_sip(header: Cards, name: str) -> Matrix | None:
     """One SIP polynomial as its matrix (order + 1, order + 1); None where the header has none."""
-    order = header.get(f"{name}_ORDER")
+    order = _given(header, f"{name}_ORDER")
     if order is None or order == 0:
         return None
-    if not isinstance(order, int) or not 1 <= order <= 9:
-        raise NoSolutionError(f"{name}_ORDER is {order!r}")
+    if not isinstance(order, int) or isinstance(order, bool) or not 2 <= order <= 9:
+        raise NoSolutionError(f"{name}_ORDER is {order!r}; expected 2 to 9")
     matrix = np.zeros((order + 1, order + 1))
     for i in range(order + 1):
         for j in range(order + 1 - i):
@@ -225,19 +250,25 @@ def _read_sip(header: Cards, name: str) -> Matrix | None:
     return matrix
 
 
-def _read_lookup(header: Cards, axis: int, names: tuple[str, str, str], find_table: FindTable) -> Lookup | None:
+def _read_lookup(header: Cards, axis: int, names: tuple[str, str, str, str], find_table: FindTable) -> Lookup | None:
     """One axis of a table correction, by the FITS distortion paper's keywords as Hubble writes them."""
-    method_keyword, record_keyword, extname = names
-    method = header.get(f"{method_keyword}{axis}")
-    if method is None:
+    method_keyword, record_keyword, error_keyword, extname = names
+    method = _given(header, f"{method_keyword}{axis}")
+    records = header.records(f"{record_keyword}{axis}")
+    if method is None and not records:
         return None
+    _number(header, f"{error_keyword}{axis}", 0.0)  # of no use here; other readers take no text for it
     if not isinstance(method, str) or method.strip().lower() != "lookup":
         raise NoSolutionError(f"{method_keyword}{axis} is {method!r}")
-    records = header.records(f"{record_keyword}{axis}")
-    table_header, values = find_table(extname, int(records.get("EXTVER", 1)))
+    version, axes = records.get("EXTVER", 1.0), [records.get(f"AXIS.{number}") for number in (1, 2)]
+    if not version.is_integer() or records.get("NAXES") != 2 or not {*axes} <= {1, 2}:
+        raise NoSolutionError(
+            f"the records of {record_keyword}{axis} are {records}; expected EXTVER, NAXES 2, AXIS.1 and AXIS.2"
+        )
+    table_header, values = find_table(extname, int(version))
     if values.ndim != 2 or not np.isfinite(values).all():
         raise NoSolutionError(f"the {extname} table of axis {axis} is not an image of finite numbers")
-    if records.get(f"AXIS.{axis}", axis) != axis:
+    if records[f"AXIS.{axis}"] != axis:
         values = values.T
     pairs = [
         (_number(table_header, f"{key}1", unset), _number(table_header, f"{key}2", unset))
@@ -251,7 +282,7 @@ def _read_d2im(header: Cards, find_table: FindTable) -> tuple[Lookup | None, Loo
 
     The older form is evaluated as astropy does (`WCS._read_d2im_old_format`).
     """
-    axis = header.get("AXISCORR")
+    axis = _given(header, "AXISCORR")
     if axis is None or any(header.get(f"D2IMDIS{i}") is not None for i in (1, 2)):
         return _read_lookup(header, 1, _D2IM, find_table), _read_lookup(header, 2, _D2IM, find_table)
     if axis not in (1, 2) or isinstance(axis, bool):

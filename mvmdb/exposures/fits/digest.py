@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from math import prod
 from typing import BinaryIO
 
 from mvmdb.errors import ExposureError
@@ -85,7 +86,7 @@ def pixel_hdus(file: FitsFile) -> list[Hdu]:
 
 def _update(digest: hashlib._Hash, stream: BinaryIO, hdu: Hdu) -> None:
     stream.seek(hdu.offset)
-    remaining = hdu.size
+    remaining = abs(hdu.bitpix) // 8 * prod(hdu.shape)
     while remaining:
         chunk = stream.read(min(CHUNK, remaining))
         if not chunk:

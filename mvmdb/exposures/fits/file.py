@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-import stat
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO
@@ -18,15 +18,24 @@ import numpy as np
 
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import CARD, Cards, Value
+from mvmdb.inputs import open_plain
 from mvmdb.stamp import file_stamp
 
 BLOCK = 2880
 _READ_AHEAD = 10 * BLOCK
 _LONGEST_HEADER = 4000 * BLOCK
 """Bytes: 144,000 cards, a hundred times as many as the longest headers of Hubble's files have."""
+_MOST_HEADERS = 1000
+"""Files with a whole history of solutions have some dozens."""
+_LONGEST_HEADERS = 20000 * BLOCK
+"""Bytes of all headers together; they are kept in memory."""
+_MOST_FILL = 64 << 20
+"""Bytes of padding after the last HDU. A hole has no end within reason."""
 _CHUNK = 1 << 20
+_KEYWORD = 8
+_STRUCTURE = ("BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "EXTNAME", "EXTVER")
 _END = b"END".ljust(CARD)
-_TEXT = bytes(byte if 0x20 <= byte <= 0x7E else ord("?" if byte else " ") for byte in range(256))
+_FEW_AXES = 3
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
@@ -82,14 +91,13 @@ class FitsFile:
 def scan_file(path: str | os.PathLike[str]) -> FitsFile:
     """Read every header of an uncompressed FITS file.
 
-    Raises ExposureError: `unreadable` (no such file, no permission, not a plain file), `not-fits`, `truncated`
-    (shorter than its headers say), `contradictory` (impossible headers).
+    Time and memory have limits, whatever is in the file. Raises ExposureError: `unreadable` (no such file, no
+    permission, not a plain file), `not-fits`, `truncated` (shorter than its headers say), `contradictory` (impossible
+    headers).
     """
     name = os.fspath(path)
     try:
-        if not stat.S_ISREG(os.stat(name).st_mode):  # a pipe would block forever
-            raise ExposureError("unreadable", f"{name} is not a plain file")
-        with open(name, "rb", buffering=0) as stream:
+        with open_plain(name, buffering=0) as stream:
             status = os.fstat(stream.fileno())
             hdus = tuple(_walk(stream, status.st_size, name))
     except OSError as error:
@@ -102,7 +110,7 @@ def read_array(stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[Any]]:
     if not hdu.shape:
         return np.full(hdu.pixel_shape, constant_value(hdu), _DTYPES[hdu.bitpix])
     stream.seek(hdu.offset)
-    size = abs(hdu.bitpix) // 8 * prod(hdu.shape)  # hdu.size is more where PCOUNT is not 0
+    size = abs(hdu.bitpix) // 8 * prod(hdu.shape)
     data = stream.read(size)
     if len(data) != size:
         raise ExposureError("truncated", f"{hdu}: found {len(data)} bytes of pixels; expected {size}")
@@ -117,14 +125,35 @@ def constant_value(hdu: Hdu) -> float:
     return value
 
 
+def read_scaling(hdu: Hdu) -> tuple[float, float]:
+    """BSCALE and BZERO. Raises ExposureError `contradictory` where they, or BLANK, are no finite numbers."""
+    numbers = []
+    for keyword, unset in (("BSCALE", 1), ("BZERO", 0), ("BLANK", 0)):
+        value = hdu.header.find(keyword)
+        if value is None and hdu.header.lacks(keyword):
+            value = unset
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ExposureError(
+                "contradictory", f"{hdu.header.path}: {keyword} of {hdu} is {value!r}; expected a number"
+            )
+        numbers.append(float(value))
+    return numbers[0], numbers[1]
+
+
 def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
-    offset = 0
+    offset = count = length = 0
     while offset < size:
         start = stream.read(_READ_AHEAD)
-        if offset and _is_fill(start, stream):
+        if offset and _is_fill(start, stream, path):
             return
         raw, data_offset = _read_header(start, stream, offset, size, path)
-        hdu = _describe(Cards(raw), offset, data_offset, path)
+        count, length = count + 1, length + len(raw)
+        if count > _MOST_HEADERS or length > _LONGEST_HEADERS:
+            raise ExposureError(
+                "contradictory",
+                f"{path} has {count} headers or more, of {length} bytes together; expected some dozens",
+            )
+        hdu = _describe(Cards(raw, path), offset, data_offset, path)
         if data_offset > size:
             raise ExposureError("truncated", f"{path} is cut short: it ends within the header of {hdu}")
         if data_offset + hdu.size > size:
@@ -139,11 +168,18 @@ def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
         raise ExposureError("truncated", f"{path} is empty")
 
 
-def _is_fill(start: bytes, stream: BinaryIO) -> bool:
+def _is_fill(start: bytes, stream: BinaryIO, path: str) -> bool:
     """Whether the rest of a file, of which `start` was read, is NUL bytes or blanks: padding beyond the last HDU."""
     if start[:1] not in (b"\0", b" "):  # nearly always: stripping would walk through the pixels that follow
         return False
+    length = 0
     while start and not start.strip(b"\0 "):
+        length += len(start)
+        if length > _MOST_FILL:
+            raise ExposureError(
+                "contradictory",
+                f"{path}: after the last HDU, found {length} NUL bytes or blanks or more; expected none",
+            )
         start = stream.read(_CHUNK)
     return not start
 
@@ -158,7 +194,7 @@ def _read_header(start: bytes, stream: BinaryIO, offset: int, size: int, path: s
         while end >= 0 and end % CARD:
             end = raw.find(_END, end + 1)
         if end >= 0:
-            return _as_text(bytes(raw[:end])), offset + -(-(end + CARD) // BLOCK) * BLOCK
+            return _with_capitals(bytes(raw[:end])), offset + -(-(end + CARD) // BLOCK) * BLOCK
         searched = len(raw) - len(raw) % CARD
         more = stream.read(_READ_AHEAD)
         if not more:
@@ -171,12 +207,12 @@ def _read_header(start: bytes, stream: BinaryIO, offset: int, size: int, path: s
         raw += more
 
 
-def _as_text(raw: bytes) -> bytes:
-    """A header with NUL as a blank and every other byte that is not printable ASCII as `?`, as astropy reads them.
-
-    Section 4.1 of the FITS standard allows 0x20 to 0x7E only.
-    """
-    return raw.translate(_TEXT)
+def _with_capitals(raw: bytes) -> bytes:
+    """A header with its keywords in capitals, as other readers take them too."""
+    cards = np.frombuffer(raw, np.uint8).reshape(-1, CARD)
+    if not (cards[:, :_KEYWORD] >= ord("a")).any():
+        return raw
+    return b"".join(card[:_KEYWORD].upper() + card[_KEYWORD:] for (card,) in struct.iter_unpack(f"{CARD}s", raw))
 
 
 def _check_start(raw: bytes, offset: int, path: str) -> None:
@@ -195,35 +231,58 @@ def _describe(header: Cards, start: int, offset: int, path: str) -> Hdu:
     """The structure that a header states, by section 4.4.1 of the FITS standard."""
     # Most values of a primary header are used, so it is indexed at once; of the others a few cards are enough.
     find = header.get if header.raw.startswith(b"SIMPLE") else header.find
-    xtension = str(find("XTENSION") or "PRIMARY")
+    xtension = find("XTENSION") if start else "PRIMARY"
+    if not isinstance(xtension, str) or not xtension:
+        raise ExposureError("contradictory", f"{path}: XTENSION at byte {start} is {xtension!r}; expected a text")
     name = str(find("EXTNAME") or xtension).strip().upper()
-    bitpix, naxis = _whole(find("BITPIX")), _whole(find("NAXIS"))
-    if bitpix not in _DTYPES or naxis is None or not 0 <= naxis <= 999:
+    _check_once(header, path)
+    bitpix, naxis = find("BITPIX"), find("NAXIS")
+    if not (type(bitpix) is int and bitpix in _DTYPES and type(naxis) is int and 0 <= naxis <= 999):
         raise ExposureError(
             "contradictory",
-            f"{path}: {name} has BITPIX {find('BITPIX')!r} and NAXIS {find('NAXIS')!r}; expected those of FITS",
+            f"{path}: {name} has BITPIX {bitpix!r} and NAXIS {naxis!r}; expected those of FITS",
         )
-    sides = [find(f"NAXIS{axis}") for axis in range(naxis, 0, -1)]
-    shape = tuple(side for side in map(_whole, sides) if side is not None and side >= 0)
+    find_side = find if naxis <= _FEW_AXES else header.get
+    sides = [find_side(f"NAXIS{axis}") for axis in range(naxis, 0, -1)]
+    shape = tuple(side for side in sides if type(side) is int and side >= 0)
     if len(shape) != naxis:
         raise ExposureError("contradictory", f"{path}: {name} has axes of {sides} pixels; expected whole numbers")
-    extra, groups = _count(find("PCOUNT"), 0), _count(find("GCOUNT"), 1)
+    # The primary header needs neither; an extension has both.
+    absent = (0, 1) if start == 0 else (None, None)
+    extra, groups = _count(find, "PCOUNT", absent[0]), _count(find, "GCOUNT", absent[1])
+    if None in (extra, groups) or (xtension == "IMAGE" and (extra, groups) != (0, 1)):
+        raise ExposureError(
+            "contradictory",
+            f"{path}: {name} has PCOUNT {find('PCOUNT')!r} and GCOUNT {find('GCOUNT')!r}; expected whole numbers, of "
+            "an image 0 and 1",
+        )
+    assert extra is not None
+    assert groups is not None
     size = abs(bitpix) // 8 * groups * (extra + prod(shape)) if shape else 0
-    ver = _whole(find("EXTVER"))
-    return Hdu(name, 1 if ver is None else ver, xtension, bitpix, shape, header, start, offset, size)
+    ver = find("EXTVER")
+    if not (type(ver) is int or (ver is None and header.lacks("EXTVER"))):
+        raise ExposureError("contradictory", f"{path}: {name} has EXTVER {ver!r}; expected a whole number")
+    hdu = Hdu(name, 1 if ver is None else ver, xtension, bitpix, shape, header, start, offset, size)
+    if xtension in ("PRIMARY", "IMAGE"):
+        read_scaling(hdu)
+        find("EXTEND")
+    return hdu
 
 
-def _whole(value: Value) -> int | None:
-    """A whole number, however it is written (1, 1.0, '1'); None for all else."""
-    if type(value) is int:  # nearly always
-        return value
-    if isinstance(value, str):
-        return int(value) if value.strip().isdecimal() and len(value) < 20 else None
-    if isinstance(value, bool) or value is None or not math.isfinite(value):
-        return None
-    return int(value) if value == int(value) else None
+def _check_once(header: Cards, path: str) -> None:
+    """Refuse two different values of a keyword that says where data end: readers differ over which of them counts."""
+    for keyword in _STRUCTURE:
+        card = keyword.ljust(_KEYWORD).encode() + b"="
+        first = header.raw.find(card)
+        if first >= 0 and header.raw.find(card, first + 1) >= 0 and header.is_doubtful(keyword):
+            raise ExposureError(
+                "contradictory", f"{path}: a header has {keyword} twice, with different values; fetch the file again"
+            )
 
 
-def _count(value: Value, default: int) -> int:
-    count = _whole(value)
-    return default if count is None or count < 0 else count
+def _count(find: Callable[[str], Value], keyword: str, default: int | None) -> int | None:
+    """A number of the header that is not negative, `default` where it is absent; None for all else."""
+    value = find(keyword)
+    if value is None:
+        return default
+    return value if type(value) is int and value >= 0 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import BinaryIO, TypeGuard
 
 import numpy as np
@@ -10,9 +11,13 @@ import numpy as np
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import Cards, Value
 from mvmdb.exposures.fits.chipwcs import ChipWcs, NoSolutionError, Table, read_wcs
-from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array
+from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, read_scaling
 from mvmdb.instruments import INSTRUMENTS
 
+LARGEST_TABLE = 1 << 20
+"""Values in a lookup table: Hubble's have 64 x 32 to 4096."""
+MOST_CHIPS = 4
+"""WFPC2's."""
 LARGEST_SCALE = 1.0
 """Arcsec: the largest pixels of Hubble's cameras, WFC3/IR's, are 0.135."""
 
@@ -34,6 +39,11 @@ def require_sci(file: FitsFile) -> tuple[Hdu, ...]:
             )
         if len(chip.pixel_shape) != 2 or 0 in chip.pixel_shape:
             raise ExposureError("no-sci", f"{file.path}: {chip} has no pixels; expected an image of 2 axes")
+    if len(chips) > MOST_CHIPS:
+        raise ExposureError(
+            "contradictory",
+            f"{file.path} has {len(chips)} SCI extensions; expected one for each chip, {MOST_CHIPS} at most",
+        )
     if len({chip.ver for chip in chips}) != len(chips):
         raise ExposureError("contradictory", f"{file.path}: two SCI extensions have the same EXTVER")
     return chips
@@ -93,8 +103,19 @@ def read_chip_wcs(file: FitsFile, chip: Hdu, stream: BinaryIO) -> ChipWcs:
     def find_table(extname: str, extver: int) -> tuple[Cards, Table]:
         for hdu in file.images(extname):
             if hdu.ver == extver and hdu.xtension == "IMAGE" and hdu.shape:
-                return hdu.header, read_array(stream, hdu).astype(np.float32)
+                _check_table(hdu)
+                with np.errstate(over="ignore", invalid="ignore"):  # what is no number then is refused
+                    return hdu.header, read_array(stream, hdu).astype(np.float32)
         raise NoSolutionError(f"the lookup table ({extname},{extver}) is missing")
 
     rows, columns = chip.pixel_shape
     return read_wcs(chip.header, (rows, columns), find_table)
+
+
+def _check_table(hdu: Hdu) -> None:
+    if prod(hdu.shape) > LARGEST_TABLE:
+        raise NoSolutionError(
+            f"the lookup table {hdu} has the shape {hdu.shape}; expected {LARGEST_TABLE} values at most"
+        )
+    if read_scaling(hdu) != (1.0, 0.0):
+        raise NoSolutionError(f"the lookup table {hdu} is scaled by BSCALE or BZERO; expected plain numbers")

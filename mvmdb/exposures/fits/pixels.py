@@ -18,7 +18,7 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.checksum import check_sums
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs
-from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, scan_file
+from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, read_scaling, scan_file
 from mvmdb.exposures.fits.layout import find_companions, find_flags, read_chip_wcs, read_idcscale, require_sci
 
 
@@ -86,7 +86,7 @@ def _read_chip(
         science=_read_values(file, stream, chip),
         dq=_read_flags(file, stream, chip, flags),
         wcs=wcs,
-        header=fits.Header.fromstring(chip.header.raw),
+        header=fits.Header.fromstring(chip.header.printable),
         exptime=exptime,
         bunit=str(chip.header.get("BUNIT") or "").strip().upper(),
         idcscale=read_idcscale(file.primary, chip.header) or 3600 * float(np.sqrt(abs(np.linalg.det(wcs.wcs.cd)))),
@@ -142,9 +142,5 @@ def _read_flags(
 
 def _scaled(hdu: Hdu, stored: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
     """Stored numbers with BSCALE and BZERO applied; Hubble's files are never scaled, copies by other tools may be."""
-    scale, zero = hdu.header.get("BSCALE", 1), hdu.header.get("BZERO", 0)
-    if (scale, zero) == (1, 0):
-        return stored
-    if not (isinstance(scale, int | float) and isinstance(zero, int | float)):
-        raise ExposureError("contradictory", f"{hdu}: BSCALE is {scale!r} and BZERO {zero!r}; expected numbers")
-    return stored * float(scale) + float(zero)
+    scale, zero = read_scaling(hdu)
+    return stored if (scale, zero) == (1.0, 0.0) else stored * scale + zero

@@ -133,7 +133,7 @@ def test_a_file_without_permission_is_unreadable(tmp_path: Path, monkeypatch: py
     def refuse(*_: object, **__: object) -> None:  # root, whom permissions do not stop, runs this test too
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr("os.open", refuse)
     with pytest.raises(ExposureError, match="Permission denied") as caught:
         scan_file(path)
     monkeypatch.undo()
