@@ -169,7 +169,7 @@ def _recognize(path: Path, recorded: RecordedProduct, stamp: tuple[int, int]) ->
     from mvmdb.mosaic.product.foreign import digest_file
 
     try:
-        if digest_file(path) != recorded.data_digest:
+        if stamp[0] != recorded.size or digest_file(path) != recorded.data_digest:
             return None
     except ProductError:
         return None

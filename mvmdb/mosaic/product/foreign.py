@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyError
-from astropy.utils.exceptions import AstropyUserWarning
 
 from mvmdb.errors import NameFormatError, ProductError
 from mvmdb.inputs import open_plain
+from mvmdb.instruments import LONGEST_EXPOSURE
+from mvmdb.mosaic.product.structure import RAISED, check_columns, opened
 from mvmdb.names import Kind, LayerName, parse_product_name, parse_rootname, reference_cell
 from mvmdb.records import Canvas
 from mvmdb.sky.tessellation import cell_wcs
@@ -29,6 +28,8 @@ from mvmdb.stamp import file_stamp
 BLOCK = 1 << 20
 _EXTENSIONS = {"SCI", "WHT", "HDRTAB"}
 _COLUMNS = ("ROOTNAME", "WCSNAME", "EXPTIME")
+_LARGEST = 32 << 30
+"""Bytes of a product: SCI and WHT of a whole sky cell have 4 GB, and CTX as much for each 64 chips."""
 _NEAR = 1e-3
 """Pixels by which the grid of a product may be off the sky cell's."""
 _OWN = "MVMLAYER"
@@ -78,12 +79,14 @@ def read_foreign(path: Path) -> ForeignProduct:
         layer, kind = parse_product_name(path.name)
     except NameFormatError as error:
         raise ProductError(str(error)) from error
-    size, mtime_ns = file_stamp(path.stat())
     with _opened(path) as hdus:
+        size, mtime_ns = file_stamp(path.stat())
         names = [hdu.name for hdu in hdus]
         if not set(names) >= _EXTENSIONS:
             raise ProductError(f"{path} holds {', '.join(names)}; expected SCI, WHT and HDRTAB")
-        _check_size(path, hdus)
+        if size > _LARGEST:
+            raise ProductError(f"{path} has {size} bytes; expected {_LARGEST} at most")
+        _check_arrays(path, hdus["SCI"], hdus["WHT"])
         _check_cell(path, hdus["PRIMARY"].header, layer)
         pixels = _place(path, hdus["SCI"].header, layer)
         members = _list_members(path, hdus["HDRTAB"])
@@ -102,39 +105,20 @@ def digest_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-class _opened:
-    """The HDUs of a FITS file, for a `with` block; what astropy raises in it becomes a ProductError."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._hdus: Any = None
-        self._caught = warnings.catch_warnings()
-
-    def __enter__(self) -> Any:
-        try:
-            with open_plain(self._path) as file:  # which may be anything: astropy would unpack a gzip bomb
-                begin = file.read(9)
-            if begin != b"SIMPLE  =":
-                raise ProductError(f"{self._path} is not FITS: it begins with {begin!r}, expected SIMPLE = T")
-            self._caught.__enter__()
-            warnings.simplefilter("ignore", AstropyUserWarning)
-            self._hdus = fits.open(self._path, mode="readonly", memmap=False, lazy_load_hdus=False)
-        except (OSError, VerifyError, ValueError, KeyError, TypeError, IndexError) as error:
-            raise ProductError(f"{self._path} cannot be read: {error}") from error
-        return self._hdus
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self._hdus.close()
-        self._caught.__exit__(kind, error, trace)
-        if isinstance(error, OSError | VerifyError | ValueError | KeyError | TypeError | IndexError):
-            raise ProductError(f"{self._path} is damaged: {error}; expected drizzlepac's product") from error
+@contextmanager
+def _opened(path: Path) -> Iterator[fits.HDUList]:
+    """The HDUs of a FITS file; what astropy raises in the block becomes a ProductError."""
+    try:
+        with opened(path) as hdus:
+            yield hdus
+    except RAISED as error:
+        raise ProductError(f"{path} is damaged: {error}; expected drizzlepac's product") from error
 
 
-def _check_size(path: Path, hdus: Any) -> None:
-    last = hdus.fileinfo(len(hdus) - 1)
-    expected, size = int(last["datLoc"]) + int(last["datSpan"]), os.stat(path).st_size
-    if size < expected:
-        raise ProductError(f"{path} is cut short: it has {size} bytes; its headers say {expected}")
+def _check_arrays(path: Path, science: Any, weight: Any) -> None:
+    for hdu in (science, weight):
+        if not isinstance(hdu, fits.ImageHDU) or len(hdu.shape) != 2 or hdu.shape != science.shape:
+            raise ProductError(f"{path}: {hdu.name} is no image of two axes; expected SCI and WHT of one shape")
 
 
 def _check_cell(path: Path, primary: fits.Header, layer: LayerName) -> None:
@@ -146,7 +130,8 @@ def _check_cell(path: Path, primary: fits.Header, layer: LayerName) -> None:
 
 def _place(path: Path, header: fits.Header, layer: LayerName) -> Canvas:
     """The rectangle of the sky cell that the array covers, in pixels of the layer's scale."""
-    whole = cell_wcs(reference_cell(layer.skycell), layer.scale).wcs
+    cell = cell_wcs(reference_cell(layer.skycell), layer.scale)
+    whole = cell.wcs
     plane = {
         "CRVAL1": whole.crval[0], "CRVAL2": whole.crval[1], "CD1_1": whole.cd[0][0], "CD2_2": whole.cd[1][1],
         "CD1_2": 0.0, "CD2_1": 0.0,
@@ -163,11 +148,18 @@ def _place(path: Path, header: fits.Header, layer: LayerName) -> Canvas:
         if not abs(first - round(first)) <= _NEAR:
             raise ProductError(f"{path} is off the grid of its sky cell by {first - round(first):.3f} pixels")
         edges += [round(first), round(first) + int(header[f"NAXIS{axis}"]) - 1]
+        if edges[-2] < 1 or edges[-1] > cell.pixel_shape[axis - 1] or edges[-1] < edges[-2]:
+            raise ProductError(
+                f"{path} has the pixels {edges[-2]} to {edges[-1]} of its sky cell, which has not as many"
+            )
     return Canvas(*edges)
 
 
 def _list_members(path: Path, table: Any) -> tuple[ForeignMember, ...]:
     """The exposures of HDRTAB, which has one row a chip; sorted."""
+    if not isinstance(table, fits.BinTableHDU):
+        raise ProductError(f"{path}: HDRTAB is no table; expected drizzlepac's, with one row for each chip")
+    check_columns(table, path)
     missing = [name for name in _COLUMNS if name not in table.columns.names]
     if missing or _OWN in table.header:
         found = f"no columns {', '.join(missing)}" if missing else "mvmdb's provenance"
@@ -177,8 +169,10 @@ def _list_members(path: Path, table: Any) -> tuple[ForeignMember, ...]:
     members: dict[str, ForeignMember] = {}
     for row in table.data:
         rootname, ipppssoo = parse_rootname(str(row["ROOTNAME"]).strip())
-        wcsname = str(row["WCSNAME"]).strip()
-        member = ForeignMember(ipppssoo, rootname, wcsname, float(row["EXPTIME"]), _sky(row, table.columns.names))
+        wcsname, exptime = str(row["WCSNAME"]).strip(), float(row["EXPTIME"])
+        if not (wcsname.isprintable() and 0.0 <= exptime <= LONGEST_EXPOSURE):
+            raise ProductError(f"{path}: HDRTAB has WCSNAME {wcsname!r} and EXPTIME {exptime} of {ipppssoo}")
+        member = ForeignMember(ipppssoo, rootname, wcsname, exptime, _sky(row, table.columns.names))
         before = members.setdefault(ipppssoo, member)
         if before.wcsname != wcsname:
             raise ProductError(f"{path}: the chips of {ipppssoo} have WCSNAME {before.wcsname} and {wcsname}")

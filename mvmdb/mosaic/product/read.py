@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
+import errno
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyError
-from astropy.utils.exceptions import AstropyUserWarning
 
 from mvmdb.errors import NameFormatError, ProductError
 from mvmdb.exposures.fits.checksum import ALL_ONES, sum_words
+from mvmdb.inputs import open_plain
 from mvmdb.mosaic.drizzle.planes import Block, Extension, Planes, extensions_of, split_blocks
 from mvmdb.mosaic.drizzle.variance import Plane, variance_of
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
 from mvmdb.mosaic.product.provenance import ChipRow, list_members, seal_provenance, unpack_rows
+from mvmdb.mosaic.product.structure import RAISED, check_columns, opened
 from mvmdb.names import parse_layer_name
 from mvmdb.records import Canvas, ProductRecord
 from mvmdb.stamp import file_stamp
@@ -30,6 +30,7 @@ REMEDY = "make the layer again (mvmdb reconcile)"
 _LAYOUTS = [["PRIMARY", *extensions_of(errors), "HDRTAB"] for errors in (False, True)]
 BLOCK = 2880
 _READ_BYTES = 1 << 20
+_MOST_ZEROS = 16 << 30
 _FILL = {"SCI": np.nan, "WHT": 0.0, "ERR": np.nan}
 
 
@@ -56,31 +57,57 @@ def read_product(path: str | Path, deep: bool = False) -> ProductRecord:
     """
     stored = open_product(path)
     if deep:
-        check_data(stored)
+        try:
+            check_data(stored)
+        except OSError as error:
+            raise ProductError(f"{path} cannot be read: {error.strerror or error}; check its disk") from error
     return stored.record
 
 
 def open_product(path: str | Path) -> StoredProduct:
     """As `read_product`, with the rows and headers that adding and padding carry over."""
     path = str(path)
+    if not os.path.exists(path):
+        raise ProductError(f"{path} does not exist; {REMEDY}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AstropyUserWarning)  # a cut is found and told below
-            with fits.open(path, mode="readonly", memmap=False) as hdus:
-                return _interpret(path, hdus)
-    except FileNotFoundError as error:
-        raise ProductError(f"{path} does not exist; {REMEDY}") from error
-    except (OSError, VerifyError, ValueError, KeyError, TypeError, IndexError) as error:
+        with opened(path) as hdus:
+            return _interpret(path, hdus)
+    except RAISED as error:
         raise ProductError(f"{path} is damaged: {error}; expected a FITS file with {_layout()}; {REMEDY}") from error
 
 
 def holds_nothing(path: str | Path) -> bool:
-    """Whether a file is empty or all zeros, as a power cut leaves files on some file systems: it may be replaced."""
+    """Whether a file is empty or all zeros, as a power cut leaves files on some file systems: it may be replaced.
+
+    Holes are skipped. A file with more than 16 GB of zeros outside of holes, the size of the largest products, is taken
+    to hold something.
+    """
     try:
-        with Path(path).open("rb") as file:
-            return not any(block.strip(b"\0") for block in iter(partial(file.read, _READ_BYTES), b""))
+        with open_plain(path, buffering=0) as file:
+            size, place, read = os.fstat(file.fileno()).st_size, 0, 0
+            while place < size and read <= _MOST_ZEROS:
+                place = file.seek(_next_data(file.fileno(), place))
+                block = file.read(_READ_BYTES)
+                if block.strip(b"\0"):
+                    return False
+                place, read = place + len(block), read + len(block)
+                if not block:
+                    return True
+            return place >= size
     except OSError:
         return False
+
+
+def _next_data(descriptor: int, place: int) -> int:
+    """Where data begin at or after a place in a file; the end of the file if there is only a hole left."""
+    if not hasattr(os, "SEEK_DATA"):
+        return place
+    try:
+        return os.lseek(descriptor, place, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return os.lseek(descriptor, 0, os.SEEK_END)
+        return place  # a file system that does not know holes
 
 
 def check_data(stored: StoredProduct) -> None:
@@ -216,6 +243,7 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
     _check_size(path, hdus)
     table = hdus["HDRTAB"]
     _check_table(path, hdus)
+    check_columns(table, path)
     rows = unpack_rows(table, path)
     try:
         layer = parse_layer_name(str(table.header["MVMLAYER"]))

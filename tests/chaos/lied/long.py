@@ -16,11 +16,12 @@ from pathlib import Path
 
 from chaos.lied.oddities import ODDITIES
 from chaos.lied.originals import make_originals
+from chaos.lied.products import make_stock, read_mutants, replace_products
 from chaos.lied.trial import Figures, LieError, ingest_mutants
 from chaos.long import open_folder
 from chaos.nest import Nest
 
-AT_ONCE = 250
+AT_ONCE, PRODUCTS_AT_ONCE = 250, 100
 
 
 def run_exposures(nest: Nest, folder: Path, seed: int, count: int) -> Figures:
@@ -35,6 +36,17 @@ def run_exposures(nest: Nest, folder: Path, seed: int, count: int) -> Figures:
     return total
 
 
+def run_products(nest: Nest, folder: Path, seed: int, count: int) -> Figures:
+    """So many mutants of products, each read by every reader; some take the place of recorded ones."""
+    total, stock = Figures(), make_stock(folder / "stock")
+    for number, start in enumerate(range(0, count, PRODUCTS_AT_ONCE)):
+        place = folder / f"products-{number}"
+        total.add(read_mutants(nest, place, stock, f"{seed}-{number}", min(PRODUCTS_AT_ONCE, count - start)))
+        shutil.rmtree(place)
+    total.add(replace_products(nest, stock, f"{seed}", max(1, count // 20)))
+    return total
+
+
 def main() -> int:
     """Try so many files, print the figures, and return 1 at the first lie."""
     parser = argparse.ArgumentParser(description="ingests mutated files, and compares what is registered with astropy")
@@ -45,7 +57,9 @@ def main() -> int:
     print(f"seed {chosen.seed}", flush=True)
     try:
         with open_folder() as folder, Nest() as nest:
-            print(f"exposures: {run_exposures(nest, folder, chosen.seed, chosen.files)}", flush=True)
+            products = chosen.files // 5
+            print(f"exposures: {run_exposures(nest, folder, chosen.seed, chosen.files - products)}", flush=True)
+            print(f"products: {run_products(nest, folder, chosen.seed, products)}", flush=True)
     except LieError as lie:
         print(lie, file=sys.stderr)
         return 1

@@ -11,6 +11,7 @@ import pytest
 from chaos.lied.judge import find_lies
 from chaos.lied.oddities import ODDITIES
 from chaos.lied.originals import Original, make_originals, number_root
+from chaos.lied.products import make_stock, read_mutants, replace_products
 from chaos.lied.trial import ingest_mutants
 from chaos.nest import Nest, Order
 
@@ -54,3 +55,9 @@ def test_originals_are_true_and_the_judge_sees_a_lie(nest: Nest, originals: list
     ]
     assert ["no footprint" in lie for lie in find_lies(row["path"], row | {"s_region": ""})] == [True]
     assert find_lies(str(tmp_path / "mvm.db"), row)[0].startswith("astropy cannot read it")
+
+
+def test_mutated_products_are_found_out_and_whole_ones_are_not(nest: Nest, tmp_path: Path) -> None:
+    stock = make_stock(tmp_path / "stock")
+    assert read_mutants(nest, tmp_path / "mutants", stock, "12", 50).products["refused"] > 30
+    assert replace_products(nest, stock, "12", 3).products["found by verify --deep"] > 5

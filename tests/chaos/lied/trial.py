@@ -56,12 +56,14 @@ class Figures:
         self.saw(*other.slowest[:1], other.memory, other.slowest[1])
 
     def __str__(self) -> str:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in self.quarantined.most_common())
         seconds, what = self.slowest
+        end = f"slowest {seconds:.2f} s ({what}); peak memory {self.memory:.0f} MB"
+        if self.products:
+            return f"{self.files} files: {', '.join(f'{n} {word}' for word, n in self.products.most_common())}; {end}"
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.quarantined.most_common())
         return (
             f"{self.files} files: {self.registered} registered ({self.ineligible} ineligible), "
-            f"{self.quarantined.total()} quarantined ({kinds}); slowest {seconds:.2f} s ({what}); "
-            f"peak memory {self.memory:.0f} MB"
+            f"{self.quarantined.total()} quarantined ({kinds}); {end}"
         )
 
 

@@ -266,9 +266,9 @@ def test_an_added_and_recanvased_product_has_the_headers_of_a_drizzled_one(
 ) -> None:
     options = {"detector": detector, "chips": 2 if detector == "WFC" else 1, **SMALL}
     paths = [
-        field.expose("aa", primary=observed(1, "A", "2012-10-11", ra=1.0), sci={"PHOTFLAM": 1.0}, **options),
-        field.expose("bb", primary=observed(3, "B", "2009-09-27", ra=2.0), sci={"PHOTFLAM": 2.0}, east=1.0, **options),
-        field.expose("cc", primary=observed(2, "C", "2010-01-02", ra=3.0), sci={"CCDCHIP": 2}, east=2.0, **options),
+        field.expose("aa", primary=observed(1, "A", "2012-10-11", ra=53.1), sci={"PHOTFLAM": 1.0}, **options),
+        field.expose("bb", primary=observed(3, "B", "2009-09-27", ra=53.2), sci={"PHOTFLAM": 2.0}, east=1.0, **options),
+        field.expose("cc", primary=observed(2, "C", "2010-01-02", ra=53.3), sci={"CCDCHIP": 2}, east=2.0, **options),
     ]
     whole = field.job(paths)
     before = paths[1:] if first_is_new else paths[:2]
