@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from mvmdb.errors import ExposureError, NameFormatError
-from mvmdb.exposures.fits.cards import Cards, to_number
+from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.file import FitsFile
 from mvmdb.instruments import INSTRUMENTS, MISSION, Instrument, find_by_letter, is_association, list_instruments
 from mvmdb.names import Kind, format_layer_filter, parse_exposure_name, parse_rootname
@@ -118,7 +118,7 @@ def _read_kind(file: FitsFile, ipppssoo: str) -> Kind:
         return "flc"
     if name.lower().endswith("_flt.fits"):
         return "flt"
-    return "flc" if _text(file.primary, "PCTECORR").upper() == "COMPLETE" else "flt"
+    return "flc" if _text(file, "PCTECORR").upper() == "COMPLETE" else "flt"
 
 
 def _read_detector(file: FitsFile, instrument: Instrument) -> str:
@@ -134,7 +134,7 @@ def _read_detector(file: FitsFile, instrument: Instrument) -> str:
 def _read_filters(file: FitsFile, instrument: Instrument) -> str:
     """The wheels, in capitals, joined with `;`. Blank wheels (WFPC2) are left out; N/A (ACS/SBC) is kept."""
     keywords = instrument.filter_keywords
-    wheels = [_text(file.primary, keyword).upper() for keyword in keywords]
+    wheels = [_text(file, keyword).upper() for keyword in keywords]
     filters = ";".join(wheel for wheel in wheels if wheel)
     if not filters:
         raise _missing(file, keywords[0])
@@ -156,15 +156,17 @@ def _read_proposal(file: FitsFile) -> int:
 
 
 def _require_text(file: FitsFile, keyword: str) -> str:
-    value = _text(file.primary, keyword)
+    value = _text(file, keyword)
     if not value:
         raise _missing(file, keyword)
     return value
 
 
-def _text(header: Cards, keyword: str) -> str:
-    value = header.get(keyword)
-    return value.strip() if isinstance(value, str) else ""
+def _text(file: FitsFile, keyword: str) -> str:
+    value = file.primary.get(keyword)
+    if not isinstance(value, str | None):
+        raise ExposureError("contradictory", f"{file.path}: {keyword} is {value!r}; expected a text")
+    return "" if value is None else value.strip()
 
 
 def _missing(file: FitsFile, keyword: str) -> ExposureError:

@@ -22,6 +22,7 @@ _SCALE_ROOM = 1.5
 _AREA_ROOM = 1.3
 """How many times smaller or larger than its pixels at CRPIX, together, a chip may be: ACS distorts areas by 7%."""
 _EXTENT_ROOM = 1.25
+_FEW_PIXELS = 20
 _OFF_TARGET = 1.0
 """Degrees between a footprint and its target: the telescope's field of view, with all its instruments, is 0.5 wide."""
 _SQUARENESS = 1.5
@@ -90,7 +91,10 @@ def _judge_area(chip: ChipWcs, vectors: FloatArray) -> str:
     expected = rows * columns * abs(a * d - b * c) * 3600**2
     area = _flat_area(vectors) * (math.degrees(1) * 3600) ** 2
     if expected / _AREA_ROOM <= area <= expected * _AREA_ROOM:
-        return ""
+        # A shear keeps areas.
+        longest = (math.hypot(rows, columns) + _FEW_PIXELS) * 3600 * _singular_values(a, b, c, d)[0] * _AREA_ROOM
+        widest = 3600 * widest_angle(vectors, vectors)
+        return "" if widest <= longest else f"it is {widest:.4g} arcsec long; expected {longest:.4g} at most"
     return f"its area is {area:.4g} arcsec^2, that of its {columns} x {rows} pixels {expected:.4g}"
 
 

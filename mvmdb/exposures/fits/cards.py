@@ -128,12 +128,15 @@ class Cards(Mapping[str, Value]):
         while position >= 0:
             if position % CARD == 0:
                 card = self._card(position)
+                if not self._has_value(position):
+                    raise self._malformed(card)
                 match = _RECORD.fullmatch(str(self._parse(card)))
-                if match is not None:
-                    try:
-                        fields[match[1]] = parse_number(match[2])
-                    except ValueError as error:
-                        raise self._malformed(card) from error
+                if match is None:
+                    raise self._malformed(card)
+                try:
+                    fields[match[1]] = parse_number(match[2])
+                except ValueError as error:
+                    raise self._malformed(card) from error
             position = self.raw.find(key, position + 1)
         return fields
 
@@ -144,6 +147,8 @@ class Cards(Mapping[str, Value]):
             position += CARD
             texts[-1] = texts[-1][:-1]
             texts.append(str(parse_card(self._card(position)) or "").translate(_PRINTABLE))
+        if len(texts) > 1 and texts[-1].endswith("&"):
+            texts[-1] = texts[-1][:-1]
         return "".join(texts)
 
     def _parse(self, card: str) -> Value:

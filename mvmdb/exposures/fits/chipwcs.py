@@ -26,14 +26,15 @@ FindTable = Callable[[str, int], tuple[Cards, Table]]
 """(EXTNAME, EXTVER) -> header and values of a lookup table; raises NoSolutionError where the file has none."""
 
 _PROJECTION = {"RA---TAN", "RA---TAN-SIP", "DEC--TAN", "DEC--TAN-SIP"}
-_UNEVALUATED = re.compile(r"P[SV][12]_\d+|CQDIS[12]")
-"""Keywords of other projections and distortions: section 8 of the FITS standard, and its distortion paper."""
+_UNEVALUATED = re.compile(r"P[SV][12]_\d+|CQDIS[12]|AMD[XY]\d+")
+"""Keywords of other projections and distortions: the FITS standard's, its distortion paper's, photographic plates'."""
 _USED = re.compile(
     r"(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)[12]|(CD|PC)[12]_[12]|[AB]P?_(\d_\d|ORDER)|(LON|LAT)POLE|RADESYS|RADECSYS"
     r"|EQUINOX|WCSAXES|WCSNAME|(CPDIS|D2IMDIS)[12]|AXISCORR"
 )
 """Keywords of which one value is expected, as readers differ over which of two counts."""
 _FURTHER_AXIS = re.compile(r"(CTYPE|CRVAL|CRPIX|CDELT|CUNIT|CROTA)([3-9]|\d\d+)|(CD|PC)(\d+_[3-9]|[3-9]_\d+)")
+_MAX_CORRECTION = 10.0  # pixels; Hubble's tables hold tenths
 _MAX_PIXEL_ARCSEC = 1.0  # the widest Hubble pixel is WFC3/IR's, 0.135 arcsec
 
 
@@ -162,7 +163,9 @@ def _given(header: Cards, keyword: str) -> Value:
 
 def _text(header: Cards, keyword: str) -> str:
     value = header.get(keyword)
-    return value.strip() if isinstance(value, str) else ""
+    if not isinstance(value, str | None):
+        raise NoSolutionError(f"{keyword} is {value!r}; expected a text")
+    return "" if value is None else value.strip()
 
 
 def _checked_declination(header: Cards) -> float:
@@ -183,9 +186,11 @@ def _check_unambiguous(header: Cards) -> None:
 
 def _check_evaluated(header: Cards) -> None:
     """Refuse, by its keyword, whatever would place pixels in a way that `build_wcs` does not evaluate."""
-    for keyword in header.starting("PS", "PV", "CQDIS"):
+    for keyword in header.starting("PS", "PV", "CQDIS", "AMD"):
         # PV1_3 takes the place of LONPOLE, also where it is 0.
-        if _UNEVALUATED.fullmatch(keyword) and (keyword[:3] == "PV1" or header.get(keyword) not in (0, None, "")):
+        if _UNEVALUATED.fullmatch(keyword) and (
+            keyword[:3] in ("PV1", "AMD") or header.get(keyword) not in (0, None, "")
+        ):
             raise NoSolutionError(f"{keyword} is {header.get(keyword)!r}, which no camera of Hubble needs")
     for keyword in ("CUNIT1", "CUNIT2"):
         if _text(header, keyword).lower() not in ("", "deg", "degree", "degrees"):
@@ -268,6 +273,10 @@ def _read_lookup(header: Cards, axis: int, names: tuple[str, str, str, str], fin
     table_header, values = find_table(extname, int(version))
     if values.ndim != 2 or not np.isfinite(values).all():
         raise NoSolutionError(f"the {extname} table of axis {axis} is not an image of finite numbers")
+    if np.abs(values).max(initial=0.0) > _MAX_CORRECTION:
+        raise NoSolutionError(
+            f"the {extname} table of axis {axis} moves pixels by more than {_MAX_CORRECTION:g} pixels"
+        )
     if records[f"AXIS.{axis}"] != axis:
         values = values.T
     pairs = [
@@ -282,8 +291,10 @@ def _read_d2im(header: Cards, find_table: FindTable) -> tuple[Lookup | None, Loo
 
     The older form is evaluated as astropy does (`WCS._read_d2im_old_format`).
     """
-    axis = _given(header, "AXISCORR")
-    if axis is None or any(header.get(f"D2IMDIS{i}") is not None for i in (1, 2)):
+    axis, other = _given(header, "AXISCORR"), any(header.get(f"D2IMDIS{i}") is not None for i in (1, 2))
+    if axis is not None and other:
+        raise NoSolutionError("both AXISCORR and D2IMDISi are given; expected one of them")
+    if axis is None:
         return _read_lookup(header, 1, _D2IM, find_table), _read_lookup(header, 2, _D2IM, find_table)
     if axis not in (1, 2) or isinstance(axis, bool):
         raise NoSolutionError(f"AXISCORR is {axis!r}; expected 1 or 2")

@@ -33,7 +33,7 @@ _MOST_FILL = 64 << 20
 """Bytes of padding after the last HDU. A hole has no end within reason."""
 _CHUNK = 1 << 20
 _KEYWORD = 8
-_STRUCTURE = ("BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "EXTNAME", "EXTVER")
+_STRUCTURE = ("XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "EXTNAME", "EXTVER")
 _END = b"END".ljust(CARD)
 _FEW_AXES = 3
 _DTYPES = {8: ">u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -265,7 +265,8 @@ def _describe(header: Cards, start: int, offset: int, path: str) -> Hdu:
     hdu = Hdu(name, 1 if ver is None else ver, xtension, bitpix, shape, header, start, offset, size)
     if xtension in ("PRIMARY", "IMAGE"):
         read_scaling(hdu)
-        find("EXTEND")
+        if find("EXTEND") not in (True, False, None) or not isinstance(find("EXTNAME"), str | None):
+            raise ExposureError("contradictory", f"{path}: {name} has EXTEND or EXTNAME of the wrong type")
     return hdu
 
 
