@@ -84,6 +84,55 @@ def test_an_image_with_parameters_or_groups_is_refused(tmp_path: Path, keyword: 
         read_exposure(path)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "text", "found"),
+    [
+        ("EXPSTART", "1e300", "EXPSTART is 1e\\+300; expected an MJD, 47892"),
+        ("EXPEND", "-5.0", "EXPEND is -5.0; expected an MJD"),
+        ("PROCTIME", "99999.0", "PROCTIME is 99999.0; expected an MJD"),
+        ("EXPTIME", "1_0", "found the card 'EXPTIME =.*1_0'; expected a value of FITS"),
+        ("TARGNAME", "'M31' x", "found the card .*expected a value of FITS"),
+        ("FILTER", "2", "FILTER is 2; expected a text"),
+        ("EXTEND", "1e300", "EXTEND or EXTNAME of the wrong type"),
+        ("BITPIX", "'8'", "has BITPIX '8'"),
+        ("NAXIS1", "64.0", "has axes of"),
+        ("EXTVER", "'1'", "has EXTVER '1'; expected a whole number"),
+    ],
+)
+def test_values_that_another_reader_would_not_see_are_refused(
+    tmp_path: Path, keyword: str, text: str, found: str
+) -> None:
+    path = write_exposure(tmp_path)
+    set_raw_value(path, keyword, text)
+    with pytest.raises(ExposureError, match=found):
+        read_exposure(path)
+
+
+def test_a_keyword_in_small_letters_is_read_as_in_capitals(tmp_path: Path) -> None:
+    path = write_exposure(tmp_path)
+    before = read_exposure(path).exposure
+    path.write_bytes(path.read_bytes().replace(b"A_0_2   =", b"a_0_2   =").replace(b"EXPSTART=", b"exPSTART="))
+    after = read_exposure(path).exposure
+    assert (after.wcs_digest, after.expstart) == (before.wcs_digest, before.expstart)
+
+
+@pytest.mark.parametrize(("copies", "found"), [(1001, "1001 headers or more"), (3, "")])
+def test_a_file_of_a_thousand_headers_is_given_up(tmp_path: Path, copies: int, found: str) -> None:
+    path = write_exposure(tmp_path)
+    cards = ("XTENSION= 'IMAGE   '", "BITPIX  = 8", "NAXIS   = 0", "PCOUNT  = 0", "GCOUNT  = 1", "END")
+    path.write_bytes(path.read_bytes() + "".join(card.ljust(80) for card in cards).ljust(2880).encode() * copies)
+    result = read_task(Task(str(path)))
+    assert (found in str(result)) if found else not isinstance(result, ExposureError)
+
+
+@pytest.mark.parametrize("size", [1 << 31, 1 << 40])
+def test_a_file_that_goes_on_as_a_hole_is_given_up(tmp_path: Path, size: int) -> None:
+    path = write_exposure(tmp_path)
+    os.truncate(path, size)
+    with pytest.raises(ExposureError, match=r"NUL bytes or blanks or more|expected 2147483648 at most"):
+        read_exposure(path)
+
+
 # EXTVER
 
 

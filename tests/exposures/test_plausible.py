@@ -70,6 +70,11 @@ def test_binned_pixels_are_plausible(tmp_path: Path, binning: int) -> None:
         ({"CQDIS1": "Polynomial"}, "CQDIS1"),
         ({"WCSAXES": 3}, "WCSAXES is 3"),
         ({"PC1_1": 1.0}, "both CD and PC"),
+        ({"PV1_3": 0.0}, "PV1_3 is 0.0"),
+        ({"AMDX1": 0.0}, "AMDX1 is 0.0"),
+        ({"CUNIT1": 2}, "CUNIT1 is 2; expected a text"),
+        ({"CRVAL3": 1.0}, "CRVAL3; expected two axes"),
+        ({"A_0_3": 1.0}, "arcsec long; expected|area|reach"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_true_is_refused_with_what_was_found(tmp_path: Path, sci: dict[str, object], found: str) -> None:
@@ -86,6 +91,31 @@ def test_chips_far_apart_are_refused(tmp_path: Path, distance: float) -> None:
         hdus["SCI", 2].header["CRVAL1"] += distance
     (refusal,) = refusals(path)
     assert "chips reach over" in refusal
+
+
+@pytest.mark.parametrize(
+    ("target", "refused"),
+    [
+        ({"RA_TARG": 53.059, "DEC_TARG": -26.75}, False),
+        ({"RA_TARG": 53.059, "DEC_TARG": -26.65}, True),
+        ({"RA_TARG": 233.059, "DEC_TARG": 27.7}, True),
+        ({"RA_TARG": 233.059, "DEC_TARG": 27.7, "MTFLAG": "T"}, False),
+        ({"RA_TARG": 0.0, "DEC_TARG": 0.0}, False),
+        ({"RA_TARG": 53.059}, False),
+        ({"RA_TARG": 1e300, "DEC_TARG": -27.7}, False),
+    ],
+)
+def test_a_footprint_far_from_its_target_is_refused(tmp_path: Path, target: dict[str, object], refused: bool) -> None:
+    found = refusals(write_exposure(tmp_path, primary=target))
+    assert any("degrees from RA_TARG, DEC_TARG; expected 1 at most" in refusal for refusal in found) is refused
+
+
+def test_a_lookup_table_that_moves_pixels_far_is_refused(tmp_path: Path) -> None:
+    path = write_exposure(tmp_path, lookup_tables=True)
+    with fits.open(path, mode="update") as hdus:
+        hdus["WCSDVARR", 1].data[4, 4] = 800.0
+    (refusal,) = refusals(path)
+    assert "the WCSDVARR table of axis 1 moves pixels by more than 10 pixels" in refusal
 
 
 @pytest.mark.shared
