@@ -7,7 +7,6 @@ import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ import click
 from mvmdb.console.show import printable
 
 _ROWS_AT_ONCE = 1000
+_CHARACTERS_AT_ONCE = 40_000  # a row may be of any length
 _LEAST_MARGIN = 2  # by which a column is wider than its name
 _GAP = "  "
 
@@ -24,8 +24,8 @@ Rows = Iterable[Sequence[Any]]
 
 def print_csv(names: Names, rows: Rows) -> None:
     """Comma-separated values with a header line."""
-    _print_batches(_csv([names]))
-    _print_batches(_csv(rows))
+    _print_batches(_batches(_csv([names])))
+    _print_batches(_batches(_csv(rows)))
 
 
 def print_json_lines(names: Names, rows: Rows) -> None:
@@ -62,17 +62,25 @@ def print_table(names: Names, rows: Rows) -> None:
 
 
 def _csv(rows: Rows) -> Iterator[str]:
-    source = iter(rows)
-    while batch := list(islice(source, _ROWS_AT_ONCE)):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(batch)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        writer.writerow(row)
         yield text.getvalue()
+        text.seek(0)
+        text.truncate()
 
 
 def _batches(parts: Iterable[str]) -> Iterator[str]:
-    source = iter(parts)
-    while batch := list(islice(source, _ROWS_AT_ONCE)):
-        yield "".join(batch)
+    batch: list[str] = []
+    size = 0
+    for part in parts:
+        batch.append(part)
+        size += len(part)
+        if size > _CHARACTERS_AT_ONCE or len(batch) == _ROWS_AT_ONCE:
+            yield "".join(batch)
+            batch, size = [], 0
+    yield "".join(batch)
 
 
 def _print_batches(texts: Iterable[str]) -> None:

@@ -44,7 +44,12 @@ def end_stuck_run(words: str) -> None:
 
     The thread that hangs takes no exception and no signal. A kill at any point loses nothing that was finished.
     """
-    warn(f"mvmdb: {words}; what was finished is recorded")
+    end_process(f"{words}; what was finished is recorded")
+
+
+def end_process(words: str) -> None:
+    """End this process at once, with a line on standard error: for work that takes neither exception nor signal."""
+    warn(f"mvmdb: {words}")
     os._exit(COULD_NOT_RUN)
 
 

@@ -33,6 +33,7 @@ from mvmdb.schema.sqlite import open_sqlite
 
 _WAIT_SECONDS = 60.0
 _ROWS_AT_ONCE = 10_000
+_LONGEST_TIMEOUT = 2**31 - 1  # milliseconds, of PostgreSQL's
 
 Rows = Generator[tuple[Any, ...], None, None]
 """A stream of rows; close it unless all of them are read."""
@@ -241,7 +242,8 @@ def limit_statements(connection: sa.Connection, seconds: float) -> None:
     SQLite has no server: there, the caller interrupts the statement.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(1000 * seconds))}")
+        milliseconds = round(min(max(1.0, 1000 * seconds), _LONGEST_TIMEOUT))
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
 
 
 def interrupt_statement(connection: sa.Connection) -> None:

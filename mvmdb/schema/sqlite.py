@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from time import monotonic
@@ -12,6 +13,7 @@ from sqlalchemy import event
 
 from mvmdb.errors import CatalogError
 from mvmdb.schema.functions import SQLITE_FUNCTIONS
+from mvmdb.schema.questions import deny_attach
 
 _STEP_MS = 250
 
@@ -35,7 +37,6 @@ def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: flo
     event.listen(engine, "connect", _prepare)
     if read_only:
         event.listen(engine, "connect", _confine)
-    if read_only:
         event.listen(engine, "begin", _begin_reading)
     else:
         event.listen(engine, "begin", lambda connection: _begin_writing(connection, wait_seconds))
@@ -51,6 +52,13 @@ def register_functions(connection: sqlite3.Connection) -> None:
         database.register_function(function, deterministic=True, name=name)
 
 
+def temporary_folder() -> str:
+    """Where SQLite sorts what does not fit into memory (https://sqlite.org/tempfiles.html, section 5)."""
+    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), "/var/tmp", "/usr/tmp", "/tmp")
+    usable = (folder for folder in named if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK))
+    return next(usable, ".")
+
+
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # mvmdb begins transactions itself: see _begin_writing
     connection.execute("PRAGMA foreign_keys = ON")
@@ -59,10 +67,7 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 
 def _confine(connection: Any, _record: Any) -> None:
-    # `mode=ro` protects the catalog's file alone: ATTACH, and VACUUM INTO through it, could create other files.
-    connection.set_authorizer(
-        lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
-    )
+    connection.set_authorizer(deny_attach)
 
 
 def _begin_writing(connection: sa.Connection, wait_seconds: float) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from time import monotonic
 
 import sqlalchemy as sa
@@ -17,24 +18,41 @@ from mvmdb.schema.addresses import database_url
 from mvmdb.schema.engine import interrupt_statement, limit_statements, stream_rows
 from mvmdb.schema.faults import plain_words
 from mvmdb.schema.holders import waiting_writer
+from mvmdb.schema.questions import limit_memory, only_questions
+from mvmdb.schema.sqlite import temporary_folder
 from mvmdb.workers.interruptible import run_interruptibly
 
 GIVES_WAY_AFTER = 30.0
 """Seconds that a writer waits for a query on SQLite until the query is stopped; the writer would give up after 60."""
 
 
+TIMEOUT = 300.0
+"""Seconds that a query may take, where nobody says otherwise."""
+_LEAST_FREE = 0.5  # of what a disk had free: others need it too
+
+EndStuck = Callable[[BaseException], object]
+"""Ends this process, where the database does not stop for the reason given."""
+
+
 @contextmanager
-def run_query(address: str, sql: str, *, timeout: float | None = None) -> Iterator[tuple[list[str], SpooledRows]]:
+def run_query(
+    address: str, sql: str, *, timeout: float = TIMEOUT, end_stuck: EndStuck | None = None
+) -> Iterator[tuple[list[str], SpooledRows]]:
     """The column names and the rows of one SQL statement, run on a read-only connection.
 
     All rows are found, and the database is let go, before the block begins: whoever reads them slowly keeps nobody
     from writing. Names are made unique. Raises UsageError with the database's message for SQL that it refuses,
-    including writes, for SQL that returns no rows, after `timeout` seconds, and if a writer waits for the query on
-    SQLite for too long.
+    including writes, for SQL that may do more than find rows or returns none, after `timeout` seconds (0: no limit), if
+    a writer waits for the query on SQLite for too long, and if the answer needs too much memory or disk.
+
+    A process that does nothing else gives `end_stuck`: within one step, such as LIKE on a long text, SQLite does not
+    hear that it should stop. The memory that SQLite takes in this process is then limited too.
     """
     _require_text(sql)
+    if not timeout >= 0:
+        raise UsageError(f"the time limit is {timeout}; expected seconds, or 0 for no limit")
     with SpooledRows() as rows:
-        yield unique_names(_find_rows(address, sql, timeout, rows)), rows
+        yield unique_names(_find_rows(address, sql, timeout or None, rows, end_stuck)), rows
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -55,13 +73,18 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _find_rows(address: str, sql: str, timeout: float | None, answer: SpooledRows) -> list[str]:
+def _find_rows(
+    address: str, sql: str, timeout: float | None, answer: SpooledRows, end_stuck: EndStuck | None
+) -> list[str]:
     """Put the rows of a statement into `answer`; returns the names of their columns."""
     with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
+        if end_stuck is not None:
+            limit_memory(connection)
         names = run_interruptibly(
             lambda: _answer(connection, sql, timeout, answer),
             interrupt=lambda: interrupt_statement(connection),
             watch=_Watch(address, timeout),
+            end_stuck=end_stuck,
         )
     if not names:
         raise UsageError("this SQL returns no rows; expected a SELECT")
@@ -72,9 +95,12 @@ def _answer(connection: sa.Connection, sql: str, timeout: float | None, answer: 
     try:
         if timeout is not None:
             limit_statements(connection, timeout)
-        names, rows = stream_rows(connection, sql)
-        with closing(rows):
-            answer.extend(rows)
+        with only_questions(connection, sql):
+            names, rows = stream_rows(connection, sql)
+            with closing(rows):
+                answer.extend(rows)
+    except MemoryError as error:
+        raise UsageError("the query needs more memory than it may have; ask for less") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
@@ -85,18 +111,25 @@ def _answer(connection: sa.Connection, sql: str, timeout: float | None, answer: 
 
 
 class _Watch:
-    """What ends a query that runs: its time limit, and a writer who has waited for it."""
+    """What ends a query that runs: its time limit, a writer who has waited for it, and a disk that it fills."""
 
     def __init__(self, address: str, timeout: float | None) -> None:
         url = database_url(address)
         self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         self._timeout, self._started = timeout, monotonic()
         self._next_look, self._waits_since = 0.0, 0.0
+        self._folder = temporary_folder()
+        self._least_free = _LEAST_FREE * disk_usage(self._folder).free
 
     def __call__(self) -> None:
         now = monotonic()
         if self._timeout is not None and now - self._started >= self._timeout:
             raise _too_long(self._timeout)
+        if self._file is not None and disk_usage(self._folder).free < self._least_free:
+            raise UsageError(
+                f"the query was stopped, as half of what was free in {self._folder} is used up, where SQLite sorts; "
+                "set SQLITE_TMPDIR to a folder with more room, or ask for less"
+            )
         if self._file is not None and now >= self._next_look:
             self._next_look = now + min(1.0, GIVES_WAY_AFTER / 4)
             self._give_way(self._file, now)

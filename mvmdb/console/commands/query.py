@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from mvmdb.console.options import Session
+from mvmdb.console.streams import end_process
+from mvmdb.errors import MvmdbError
 
 
 @click.command(short_help="Ask the catalog an SQL question.")
@@ -13,12 +15,12 @@ from mvmdb.console.options import Session
 @click.option("--nl", "form", flag_value="nl", help="One JSON object per line.")
 @click.option("--json", "form", flag_value="json", help="One JSON list of objects.")
 @click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-    help="Stop a query that takes longer, with exit code 2 (default: no limit).",
+    "--timeout", type=click.FloatRange(0), default=300, show_default=True, metavar="SECONDS",
+    help="Stop a query that takes longer, with exit code 2; 0: no limit.",
 )  # fmt: skip
 @click.pass_obj
-def query(session: Session, sql: str, form: str | None, timeout: float | None) -> None:
-    """Run one SQL query on the catalog, on a read-only connection.
+def query(session: Session, sql: str, form: str | None, timeout: float) -> None:
+    """Run one SQL query on the catalog. SQL that could do more than find rows is refused.
 
     docs/catalog.md and `mvmdb schema` list tables and views. SQL may call the functions sky_separation(ra1, dec1, ra2,
     dec2) and in_cone(ra, dec, ra0, dec0, radius), all in degrees, and skycell_name(projection_cell, x, y). A cone
@@ -34,5 +36,10 @@ def query(session: Session, sql: str, form: str | None, timeout: float | None) -
     from mvmdb.console.rows import print_csv, print_json, print_json_lines, print_table
 
     forms = {"csv": print_csv, "nl": print_json_lines, "json": print_json}
-    with run_query(session.address, sql, timeout=timeout) as (names, rows):
+    with run_query(session.address, sql, timeout=timeout, end_stuck=_end_stuck) as (names, rows):
         forms.get(form or "", print_table)(names, rows)
+
+
+def _end_stuck(reason: BaseException) -> None:
+    words = str(reason) if isinstance(reason, MvmdbError) else "the query was stopped"
+    end_process(f"{words} (SQLite did not hear of it, so the process ended)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import namedtuple
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,10 +17,13 @@ from hypothesis import strategies as st
 from postgres import Server
 
 from mvmdb.catalog import spool
-from mvmdb.catalog.ask.query import run_query, unique_names
+from mvmdb.catalog.ask.query import TIMEOUT, run_query, unique_names
+from mvmdb.catalog.ask.spool import SpooledRows
 from mvmdb.catalog.configure import initialise
+from mvmdb.catalog.open import open_catalog
+from mvmdb.console.commands.query import query
 from mvmdb.errors import UsageError
-from mvmdb.schema.engine import open_engine
+from mvmdb.schema.engine import limit_statements, open_engine
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT 1 FROM c) SELECT count(*) FROM c"
 ENDLESS_ROWS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x, 'some text' FROM c"
@@ -96,6 +100,55 @@ def test_an_answer_never_fills_the_disk(address: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(spool.shutil, "disk_usage", lambda path: usage(20_000_000))
     with pytest.raises(UsageError, match=r"half of what is free.*TMPDIR"), run_query(address, ENDLESS_ROWS):
         pass
+
+
+def test_a_sort_never_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = str(tmp_path / "mvm.db")
+    initialise(made)
+    free = iter([100.0, 51.0])
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr("mvmdb.catalog.ask.query.disk_usage", lambda folder: usage(next(free, 49.0)))
+    with pytest.raises(UsageError, match=r"half of what was free.*SQLITE_TMPDIR"), run_query(made, ENDLESS):
+        pass
+
+
+def test_a_row_that_would_fill_the_memory_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mvmdb.catalog.ask.spool.LARGEST_ROW", 30)
+    with run_query(address, "SELECT '12345678901234567890'") as (_, rows):
+        assert len(list(rows)) == 1
+    with (
+        pytest.raises(UsageError, match="a row of 40 bytes"),
+        run_query(address, "SELECT 'a2345678901234567890' AS a, 'b2345678901234567890' AS b"),
+    ):
+        pass
+
+
+def test_large_rows_are_held_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mvmdb.catalog.ask.spool._BYTES_AT_ONCE", 100)
+    sizes: list[int] = []
+    monkeypatch.setattr(spool.Spool, "add", lambda self, batch: sizes.append(len(batch)))
+    with SpooledRows() as rows:
+        rows.extend([("x" * 60, None)] * 5 + [(1, 2.0)] * 2500)
+    assert sizes == [2, 2, 1000, 1000, 501]
+
+
+def test_a_query_has_five_minutes_unless_somebody_says_otherwise(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    option = next(parameter for parameter in query.params if parameter.name == "timeout")
+    assert TIMEOUT == option.default == 300
+    limits: list[float] = []
+    monkeypatch.setattr("mvmdb.catalog.ask.query.limit_statements", lambda connection, seconds: limits.append(seconds))
+    for timeout in (None, 0, 1e300):
+        with run_query(address, "SELECT 1", **({} if timeout is None else {"timeout": timeout})) as (_, rows):
+            assert list(rows) == [(1,)]
+    assert limits == [300, 1e300]
+    with pytest.raises(UsageError, match="the time limit is nan"), run_query(address, "SELECT 1", timeout=float("nan")):
+        pass
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 1e300, float("inf")])
+def test_a_time_limit_of_any_length_is_understood_by_the_server(address: str, seconds: float) -> None:
+    with open_catalog(address, read_only=True) as engine, engine.connect() as connection:
+        limit_statements(connection, seconds)
 
 
 def test_a_full_disk_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
