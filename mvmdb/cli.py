@@ -37,6 +37,7 @@ from mvmdb.console.options import Session
 from mvmdb.console.show import warn
 from mvmdb.console.streams import COULD_NOT_RUN, Ending, flush_output, keep_standard_streams
 from mvmdb.errors import MvmdbError
+from mvmdb.passwords import secrets_of, without_secrets
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -56,11 +57,12 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
     Exit codes: 0 done; 1 done, and something needs attention; 2 could not run; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    end_log = start_logging(verbose=verbose, path=log)
+    secrets = secrets_of(db)
+    end_log = start_logging(verbose=verbose, path=log, secrets=secrets)
     if context.obj is None:
         context.call_on_close(end_log)
     else:
-        context.obj.end_log = end_log
+        context.obj.end_log, context.obj.secrets = end_log, secrets
     context.obj = Session(db, context.obj or Ending())
     log_outcome(f"begins: {context.obj.run.words}")
 
@@ -98,7 +100,8 @@ def main() -> None:
     except Exception as error:  # an internal error: one line for cron, and the traceback with -v
         logging.getLogger("mvmdb").info("", exc_info=True)
         code = _refuse(
-            f"internal error, please report it: {type(error).__name__}: {error}; run mvmdb -v for the traceback",
+            f"internal error, please report it: {type(error).__name__}: {without_secrets(str(error), ending.secrets)}; "
+            "run mvmdb -v for the traceback",
             COULD_NOT_RUN,
         )
     code = code if flush_output() else 0

@@ -12,6 +12,7 @@ import click
 from mvmdb import __version__
 from mvmdb.console.streams import COULD_NOT_RUN, INTERRUPTED, Ending
 from mvmdb.errors import CatalogError, MvmdbError
+from mvmdb.passwords import without_secrets
 
 if TYPE_CHECKING:
     from mvmdb.catalog.open import Engine
@@ -31,9 +32,10 @@ class RecordedRun:
 
     @property
     def words(self) -> str:
-        """The command line, without the catalog's address."""
+        """The command line, without the catalog's address and without any password in a URL."""
         context = click.get_current_context()
-        return shlex.join(_without_address(context.find_root().meta.get(ARGUMENTS, [str(context.info_name)])))
+        words = _without_address(context.find_root().meta.get(ARGUMENTS, [str(context.info_name)]))
+        return shlex.join(without_secrets(word) for word in words)
 
     def begin(self, engine: Engine) -> Engine:
         """Record that the run begins; return an engine whose changes are recorded as those of this run."""
@@ -52,7 +54,7 @@ class RecordedRun:
         from mvmdb.catalog.history.runs import end_run
 
         code = exit_code(error, self._ending)
-        why = str(error) if code == COULD_NOT_RUN and error is not None else None
+        why = without_secrets(str(error), self._ending.secrets) if code == COULD_NOT_RUN and error is not None else None
         try:
             end_run(self._address, self.key, code, why)
         except CatalogError as trouble:

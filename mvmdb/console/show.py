@@ -6,6 +6,8 @@ from contextlib import suppress
 
 import click
 
+from mvmdb.passwords import without_secrets
+
 
 def say(*lines: str) -> None:
     """Print lines on standard output, each as `printable`."""
@@ -13,9 +15,12 @@ def say(*lines: str) -> None:
 
 
 def warn(line: str) -> None:
-    """Print a line on standard error, as `printable`, unless standard error is closed or its reader is gone."""
+    """Print a line on standard error, as `printable`, unless standard error is closed or its reader is gone.
+
+    Passwords in URLs are hidden: whoever puts the catalog's address in the wrong place reads it in the error.
+    """
     with suppress(OSError, ValueError):
-        click.echo(printable(line), err=True)
+        click.echo(printable(without_secrets(line)), err=True)
 
 
 def printable(text: str) -> str:

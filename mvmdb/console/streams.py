@@ -24,6 +24,8 @@ class Ending:
         self.code: int = INTERRUPTED
         self.end_log: Callable[[], None] = _nothing
         """Ends the log of the command, if it keeps one."""
+        self.secrets: set[str] = set()
+        """What may be a password in the catalog's address, which no message may show."""
 
     def follow_signals(self) -> None:
         """Let SIGTERM interrupt the run from now on."""

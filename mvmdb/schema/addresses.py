@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
 from mvmdb.errors import CatalogError
+from mvmdb.passwords import HIDDEN, QUERY_SECRET, WORD_SECRET
 
-HIDDEN = "***"
-_SECRET_KEY = r"[\w-]*(?:pass|pwd|secret|token|credential)[\w-]*"
-_QUERY_SECRET = re.compile(rf"(?<=[?&])({_SECRET_KEY})=([^&]*)", re.IGNORECASE)
-_WORD_SECRET = re.compile(rf"\b({_SECRET_KEY})\s*=\s*('(?:[^'\\]|\\.)*'?|\S*)", re.IGNORECASE)
 _SERVER_SCHEME = re.compile(r"(postgres\w*|mysql\w*|mariadb\w*|oracle\w*|mssql\w*)(\+\w+)?:?/+", re.IGNORECASE)
 _USER_AT_HOST = re.compile(r"[^\s/\\]+@[^\s/\\]+([/?].*)?|[^\s/\\]+:.*@.*")
 _EXPECTED = "expected a path, sqlite:///PATH or postgresql+psycopg://USER@HOST:PORT/DATABASE"
@@ -49,7 +45,7 @@ def _file_url(path: str) -> sa.URL:
 
 def hide_password(address: str) -> str:
     """A path or URL as messages may show it: without a password, whatever its form."""
-    text = _WORD_SECRET.sub(rf"\1={HIDDEN}", _QUERY_SECRET.sub(rf"\1={HIDDEN}", address))
+    text = WORD_SECRET.sub(rf"\1={HIDDEN}", QUERY_SECRET.sub(rf"\1={HIDDEN}", address))
     if text.lower().startswith(("sqlite:", "/", "./", "~")) or not ("://" in text or _is_slip(text)):
         return text
     scheme = re.match(r"[\w+]*:?/+", text)
@@ -63,17 +59,6 @@ def hide_password(address: str) -> str:
     if colon and not re.match(r"\d*(?:[/?]|$)", port):  # no port, so it may be a password
         return f"{text[:start]}{host}:{HIDDEN}"
     return text
-
-
-def secrets_of(address: str) -> set[str]:
-    """What may be a password in an address, as it is written and as it is meant."""
-    secrets = {value for pattern in (_QUERY_SECRET, _WORD_SECRET) for _, value in pattern.findall(address)}
-    if "://" in address and not address.lower().startswith("sqlite:"):
-        body = address.split("://", 1)[1]
-        login = body.rpartition("@")[0] if "@" in body else body
-        if ":" in login:
-            secrets.add(login.split(":", 1)[1])
-    return {secret for value in secrets for secret in (value, unquote(value)) if len(secret) > 1}
 
 
 def _is_slip(address: str) -> bool:

@@ -17,7 +17,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from mvmdb.errors import CatalogError
-from mvmdb.schema.addresses import database_url, hide_password, secrets_of
+from mvmdb.passwords import secrets_of, without_secrets
+from mvmdb.schema.addresses import database_url, hide_password
 from mvmdb.schema.faults import describe_fault, describe_wait, is_busy, shown_url
 from mvmdb.schema.holders import name_holders
 from mvmdb.schema.postgres import (
@@ -287,8 +288,7 @@ def clear_errors(address: str, engine: sa.Engine) -> Iterator[None]:
             words = describe_wait(error.orig, _WAIT_SECONDS, _name_holders(engine, address))
         else:
             words = describe_fault(error.orig, disconnected=error.connection_invalidated)
-        for secret in sorted(secrets_of(address), key=len, reverse=True):
-            words = words.replace(secret, "***")  # libpq quotes what it cannot use
+        words = without_secrets(words, secrets_of(address))  # libpq quotes what it cannot use
         raise CatalogError(f"database {hide_password(address)}: {words}") from error
 
 
