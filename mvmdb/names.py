@@ -152,9 +152,23 @@ def format_product_name(layer: str, kind: Kind) -> str:
 def parse_product_name(text: str) -> tuple[LayerName, Kind]:
     """(layer, kind of its members) from the file name of a mosaic. Raises NameFormatError for any other name."""
     match = _PRODUCT.fullmatch(text)
-    if match is None:
+    if match is None or match["layer"] != match["layer"].strip():
         raise NameFormatError(f"{text!r} is not a mosaic; expected <layer>_drz.fits or <layer>_drc.fits")
     return parse_layer_name(match["layer"]), "flc" if match["suffix"] == "drc" else "flt"
+
+
+def product_place(skycell: str, filename: str) -> str:
+    """Where a product is in the products folder: `<skycell>/<filename>`.
+
+    Raises NameFormatError unless these are the names of a sky cell and of a product: rows of a catalog may have been
+    changed by hand, and `../x` would lead out of the folder.
+    """
+    if not (is_cell_name(skycell) and is_product_name(filename)):
+        raise NameFormatError(
+            f"the catalog has a product {filename!r} in {skycell!r}; expected names of a mosaic and a sky cell; "
+            "run: mvmdb verify --repair"
+        )
+    return f"{skycell}/{filename}"
 
 
 def is_product_name(text: str) -> bool:

@@ -19,7 +19,7 @@ from mvmdb.catalog.open import Engine
 from mvmdb.catalog.settings import read_settings, set_products_folder, write_settings
 from mvmdb.errors import UsageError
 from mvmdb.monitor import SILENT, Monitor
-from mvmdb.names import parse_product_name
+from mvmdb.names import parse_product_name, product_place
 from mvmdb.reconcile.adopt import adopt_again
 from mvmdb.reconcile.observe import list_product_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
@@ -110,7 +110,7 @@ def _list_unknown(engine: Engine, products: Path) -> list[Path]:
     """The product files in folders of sky cells that the catalog does not record."""
     with engine.begin() as connection:
         names = connection.execute(sa.select(t.product.c.skycell, t.product.c.filename))
-        recorded = {products / skycell / filename for skycell, filename in names}
+        recorded = {products / product_place(skycell, filename) for skycell, filename in names}
     return [path for path in list_product_files(products) if path not in recorded]
 
 

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -23,9 +24,12 @@ Rows = Iterable[Sequence[Any]]
 
 
 def print_csv(names: Names, rows: Rows) -> None:
-    """Comma-separated values with a header line."""
-    _print_batches(_batches(_csv([names])))
-    _print_batches(_batches(_csv(rows)))
+    """Comma-separated values with a header line, exactly as they are in the catalog; on a terminal as `printable`."""
+    shown: Callable[[Sequence[Any]], Sequence[Any]] = _as_they_are
+    if sys.stdout.isatty():
+        shown = _printable_texts
+    _print_batches(_batches(_csv([shown(names)])))
+    _print_batches(_batches(_csv(map(shown, rows))))
 
 
 def print_json_lines(names: Names, rows: Rows) -> None:
@@ -61,6 +65,14 @@ def print_table(names: Names, rows: Rows) -> None:
     _print_batches(_batches(lines))
 
 
+def _printable_texts(row: Sequence[Any]) -> Sequence[Any]:
+    return [printable(value) if isinstance(value, str) else value for value in row]
+
+
+def _as_they_are(row: Sequence[Any]) -> Sequence[Any]:
+    return row
+
+
 def _csv(rows: Rows) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -85,7 +97,7 @@ def _batches(parts: Iterable[str]) -> Iterator[str]:
 
 def _print_batches(texts: Iterable[str]) -> None:
     for text in texts:
-        click.echo(text, nl=False)
+        click.echo(text, nl=False, color=True)  # click would take what looks like a colour out of values
 
 
 def _encode(value: Any) -> str:

@@ -18,7 +18,7 @@ from mvmdb.atomic import replace_file
 from mvmdb.errors import InputError, NameFormatError
 from mvmdb.inputs import read_text
 from mvmdb.instruments import HIGHEST_PROPOSAL
-from mvmdb.names import format_cell_name, parse_cell_name
+from mvmdb.names import format_cell_name, parse_cell_name, parse_exposure_name
 
 log = logging.getLogger(__name__)
 
@@ -164,9 +164,13 @@ def find_named(poller: Poller, folder: str | os.PathLike[str] = ".") -> dict[str
     """Where each file that a poller names is, by the path in the poller; relative paths are relative to `folder`.
 
     A path that is not there, as in a poller written on another machine, stands for the file of that name in `folder`.
-    Raises InputError if neither is there.
+    Only files with the name of an exposure are looked for: a poller may come from anywhere, and must not have any other
+    file opened. Raises InputError for another name, and if neither place has the file.
     """
     named = [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
+    foreign = next((name for name in named if parse_exposure_name(Path(name).name) is None), None)
+    if foreign is not None:
+        raise InputError(f"the poller names {_quote(foreign)}; expected exposures: *_flt.fits, *_flc.fits")
     places = {name: Path(folder, name) for name in named}
     places |= {name: Path(folder, path.name) for name, path in places.items() if not path.is_file()}
     missing = [name for name, path in places.items() if not path.is_file()]

@@ -30,7 +30,7 @@ from mvmdb.mosaic.product.foreign import BLOCK, ForeignProduct, digest_file, is_
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import write_atomically
-from mvmdb.names import is_product_name, parse_cell_name, parse_product_name
+from mvmdb.names import is_product_name, parse_cell_name, parse_product_name, product_place
 from mvmdb.reconcile.observe import observe_products, record_found
 from mvmdb.records import Canvas, ExpectedLayer, ObservedProduct, Policy, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
@@ -252,7 +252,8 @@ class _Adoption:
                 raise ProductError(f"{self.target} is there, and the catalog does not know it; move it away first")
             write_atomically(self.target, lambda file: self._copy(file, digest, stamp))
         if product is not None and product.filename != self.target.name:
-            remove_file(self.target.with_name(product.filename))  # a drc replaces the drz, or back
+            old = product_place(self.skycell, product.filename)
+            remove_file(self.products / old)  # a drc replaces the drz, or back
 
     def _copy(self, file: BinaryIO, digest: str, stamp: tuple[int, int]) -> None:
         copied = hashlib.blake2b(digest_size=16)

@@ -13,7 +13,7 @@ from mvmdb.catalog.open import Connection
 from mvmdb.catalog.products.load import load_kept_skies, load_layer, load_member_inputs
 from mvmdb.catalog.products.sky_pairs import load_pairs
 from mvmdb.layers.diff import diff_layers, groups_merge
-from mvmdb.names import format_product_name
+from mvmdb.names import format_product_name, product_place
 from mvmdb.records import (
     Action,
     ExpectedLayer,
@@ -126,6 +126,6 @@ def _build_job(
             replace(member, sky=kept.get((member.ipppssoo, member.pixels)), drizzled=member.ipppssoo in drizzled)
             for member in members
         ),
-        target=str(products / layer.skycell / format_product_name(layer.name, layer.kind)),
+        target=str(products / product_place(layer.skycell, format_product_name(layer.name, layer.kind))),
         pairs=pairs,
     )

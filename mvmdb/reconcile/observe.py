@@ -27,7 +27,7 @@ from mvmdb.catalog.products.record import note_stamp, note_state, record_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.errors import ExposureError, ProductError
 from mvmdb.layers.diff import diff_layers
-from mvmdb.names import CellId, is_cell_name, is_product_name, parse_product_name
+from mvmdb.names import CellId, is_cell_name, is_product_name, parse_product_name, product_place
 from mvmdb.records import PlannedLayer, Policy, ProductMember, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
 
@@ -125,7 +125,7 @@ def _moved_since(
 
 
 def _look_at(products: Path, recorded: RecordedProduct, deep: bool) -> _Sighting | None:
-    path = products / recorded.skycell / recorded.filename
+    path = products / product_place(recorded.skycell, recorded.filename)
     try:
         status = os.stat(path)
     except OSError:  # gone, or a file stands where its folder was
@@ -315,7 +315,7 @@ def _adopt(
             _record_found(connection, record, unfinished)
             log.info("recorded %s, which was there", record.path)
         if before is not None and other:
-            twins.append(_Twins(products / before.skycell / before.filename, Path(record.path), expected))
+            twins.append(_Twins(products / product_place(before.skycell, before.filename), Path(record.path), expected))
     return twins
 
 

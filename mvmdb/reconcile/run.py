@@ -29,7 +29,7 @@ from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import holds_nothing, read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
-from mvmdb.names import parse_cell_name
+from mvmdb.names import parse_cell_name, product_place
 from mvmdb.reconcile.layer_jobs import LayerWork, Options, find_work
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
@@ -332,7 +332,8 @@ class ReconcileRun:
             self._fail(line, job.target, str(result), seconds)
             return
         if work.product is not None and work.product.filename != Path(job.target).name:
-            remove_file(Path(job.target).with_name(work.product.filename))  # a drc replaces the drz, or back
+            old = product_place(line.skycell, work.product.filename)
+            remove_file(self.products / old)  # a drc replaces the drz, or back
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
             if not self.coordinator.release(connection, job.layer):
@@ -355,7 +356,7 @@ class ReconcileRun:
     def _remove(self, work: LayerWork) -> None:
         line, product = work.line, work.product
         assert product is not None  # else there were nothing to remove
-        path = self.products / product.skycell / product.filename
+        path = self.products / product_place(product.skycell, product.filename)
         self.settled[line.name] = ""
         started = monotonic()
         try:

@@ -40,7 +40,7 @@ from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
 from mvmdb.verify.folders import check_folder
 from mvmdb.verify.poller_files import check_pollers, load_behind
-from mvmdb.verify.product_files import compare_product, look_at_product, product_path
+from mvmdb.verify.product_files import compare_product, has_place, look_at_product, product_path
 from mvmdb.workers.executor import Workers
 
 _FILES_AT_ONCE = 4  # exposures are read in a tenth of a second; products in seconds, one by one
@@ -155,8 +155,10 @@ def _look_at_products(archive: Archive, part: Part, looked: Looked) -> None:
     for ids in product_keys(archive.begin, part):
         with archive.begin() as connection:
             contradictions = check_products(connection, ids)
-            rows = load_products(connection, ids)
-        looked.products += len(rows)
+            loaded = load_products(connection, ids)
+        rows = [row for row in loaded if has_place(row)]
+        nowhere = {row.layer for row in loaded} - {row.layer for row in rows}
+        looked.products += len(loaded)
         looked.files += 0 if archive.products is None else len(rows)
         found = {} if archive.products is None else _look_at_files(archive, archive.products, rows)
         looked.findings += found.values()
@@ -166,7 +168,11 @@ def _look_at_products(archive: Archive, part: Part, looked: Looked) -> None:
         if archive.workers is None:
             looked.findings += _ask_files(archive, archive.products, rows, contradictions)
             continue
-        looked.findings += (finding for finding in contradictions if finding.kind is not Damage.PRODUCT_WRONG)
+        looked.findings += (
+            finding
+            for finding in contradictions
+            if finding.kind is not Damage.PRODUCT_WRONG or finding.layer in nowhere
+        )
         intact = [row for row in rows if row.layer not in found]
         looked.findings += _read_products(archive, archive.workers, archive.products, intact)
 
@@ -184,7 +190,7 @@ def _ask_files(
 
     paths = {row.layer: product_path(products, row) for row in rows}
     for finding in findings:
-        if finding.kind is Damage.PRODUCT_WRONG:
+        if finding.kind is Damage.PRODUCT_WRONG and finding.layer in paths:
             try:
                 record = read_product(paths[finding.layer])
             except ProductError:

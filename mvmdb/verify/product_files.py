@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.catalog.products.observed import RecordedProduct
-from mvmdb.errors import ProductError
+from mvmdb.errors import NameFormatError, ProductError
+from mvmdb.names import product_place
 from mvmdb.records import ProductState, Proof
 from mvmdb.stamp import file_stamp
 from mvmdb.verify.deep_reads import FileRead
@@ -15,7 +16,16 @@ from mvmdb.verify.deep_reads import FileRead
 
 def product_path(products: Path, row: RecordedProduct) -> Path:
     """Where the file of a product should be."""
-    return products / row.skycell / row.filename
+    return products / product_place(row.skycell, row.filename)
+
+
+def has_place(row: RecordedProduct) -> bool:
+    """Whether a row names a file in the products folder; otherwise it contradicts itself, and no file is looked at."""
+    try:
+        product_place(row.skycell, row.filename)
+    except NameFormatError:
+        return False
+    return True
 
 
 def look_at_product(products: Path, row: RecordedProduct) -> Finding | None:

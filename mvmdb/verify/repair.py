@@ -32,7 +32,15 @@ from mvmdb.errors import NameFormatError, ProductError
 from mvmdb.layers.digests import digest_member
 from mvmdb.mosaic.product.leftovers import find_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
-from mvmdb.names import CellId, Kind, format_cell_name, format_product_name, parse_cell_name
+from mvmdb.names import (
+    CellId,
+    Kind,
+    format_cell_name,
+    format_product_name,
+    parse_cell_name,
+    parse_layer_name,
+    product_place,
+)
 from mvmdb.pollers.write import write_pollers
 from mvmdb.reconcile.observe import observe_products
 from mvmdb.reconcile.planning import look_ahead
@@ -187,8 +195,11 @@ def _mend_cells(engine: Engine, archive: Archive, found: _Findings, more: Collec
 def _mend_product(engine: Engine, products: Path, finding: Finding) -> None:
     """Write the rows of a product again from its file, if that is intact and of this layer."""
     kinds: tuple[Kind, Kind] = ("flt", "flc")
-    folder = products / finding.layer.removeprefix("hst_").split("_", 1)[0]
-    paths = [folder / format_product_name(finding.layer, kind) for kind in kinds]
+    try:
+        skycell = parse_layer_name(finding.layer).skycell
+        paths = [products / product_place(skycell, format_product_name(finding.layer, kind)) for kind in kinds]
+    except NameFormatError:  # the row names no layer either
+        return
     there = [path for path in paths if path.exists()]
     if len(there) != 1:  # with both, the next run decides
         return

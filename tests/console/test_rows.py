@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -42,6 +43,17 @@ def test_what_json_does_not_know_is_null_or_text(capsys: pytest.CaptureFixture[s
 def test_csv_is_read_back(capsys: pytest.CaptureFixture[str]) -> None:
     print_csv(NAMES, ROWS[3:])
     assert list(csv.reader(io.StringIO(capsys.readouterr().out))) == [list(NAMES), ["4", 'ü, "quoted"', "b'abc'"]]
+
+
+def test_csv_is_exact_in_a_file_and_harmless_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("\x1b[2J", "\x9b\u202e", "a\nb", "=1+1", 7)]
+    print_csv(("a", "b", "c", "d", "\x1b"), rows)
+    assert list(csv.reader(io.StringIO(capsys.readouterr().out)))[1] == [*rows[0][:4], "7"]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_csv(("a", "b", "c", "d", "\x1b"), rows)
+    assert capsys.readouterr().out == "a,b,c,d,\\x1b\n\\x1b[2J,\\x9b\\u202e,a\\nb,=1+1,7\n"
 
 
 class Counted:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.settings import recorded_products_folder
 from mvmdb.errors import UsageError
+from mvmdb.names import product_place
 from mvmdb.schema import tables as t
 
 _SEVERAL = 3
@@ -56,7 +57,7 @@ def require_products_folder(begin: Begin, folder: Path, consent: Consent) -> Non
 
 
 def _require_most(folder: Path, rows: Sequence[tuple[str, str]]) -> None:
-    missing = sum(not os.path.lexists(folder / skycell / filename) for skycell, filename in rows)
+    missing = sum(not os.path.lexists(folder / product_place(skycell, filename)) for skycell, filename in rows)
     none_there = missing == len(rows) and not any((folder / skycell).exists() for skycell, _ in rows)
     if missing and (none_there or (len(rows) >= _SEVERAL and 2 * missing > len(rows))):
         raise UsageError(
