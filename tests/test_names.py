@@ -54,6 +54,43 @@ def test_layer_and_product_names_come_back(cell: CellId, filter_name: str, label
     assert parse_product_name(format_product_name(str(layer), "flt")) == (layer, "flt")
 
 
+PARTS = (
+    "hst_", "skycell-", "p0001x01y01", "p2644x22y00", "_", "wfc3", "ir", "f125w", "all", "coarse-", "_drz.fits",
+    "_flt.fits", "ib6o04tuq", "..", "/", "\n", " ", "\0", "A", "٣", "-ra1d0000-decn1d0000",
+    "hst_skycell-p0001x01y01_wfc3_ir_f125w_all", "skycell-p0001x01y01",
+)  # fmt: skip
+ANY = st.one_of(st.text(st.characters(codec=None)), st.lists(st.sampled_from(PARTS)).map("".join))
+
+
+@given(ANY)
+def test_any_text_is_a_name_that_comes_back_or_an_error(text: str) -> None:
+    for parse in (parse_cell_name, parse_layer_name, parse_product_name, names.parse_rootname):
+        try:
+            parsed = parse(text)
+        except NameFormatError:
+            continue
+        if parse is parse_product_name:
+            layer, kind = parsed
+            assert format_product_name(str(layer), kind) == text.lower()
+        elif parse is names.parse_rootname:
+            assert parsed[0].isascii()
+        else:
+            assert parse(str(parsed)) == parsed
+            assert text.strip().lower().removeprefix("skycell-") == str(parsed).removeprefix("skycell-")
+
+
+@given(ANY, ANY)
+def test_a_place_of_a_product_never_leaves_its_folder(skycell: str, filename: str) -> None:
+    for cell in (skycell, "skycell-p0001x01y01"):
+        try:
+            place = names.product_place(cell, filename)
+        except NameFormatError:
+            continue
+        assert place.count("/") == 1
+        assert place.isprintable()
+        assert not any(part.startswith(".") for part in place.split("/"))
+
+
 def test_layer_scale_follows_the_label() -> None:
     assert parse_layer_name("hst_skycell-p0001x01y01_wfc3_ir_f160w_coarse-all").scale == "coarse"
     assert parse_layer_name("hst_skycell-p0001x01y01_wfc3_ir_f160w_all").scale == "fine"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,9 @@ COLUMNS = (
     "filters", "detector", "skycell", "NEW|OLD", "pathname",
 )  # fmt: skip
 _FLAGS = get_args(Flag)
+_NOT_HELD = re.compile(r"[,\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Commas, control characters of C0 and C1, line ends, what turns the direction of text, and lone surrogates."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,10 @@ def format_row(row: PollerRow) -> str:
         row.pathname,
     ]
     for column, field in zip(COLUMNS, fields, strict=True):
-        if not field or field != field.strip() or any(character in field for character in ",\n\r"):
+        if not _can_stand(field):
             raise InputError(
                 f"{column} is {field!r}, which a poller file cannot hold; "
-                "expected text without commas, line ends or outer blanks; rename the file or folder"
+                "expected UTF-8 text without commas, control characters or outer blanks; rename the file or folder"
             )
     return ",".join(fields)
 
@@ -137,7 +141,8 @@ def read_poller(path: str | os.PathLike[str]) -> Poller:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise InputError(f"the poller file {path} cannot be read ({reason}); expected a text file") from error
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    ends = _LINE_END.split(text)  # str.splitlines would end a line at characters that names may have
+    lines = [(number, line.strip()) for number, line in enumerate(ends, 1) if line.strip()]
     if not lines:
         raise InputError(f"the poller file {path} is empty; expected one exposure a line; write it anew: mvmdb poller")
     full = "," in lines[0][1]
@@ -200,10 +205,18 @@ def write_basic_poller(path: str | os.PathLike[str], filenames: Sequence[str]) -
     if not filenames:
         raise InputError(f"no file names for the poller file {path}; expected at least one exposure")
     for name in filenames:
-        if not name or name != name.strip() or any(character in name for character in ",\n\r"):
-            raise InputError(f"{name!r} cannot stand in a poller file; expected a name without commas or line ends")
+        if not _can_stand(name):
+            raise InputError(f"{name!r} cannot stand in a poller file; expected a name without commas or control characters")
     _refuse_duplicates(path, ((number, "", name) for number, name in enumerate(filenames, 1)))
     return _write_changed(Path(path), "".join(f"{name}\n" for name in filenames).encode())
+
+
+def _can_stand(field: str) -> bool:
+    """Whether a field of a poller file can hold this text, which a terminal may show too.
+
+    A name that is not UTF-8 has lone surrogates.
+    """
+    return bool(field) and field == field.strip() and _NOT_HELD.search(field) is None
 
 
 def _write_changed(path: Path, content: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,74 @@ def test_operational_lines_come_back_to_the_byte(tmp_path: Path) -> None:
 )
 def test_format_and_parse_are_inverses(row: PollerRow) -> None:
     assert parse_row(format_row(row)) == row
+
+
+FIELD = st.text(st.characters(codec=None), max_size=12)
+
+
+ROWS = st.builds(
+    PollerRow, FIELD, st.integers(0, 10**6), FIELD, FIELD, st.floats(), FIELD, FIELD,
+    st.just("skycell-p0000x01y21"), st.sampled_from(["NEW", "OLD"]), FIELD,
+)  # fmt: skip
+
+
+@given(st.lists(ROWS, min_size=1, max_size=4))
+def test_what_is_written_is_read_again_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[PollerRow]
+) -> None:
+    path = tmp_path_factory.mktemp("poller") / "p.out"
+    try:
+        write_poller(path, rows)
+    except InputError:
+        assert not path.exists()
+        return
+    assert read_poller(path).rows == tuple(rows)
+    before = path.read_bytes()
+    assert not write_poller(path, read_poller(path).rows)
+    assert path.read_bytes() == before
+
+
+@given(st.lists(FIELD, min_size=1, max_size=4))
+def test_basic_names_that_are_written_are_read_again(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("poller") / "p.out"
+    try:
+        write_basic_poller(path, names)
+    except InputError:
+        assert not path.exists()
+        return
+    assert read_poller(path).filenames == tuple(names)
+
+
+PARTS = (
+    *LINES.splitlines(),
+    *LINES.split("\n", maxsplit=1)[0].split(","),
+    "NEW",
+    ",",
+    "\n",
+    "\r",
+    "\x85",
+    "\u2028",
+    "nan",
+)
+LINE = st.sampled_from(PARTS)
+
+
+@given(st.one_of(st.text(), st.lists(st.one_of(LINE, FIELD)).map("".join), st.lists(LINE, min_size=10).map(",".join)))
+def test_any_text_is_a_poller_or_an_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("poller") / "p.out"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        poller = read_poller(path)
+    except InputError as error:
+        words = str(error)
+    else:
+        assert poller.filenames
+        assert all(math.isfinite(row.exptime) and row.exptime >= 0 for row in poller.rows)
+        return
+    assert str(path) in words
+    assert len(words) < 1000
 
 
 def test_basic_form_is_one_file_name_a_line(tmp_path: Path) -> None:

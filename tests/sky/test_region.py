@@ -73,6 +73,42 @@ def test_winding_closure_and_laps_of_ra_are_normalised_anywhere(ra, z, radius, n
     np.testing.assert_allclose(np.exp(1j * normal_ra).sum(), np.exp(1j * np.deg2rad(polygon[:, 0])).sum(), atol=1e-9)
 
 
+WORD = st.one_of(
+    st.sampled_from(
+        ["POLYGON", "CIRCLE", "ICRS", "J2000", "polygon", "POSITION", "1e300", "nan", "inf", "-inf", "0", "90", "1_0"]
+    ),
+    st.floats().map(str),
+    st.floats(-400, 400).map(str),
+    st.text(max_size=5),
+)
+
+
+TEXT = st.one_of(
+    st.text(st.characters(codec=None)),
+    st.lists(WORD, max_size=30).map(" ".join),
+    st.lists(st.floats(9, 11).map(str), min_size=3, max_size=9).map(lambda numbers: " ".join(["POLYGON", *numbers])),
+)
+
+
+@given(TEXT)
+def test_any_text_is_a_region_or_an_error(text):
+    try:
+        polygons = parse_region(text)
+    except InputError as error:
+        length = len(str(error))
+    else:
+        length = 0
+    if length:
+        assert 10 < length < 1000
+        return
+    assert polygons
+    for polygon in polygons:
+        assert np.isfinite(polygon).all()
+        assert (np.abs(polygon[:, 1]) <= 90).all()
+        assert len(polygon) >= 3
+    assert format_region(parse_region(format_region(polygons))) == format_region(polygons)
+
+
 @given(st.lists(st.tuples(st.floats(-400, 400), st.floats(-89, 89)), min_size=1, max_size=3), st.integers(3, 8))
 def test_formatted_regions_come_back_as_they_were(centers, n):
     angle = 2 * np.pi * np.arange(n) / n

@@ -18,6 +18,7 @@ import numpy as np
 from astropy.io import fits
 
 from mvmdb.errors import InputError
+from mvmdb.tables.formats.bytesource import bomb, most_unpacked
 from mvmdb.tables.formats.source import MOST_AT_ONCE, Chunk, Format, Reject
 
 _MANDATORY = (
@@ -25,9 +26,6 @@ _MANDATORY = (
     ("GCOUNT", 1, 1), ("TFIELDS", 1, 999),
 )  # fmt: skip
 """Keywords of a table's header, with the least and the most that they may be (FITS 4.0, sections 7.2.1 and 7.3.1)."""
-_ALWAYS_UNPACKED = 256_000_000
-_MOST_TIMES = 100
-"""A gzipped table of more bytes than the first, and of more times its size than the second, is a bomb."""
 
 
 class FitsTable:
@@ -152,12 +150,12 @@ class FitsTable:
 
 def _unpack(path: str) -> IO[bytes]:
     unpacked = tempfile.NamedTemporaryFile(suffix=".fits")  # noqa: SIM115 - closed by FitsTable.close
-    most = max(_ALWAYS_UNPACKED, _MOST_TIMES * os.path.getsize(path))
+    most = most_unpacked(path)
     try:
         with gzip.open(path) as zipped:
             while block := zipped.read(1 << 20):
                 if unpacked.tell() + len(block) > most:
-                    raise InputError(f"{path} has more than {_MOST_TIMES} times its size in it; expected a table")
+                    raise bomb(path)
                 unpacked.write(block)
         unpacked.flush()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -18,19 +18,36 @@ log = logging.getLogger(__name__)
 _BINARY = ("BINARY", "BINARY2", "FITS")
 
 
+_MOST_WITHOUT_ROW = 16_000_000
+_MOST_ELEMENTS = 100_000
+_DEEPEST = 100
+"""Bytes and elements without a row in them, and elements in each other: the parser keeps them all."""
+_ENTITY = b"<!ENTITY"
+
+
 class _BoundedStream:
-    """A stream that refuses to go on where too much is read without a row in it: the parser would keep it all."""
+    """A stream that refuses to go on where too much is read without a row in it: the parser would keep it all.
+
+    Nor may it declare entities, of which the parser makes as much text as they say. No VOTable needs them.
+    """
 
     def __init__(self, stream: IO[bytes], path: str):
         self._stream = stream
         self._path = path
         self.bytes = self.at_row = 0
+        self._end = b""
 
     def read(self, size: int = -1, /) -> bytes:
         content = self._stream.read(size)
         self.bytes += len(content)
-        if self.bytes - self.at_row > MOST_AT_ONCE:
-            raise InputError(f"{self._path} has {MOST_AT_ONCE} bytes without a row; expected a table; fetch it again")
+        if self.bytes - self.at_row > _MOST_WITHOUT_ROW:
+            raise InputError(
+                f"{self._path} has {_MOST_WITHOUT_ROW} bytes without a row; expected a table; fetch it again"
+            )
+        plain = self._end + content.replace(b"\0", b"")  # UTF-16
+        if _ENTITY in plain:
+            raise InputError(f"{self._path} declares an XML entity; expected a VOTable, which has none; fetch it again")
+        self._end = plain[1 - len(_ENTITY) :]
         return content
 
 
@@ -45,6 +62,7 @@ class VoTable(ByteSource):
         self._path = path
         super().__init__(path, zipped)
         self._bounded = _BoundedStream(self.stream, path)
+        self._elements = 0
         self._events = ElementTree.iterparse(self._bounded, events=("start", "end"))
         try:
             self.names, self._table = self._read_fields()
@@ -91,7 +109,7 @@ class VoTable(ByteSource):
             if event == "end" and inside and tag == "TR":
                 yield [cell.text or "" for cell in element]
                 self._table.clear()  # rows that were read would stay in the tree
-                self._bounded.at_row = self._bounded.bytes
+                self._bounded.at_row, self._elements = self._bounded.bytes, 0
             elif event == "end" and tag == "TABLEDATA":
                 inside = False
             elif event == "start" and tag == "FIELD":
@@ -108,8 +126,17 @@ class VoTable(ByteSource):
             log.warning("%s: the service truncated the table (QUERY_STATUS OVERFLOW)", self._path)
 
     def _walk(self) -> Iterator[tuple[str, ElementTree.Element]]:
+        depth = 0
         try:
-            yield from self._events
+            for event, element in self._events:
+                depth += 1 if event == "start" else -1
+                self._elements += event == "start"
+                if depth > _DEEPEST or self._elements > _MOST_ELEMENTS:
+                    raise InputError(
+                        f"{self._path} has {depth} elements in each other, and {self._elements} without a row; "
+                        "expected a table; fetch it again"
+                    )
+                yield event, element
         except ElementTree.ParseError as error:
             raise InputError(f"{self._path} is not well-formed XML: {error}; fetch it again") from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -192,7 +192,7 @@ def test_rows_that_are_long_are_held_a_few_at_a_time(
 def test_a_votable_without_rows_in_it_is_refused_before_it_is_in_memory(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(votable, "MOST_AT_ONCE", 100_000)
+    monkeypatch.setattr(votable, "_MOST_WITHOUT_ROW", 100_000)
     path = tmp_path / "long.vot"
     path.write_text("<VOTABLE><RESOURCE><DESCRIPTION>" + "x" * 500_000 + "</DESCRIPTION></RESOURCE></VOTABLE>")
     code, _, err = run(path)
@@ -211,7 +211,7 @@ def test_a_parquet_table_of_huge_values_is_refused(rows: Rows, tmp_path: Path, r
 def test_a_gzipped_fits_table_that_is_a_bomb_is_refused(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mvmdb.tables.formats.fitstable._ALWAYS_UNPACKED", 1_000_000)
+    monkeypatch.setattr("mvmdb.tables.formats.bytesource.ALWAYS_UNPACKED", 1_000_000)
     path = tmp_path / "bomb.fits.gz"
     with gzip.open(path, "wb") as stream:
         stream.write(b"SIMPLE  =                    T".ljust(2880))
