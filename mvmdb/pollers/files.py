@@ -206,7 +206,9 @@ def write_basic_poller(path: str | os.PathLike[str], filenames: Sequence[str]) -
         raise InputError(f"no file names for the poller file {path}; expected at least one exposure")
     for name in filenames:
         if not _can_stand(name):
-            raise InputError(f"{name!r} cannot stand in a poller file; expected a name without commas or control characters")
+            raise InputError(
+                f"{name!r} cannot stand in a poller file; expected a name without commas or control characters"
+            )
     _refuse_duplicates(path, ((number, "", name) for number, name in enumerate(filenames, 1)))
     return _write_changed(Path(path), "".join(f"{name}\n" for name in filenames).encode())
 
