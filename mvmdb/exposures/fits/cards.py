@@ -23,6 +23,7 @@ _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[EDed][+-]?\d+)?|nan|inf|in
 _KEYWORD = struct.Struct(f"8s{CARD - 8}x")
 _TEXT = bytes(byte if 0x20 <= byte <= 0x7E else ord("?" if byte else " ") for byte in range(256))
 _PRINTABLE = _TEXT.decode("latin-1")
+_SIGNED = struct.Struct(f"8s2s{CARD - 10}x")
 _RECORD = re.compile(r"([A-Z0-9.]+): +(\S+)")
 
 
@@ -107,7 +108,9 @@ class Cards(Mapping[str, Value]):
 
     def doubtful(self) -> frozenset[str]:
         """The keywords that have no value indicator, COMMENT too, or stand there twice with different cards."""
-        return frozenset(key.decode("latin-1").rstrip() for key in self._positions() if self._is_doubtful(key))
+        twice = {key for key, _ in self._positions().items() ^ self._last_positions().items()}
+        bare = {key for key, sign in _SIGNED.iter_unpack(self.raw) if sign != b"= "}
+        return frozenset(key.decode("latin-1").rstrip() for key in twice | bare if self._is_doubtful(key))
 
     def is_doubtful(self, keyword: str) -> bool:
         """Whether a keyword is one of those."""

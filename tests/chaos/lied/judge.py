@@ -62,6 +62,7 @@ def _as_meant(content: bytes) -> io.BytesIO:
     repeated = {block for block in blocks if block[:1] >= b" " and block == block[:CARD] * (BLOCK // CARD)}
     content = b"".join(b for b, before in zip(blocks, [b"", *blocks], strict=False) if b != before or b not in repeated)
     is_card = re.compile(rb"[A-Z0-9_-]{1,8} *= ")
+    content = content.replace(b"HIERARCH ", b"COMMENT  ")  # a convention that the FITS standard does not know
     cards = [content[at : at + CARD] for at in range(0, len(content), CARD)]
     return io.BytesIO(b"".join(card.translate(_TEXT) if is_card.match(card) else card for card in cards))
 
