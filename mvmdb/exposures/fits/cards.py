@@ -43,7 +43,7 @@ class Cards(Mapping[str, Value]):
         self.raw = raw
         self.path = path
         self._index: dict[bytes, int] | None = None
-        self._last: dict[bytes, int] | None = None
+        self._last: dict[bytes, int] = {}
         self._values: dict[str, Value] = {}
 
     def __getitem__(self, keyword: str) -> Value:
@@ -83,16 +83,13 @@ class Cards(Mapping[str, Value]):
         return sum(1 for _ in self)
 
     def lacks(self, keyword: str) -> bool:
-        """Whether there is no such keyword, with a value or without, as fast as `find`."""
-        return keyword.ljust(8).encode() + b"=" not in self.raw
+        """Whether there is no such keyword, with a value or without."""
+        return keyword.ljust(8).encode() not in self._positions()
 
     def find(self, keyword: str) -> Value:
-        """The value of one keyword, None where it is absent, without indexing the whole header first."""
-        key = keyword.ljust(8).encode()
-        position = self.raw.find(key)
-        while position >= 0 and position % CARD:
-            position = self.raw.find(key, position + 1)
-        if position < 0 or not self._has_value(position):
+        """The value of one keyword, None where it is absent or has none."""
+        position = self._positions().get(keyword.ljust(8).encode())
+        if position is None or not self._has_value(position):
             return None
         return self._parse(self._card(position))
 
@@ -112,9 +109,11 @@ class Cards(Mapping[str, Value]):
         bare = {key for key, sign in _SIGNED.iter_unpack(self.raw) if sign != b"= "}
         return frozenset(key.decode("latin-1").rstrip() for key in twice | bare if self._is_doubtful(key))
 
-    def is_doubtful(self, keyword: str) -> bool:
-        """Whether a keyword is one of those."""
-        return self._is_doubtful(keyword.ljust(8).encode())
+    def is_repeated(self, keyword: str) -> bool:
+        """Whether a keyword stands there twice with different cards."""
+        key = keyword.ljust(8).encode()
+        first, last = self._positions().get(key), self._last_positions().get(key)
+        return first is not None and first != last and self._is_doubtful(key)
 
     def _is_doubtful(self, key: bytes) -> bool:
         first, last = self._positions()[key], self._last_positions()[key]
@@ -171,14 +170,13 @@ class Cards(Mapping[str, Value]):
     def _positions(self) -> dict[bytes, int]:
         if self._index is None:
             keywords = [keyword for (keyword,) in _KEYWORD.iter_unpack(self.raw)]
-            # Backwards, so that the first of two equal keywords wins.
-            self._index = dict(zip(reversed(keywords), range(len(self.raw) - CARD, -1, -CARD), strict=True))
+            self._last = dict(zip(keywords, range(0, len(self.raw), CARD), strict=True))
+            keywords.reverse()  # so that the first of two equal keywords wins
+            self._index = dict(zip(keywords, range(len(self.raw) - CARD, -1, -CARD), strict=True))
         return self._index
 
     def _last_positions(self) -> dict[bytes, int]:
-        if self._last is None:
-            keywords = [keyword for (keyword,) in _KEYWORD.iter_unpack(self.raw)]
-            self._last = dict(zip(keywords, range(0, len(self.raw), CARD), strict=True))
+        self._positions()
         return self._last
 
     def _has_value(self, position: int) -> bool:
