@@ -28,6 +28,8 @@ RAISED = (
 LARGEST_TABLE = 1 << 26
 """Bytes of HDRTAB: tens of thousands of chips."""
 MOST_ROWS = 50_000
+LARGEST_HEADERS = 1 << 22
+"""Bytes of all headers together: 50,000 cards, which astropy reads in a second; a product has some hundreds."""
 
 
 @contextmanager
@@ -38,6 +40,9 @@ def opened(path: str | Path) -> Iterator[fits.HDUList]:
         scanned = scan_file(name)
     except ExposureError as error:
         raise ValueError(str(error).removeprefix(name).lstrip(": ")) from error
+    length = sum(hdu.offset - hdu.start for hdu in scanned.hdus)
+    if length > LARGEST_HEADERS:
+        raise ValueError(f"its headers have {length} bytes; expected {LARGEST_HEADERS} at most")
     for hdu in scanned.hdus:
         if hdu.xtension == "BINTABLE":
             _check_table(hdu)

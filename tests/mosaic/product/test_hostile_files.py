@@ -133,6 +133,16 @@ def test_a_hole_of_a_terabyte_is_not_read(products: tuple[Path, Path], target: P
     assert not holds_nothing(target)
 
 
+def test_headers_of_megabytes_are_refused_before_they_are_parsed(products: tuple[Path, Path], target: Path) -> None:
+    for source in products:
+        content = source.read_bytes()
+        end = content.index(b"END".ljust(80))
+        target.write_bytes(content[:end] + b"HISTORY again".ljust(80) * 36 * 2000 + content[end:])
+        found = read_each_way(target)
+        for name in ("deep", "own", "foreign"):
+            assert "expected 4194304 at most" in str(found[name]), name
+
+
 def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / f"{FINE}_drz.fits"
     os.mkfifo(path)
