@@ -5,13 +5,16 @@ from __future__ import annotations
 import doctest
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from chaos.nest import Nest, Order
 from click import Command
 from demonstration import Demo
 from pages import REPOSITORY, examples, twelve_questions
@@ -38,28 +41,42 @@ def link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
+@pytest.fixture(scope="module")
+def nest() -> Iterator[Nest]:
+    """A process that commands are forked from: to start Python for each would take longer than most of them do."""
+    with Nest({name: value for name, value in os.environ.items() if not name.startswith(("MVM", "CI"))}) as process:
+        yield process
+
+
+def run(nest: Nest, command: str, folder: Path) -> tuple[str, str]:
+    """What a command of a page prints on standard output and on standard error; a shell runs what only a shell can."""
+    if command.startswith("mvmdb ") and not re.search(r"[|;&<>$`*]", re.sub(r'"[^"]*"', "", command)):
+        ended = nest.run(Order(shlex.split(command)[1:], str(folder)))
+        return ended.out, ended.err
+    shell = f'mvmdb() {{ "{sys.executable}" -m mvmdb.cli "$@"; }}; '
+    done = subprocess.run(["bash", "-c", shell + command], cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout, done.stderr
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_examples_run_as_printed(page: str, demo: Demo, tmp_path: Path) -> None:
+def test_examples_run_as_printed(
+    page: str, demo: Demo, nest: Nest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith(("MVM", "CI"))]:
+        monkeypatch.delenv(name)
     folder = tmp_path / "mvmdb-demo"
     shutil.copytree(demo.folder, folder, copy_function=link_or_copy)
-    subprocess.run(  # the inbox moved: its files are known by their paths
-        [sys.executable, "-m", "mvmdb.cli", "nightly", "inbox", "-o", "products", "--move-products"], cwd=folder,
-        check=True, capture_output=True,
-    )  # fmt: skip
-    shell = f'mvmdb() {{ "{sys.executable}" -m mvmdb.cli "$@"; }}; '
+    run(nest, "mvmdb nightly inbox -o products --move-products", folder)  # its files are known by their paths
     checker = doctest.OutputChecker()
     ran = 0
     for command, expected in examples(page):
         if not command.startswith(("mvmdb", *SHELL)):
             assert command == ". ../.venv/bin/activate"
             continue
-        done = subprocess.run(
-            ["bash", "-c", shell + command], cwd=folder, capture_output=True, text=True, check=False,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("MVM", "CI"))},
-        )  # fmt: skip
-        assert done.stderr == "", command
-        matches = checker.check_output(expected, done.stdout, doctest.ELLIPSIS)
-        assert matches, f"$ {command}\n--- printed in {page}\n{expected}--- was\n{done.stdout}"
+        out, err = run(nest, command, folder)
+        assert err == "", command
+        matches = checker.check_output(expected, out, doctest.ELLIPSIS)
+        assert matches, f"$ {command}\n--- printed in {page}\n{expected}--- was\n{out}"
         ran += 1
     assert ran >= 3
 
