@@ -112,7 +112,7 @@ def _load_recorded(engine: Engine, paths: Iterable[Path]) -> dict[str, RecordedP
 
 def _adopt_each(
     engine: Engine,
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     products: Path,
     policy: Policy,
     trust: Trust,
@@ -174,8 +174,8 @@ class _Adoption:
             if now is not None and now.proof == Proof.TRUSTED and self._is_of(now, foreign.digest):
                 trust = _keep_trust
             record = self._judge(connection, foreign, layer, trust)
-        if self._is_recorded(now, record):
-            if now is not None and record.proof == now.proof:
+        if now is not None and self._is_recorded(now, record):
+            if record.proof == now.proof:
                 return None
         else:
             self._place(layer, product, record.recipe_digest, foreign.digest, (foreign.size, foreign.mtime_ns))

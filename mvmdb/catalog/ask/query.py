@@ -118,8 +118,9 @@ class _Watch:
         self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         self._timeout, self._started = timeout, monotonic()
         self._next_look, self._waits_since = 0.0, 0.0
-        self._folder = temporary_folder()
-        self._least_free = _LEAST_FREE * disk_usage(self._folder).free
+        if self._file is not None:
+            self._folder = temporary_folder()
+            self._least_free = _LEAST_FREE * disk_usage(self._folder).free
 
     def __call__(self) -> None:
         now = monotonic()

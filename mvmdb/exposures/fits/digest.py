@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from math import prod
 from typing import BinaryIO
 
 from mvmdb.errors import ExposureError
@@ -86,7 +85,7 @@ def pixel_hdus(file: FitsFile) -> list[Hdu]:
 
 def _update(digest: hashlib._Hash, stream: BinaryIO, hdu: Hdu) -> None:
     stream.seek(hdu.offset)
-    remaining = abs(hdu.bitpix) // 8 * prod(hdu.shape)
+    remaining = hdu.array_size
     while remaining:
         chunk = stream.read(min(CHUNK, remaining))
         if not chunk:

@@ -64,6 +64,11 @@ class Hdu:
         sides = (self.header.find("NPIX2"), self.header.find("NPIX1"))
         return tuple(side for side in sides if isinstance(side, int) and side > 0) if None not in sides else ()
 
+    @property
+    def array_size(self) -> int:
+        """Bytes of the array alone; `size` has those of a heap and of further groups too."""
+        return abs(self.bitpix) // 8 * prod(self.shape)
+
     def __str__(self) -> str:
         return f"({self.name},{self.ver})"
 
@@ -109,10 +114,9 @@ def read_array(stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[Any]]:
     if not hdu.shape:
         return np.full(hdu.pixel_shape, constant_value(hdu), _DTYPES[hdu.bitpix])
     stream.seek(hdu.offset)
-    size = abs(hdu.bitpix) // 8 * prod(hdu.shape)
-    data = stream.read(size)
-    if len(data) != size:
-        raise ExposureError("truncated", f"{hdu}: found {len(data)} bytes of pixels; expected {size}")
+    data = stream.read(hdu.array_size)
+    if len(data) != hdu.array_size:
+        raise ExposureError("truncated", f"{hdu}: found {len(data)} bytes of pixels; expected {hdu.array_size}")
     return np.frombuffer(data, _DTYPES[hdu.bitpix]).reshape(hdu.shape)
 
 
