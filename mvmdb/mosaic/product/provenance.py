@@ -153,6 +153,12 @@ def pack_rows(rows: Sequence[ChipRow]) -> fits.BinTableHDU:
     return table
 
 
+def encode_rows(rows: Sequence[ChipRow]) -> tuple[list[str], bytes]:
+    """The names of HDRTAB's columns, and the bytes that its rows have in a file."""
+    values = pack_rows(rows).data.view(np.ndarray)
+    return list(values.dtype.names), values.astype(values.dtype.newbyteorder(">")).tobytes()
+
+
 def _pack_column(name: str, field: str, rows: Sequence[ChipRow | Observation]) -> fits.Column:
     values = [getattr(row, field) for row in rows]
     if field not in _NUMBERS:
@@ -160,6 +166,7 @@ def _pack_column(name: str, field: str, rows: Sequence[ChipRow | Observation]) -
         return fits.Column(name, f"{width}A", array=np.array(values, f"S{width}"))
     array = np.array(values, _NUMBERS[field])
     if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), np.copysign(np.nan, array), array)  # one NaN, whatever its lower bits say
         return fits.Column(name, "D", unit=_UNITS.get(name), array=array)
     return fits.Column(name, "J", null=UNKNOWN if name in OBSERVATION_COLUMNS else None, array=array)
 

@@ -20,7 +20,7 @@ from mvmdb.mosaic.drizzle.planes import Block, Extension, Planes, extensions_of,
 from mvmdb.mosaic.drizzle.variance import Plane, variance_of
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
-from mvmdb.mosaic.product.provenance import ChipRow, list_members, seal_provenance, unpack_rows
+from mvmdb.mosaic.product.provenance import ChipRow, encode_rows, list_members, seal_provenance, unpack_rows
 from mvmdb.mosaic.product.structure import RAISED, check_columns, opened
 from mvmdb.names import parse_layer_name
 from mvmdb.records import Canvas, ProductRecord
@@ -264,6 +264,7 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
     )
     grid = LayerGrid.of_layer(layer, record.canvas)
     _check_seal(record, rows, _digest_headers(path, hdus, extensions), str(table.header["MVMSEAL"]))
+    _check_rows(path, hdus, rows)
     places = {name: int(hdus.fileinfo(name)["datLoc"]) for name in extensions}
     return StoredProduct(record, rows, hdus["PRIMARY"].header, hdus["SCI"].header, places, grid)
 
@@ -288,6 +289,23 @@ def _check_table(path: str, hdus: fits.HDUList) -> None:
     with open(path, "rb") as file:
         if sums and sum_words(file, start, end - start) != ALL_ONES:
             raise ProductError(f"{path} is damaged: the CHECKSUM of HDRTAB does not hold; {REMEDY}")
+
+
+def _check_rows(path: str, hdus: fits.HDUList, rows: tuple[ChipRow, ...]) -> None:
+    """Check that HDRTAB's bytes are those that its rows are written as, with NUL behind them.
+
+    CHECKSUM does not tell four bytes of zeros from four of ones (FITS Standard 4.0, appendix J: a ones' complement sum
+    has two zeros), nor the seal one NaN from another. To be called for rows whose seal holds: it makes them anew.
+    Tables of earlier versions, which have other columns, are not compared.
+    """
+    table, place = hdus["HDRTAB"], hdus.fileinfo("HDRTAB")
+    names, expected = encode_rows(rows)
+    if table.columns.names != names:
+        return
+    with open(path, "rb") as file:
+        file.seek(int(place["datLoc"]))
+        if file.read(int(place["datSpan"])) != expected + bytes(-len(expected) % BLOCK):
+            raise ProductError(f"{path} is damaged: the bytes of HDRTAB are not those of its rows; {REMEDY}")
 
 
 def _digest_headers(path: str, hdus: fits.HDUList, extensions: Sequence[Extension]) -> str:

@@ -149,3 +149,15 @@ def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
     found = read_each_way(path)
     assert "not a plain file" in str(found["deep"])
     assert found["nothing"] is False
+
+
+@pytest.mark.parametrize("part", ["padding", "NaN"])
+def test_zeros_that_became_ones_are_found_out(products: tuple[Path, Path], target: Path, part: str) -> None:
+    """No checksum of ones' complement sees them."""
+    content = bytearray(products[0].read_bytes())
+    place = len(content) - 4 if part == "padding" else content.rindex(b"\x7f\xf8" + bytes(6)) + 4
+    assert not any(content[place : place + 4])
+    content[place : place + 4] = b"\xff" * 4
+    target.write_bytes(content)
+    found = read_each_way(target)
+    assert all("HDRTAB are not those of its rows" in str(found[name]) for name in ("headers", "deep"))
