@@ -9,7 +9,7 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit coverage mutants test-lowest dist test-dist test-wheel test-sdist
-.PHONY: exactness chaos chaos-killed chaos-raced chaos-lied conformance conformance-sky docs bench lock upgrade clean
+.PHONY: exactness chaos chaos-killed chaos-full chaos-raced chaos-lied conformance conformance-sky docs bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -23,7 +23,8 @@ help:
 	@echo "make chaos        all of what follows, with SEED=N"
 	@echo "make chaos-raced  four commands at once, from several hosts, on one archive: each layer is made once (15 minutes)"
 	@echo "make chaos-killed  kills commands a thousand times, lets each write fail, and compares what the next run leaves (1 hour)"
-	@echo "make chaos-lied  reads FILES=10000 mutated exposures and mosaics: each is taken rightly or refused (15 minutes)"
+	@echo "make chaos-full   a night on a disk with room for 0 KiB, 4 KiB, 8 KiB and so on, and on one that is read-only (1 minute)"
+	@echo "make chaos-lied  reads FILES=10000 mutated exposures and mosaics: each is taken rightly or refused (5 minutes)"
 	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
 	@echo "make docs         the diagram and the tables of docs/catalog.md from the code"
@@ -103,10 +104,15 @@ exactness: env
 # Each stops at the first difference, and keeps the folder of that archive. SEED draws other kills.
 KILLS ?= --kills 1000 --postgres-kills 200
 SEED ?= 1
-chaos: chaos-killed chaos-raced chaos-lied
+chaos: chaos-killed chaos-full chaos-raced chaos-lied
 
 chaos-killed: env
 	PYTHONPATH=tests $(BIN)/python -m chaos.long $(KILLS) --seed $(SEED)
+
+# On Linux: a file system in memory is mounted in a namespace that nothing else sees.
+chaos-full: env
+	folder=$$(mktemp -d) && PYTHONPATH=tests unshare --user --map-root-user --mount $(BIN)/python -m chaos.full_disk $$folder --step 4 \
+	  && rmdir $$folder
 
 ROUNDS ?= 20
 chaos-raced: env

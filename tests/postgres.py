@@ -12,7 +12,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -43,6 +43,10 @@ class Server:
 
     folder: Path
     programs: Path
+    control: Sequence[str] = ()
+    """pg_ctl with its options: `stop -m immediate` stops the server as a crash does."""
+    user: Mapping[str, Any] = field(default_factory=dict)
+    """Whom its programs must be run as: arguments of `subprocess.run`."""
     _numbers: Iterator[int] = field(default_factory=count)
     _template: str | None = None
 
@@ -75,6 +79,10 @@ class Server:
     def drop_database(self, name: str) -> None:
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
+    def start(self) -> None:
+        """Start it again, after it was stopped."""
+        _run([*self.control, "start"], dict(self.user))
+
     def drop_connections(self, database: str) -> int:
         """Break every connection to a database, as a restart of the server does; returns their number."""
         sql = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
@@ -101,7 +109,7 @@ def run_server(base: str | None = None, changes: Mapping[str, str] | None = None
         control = [programs / "pg_ctl", "-D", data, "-w", "-s"]
         _run([*control, "-l", folder / "log", "start"], as_user)
         with _stopped_at_the_end([*control, "-m", "immediate", "stop"], as_user):
-            server = Server(folder, programs)
+            server = Server(folder, programs, [str(word) for word in (*control, "-l", folder / "log")], as_user)
             server.run(f"CREATE ROLE {GUARDED} LOGIN PASSWORD '{PASSWORD}'")
             yield server
     finally:

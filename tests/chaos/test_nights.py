@@ -153,6 +153,26 @@ def test_a_server_that_goes_away_in_a_transaction_is_told_of(night_on_server: Ni
     assert "run the command again" in fail(night_on_server, order, "the connection was lost", "chaos_night")
 
 
+@pytest.mark.parametrize("number", [2, 12, 25])
+def test_a_server_that_stops_is_told_of(night_on_server: Night, postgres: Server, number: int) -> None:
+    """It is gone for the rest of the run, and back for the next.
+
+    The checkpoint is for the sequences of a database that was copied: without it, PostgreSQL takes numbers that the
+    copied pages have in store for logged already, and a crash gives them out again.
+    """
+    nest, scene, reference = night_on_server
+    scene.restore()
+    postgres.run("CHECKPOINT")
+    given = [number, postgres.control, postgres.user]
+    try:
+        ended = nest.run(replace(order_of(scene), hook="chaos.limits:stop_server", given=given))
+    finally:
+        postgres.start()
+    check_words(ended, "connect", "chaos_night", f"a server that stops at commit {number}")
+    check_mosaics(scene, reference, f"a server that stops at commit {number}")
+    check_next(nest, scene, reference, f"a server that stops at commit {number}")
+
+
 def test_a_database_that_others_hold_or_that_is_cut_short_is_told_of(night: Night) -> None:
     nest, scene, reference = night
     scene.restore()
