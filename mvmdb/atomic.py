@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import socket
+import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -39,12 +40,17 @@ def replace_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
 def _open_locked(path: Path) -> BinaryIO:
     """A new file, locked while it is open, so that it is known to have a writer."""
     while True:
-        file = path.open("wb")
+        file = open(path, "wb", opener=_open_no_link)  # noqa: SIM115 - returned
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
         if _is_at(path, file):
             return file
         file.close()  # it was taken for a leftover before it was locked
+
+
+def _open_no_link(name: str, flags: int) -> int:
+    """Open a file, unless a link is in its place: what it leads to is not ours to write."""
+    return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
 
 def _remove_leftovers(folder: Path, name: re.Pattern[str]) -> None:
@@ -56,6 +62,11 @@ def _remove_leftovers(folder: Path, name: re.Pattern[str]) -> None:
 
 
 def _remove_if_left(path: Path) -> None:
+    """Remove a file that nobody holds locked, or what is no plain file: a link, say, not what it leads to."""
+    with contextlib.suppress(OSError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            path.unlink()
+            return
     with contextlib.suppress(OSError), path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_at(path, file):

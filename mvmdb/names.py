@@ -171,6 +171,18 @@ def product_place(skycell: str, filename: str) -> str:
     return f"{skycell}/{filename}"
 
 
+def is_product_of(layer: str, skycell: str, filename: str) -> bool:
+    """Whether a file of this name in the folder of this sky cell is the product of this layer, by their names.
+
+    Rows of a catalog may have been changed by hand, and what a row of one layer names may be the mosaic of another.
+    """
+    try:
+        named, _ = parse_product_name(filename)
+    except NameFormatError:
+        return False
+    return str(named) == layer and named.skycell == skycell
+
+
 def is_product_name(text: str) -> bool:
     """Whether a file name is that of a mosaic."""
     try:

@@ -93,3 +93,16 @@ def test_a_failure_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch: pyte
         replace_file(target, fail if step == "write" else lambda file: file.write(CONTENT))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert target.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_link_or_pipe_in_the_place_of_the_temporary_file_is_removed_and_not_written_through(
+    tmp_path: Path, kind: str
+) -> None:
+    target, other = tmp_path / "target", tmp_path / "precious"
+    other.write_text("precious")
+    temporary = tmp_path / f".target.{socket.gethostname()}.{threading.get_native_id()}.tmp"
+    temporary.symlink_to(other) if kind == "link" else os.mkfifo(temporary)
+    replace_file(target, lambda file: file.write(b"new"))
+    assert (target.read_bytes(), other.read_text()) == (b"new", "precious")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["precious", "target"]

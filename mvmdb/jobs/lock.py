@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,7 +67,7 @@ def claim_folder(folder: Path, *, shared: bool = False, wait: float = 0.0) -> It
     """
     try:
         make_folder(folder)
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = _open_lock(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     how = "shared" if shared else "alone"
@@ -85,13 +86,25 @@ def claim_folder(folder: Path, *, shared: bool = False, wait: float = 0.0) -> It
 def require_free(folder: Path) -> None:
     """Raise BusyError if another run works on the folder; a folder that is missing, or has no lock file, is free."""
     try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR)
+        descriptor = _open_lock(folder / LOCK_NAME, os.O_RDWR)
     except OSError:
         return
     try:
         _take(descriptor, folder, shared=False)
     finally:
         os.close(descriptor)
+
+
+def _open_lock(path: Path, flags: int) -> int:
+    """Open a lock file, which gets text: where a link or a pipe is in its place, nothing behind it is touched.
+
+    Raises InputError in that case, and OSError.
+    """
+    with suppress(FileNotFoundError):
+        kind = path.lstat().st_mode
+        if not stat.S_ISREG(kind):
+            raise InputError(f"{path} is no plain file; expected the lock that mvmdb keeps there: remove it")
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
 
 
 def _wait_for(descriptor: int, folder: Path, sign: Path, shared: bool, wait: float) -> FolderLock:
@@ -116,7 +129,8 @@ def _wait_for(descriptor: int, folder: Path, sign: Path, shared: bool, wait: flo
 def _give_sign(descriptor: int, folder: Path, sign: Path, shared: bool) -> FolderLock:
     """Write the file that other hosts see, unless one of theirs is alive and either of the two would be alone."""
     try:
-        sign.write_bytes(b"")
+        os.close(_open_lock(sign, os.O_WRONLY | os.O_CREAT))
+        os.utime(sign)
         lock = FolderLock(sign)
     except OSError as error:
         raise _cannot_write(folder, error) from error
@@ -125,10 +139,9 @@ def _give_sign(descriptor: int, folder: Path, sign: Path, shared: bool) -> Folde
         if match is None or entry.path == str(sign):
             continue
         try:
-            with open(entry.path) as file:  # opened, as an NFS client then asks the server for its time
-                touched = os.fstat(file.fileno()).st_mtime_ns
-        except OSError:
-            continue  # it has ended
+            touched = _last_touched(entry.path)
+        except (OSError, InputError):
+            continue  # it has ended, or is no run's file
         here = match["host"] == socket.gethostname()
         over = here and (not shared or not _exists(int(match["pid"])))
         if over or lock.taken_ns - touched > DEAD_SECONDS * 1e9:
@@ -142,6 +155,15 @@ def _give_sign(descriptor: int, folder: Path, sign: Path, shared: bool) -> Folde
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()} on {socket.gethostname()}\n".encode(), 0)
     return lock
+
+
+def _last_touched(path: str) -> int:
+    """When a run of another host has touched its file: opened, as an NFS client then asks the server for its time."""
+    descriptor = _open_lock(Path(path), os.O_RDONLY)
+    try:
+        return os.fstat(descriptor).st_mtime_ns
+    finally:
+        os.close(descriptor)
 
 
 def _cannot_write(folder: Path, error: OSError) -> InputError:

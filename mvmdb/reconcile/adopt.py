@@ -30,7 +30,7 @@ from mvmdb.mosaic.product.foreign import BLOCK, ForeignProduct, digest_file, is_
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.mosaic.product.write import write_atomically
-from mvmdb.names import is_product_name, parse_cell_name, parse_product_name, product_place
+from mvmdb.names import is_product_name, is_product_of, parse_cell_name, parse_product_name, product_place
 from mvmdb.reconcile.observe import observe_products, record_found
 from mvmdb.records import Canvas, ExpectedLayer, ObservedProduct, Policy, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
@@ -251,9 +251,9 @@ class _Adoption:
             if product is None and self.target.exists():
                 raise ProductError(f"{self.target} is there, and the catalog does not know it; move it away first")
             write_atomically(self.target, lambda file: self._copy(file, digest, stamp))
-        if product is not None and product.filename != self.target.name:
-            old = product_place(self.skycell, product.filename)
-            remove_file(self.products / old)  # a drc replaces the drz, or back
+        old = "" if product is None else product.filename
+        if old != self.target.name and is_product_of(self.layer, self.skycell, old):
+            remove_file(self.products / product_place(self.skycell, old))  # a drc replaces the drz, or back
 
     def _copy(self, file: BinaryIO, digest: str, stamp: tuple[int, int]) -> None:
         copied = hashlib.blake2b(digest_size=16)

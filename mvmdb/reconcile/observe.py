@@ -27,7 +27,14 @@ from mvmdb.catalog.products.record import note_stamp, note_state, record_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.errors import ExposureError, ProductError
 from mvmdb.layers.diff import diff_layers
-from mvmdb.names import CellId, is_cell_name, is_product_name, parse_product_name, product_place
+from mvmdb.names import (
+    CellId,
+    is_cell_name,
+    is_product_name,
+    is_product_of,
+    parse_product_name,
+    product_place,
+)
 from mvmdb.records import PlannedLayer, Policy, ProductMember, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
 
@@ -314,7 +321,7 @@ def _adopt(
         if not other or expected:
             _record_found(connection, record, unfinished)
             log.info("recorded %s, which was there", record.path)
-        if before is not None and other:
+        if before is not None and other and is_product_of(record.layer, before.skycell, before.filename):
             twins.append(_Twins(products / product_place(before.skycell, before.filename), Path(record.path), expected))
     return twins
 

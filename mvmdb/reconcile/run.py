@@ -29,7 +29,7 @@ from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import holds_nothing, read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
-from mvmdb.names import parse_cell_name, product_place
+from mvmdb.names import is_product_of, parse_cell_name, product_place
 from mvmdb.reconcile.layer_jobs import LayerWork, Options, find_work
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
@@ -331,9 +331,9 @@ class ReconcileRun:
         if isinstance(result, MvmdbError):
             self._fail(line, job.target, str(result), seconds)
             return
-        if work.product is not None and work.product.filename != Path(job.target).name:
-            old = product_place(line.skycell, work.product.filename)
-            remove_file(self.products / old)  # a drc replaces the drz, or back
+        old = "" if work.product is None else work.product.filename
+        if old != Path(job.target).name and is_product_of(line.name, line.skycell, old):
+            remove_file(self.products / product_place(line.skycell, old))  # a drc replaces the drz, or back
         self.list_products(line.skycell)
         with self.engine.begin() as connection:
             if not self.coordinator.release(connection, job.layer):
@@ -360,7 +360,8 @@ class ReconcileRun:
         self.settled[line.name] = ""
         started = monotonic()
         try:
-            remove_file(path)
+            if is_product_of(line.name, product.skycell, product.filename):  # else it is the mosaic of another layer
+                remove_file(path)
         except OSError as error:
             message = f"cannot remove {path}: {error.strerror}; make its folder writable"
             self._give_back(line.name)

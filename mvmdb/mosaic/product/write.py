@@ -113,7 +113,7 @@ def sweep_temporaries(folder: str | Path, layer: str | None = None) -> list[str]
     """
     begins = "" if layer is None else f"{layer}_"
     names = (path for path in Path(folder).glob(".*") if path.name.lstrip(".").startswith(begins))
-    paths = sorted(path for path in names if _TEMPORARY.fullmatch(path.name))
+    paths = sorted(path for path in names if _TEMPORARY.fullmatch(path.name) and not path.is_dir())
     for path in paths:
         path.unlink(missing_ok=True)
     return [path.name for path in paths]

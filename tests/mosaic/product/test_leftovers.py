@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 from mvmdb.mosaic.product.leftovers import sweep_leftovers
+from mvmdb.mosaic.product.write import sweep_temporaries
 
 CELL = "skycell-p0726x11y11"
 PRODUCT = f"hst_{CELL}_wfc3_ir_f125w_all_drz.fits"
@@ -57,3 +58,12 @@ def test_files_of_others_stay(tmp_path: Path) -> None:
     leave(tmp_path / "elsewhere", f".{PRODUCT}.host.1.tmp", 0)
     leave(tmp_path, f".{PRODUCT}.host.1.tmp", 0)
     assert sweep_leftovers(tmp_path, START) == []
+
+
+def test_folders_of_such_names_stay(tmp_path: Path) -> None:
+    folder = tmp_path / CELL / f".{PRODUCT}.host.1.tmp"
+    folder.mkdir(parents=True)
+    os.utime(folder, ns=(0, 0))
+    assert sweep_leftovers(tmp_path, START) == []
+    assert sweep_temporaries(folder.parent) == []
+    assert folder.is_dir()
