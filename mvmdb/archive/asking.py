@@ -91,9 +91,10 @@ class Asking(Access):
         longer than `timeout` seconds (0: no limit). The command `query`.
         """
         from mvmdb.archive.tables import to_table
+        from mvmdb.catalog.ask.relations import find_columns
 
         with self.rows(sql, timeout=timeout) as (names, rows):
-            return to_table(names, rows, sql)
+            return to_table(names, rows, find_columns(sql))
 
     @contextmanager
     def rows(
