@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,8 +27,6 @@ from mvmdb.workers.executor import Workers
 from mvmdb.workers.patience import WORKER_TIMEOUT, Patience
 
 CELLS_AT_ONCE = 1000
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +99,17 @@ class Access(Shown):
                 with engine.begin() as connection:
                     change.policy = follow_environment(connection)
                 yield change
-                note_trouble(keep_decisions(engine))
+                self._note_trouble(keep_decisions(engine))
         except BaseException as error:
             if change is not None:
                 self._recorder.end(change.run, code_of(error), error)
             raise
         self._recorder.end(change.run, change.code, None)
+
+    def _note_trouble(self, words: str) -> None:
+        """Say what keeps the decisions file from being written, if anything does."""
+        if words:
+            self._recorder.warn(words)
 
     @contextmanager
     def _reading(self) -> Iterator[tuple[Begin, Policy]]:
@@ -148,12 +150,6 @@ class Access(Shown):
                 yield look(engine.begin, cells=keys), engine.begin, policy
             else:
                 yield *_look_on_trial(engine, look, keys), policy
-
-
-def note_trouble(words: str) -> None:
-    """Log what keeps the decisions file from being written, if anything does: the call succeeds nevertheless."""
-    if words:
-        log.warning("%s", words)
 
 
 def agreed_products(engine: Engine, given: Path | None, *, rebuild: bool, move: bool) -> Path:

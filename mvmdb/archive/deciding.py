@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mvmdb.archive.access import Access, note_trouble
+from mvmdb.archive.access import Access
 from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
 from mvmdb.archive.values import Quarantine
 from mvmdb.catalog.open import Engine
@@ -58,7 +58,7 @@ class Deciding(Access):
             for run in runs:
                 self._recorder.end(run, code_of(error), error)
             raise
-        note_trouble(trouble)
+        self._note_trouble(trouble)
         for run in runs:
             self._recorder.end(run, DONE, None)
 

@@ -35,6 +35,10 @@ class Recorder(Protocol):
         """Record how the run ended."""
         ...
 
+    def warn(self, words: str) -> None:
+        """Say what went wrong on the side: the call succeeds nevertheless."""
+        ...
+
 
 class CallRecorder:
     """Records calls of a program's own as runs, under the names of the methods."""
@@ -54,6 +58,10 @@ class CallRecorder:
             end_run(self._address, key, code, why)
         except CatalogError as trouble:
             log.warning("the end of run %d is not recorded: %s", key, trouble)
+
+    def warn(self, words: str) -> None:
+        """As `Recorder.warn`: a warning in the log."""
+        log.warning("%s", words)
 
 
 def code_of(error: BaseException) -> int:

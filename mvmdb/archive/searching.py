@@ -90,9 +90,9 @@ class Searching(Access):
 
     def coverage(self, **conditions: Unpack[Conditions]) -> Table:
         """What the layers that meet these conditions cover, and how deeply: the view `coverage`, with its columns."""
-        from mvmdb.schema.meanings import VIEWS
+        from mvmdb.catalog.ask.search.relations import COVERAGE
 
-        conditions.setdefault("columns", tuple(VIEWS["coverage"][1]))
+        conditions.setdefault("columns", COVERAGE)
         return self.search("layers", **conditions)
 
 

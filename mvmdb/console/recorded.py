@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mvmdb import __version__
+from mvmdb.console.show import warn
 from mvmdb.console.streams import COULD_NOT_RUN, INTERRUPTED, Ending
 from mvmdb.errors import CatalogError, MvmdbError
 from mvmdb.passwords import without_secrets
@@ -50,6 +51,10 @@ class RecordedRun:
 
     def end(self, key: int, code: int, error: BaseException | None) -> None:
         """The run goes on until the command has printed what it has to say; then `close` records its end."""
+
+    def warn(self, words: str) -> None:
+        """As `Recorder.warn`: a line on standard error."""
+        warn(f"mvmdb: {words}")
 
     def close(self, error: BaseException | None) -> None:
         """Record how the run ended. A catalog that cannot be written is logged: the run's outcome stands."""

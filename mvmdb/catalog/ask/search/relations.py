@@ -22,6 +22,8 @@ _USUAL: dict[Kind, tuple[str, ...]] = {
     "layers": ("layer", "n_exposures", "exptime", "area_arcmin2", "mean_exposures", "expstart_utc", "stale", "path"),
     "products": ("layer", "n_members", "size", "state", "proof", "made_at_utc", "path"),
 }  # fmt: skip
+COVERAGE = tuple(VIEWS["coverage"][1])
+"""The columns of the view `coverage`."""
 _UNSHOWN = ("id", "layer_id", "recipe_id")
 _OWN: dict[Kind, dict[str, str]] = {
     "exposures": {
@@ -94,7 +96,7 @@ def _exposures(connection: sa.Connection) -> Relation:
 
 
 def _layers(_connection: sa.Connection) -> Relation:
-    coverage = sa.table("coverage", *(sa.column(name) for name in VIEWS["coverage"][1]))
+    coverage = sa.table("coverage", *map(sa.column, COVERAGE))
     columns: dict[str, sa.ColumnElement[Any]] = {column.name: column for column in coverage.columns}
     columns["stale"] = t.layer.c.stale
     source = t.layer.join(coverage, coverage.c.layer == t.layer.c.name)
