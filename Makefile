@@ -140,6 +140,7 @@ conformance-sky: $(CONFORMANCE)/.ready
 
 docs: env
 	$(BIN)/python tools/schema_page.py
+	$(BIN)/python tools/python_page.py
 
 bench: env
 	for script in bench/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done

@@ -1,6 +1,7 @@
 """mvmdb: which Hubble multi-visit mosaics are out of date, why, and how to bring them up to date.
 
-The functions that programs written for drizzlepac call are here by name; they are loaded when they are first used.
+`open` opens an archive: its methods do what the commands do. The functions that programs written for drizzlepac call
+are here by name. All are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -8,16 +9,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mvmdb.archive import Archive, Pruning
+    from mvmdb.archive import open_archive as open
     from mvmdb.compat import SkyCell, generate_poller_file, get_sky_cells, run_mvm_processing
+    from mvmdb.errors import MvmdbError
 
 __version__ = "0.1.0"
 
-__all__ = ["SkyCell", "__version__", "generate_poller_file", "get_sky_cells", "run_mvm_processing"]
+__all__ = [
+    "Archive",
+    "MvmdbError",
+    "Pruning",
+    "SkyCell",
+    "__version__",
+    "generate_poller_file",
+    "get_sky_cells",
+    "open",
+    "run_mvm_processing",
+]
+
+_PLACES = {
+    "Archive": ("mvmdb.archive", "Archive"),
+    "MvmdbError": ("mvmdb.errors", "MvmdbError"),
+    "Pruning": ("mvmdb.archive", "Pruning"),
+    "open": ("mvmdb.archive", "open_archive"),
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'mvmdb' has no attribute {name!r}")
-    from mvmdb import compat
+    from importlib import import_module
 
-    return getattr(compat, name)
+    module, attribute = _PLACES.get(name, ("mvmdb.compat", name))
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -169,7 +169,7 @@ def test_an_internal_error_shows_no_password_in_its_traceback(
         except ValueError as error:
             raise RuntimeError(f"no way to {address}") from error
 
-    monkeypatch.setattr("mvmdb.catalog.open.open_catalog", fail)
+    monkeypatch.setattr("mvmdb.archive.asking.open_catalog", fail)
     monkeypatch.chdir(tmp_path)
     code, out, err = call(Archive(tmp_path, address), "-v", "--log", "run.log", "config")
     assert (code, "internal error" in err, "Traceback" in (tmp_path / "run.log").read_text()) == (2, True, True)

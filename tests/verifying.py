@@ -12,7 +12,7 @@ from archive import CELL, COARSE, FINE, Archive
 
 from mvmdb.catalog.open import Connection, Engine
 from mvmdb.records import Policy
-from mvmdb.verify.look import Archive as Verified
+from mvmdb.verify.look import Inspected as Verified
 from mvmdb.verify.look import look
 from mvmdb.workers.processes import IN_THIS_PROCESS
 

@@ -59,7 +59,7 @@ class Commands(click.Group):
 
 def _end_run(ctx: click.Context, error: BaseException | None) -> None:
     if isinstance(ctx.obj, Session):
-        ctx.obj.run.end(error)
+        ctx.obj.run.close(error)
 
 
 def _global_first(args: Sequence[str]) -> list[str]:

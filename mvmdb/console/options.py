@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import wraps
 from itertools import islice
@@ -20,12 +19,12 @@ from mvmdb.console.show import say, warn
 from mvmdb.console.streams import Ending, end_stuck_run
 from mvmdb.errors import UsageError
 from mvmdb.exposures.find import ExposurePaths
-from mvmdb.records import Policy
-from mvmdb.workers.patience import WORKER_TIMEOUT, Patience
+from mvmdb.monitor import SILENT, Monitor
+from mvmdb.workers.patience import WORKER_TIMEOUT
 
 if TYPE_CHECKING:
-    from mvmdb.catalog.open import Begin, Engine
-    from mvmdb.workers.executor import Workers
+    from mvmdb.archive import Archive
+    from mvmdb.archive.access import Work
 
 ATTENTION = 1
 """Exit code of a command that did its work and found something that needs attention."""
@@ -44,6 +43,12 @@ class Session:
 
     def __post_init__(self) -> None:
         self.run = RecordedRun(self.address, self.ending)
+
+    def archive(self, who: Who | None = None, memory_mb: int | None = None, monitor: Monitor = SILENT) -> Archive:
+        """The archive, whose methods do what commands do; what changes it is recorded as this command's run."""
+        from mvmdb.archive import Archive
+
+        return Archive(self.address, self.run, work_of(who, memory_mb), monitor)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on standard output.")
@@ -140,127 +145,27 @@ def finish(attention: bool) -> None:
         sys.exit(ATTENTION)
 
 
-@contextmanager
-def catalog(session: Session, *, create: bool = False, check: bool = False) -> Iterator[tuple[Engine, Policy]]:
-    """The catalog and its policy, for a command that changes it; a policy changed by the environment is recorded.
-
-    The command is recorded as a run, and the engine's changes as those of this run. After the block the decisions file
-    beside the products is brought up to date; where that fails, a line on standard error says so. With `check`, damage
-    to the file is an error before anything is written. Raises CatalogError if the catalog cannot be opened, or is
-    damaged, and UsageError for an invalid MVM_INCLUDE_SMALL or MVM_ONLY_CTE.
-    """
-    from mvmdb.catalog.configure import follow_environment
-    from mvmdb.catalog.decisions.keep import keep_decisions
-    from mvmdb.catalog.open import check_file, open_catalog
-
-    with open_catalog(session.address, create=create) as opened:
-        if check:
-            check_file(opened)
-        engine = session.run.begin(opened)
-        with engine.begin() as connection:
-            policy = follow_environment(connection)
-        yield engine, policy
-        note_trouble(keep_decisions(engine))
-
-
-def note_trouble(words: str) -> None:
-    """Warn of what keeps the decisions file from being written, if anything does: the command succeeds nevertheless."""
-    if words:
-        warn(f"mvmdb: {words}")
-
-
-@contextmanager
-def reading(session: Session) -> Iterator[tuple[Begin, Policy]]:
-    """The `begin` of read-only transactions, and the environment's policy, for a command that never looks at products.
-
-    The catalog may be on a disk that cannot be written to. Raises as `catalog`.
-    """
-    from mvmdb.catalog.open import open_catalog
-    from mvmdb.catalog.settings import policy_in
-
-    with open_catalog(session.address, read_only=True) as engine:
-        policy, _ = policy_in(engine)
-        yield engine.begin, policy
-
-
-def check_catalog(session: Session) -> None:
-    """Check the catalog's file thoroughly. Raises CatalogError where it is damaged."""
-    from mvmdb.catalog.open import check_file, open_catalog
-
-    with open_catalog(session.address) as engine:
-        check_file(engine, thorough=True)
-
-
-def cell_keys(names: Sequence[str]) -> tuple[int, ...] | None:
-    """The keys of the sky cells with these names, which the catalog need not know; None if there are no names.
-
-    Raises NameFormatError for a text that names no sky cell.
-    """
-    from mvmdb.names import parse_cell_name
-
-    return tuple(parse_cell_name(name).index for name in names) or None
-
-
-def chosen_cells(begin: Begin, names: Sequence[str]) -> list[int] | None:
-    """The keys of the sky cells with these names; None if there are no names.
-
-    Raises NameFormatError for a text that names no sky cell, and UsageError for a cell that no exposure overlaps.
-    """
-    from mvmdb.catalog.ask.cells import resolve_cells
-
-    if not names:
-        return None
-    with begin() as connection:
-        return resolve_cells(connection, list(names))
-
-
-@contextmanager
-def claimed(folder: Path, wait: float) -> Iterator[None]:
-    """Hold the lock of a folder that is about to be written to, after waiting for it; raises as `claim_folder`."""
-    from mvmdb.jobs.lock import claim_folder
-
-    with claim_folder(folder, wait=wait):
-        yield
-
-
-def find_files(paths: Sequence[str], *, quiet_night: bool = False, silent: bool = False) -> ExposurePaths:
-    """The exposures that these paths stand for; warns of folders that cannot be read, and of compressed files.
-
-    Raises UsageError if there are no exposures at all, unless it may be a `quiet_night`, which only warns of folders
-    without exposures, and not even that if it is to be `silent`. Raises InputError for a path that does not exist.
-    """
-    from mvmdb.exposures.find import find_exposures
-
-    exposures = find_exposures(paths)
-    for folder in exposures.unreadable_folders:
+def warn_of(found: ExposurePaths, *, empty: bool = False) -> None:
+    """Warn of folders that cannot be read, of compressed files, and, if `empty`, of folders without exposures."""
+    for folder in found.unreadable_folders:
         warn(f"mvmdb: cannot read the folder {folder}; its exposures are left out: make it readable")
-    for path in exposures.compressed:
+    for path in found.compressed:
         warn(f"mvmdb: passed over {path}: it is compressed; uncompress it, or move it away")
-    if not exposures.paths and not quiet_night:
-        raise UsageError(
-            f"no exposures in {', '.join(paths)}; expected files named *_flt.fits or *_flc.fits: check the path"
-        )
-    for folder in exposures.empty_folders:
-        if quiet_night and not silent:
+    if empty:
+        for folder in found.empty_folders:
             warn(f"mvmdb: no exposures in {folder} (*_flt.fits, *_flc.fits)")
-    return exposures
 
 
-@contextmanager
-def open_workers(who: Who, memory_mb: int | None = None) -> Iterator[Workers]:
-    """The workers of a command, closed after the block: as --executor or --jobs says, else MVMDB_EXECUTOR.
+def work_of(who: Who | None, memory_mb: int | None = None) -> Work:
+    """The workers of a command: as --executor or --jobs says, else MVMDB_EXECUTOR. Raises UsageError for both."""
+    from mvmdb.archive.access import Work
 
-    Raises UsageError if both options are given or an executor is invalid, WorkersError if it cannot be opened.
-    """
-    from mvmdb.workers.choice import ExecutorChoice, open_executor, parse_executor
-    from mvmdb.workers.executor import Workers
-
+    if who is None:
+        return Work()
     executor, jobs = who.executor, who.jobs
     if jobs is not None and executor is not None:
         given = click.get_current_context().get_parameter_source("executor")
         if given is not ParameterSource.ENVIRONMENT:
             raise UsageError(f"--jobs {jobs} and --executor {executor} are both given; expected one of them")
         executor = None
-    choice = ExecutorChoice(n=jobs) if executor is None else parse_executor(executor)
-    with open_executor(choice, Patience(who.timeout), end_stuck_run) as opened:
-        yield Workers(opened, memory_mb)
+    return Work(executor, jobs, memory_mb, who.timeout, end_stuck_run)

@@ -14,7 +14,8 @@ from mvmdb.console.show import warn
 from mvmdb.errors import UsageError
 
 if TYPE_CHECKING:
-    from mvmdb.catalog.exposures.prune import GoneFile, PruneReport, Watched
+    from mvmdb.archive.pruning import Pruning as ArchivePruning
+    from mvmdb.catalog.exposures.prune import GoneFile, PruneReport
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,25 +40,23 @@ class Pruning:
     limit: int | None
     yes: bool
 
-    def watch(self, folders: Sequence[str], before: Callable[[], object]) -> Watched | None:
+    def chosen(self, before: Callable[[], object]) -> ArchivePruning | None:
         """What is to be pruned, if anything; `before` is called before the user is asked.
 
-        Raises UsageError if no folder is given, or if an option lacks --prune.
+        Raises UsageError if an option lacks --prune.
         """
         if not self.wanted:
             if self.yes or self.limit is not None:
                 raise UsageError("--prune-limit and --prune-yes say how to prune; expected --prune with them")
             return None
-        from mvmdb.catalog.exposures.prune import MOST, Watched
-
-        if not folders:
-            raise UsageError("--prune looks for files that are gone from folders; expected a folder among PATH")
+        from mvmdb.archive.pruning import MOST
+        from mvmdb.archive.pruning import Pruning as ArchivePruning
 
         def agree(gone: Sequence[GoneFile]) -> str:
             before()
             return "" if self.yes else _ask(gone)
 
-        return Watched(tuple(folders), agree, MOST if self.limit is None else self.limit)
+        return ArchivePruning(MOST if self.limit is None else self.limit, agree)
 
 
 def pruning(*aliases: str) -> Callable[[F], F]:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from mvmdb import __version__
+from mvmdb.console.show import warn
 from mvmdb.console.streams import COULD_NOT_RUN, INTERRUPTED, Ending
 from mvmdb.errors import CatalogError, MvmdbError
 from mvmdb.passwords import without_secrets
 
 if TYPE_CHECKING:
+    from mvmdb.archive.recording import Call
     from mvmdb.catalog.open import Engine
 
 ARGUMENTS = "mvmdb.arguments"
@@ -37,17 +39,24 @@ class RecordedRun:
         words = _without_address(context.find_root().meta.get(ARGUMENTS, [str(context.info_name)]))
         return shlex.join(without_secrets(word) for word in words)
 
-    def begin(self, engine: Engine) -> Engine:
-        """Record that the run begins; return an engine whose changes are recorded as those of this run."""
+    def begin(self, engine: Engine, call: Call) -> tuple[int, Engine]:
+        """As `Recorder.begin`; the run bears the command's name and words, whichever `call` it makes."""
         from mvmdb.catalog.history.runs import Invocation, begin_run
 
         context = click.get_current_context()
         command = str(context.info_name)
         self.key, recorded = begin_run(engine, Invocation(command, self.words, __version__))
         log.info("run %d of the catalog's history, mvmdb %s", self.key, __version__)
-        return recorded
+        return self.key, recorded
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, key: int, code: int, error: BaseException | None) -> None:
+        """The run goes on until the command has printed what it has to say; then `close` records its end."""
+
+    def warn(self, words: str) -> None:
+        """As `Recorder.warn`: a line on standard error."""
+        warn(f"mvmdb: {words}")
+
+    def close(self, error: BaseException | None) -> None:
         """Record how the run ended. A catalog that cannot be written is logged: the run's outcome stands."""
         if self.key is None:
             return

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from mvmdb.catalog.ask.search.question import Kind
 from mvmdb.console.show import printable
 
 _ROWS_AT_ONCE = 1000
@@ -21,6 +22,19 @@ _GAP = "  "
 
 Names = Sequence[str]
 Rows = Iterable[Sequence[Any]]
+
+
+def print_answer(form: str | None, names: Names, rows: Rows, kind: Kind) -> None:
+    """The rows of a search in this form; as a table where none is named."""
+    if form not in ("ecsv", "votable"):
+        forms = {"csv": print_csv, "nl": print_json_lines, "json": print_json}
+        forms.get(form or "", print_table)(names, rows)
+        return
+    from mvmdb.archive.tables import to_table, to_text
+    from mvmdb.catalog.ask.search.relations import meanings_of
+
+    text = to_text(to_table(names, rows, meanings_of(kind)), "votable" if form == "votable" else "ecsv")
+    click.echo(text, nl=False, color=True)
 
 
 def print_csv(names: Names, rows: Rows) -> None:

@@ -55,6 +55,15 @@ class Estimate:
         )
 
 
+def require_small(estimate: Estimate) -> None:
+    """Raise UsageError where mosaics would have more bytes than are made without confirmation."""
+    if estimate.bytes > LARGE:
+        raise UsageError(
+            f"the mosaics would take {estimate.bytes / 1e9:.2g} GB; expected at most {LARGE / 1e9:g} GB without --yes; "
+            "choose a smaller --size or another --scale, or repeat with --yes"
+        )
+
+
 def _size(number: int) -> str:
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{max(number / 1e6, 0.1):.1f} MB"
 

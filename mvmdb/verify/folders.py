@@ -25,7 +25,7 @@ _CLOCKS_DIFFER = 60 * 10**9
 def check_folder(begin: Begin, folder: Path, recorded: Mapping[str, str], left_before: int | None) -> Iterator[Finding]:
     """The findings in the folder of one sky cell; `recorded` are the file names of its products, with their layers.
 
-    `left_before`: as in `look.Archive`.
+    `left_before`: as in `look.Inspected`.
     """
     if not folder.is_dir():
         return

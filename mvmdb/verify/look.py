@@ -47,7 +47,7 @@ _FILES_AT_ONCE = 4  # exposures are read in a tenth of a second; products in sec
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class Inspected:
     """What is looked at: the catalog, its policy, the products folder (None: no files), and who reads files whole.
 
     Without `workers`, no pixels are read. `left_before`: temporary files that were last changed before this time (ns
@@ -73,7 +73,7 @@ class Looked:
     files: int = 0
 
 
-def look(archive: Archive, part: Part = EVERYTHING) -> Looked:
+def look(archive: Inspected, part: Part = EVERYTHING) -> Looked:
     """Look at a part of the archive."""
     looked = Looked()
     with archive.begin() as connection:
@@ -86,7 +86,7 @@ def look(archive: Archive, part: Part = EVERYTHING) -> Looked:
     return looked
 
 
-def _look_at_exposures(archive: Archive, part: Part, corrections: Corrections, looked: Looked) -> None:
+def _look_at_exposures(archive: Inspected, part: Part, corrections: Corrections, looked: Looked) -> None:
     for ids in exposure_keys(archive.begin, part):
         with archive.begin() as connection:
             rows = check_exposures(connection, ids, archive.policy.rule, corrections)
@@ -103,7 +103,7 @@ def _look_at_exposures(archive: Archive, part: Part, corrections: Corrections, l
 
 
 def _read_exposures(
-    archive: Archive, workers: Workers, files: dict[str, ActiveFile], wrong: set[str]
+    archive: Inspected, workers: Workers, files: dict[str, ActiveFile], wrong: set[str]
 ) -> Iterator[Finding]:
     """The findings of exposures' files that are read whole, against their rows as they are now.
 
@@ -122,7 +122,7 @@ def _read_exposures(
                 yield finding
 
 
-def _look_at_cells(archive: Archive, part: Part, corrections: Corrections, looked: Looked) -> None:
+def _look_at_cells(archive: Inspected, part: Part, corrections: Corrections, looked: Looked) -> None:
     seen: set[str] = set()
     due = load_behind(archive.begin)  # once, as it goes through all exposures
     for cells in cell_keys(archive.begin, part):
@@ -151,7 +151,7 @@ def _name_folders(products: Path, part: Part) -> list[str]:
     return [format_cell_name(CellId.from_index(cell)) for cell in sorted(part.cells)]
 
 
-def _look_at_products(archive: Archive, part: Part, looked: Looked) -> None:
+def _look_at_products(archive: Inspected, part: Part, looked: Looked) -> None:
     for ids in product_keys(archive.begin, part):
         with archive.begin() as connection:
             contradictions = check_products(connection, ids)
@@ -177,12 +177,12 @@ def _look_at_products(archive: Archive, part: Part, looked: Looked) -> None:
         looked.findings += _read_products(archive, archive.workers, archive.products, intact)
 
 
-def _look_at_files(archive: Archive, products: Path, rows: Sequence[RecordedProduct]) -> dict[str, Finding]:
+def _look_at_files(archive: Inspected, products: Path, rows: Sequence[RecordedProduct]) -> dict[str, Finding]:
     return {row.layer: finding for row in rows if (finding := look_at_product(products, row)) is not None}
 
 
 def _ask_files(
-    archive: Archive, products: Path, rows: Sequence[RecordedProduct], findings: Sequence[Finding]
+    archive: Inspected, products: Path, rows: Sequence[RecordedProduct], findings: Sequence[Finding]
 ) -> Iterator[Finding]:
     """The findings in rows of products, but for those that their files confirm: digests of another version."""
     from mvmdb.errors import ProductError
@@ -203,7 +203,7 @@ def _ask_files(
 
 
 def _read_products(
-    archive: Archive, workers: Workers, products: Path, rows: Sequence[RecordedProduct]
+    archive: Inspected, workers: Workers, products: Path, rows: Sequence[RecordedProduct]
 ) -> Iterator[Finding]:
     """The findings of products that are read whole, against their rows as they are now."""
     by_path = {str(product_path(products, row)): row for row in rows if row.state != "missing"}
@@ -225,7 +225,7 @@ def _unread(path: str, error: WorkersError, **subject: str) -> Finding:
 
 
 def _read_each(
-    archive: Archive, workers: Workers, tasks: Sequence[FileToRead], at_once: int
+    archive: Inspected, workers: Workers, tasks: Sequence[FileToRead], at_once: int
 ) -> Iterator[tuple[FileToRead, FileRead | WorkersError]]:
     """What each file says; where a worker died on several files, they are read again one by one."""
     source = iter(tasks)

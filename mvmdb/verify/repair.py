@@ -46,7 +46,7 @@ from mvmdb.reconcile.observe import observe_products
 from mvmdb.reconcile.planning import look_ahead
 from mvmdb.stamp import file_stamp
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
-from mvmdb.verify.look import Archive
+from mvmdb.verify.look import Inspected
 from mvmdb.verify.poller_files import check_pollers, load_behind
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class _Findings:
         return [finding for kind in kinds for finding in self._by_kind[kind]]
 
 
-def repair(engine: Engine, archive: Archive, findings: Sequence[Finding]) -> Part:
+def repair(engine: Engine, archive: Inspected, findings: Sequence[Finding]) -> Part:
     """Mend these findings as far as they have one right answer; return what was touched besides them.
 
     The caller holds the lock of the products folder.
@@ -125,7 +125,7 @@ def _mend_dangling(engine: Engine, findings: Sequence[Finding]) -> tuple[set[str
     return exposures, cells
 
 
-def _mend_exposure(engine: Engine, archive: Archive, finding: Finding) -> None:
+def _mend_exposure(engine: Engine, archive: Inspected, finding: Finding) -> None:
     """Write the row of an exposure again from its file, if that has the recorded size and time."""
     with engine.begin() as connection:
         rows = load_exposure_rows(connection, [finding.exposure])
@@ -164,7 +164,7 @@ def _choose_identity(row: Any, read: FileRead, identities: Sequence[str]) -> str
     return str(row.pixels if row.pixels in known[1:] else exposure.pixels)
 
 
-def _mend_exposures(engine: Engine, archive: Archive, found: _Findings, more: Collection[str]) -> None:
+def _mend_exposures(engine: Engine, archive: Inspected, found: _Findings, more: Collection[str]) -> None:
     """Make the rows of files fit, and compute memberships again."""
     files, memberships = found.of(Damage.DATASET_WRONG), found.of(Damage.MEMBERSHIP_WRONG)
     if files:
@@ -178,7 +178,7 @@ def _mend_exposures(engine: Engine, archive: Archive, found: _Findings, more: Co
             note_repairs(connection, memberships)
 
 
-def _mend_cells(engine: Engine, archive: Archive, found: _Findings, more: Collection[int]) -> None:
+def _mend_cells(engine: Engine, archive: Inspected, found: _Findings, more: Collection[int]) -> None:
     """Compute the layers of sky cells again, some cells at a time, and tie products to their layers."""
     wrong, links = found.of(*_OF_CELLS), found.of(*_OF_LINKS)
     for some in _in_chunks(_cells_of(wrong).union(more)):
@@ -210,7 +210,7 @@ def _mend_product(engine: Engine, products: Path, finding: Finding) -> None:
             note_repairs(connection, [finding])
 
 
-def _mend_files(engine: Engine, archive: Archive, products: Path, found: _Findings) -> None:
+def _mend_files(engine: Engine, archive: Inspected, products: Path, found: _Findings) -> None:
     """Record what product files are, as any run does that looks at them; then remove temporary files."""
     files = found.of(*_OF_FILES)
     for cells in chunks(_cells_of(files)):
@@ -241,7 +241,7 @@ def _mend_manifests(products: Path, found: _Findings, cells: Sequence[int]) -> l
     return mended
 
 
-def _mend_folders(engine: Engine, archive: Archive, products: Path, found: _Findings, cells: Sequence[int]) -> None:
+def _mend_folders(engine: Engine, archive: Inspected, products: Path, found: _Findings, cells: Sequence[int]) -> None:
     """Mend files and then manifests and poller files of these sky cells (keys), where they are wrong, or become so."""
     # First, as nothing tells of a product that is gone once that is recorded.
     mended = _mend_manifests(products, found, cells)

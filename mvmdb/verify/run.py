@@ -12,7 +12,7 @@ from mvmdb.catalog.open import Engine
 from mvmdb.errors import NameFormatError
 from mvmdb.monitor import SILENT
 from mvmdb.names import parse_cell_name
-from mvmdb.verify.look import Archive, Looked, look
+from mvmdb.verify.look import Inspected, Looked, look
 from mvmdb.verify.repair import repair
 
 
@@ -35,7 +35,7 @@ class Report:
         return len(self.findings) - len(self.repaired)
 
 
-def verify(archive: Archive, part: Part = EVERYTHING, *, mend: Engine | None = None) -> Report:
+def verify(archive: Inspected, part: Part = EVERYTHING, *, mend: Engine | None = None) -> Report:
     """Verify a part of an archive; with an engine, mend what has one right answer.
 
     What was found is looked at a second time, in new transactions, and is reported if it is still so: another run may
@@ -60,7 +60,7 @@ def verify(archive: Archive, part: Part = EVERYTHING, *, mend: Engine | None = N
     return Report(looked, tuple(findings), repaired, losses, round(monotonic() - started, 3))
 
 
-def _still_found(archive: Archive, findings: list[Finding]) -> list[Finding]:
+def _still_found(archive: Inspected, findings: list[Finding]) -> list[Finding]:
     if not findings:
         return []
     keys = {finding.key for finding in findings}

@@ -10,10 +10,10 @@ import pytest
 from archive import CELL, Archive
 from click.testing import CliRunner
 
+from mvmdb.archive.access import agreed_products
 from mvmdb.catalog.configure import initialise
 from mvmdb.catalog.open import open_catalog
 from mvmdb.cli import commands
-from mvmdb.console.products import agreed_products
 from mvmdb.errors import UsageError
 from mvmdb.reconcile.layer_jobs import Options
 from mvmdb.reconcile.run import reconcile

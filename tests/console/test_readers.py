@@ -18,9 +18,9 @@ from archive import Archive
 from click.testing import CliRunner
 from processes import wait_until
 
+from mvmdb.archive import access
 from mvmdb.catalog.configure import initialise
 from mvmdb.cli import commands
-from mvmdb.console import outlook
 
 pytestmark = pytest.mark.slow
 
@@ -143,7 +143,7 @@ def test_a_trial_in_pieces_shows_what_one_of_all_sky_cells_shows(
     recorded = json.loads(shown())["layers"]
     environ = {"MVM_ONLY_CTE": "on"}
     before, whole = Path(large.address).read_bytes(), shown(**environ)
-    monkeypatch.setattr(outlook, "CELLS_AT_ONCE", 7)
+    monkeypatch.setattr(access, "CELLS_AT_ONCE", 7)
     assert shown(**environ) == whole
     assert 0 < json.loads(whole)["layers"] < recorded, "MVM_ONLY_CTE leaves FLTs out"
     assert Path(large.address).read_bytes() == before

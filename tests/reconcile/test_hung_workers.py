@@ -75,8 +75,8 @@ def test_work_of_the_command_itself_that_hangs_ends_it(one: Archive) -> None:
     script = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
         "import errands\n"
-        "from mvmdb.console.options import Who, open_workers\n"
-        "with open_workers(Who('serial', None, 2.0)) as workers:\n"
+        "from mvmdb.console.options import Who, work_of\n"
+        "with work_of(Who('serial', None, 2.0)).open() as workers:\n"
         "    list(workers.executor.each(errands.read_pipe, ['pipe'], expected=1))\n"
     )
     words = [sys.executable, "-c", script]

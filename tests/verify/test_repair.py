@@ -17,7 +17,7 @@ from mvmdb.catalog.open import Engine, open_catalog
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.records import Policy
 from mvmdb.verify import run as run_module
-from mvmdb.verify.look import Archive as Verified
+from mvmdb.verify.look import Inspected as Verified
 from mvmdb.verify.run import verify
 
 GROUPS = [

@@ -32,16 +32,7 @@ def adopt(session: Session, folder: Path, trust: bool, wait: float, as_json: boo
 
     Example: mvmdb adopt /archive/mvm --trust
     """
-    from mvmdb.catalog.settings import products_folder
-    from mvmdb.errors import UsageError
-    from mvmdb.reconcile.adopt import adopt_products
-
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder; expected one with mosaics: check the path")
-    with options.catalog(session) as (engine, policy):
-        with engine.begin() as connection:
-            products = products_folder(connection, None)
-        report = adopt_products(engine, folder.absolute(), products, policy, trust=trust, wait=wait)
+    report = session.archive().adopt(folder, trust=trust, wait=wait)
     if as_json:
         options.emit_json(
             {

@@ -17,11 +17,7 @@ def config(session: Session, as_json: bool) -> None:
 
     Example: mvmdb config --json
     """
-    from mvmdb.catalog.open import open_catalog
-    from mvmdb.catalog.settings import read_configuration
-
-    with open_catalog(session.address, read_only=True) as engine, engine.connect() as connection:
-        values = read_configuration(connection)
+    values = session.archive().config()
     if as_json:
         options.emit_json(values)
     else:

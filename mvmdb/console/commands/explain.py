@@ -6,7 +6,6 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
-from mvmdb.console.outlook import looked
 from mvmdb.console.show import say
 
 _NEWEST = 20
@@ -22,38 +21,31 @@ def explain(session: Session, name: str, as_json: bool) -> None:
 
     Example: mvmdb explain hst_skycell-p0726x10y04_wfc3_ir_f125w_all
     """
-    from mvmdb.catalog.ask.describe import describe, find_skycells
-    from mvmdb.catalog.ask.history import load_history_of
     from mvmdb.console.history import event_json, event_words
     from mvmdb.console.render import plan_line
 
-    with options.reading(session) as (begin, policy), begin() as connection:
-        cells = find_skycells(connection, name, policy)
-    with looked(session, cells) as (outlook, begin, policy), begin() as connection:
-        description = describe(connection, name, policy)
-        events = load_history_of(connection, description.kind, description.name, newest=_NEWEST)
-    stale = [line for line in outlook.plan.layers if line.name in description.layers]
+    found = session.archive().explain(name)
     if as_json:
-        plans = [plan_line(line) for line in stale]
+        plans = [plan_line(line) for line in found.stale]
         options.emit_json(
             {
-                "kind": description.kind,
-                "name": description.name,
-                "lines": list(description.lines),
+                "kind": found.kind,
+                "name": found.name,
+                "lines": list(found.lines),
                 "stale": plans,
-                "history": list(map(event_json, events)),
+                "history": list(map(event_json, found.events)),
             }
         )
         return
-    say(f"{description.name} ({description.kind})")
-    for text in description.lines:
+    say(f"{found.name} ({found.kind})")
+    for text in found.lines:
         say(f"  {text}")
-    for line in stale:
+    for line in found.stale:
         because = f" ({line.drizzle_because})" if line.drizzle_because else ""
         say(f"  Stale: {plan_line(line)}{because}")
-    if description.layers and not stale:
+    if found.description.layers and not found.stale:
         say("  Fresh: nothing has to be done for it.")
-    for event in events:
+    for event in found.events:
         say(f"  History: {event_words(event)}")
-    if len(events) == _NEWEST:
+    if found.has_more:
         say("  Earlier events: see mvmdb history.")

@@ -9,7 +9,6 @@ import click
 from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.console.times import utc_time
-from mvmdb.errors import UsageError
 
 
 @click.command(short_help="What happened, when and why.")
@@ -43,29 +42,12 @@ def history(
 
     Example: mvmdb history --since yesterday --kind layer-drizzled
     """
-    from mvmdb.catalog.ask.describe import find_exposure
-    from mvmdb.catalog.ask.history import HistoryQuestion, load_events, load_runs
-    from mvmdb.catalog.history.events import Happened
-    from mvmdb.catalog.open import open_catalog
     from mvmdb.console.history import event_json, lines_of, run_json
-    from mvmdb.names import parse_cell_name, parse_layer_name
 
-    known = [str(kind) for kind in Happened]
-    for kind in kinds:
-        if kind not in known:
-            raise UsageError(f"{kind!r} is no kind of event; expected one of {', '.join(known)}")
-    with open_catalog(session.address, read_only=True) as engine:
-        if exposure is not None:
-            with engine.begin() as connection:
-                exposure = find_exposure(connection, exposure)
-        question = HistoryQuestion(
-            since, until, run,
-            None if layer is None else str(parse_layer_name(layer)),
-            None if skycell is None else str(parse_cell_name(skycell)),
-            exposure, program, kinds,
-        )  # fmt: skip
-        runs = load_runs(engine.begin, question) if run is not None or not question.names_events else iter(())
-        events = load_events(engine.begin, question) if question.names_events else iter(())
+    with session.archive().past(
+        since=since, until=until, run=run, layer=layer, skycell=skycell, exposure=exposure, program=program,
+        kinds=kinds,
+    ) as (runs, events):  # fmt: skip
         if as_json:
             options.emit_json({"runs": list(map(run_json, runs)), "events": list(map(event_json, events))})
         else:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,48 +55,20 @@ def import_table(
 
     Example: mvmdb import exposures.parquet --map filters=wheels
     """
-    from mvmdb.catalog.decisions.load import note_table
-    from mvmdb.catalog.decisions.restore import settle_waiting
-    from mvmdb.catalog.exposures.bulk_load import register_batches
-    from mvmdb.catalog.exposures.quarantine import storable_path
-    from mvmdb.tables.background import read_batches_in_background
-    from mvmdb.tables.problems import ProblemList
-
-    started = monotonic()
     mapping = _read_mapping(maps)
-    listed = ProblemList(problems or Path(f"{table.name}.problems.csv"), always=problems is not None)
-    with listed, _bar(table) as meter:
-        batches = read_batches_in_background(
-            table, mapping=mapping, form=form, siaf=None if siaf is None else str(siaf), report=listed.add,
-            progress=meter.step,
-        )  # fmt: skip
-        first = next(batches, None)  # raises if the table as a whole is wrong, before a catalog is created
-        with options.catalog(session, create=True) as (engine, _):
-            report = register_batches(engine, [] if first is None else _chain(first, batches))
-            with engine.begin() as connection:
-                note_table(connection, storable_path(_recorded_words(table, maps, form, siaf)))
-            settle_waiting(engine)
-    values = _as_json(meter.rows, report, listed) | {"seconds": round(monotonic() - started, 3)}
+    with _bar(table) as meter:
+        done = session.archive().import_table(
+            table, mapping=mapping, form=form, siaf=siaf, problems=problems, progress=meter
+        )
+    report, listed = done.report, done.listed
+    values = _as_json(done.rows, report, listed) | {"seconds": round(done.seconds, 3)}
     for line in _remarks(report):
         warn(f"mvmdb: {line}")
     if as_json:
         options.emit_json(values)
     else:
         say(*_as_words(values, listed))
-    options.finish(listed.count > 0 or bool(report.unplaced))
-
-
-def _recorded_words(table: Path, maps: tuple[str, ...], form: Format | None, siaf: Path | None) -> str:
-    """The command line that imports this table again from any folder, after `mvmdb import`."""
-    words = [str(table.absolute()), *(word for text in maps for word in ("--map", text))]
-    words += ["--format", form] if form else []
-    words += ["--siaf", str(siaf.absolute())] if siaf is not None else []
-    return shlex.join(words)
-
-
-def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest
+    options.finish(done.attention)
 
 
 def _read_mapping(maps: tuple[str, ...]) -> dict[str, str]:
@@ -113,27 +83,19 @@ def _read_mapping(maps: tuple[str, ...]) -> dict[str, str]:
     return mapping
 
 
-@dataclass(slots=True)
-class _Meter:
-    """Counts rows, and moves a progress bar, if there is one, by bytes or rows, whichever the format counts."""
-
-    bar: Any = None
-    rows: int = 0
-
-    def step(self, done: int, length: int, rows: int) -> None:
-        self.rows = rows
-        if self.bar is not None:
-            self.bar.length = max(1, length)
-            self.bar.update(done - self.bar.pos)
-
-
 @contextmanager
-def _bar(table: Path) -> Iterator[_Meter]:
+def _bar(table: Path) -> Iterator[Callable[[int, int, int], object]]:
+    """Moves a progress bar, if standard error is a terminal, by bytes or rows, whichever the format counts."""
     if not sys.stderr.isatty():
-        yield _Meter()
+        yield lambda done, length, rows: None
         return
     with click.progressbar(length=1, label=f"import {table.name}", file=sys.stderr) as bar:
-        yield _Meter(bar)
+
+        def move(done: int, length: int, rows: int) -> None:
+            bar.length = max(1, length)
+            bar.update(done - bar.pos)
+
+        yield move
 
 
 def _remarks(report: BulkReport) -> list[str]:

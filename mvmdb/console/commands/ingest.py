@@ -44,26 +44,15 @@ def ingest(
 
     Example: mvmdb ingest /data/inbox @more.txt
     """
-    from mvmdb.catalog.exposures.ingest import ingest_files
-    from mvmdb.catalog.exposures.prune import prune_exposures
-    from mvmdb.catalog.narrow import Narrowing
     from mvmdb.console.render import growth_words, ingest_json, ingest_words
 
-    narrowing = Narrowing(programs, filters, options.cell_keys(cells))
-    exposures = options.find_files(paths)
-    with (
-        options.open_workers(who) as workers,
-        options.catalog(session, create=True) as (engine, _),
-        Progress(progress) as monitor,
-    ):
-        watched = pruning.watch(exposures.folders, monitor.close)
-        report = ingest_files(engine, exposures.paths, narrowing=narrowing, workers=workers, monitor=monitor)
-        pruned = None
-        if watched is not None:
-            pruned = prune_exposures(engine, watched, frozenset(exposures.paths), narrowing=narrowing)
+    with Progress(progress) as monitor:
+        done = session.archive(who, monitor=monitor).ingest(
+            *paths, programs=programs, filters=filters, skycells=cells, prune=pruning.chosen(monitor.close)
+        )
+    options.warn_of(done.found)
     if as_json:
-        options.emit_json(ingest_json(report) | prune_json(pruned))
+        options.emit_json(ingest_json(done.report) | prune_json(done.prune))
     else:
-        say(*ingest_words(report), *prune_words(pruned), *growth_words(report))
-    refused = pruned is not None and pruned.refused
-    options.finish(any((report.news, refused, exposures.unreadable_folders, exposures.compressed)))
+        say(*ingest_words(done.report), *prune_words(done.prune), *growth_words(done.report))
+    options.finish(done.attention)

@@ -57,17 +57,10 @@ def init(
 
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
-    from mvmdb.catalog.configure import initialise
-    from mvmdb.catalog.open import open_catalog
-    from mvmdb.catalog.products.folder import Consent
-    from mvmdb.catalog.settings import read_configuration
-
-    trouble = initialise(
-        session.address, rule=rule, products=products, exptime_layers=layers, epochs=epochs, errors=errors,
-        consent=Consent(rebuild, move), keep_history=keep_history, upgrade=upgrade, record=session.run.begin,
+    archive = session.archive()
+    archive.configure(
+        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, keep_history=keep_history,
+        rebuild=rebuild, move=move, upgrade=upgrade,
     )  # fmt: skip
-    options.note_trouble(trouble)
     if as_json:
-        with open_catalog(session.address, read_only=True) as engine, engine.connect() as connection:
-            values = read_configuration(connection)
-        options.emit_json(values)
+        options.emit_json(archive.config())

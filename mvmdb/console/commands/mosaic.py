@@ -13,7 +13,6 @@ from mvmdb.console import options
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
-from mvmdb.errors import UsageError
 from mvmdb.names import Scale
 
 if TYPE_CHECKING:
@@ -64,50 +63,27 @@ def mosaic(
 
     Example: mvmdb mosaic --at 53.06 -27.71 --size 3 --filter f125w -o /data/fields
     """
-    from mvmdb.catalog.ask.eligible import load_eligible_exposures, load_skies
     from mvmdb.console.render import reconcile_json, reconcile_words
-    from mvmdb.rectangles.estimate import estimate_cost
-    from mvmdb.rectangles.geometry import rectangle_at, trim_rectangle
-    from mvmdb.rectangles.make import make_rectangle
-    from mvmdb.rectangles.plan import RectangleOptions, plan_rectangle
 
-    rectangle = rectangle_at(*position, size)
-    folder = (output or Path()).absolute()
-    with options.reading(session) as (begin, policy):
-        with begin() as connection:
-            exposures = load_eligible_exposures(connection, rectangle.cells, rectangle.name, filter_name, detector)
-
-        def skies(layer: str, members: object) -> dict[str, float]:
-            with begin() as connection:
-                return load_skies(connection, layer, list(members))  # type: ignore[call-overload]
-
-        trimmed = trim_rectangle(rectangle, [exposure.s_region for exposure in exposures]) if trim else rectangle
-        chosen = RectangleOptions(scale, skies)
-        planned = plan_rectangle(exposures, trimmed, folder / trimmed.name, policy, chosen, set())
-        estimate = estimate_cost(planned, exposures)
-        _confirm(estimate, yes, as_json)
-        with options.open_workers(who, memory_mb) as workers, Progress(progress) as monitor:
-            report = make_rectangle(
-                exposures, trimmed, folder, policy, chosen, workers=workers, monitor=monitor, wait=wait
-            )
+    with Progress(progress) as monitor:
+        done = session.archive(who, memory_mb, monitor).mosaic(
+            position, size, filter_name, detector=detector, scale=scale, trim=trim, output=output, wait=wait,
+            agree=lambda estimate: _confirm(estimate, yes, as_json),
+        )  # fmt: skip
     if as_json:
-        options.emit_json(reconcile_json(report) | {"estimate": asdict(estimate)})
+        assert done.estimate is not None
+        options.emit_json(reconcile_json(done.report) | {"estimate": asdict(done.estimate)})
     else:
-        say(*reconcile_words(report))
-    options.finish(report.failed > 0 or bool(report.refused))
+        say(*reconcile_words(done.report))
+    options.finish(done.incomplete)
 
 
 def _confirm(estimate: Estimate, yes: bool, as_json: bool) -> None:
     """Print the estimate, and ask for confirmation if it is large. Raises UsageError if there is no confirmation."""
-    from mvmdb.rectangles.estimate import LARGE
+    from mvmdb.rectangles.estimate import LARGE, require_small
 
     if not as_json:
         say(str(estimate))
-    if estimate.bytes <= LARGE or yes:
-        return
-    if sys.stdin is not None and sys.stdin.isatty() and click.confirm("Make them?", err=True):
-        return
-    raise UsageError(
-        f"the mosaics would take {estimate.bytes / 1e9:.2g} GB; expected at most {LARGE / 1e9:g} GB without --yes; "
-        "choose a smaller --size or another --scale, or repeat with --yes"
-    )
+    asked = estimate.bytes > LARGE and not yes and sys.stdin is not None and sys.stdin.isatty()
+    if not yes and not (asked and click.confirm("Make them?", err=True)):
+        require_small(estimate)

@@ -64,53 +64,23 @@ def nightly(
 
     Example: mvmdb nightly /data/inbox -o /data/mvm
     """
-    from mvmdb.catalog.ask.night import is_eventful, save_report, summarize_night
-    from mvmdb.catalog.narrow import Narrowing
     from mvmdb.console.night import night_json, night_words
     from mvmdb.console.night_report import check_report_path, write_report
-    from mvmdb.nightly import run_night
-    from mvmdb.reconcile.layer_jobs import Options
 
     if report_path is not None:
         check_report_path(report_path)
-    exposures = options.find_files(paths, quiet_night=True, silent=quiet)
-    with (
-        options.open_workers(who, memory_mb) as workers,
-        options.catalog(session, create=True, check=True) as (engine, policy),
-    ):
-        folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
-        with Progress(progress) as monitor:
-            report = run_night(
-                engine,
-                exposures.paths,
-                folder,
-                policy,
-                options=Options(
-                    options.cell_keys(cells),
-                    available=available,
-                    move=move,
-                    patient=True,
-                    wait=wait,
-                    narrowing=Narrowing(programs, filters),
-                ),
-                mark=mark,
-                watched=pruning.watch(exposures.folders, monitor.close),
-                workers=workers,
-                monitor=monitor,
-            )
-        assert session.run.key is not None  # the catalog was opened to be changed
-        problems = [*report.poller_problems, *report.gone, *report.reconcile.problems]
-        night = summarize_night(engine, session.run.key, resting=report.reconcile.resting.values(), problems=problems)
-        save_report(engine, session.run.key, night)
+    with Progress(progress) as monitor:
+        night = session.archive(who, memory_mb, monitor).nightly(
+            *paths, products=output, programs=programs, filters=filters, skycells=cells, mark=mark,
+            prune=pruning.chosen(monitor.close), available=available, rebuild=rebuild, move=move, wait=wait,
+        )  # fmt: skip
+    options.warn_of(night.found, empty=not quiet)
     if report_path is not None:
-        write_report(report_path, night)
-    news = [file for file in report.vanished if file.new]
-    refused = report.prune is not None and report.prune.refused
-    troubles = (report.ingest.news, news, refused, problems, exposures.unreadable_folders, exposures.compressed)
-    if quiet and not is_eventful(night, troubles):
+        write_report(report_path, night.summary)
+    if quiet and not night.eventful:
         return
     if as_json:
-        options.emit_json({"run": session.run.key, **night_json(report)})
+        options.emit_json({"run": night.run, **night_json(night.report)})
     else:
-        say(*night_words(report, night))
-    options.finish(any(troubles) or report.reconcile.failed > 0)
+        say(*night_words(night.report, night.summary))
+    options.finish(night.attention)

@@ -8,7 +8,6 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
-from mvmdb.console.outlook import looked
 from mvmdb.console.show import say
 from mvmdb.records import Mark
 
@@ -39,23 +38,8 @@ def poller(
 
     Example: mvmdb poller skycell-p0726x10y04 -o /data/pollers
     """
-    from mvmdb.catalog.ask.cells import all_cells
-    from mvmdb.catalog.due_pollers import note_behind
-    from mvmdb.catalog.open import as_recorded
-    from mvmdb.catalog.settings import products_folder, recorded_products_folder
-    from mvmdb.pollers.write import planned_cells, write_pollers
-
-    with looked(session, cells) as (outlook, begin, _):
-        keys = options.chosen_cells(as_recorded(begin), cells)
-        if keys is None and everything:
-            with begin() as connection:
-                keys = all_cells(connection)
-        with as_recorded(begin)() as connection:
-            folder = output or products_folder(connection, None)
-            if folder.absolute() == recorded_products_folder(connection):  # so that the next run updates them
-                note_behind(connection, planned_cells(outlook.plan) if keys is None else keys)
-        with options.claimed(folder, wait):
-            written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)
+    done = session.archive().poller(cells, output=output, everything=everything, basic=basic, mark=mark, wait=wait)
+    written = done.written
     if as_json:
         options.emit_json({"pollers": written.paths, "problems": [*written.problems, *map(str, written.gone)]})
     else:
@@ -63,6 +47,6 @@ def poller(
             say(f"not written: {problem}")
         for file in written.gone:
             say(f"problem: {file}")
-        waiting = f"{outlook.waiting} layers wait for files" if outlook.waiting else "nothing is stale"
+        waiting = f"{done.waiting} layers wait for files" if done.waiting else "nothing is stale"
         say(*(written.paths or [f"no poller is needed: {waiting}"]))
-    options.finish(bool(written.problems or written.gone))
+    options.finish(done.attention)

@@ -55,7 +55,7 @@ def process(
 
     policy = apply_switches(Policy(), os.environ)
     folder = (output or Path()).absolute()  # a worker on another machine has another current folder
-    with options.open_workers(who, memory_mb) as workers, Progress(progress) as monitor:
+    with options.work_of(who, memory_mb).open() as workers, Progress(progress) as monitor:
         report = process_poller(
             poller.absolute(), folder, policy, workers=workers, monitor=monitor, limits=limits, wait=wait
         )

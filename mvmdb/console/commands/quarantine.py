@@ -23,22 +23,17 @@ def quarantine(session: Session, paths: tuple[str, ...], accept: bool, as_json: 
 
     Example: mvmdb quarantine --accept /data/inbox/ib6o04tuq_flt.fits
     """
-    from mvmdb.catalog.exposures.quarantine import accept_quarantined, load_quarantined
     from mvmdb.errors import UsageError
 
     if accept != bool(paths):
         raise UsageError("--accept and PATH... go together; expected both, or neither for a list")
-    if accept:
-        with options.catalog(session) as (engine, _), engine.begin() as connection:
-            files = accept_quarantined(connection, paths)
-    else:
-        with options.reading(session) as (begin, _), begin() as connection:
-            files = load_quarantined(connection)
+    archive = session.archive()
+    listed = archive.accept(*paths) if accept else archive.quarantine()
     if as_json:
-        options.emit_json([{name: v for name, v in asdict(file).items() if name != "new"} for file in files])
+        options.emit_json([{name: v for name, v in asdict(file).items() if name != "new"} for file in listed.files])
     else:
-        for file in files:
+        for file in listed.files:
             since = f"since {file.first_seen[:10]}" + (", accepted" if file.accepted else "")
             say(f"{file.path} ({file.kind}, {since}): {file.reason}")
-        say(f"{len(files)} files, {sum(file.accepted for file in files)} accepted")
-    options.finish(not all(file.accepted for file in files))
+        say(listed.tell().line)
+    options.finish(listed.attention)

@@ -32,11 +32,10 @@ def query(session: Session, sql: str, form: str | None, timeout: float) -> None:
 
     Example: mvmdb query "SELECT skycell, filter, exptime FROM coverage ORDER BY exptime DESC LIMIT 5"
     """
-    from mvmdb.catalog.ask.query import run_query
     from mvmdb.console.rows import print_csv, print_json, print_json_lines, print_table
 
     forms = {"csv": print_csv, "nl": print_json_lines, "json": print_json}
-    with run_query(session.address, sql, timeout=timeout, end_stuck=_end_stuck) as (names, rows):
+    with session.archive().rows(sql, timeout=timeout, end_stuck=_end_stuck) as (names, rows):
         forms.get(form or "", print_table)(names, rows)
 
 

@@ -20,12 +20,7 @@ def readmit(session: Session, exposures: tuple[str, ...], as_json: bool) -> None
 
     Example: mvmdb readmit ib6o04tuq
     """
-    from mvmdb.catalog.ask.describe import find_exposure
-    from mvmdb.catalog.exposures.standing import readmit as readmit_exposures
-
-    with options.catalog(session) as (engine, policy), engine.begin() as connection:
-        names = [find_exposure(connection, name) for name in exposures]
-        readmit_exposures(connection, names, policy)
+    names = session.archive().readmit(*exposures)
     if as_json:
         options.emit_json({"readmitted": names})
     else:

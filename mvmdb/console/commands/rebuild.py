@@ -43,31 +43,14 @@ def rebuild(
 
     Example: mvmdb rebuild /data/inbox -o /data/mvm
     """
-    from mvmdb.catalog.decisions.keep import read_decisions
-    from mvmdb.errors import UsageError
-    from mvmdb.rebuild import rebuild as fill
-    from mvmdb.rebuild import require_empty
-
-    if output is None:
-        raise UsageError("no products folder is given; expected -o DIR: give the folder of the lost catalog's products")
-    folder = output.absolute()
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is not there; expected the folder of the lost catalog's products: check the path")
-    decisions = read_decisions(folder)
-    exposures = options.find_files(paths)
-    with options.open_workers(who) as workers, options.catalog(session, create=True) as (engine, _):
-        require_empty(engine)
-        with Progress(progress) as monitor:
-            report = fill(engine, exposures.paths, folder, decisions=decisions, workers=workers, monitor=monitor)
+    with Progress(progress) as monitor:
+        done = session.archive(who, monitor=monitor).rebuild(*paths, products=output)
+    options.warn_of(done.found)
     if as_json:
-        options.emit_json(_as_json(report))
+        options.emit_json(_as_json(done.report))
     else:
-        say(*_as_words(report, folder))
-    options.finish(
-        any((report.ingest.news, exposures.unreadable_folders, exposures.compressed))
-        or any((report.tables, report.unknown, report.waiting.exposures, report.waiting.accepted))
-        or not report.decided
-    )
+        say(*_as_words(done.report, done.products))
+    options.finish(done.attention)
 
 
 def _as_json(report: RebuildReport) -> dict[str, Any]:

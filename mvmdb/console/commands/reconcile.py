@@ -54,30 +54,22 @@ def reconcile(
 
     Example: mvmdb reconcile -o /data/mvm --jobs 2
     """
-    from mvmdb.catalog.narrow import Narrowing, require_known
-    from mvmdb.console.outlook import looked, show_outlook
+    from mvmdb.console.outlook import show_outlook
     from mvmdb.console.render import reconcile_json, reconcile_words
-    from mvmdb.reconcile.layer_jobs import Options
-    from mvmdb.reconcile.run import reconcile as make_fresh
 
-    narrowing = Narrowing(programs, filters)
     if dry_run:
-        with looked(session, cells, products=output, available=available, narrowing=narrowing) as (outlook, _, _):
-            pass  # the catalog is closed before anything is printed
+        outlook = session.archive().preview(
+            cells, products=output, programs=programs, filters=filters, available=available
+        )
         show_outlook(outlook, as_json)
         return
-    with options.open_workers(who, memory_mb) as workers, options.catalog(session) as (engine, policy):
-        chosen_cells = options.chosen_cells(engine.begin, cells)
-        with engine.begin() as connection:
-            require_known(connection, narrowing)
-        chosen = Options(
-            chosen_cells, full=full, resky=resky, available=available, move=move, narrowing=narrowing, wait=wait
-        )
-        folder = products.agreed_products(engine, output, rebuild=rebuild, move=move)
-        with Progress(progress) as monitor:
-            report = make_fresh(engine, folder, policy, chosen, workers=workers, monitor=monitor)
+    with Progress(progress) as monitor:
+        done = session.archive(who, memory_mb, monitor).reconcile(
+            products=output, programs=programs, filters=filters, skycells=cells, full=full, resky=resky,
+            available=available, rebuild=rebuild, move=move, wait=wait,
+        )  # fmt: skip
     if as_json:
-        options.emit_json(reconcile_json(report))
+        options.emit_json(reconcile_json(done.report))
     else:
-        say(*reconcile_words(report))
-    options.finish(report.failed > 0 or bool(report.problems))
+        say(*reconcile_words(done.report))
+    options.finish(done.attention)

@@ -17,9 +17,9 @@ def schema(as_json: bool) -> None:
 
     Example: mvmdb schema
     """
-    from mvmdb.catalog.ask.relations import describe_schema
+    from mvmdb.archive import Archive
 
-    relations = describe_schema()
+    relations = Archive.schema()
     if as_json:
         options.emit_json(relations)
         return

@@ -6,8 +6,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session
-from mvmdb.console.outlook import looked, show_outlook
-from mvmdb.garbage import gc_paused
+from mvmdb.console.outlook import show_outlook
 
 
 @click.command(short_help="List what is stale, and why.")
@@ -25,15 +24,6 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """
-    from mvmdb.catalog.ask.warnings import count_warnings
-    from mvmdb.catalog.claims.alive import load_at_work
-    from mvmdb.catalog.open import as_recorded
-
-    if deep:
-        options.check_catalog(session)
-    with gc_paused(), looked(session, cells, deep=deep) as (outlook, begin, _):
-        chosen = options.chosen_cells(as_recorded(begin), cells)
-        with as_recorded(begin)() as connection:
-            warnings, at_work = count_warnings(connection, chosen), load_at_work(connection)
-    show_outlook(outlook, as_json, warnings, at_work)
-    options.finish(outlook.stale + outlook.orphaned > 0)
+    found = session.archive().status(cells, deep=deep)
+    show_outlook(found.outlook, as_json, found.warnings, found.at_work)
+    options.finish(found.attention)

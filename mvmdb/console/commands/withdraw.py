@@ -22,12 +22,7 @@ def withdraw(session: Session, exposures: tuple[str, ...], why: str, as_json: bo
 
     Example: mvmdb withdraw ib6o04tuq --why "guide star lost"
     """
-    from mvmdb.catalog.ask.describe import find_exposure
-    from mvmdb.catalog.exposures.standing import withdraw as withdraw_exposures
-
-    with options.catalog(session) as (engine, policy), engine.begin() as connection:
-        names = [find_exposure(connection, name) for name in exposures]
-        withdraw_exposures(connection, names, why, policy)
+    names = session.archive().withdraw(*exposures, why=why)
     if as_json:
         options.emit_json({"withdrawn": names})
     else:

@@ -166,10 +166,12 @@ def test_a_run_that_is_killed_has_no_end(archive: Archive, tmp_path: Path) -> No
     archive.ingest()
     program = (
         "import sys, time; from click.testing import CliRunner\n"
-        "from mvmdb.console.options import Session, catalog\n"
+        "from mvmdb.console.options import Session\n"
         "import click\n"
         f"with click.Context(click.Command('nightly')):\n"
-        f"    with catalog(Session({archive.address!r})): print('begun', flush=True); time.sleep(60)\n"
+        "    from mvmdb.archive.recording import Call\n"
+        f"    with Session({archive.address!r}).archive()._changing(Call('nightly')):\n"
+        "        print('begun', flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,0 +1,104 @@
+"""The archive's methods that decide: its configuration, and which exposures and files count."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mvmdb.archive.access import Access
+from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
+from mvmdb.archive.values import Quarantine
+from mvmdb.catalog.open import Engine
+from mvmdb.records import ExptimeLayers, Rule
+
+
+class Deciding(Access):
+    """What is decided about an archive."""
+
+    def configure(
+        self,
+        *,
+        rule: Rule | None = None,
+        products: str | os.PathLike[str] | None = None,
+        layers: ExptimeLayers | None = None,
+        epochs: str | None = None,
+        errors: bool | None = None,
+        keep_history: int | None = None,
+        rebuild: bool = False,
+        move: bool = False,
+        upgrade: bool = False,
+    ) -> None:
+        """Create the catalog, or change its configuration; what is None stays as it is.
+
+        `rule`: which sky cells an exposure is a member of (`overlap` or `nearest`). `products`: the products folder.
+        `layers`: one layer for all exposure times, or by `classes` or `clusters` of them. `epochs`: layers by date
+        (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `keep_history`: the days
+        of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`. `upgrade`: bring an older
+        catalog's schema up to date first. Raises UsageError for what is not valid. The command `init`.
+        """
+        from mvmdb.catalog.configure import initialise
+        from mvmdb.catalog.products.folder import Consent
+
+        call = call_of("configure", rule=rule, products=products, layers=layers, epochs=epochs, errors=errors,
+                       keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade)  # fmt: skip
+        runs: list[int] = []
+
+        def record(opened: Engine) -> Engine:
+            run, engine = self._recorder.begin(opened, call)
+            runs.append(run)
+            return engine
+
+        try:
+            trouble = initialise(
+                self.address, rule=rule, products=None if products is None else Path(products), exptime_layers=layers,
+                epochs=epochs, errors=errors, consent=Consent(rebuild, move), keep_history=keep_history,
+                upgrade=upgrade, record=record,
+            )  # fmt: skip
+        except BaseException as error:
+            for run in runs:
+                self._recorder.end(run, code_of(error), error)
+            raise
+        self._note_trouble(trouble)
+        for run in runs:
+            self._recorder.end(run, DONE, None)
+
+    def withdraw(self, *exposures: str, why: str = "") -> list[str]:
+        """Record that exposures left the archive; their layers become stale. Returns their names (ipppssoo).
+
+        Give an exposure by its ROOTNAME, or by the first eight characters of it. A new version of its file, with other
+        pixels or another WCS, brings it back, and so does `readmit`. Raises UsageError for an exposure that is not in
+        the catalog. The command `withdraw`.
+        """
+        from mvmdb.catalog.ask.describe import find_exposure
+        from mvmdb.catalog.exposures.standing import withdraw
+
+        with self._changing(call_of("withdraw", *exposures, why=why)) as change, change.engine.begin() as connection:
+            names = [find_exposure(connection, name) for name in exposures]
+            withdraw(connection, names, why, change.policy)
+        return names
+
+    def readmit(self, *exposures: str) -> list[str]:
+        """Bring withdrawn exposures back; their layers become stale. Returns their names.
+
+        The opposite of `withdraw`, with the same arguments and errors. The command `readmit`.
+        """
+        from mvmdb.catalog.ask.describe import find_exposure
+        from mvmdb.catalog.exposures.standing import readmit
+
+        with self._changing(call_of("readmit", *exposures)) as change, change.engine.begin() as connection:
+            names = [find_exposure(connection, name) for name in exposures]
+            readmit(connection, names, change.policy)
+        return names
+
+    def accept(self, *paths: str) -> Quarantine:
+        """Accept quarantined files (paths or names) as they are, until they change. The command `quarantine --accept`.
+
+        Raises UsageError for a file that is not in the quarantine.
+        """
+        from mvmdb.catalog.exposures.quarantine import accept_quarantined
+
+        with self._changing(call_of("accept", *paths)) as change:
+            with change.engine.begin() as connection:
+                files = Quarantine(accept_quarantined(connection, paths))
+            change.code = ATTENTION if files.attention else DONE
+        return files

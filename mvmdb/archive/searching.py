@@ -1,0 +1,125 @@
+"""The archive's methods that search for exposures, layers and products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from mvmdb.archive.access import Access
+from mvmdb.archive.times import to_mjd
+from mvmdb.catalog.ask.search.question import Kind, Question
+from mvmdb.catalog.ask.spool import SpooledRows
+from mvmdb.catalog.open import open_catalog
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+Texts = str | Sequence[str]
+
+
+class Conditions(TypedDict, total=False):
+    """The conditions of a search; `Archive.search` says what each means."""
+
+    filters: Texts
+    cameras: Texts
+    dates: tuple[Any, Any]
+    programs: Texts
+    targets: Texts
+    skycells: Texts
+    exposures: Texts
+    at: Any
+    radius: Any
+    astrometry: Texts
+    stale: bool
+    waiting: bool
+    columns: Texts
+    sort: Texts
+    limit: int | None
+
+
+class Searching(Access):
+    """Searches in an archive."""
+
+    def search(self, kind: Kind, **conditions: Unpack[Conditions]) -> Table:
+        """The exposures, layers or products that meet every condition that is given, as a table of astropy.
+
+        A condition with several values is met by any of them. `filters`: as in layer names, two elements joined by `-`.
+        `cameras`: `WFC3/IR`, `WFC3` or `IR`. `dates`: the first and the last start, each a datetime, an astropy Time, a
+        text or None. `programs`: proposal numbers, or the three characters in root names. `targets`, `exposures`: parts
+        of TARGNAME, and of ROOTNAME or the file name. `skycells`: names. `at`: a SkyCoord of one or many positions, or
+        (ra, dec) in degrees; with `radius`, a Quantity or degrees, a footprint comes so near. `astrometry`: parts of
+        the catalog or the kind of fit of WCSNAME, such as `GAIA`; `none` for no catalog. `stale`, `waiting`: layers
+        that are stale, or wait for files.
+
+        A layer meets a condition on exposures if one of its members does, a product if an exposure that it holds does;
+        an exposure meets a condition on layers if it is a member of one that does. `columns`: those wanted; `sort`:
+        columns, with `-` before one that descends; `limit`: the most rows. Raises UsageError for what is not known. The
+        command `search`.
+
+        >>> archive.search("layers", filters="f125w", columns=["layer", "n_exposures"], limit=1)  # doctest: +SKIP
+        """
+        from mvmdb.archive.tables import to_table
+        from mvmdb.catalog.ask.search.relations import meanings_of
+
+        with self.found(kind, **conditions) as (names, rows):
+            return to_table(names, rows, meanings_of(kind))
+
+    @contextmanager
+    def found(self, kind: Kind, **conditions: Unpack[Conditions]) -> Iterator[tuple[list[str], SpooledRows]]:
+        """As `search`, the names and the rows, for a `with` block; many rows are kept in a temporary file."""
+        from mvmdb.catalog.ask.search.find import find_rows
+
+        question = _question(kind, conditions)
+        with SpooledRows() as rows:
+            with open_catalog(self.address, read_only=True) as engine, engine.connect() as connection:
+                names = find_rows(connection, question, rows)
+            yield names, rows
+
+    def exposures(self, **conditions: Unpack[Conditions]) -> Table:
+        """The exposures that meet these conditions, as `search("exposures", ...)`."""
+        return self.search("exposures", **conditions)
+
+    def layers(self, **conditions: Unpack[Conditions]) -> Table:
+        """The layers that meet these conditions, as `search("layers", ...)`."""
+        return self.search("layers", **conditions)
+
+    def products(self, **conditions: Unpack[Conditions]) -> Table:
+        """The products that meet these conditions, as `search("products", ...)`."""
+        return self.search("products", **conditions)
+
+    def coverage(self, **conditions: Unpack[Conditions]) -> Table:
+        """What the layers that meet these conditions cover, and how deeply: the view `coverage`, with its columns."""
+        from mvmdb.catalog.ask.search.relations import COVERAGE
+
+        conditions.setdefault("columns", COVERAGE)
+        return self.search("layers", **conditions)
+
+
+def _question(kind: Kind, conditions: Conditions) -> Question:
+    from mvmdb.archive.positions import to_deg, to_positions
+
+    first, last = conditions.get("dates", (None, None))
+    texts = {
+        name: _texts(conditions.get(name, ()))
+        for name in (
+            "filters", "cameras", "programs", "targets", "skycells", "exposures", "astrometry", "columns", "sort",
+        )
+    }  # fmt: skip
+    return Question(
+        kind,
+        **texts,
+        dates=(None if first is None else to_mjd(first), None if last is None else to_mjd(last, end=True)),
+        cones=to_positions(conditions.get("at")),
+        radius=to_deg(conditions.get("radius", 0.0)),
+        stale=conditions.get("stale", False),
+        waiting=conditions.get("waiting", False),
+        limit=conditions.get("limit"),
+    )
+
+
+def _texts(given: object) -> tuple[str, ...]:
+    """One text or number, or several, as texts."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return (str(given),)
+    return tuple(map(str, given))

@@ -1,0 +1,1 @@
+"""Searches for exposures, layers and products by what users know of them."""

@@ -1,0 +1,114 @@
+"""What a search can show: the columns of exposures, layers and products, with their meanings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from mvmdb.catalog.ask.relations import find_columns
+from mvmdb.catalog.ask.search.question import Kind
+from mvmdb.errors import UsageError
+from mvmdb.schema import tables as t
+from mvmdb.schema.engine import iso_utc, iso_utc_time
+from mvmdb.schema.meanings import VIEWS
+
+_USUAL: dict[Kind, tuple[str, ...]] = {
+    "exposures": (
+        "rootname", "instrument", "detector", "filter", "proposal_id", "target", "exptime", "expstart_utc", "standing",
+        "path",
+    ),
+    "layers": ("layer", "n_exposures", "exptime", "area_arcmin2", "mean_exposures", "expstart_utc", "stale", "path"),
+    "products": ("layer", "n_members", "size", "state", "proof", "made_at_utc", "path"),
+}  # fmt: skip
+COVERAGE = tuple(VIEWS["coverage"][1])
+"""The columns of the view `coverage`."""
+_UNSHOWN = ("id", "layer_id", "recipe_id")
+_OWN: dict[Kind, dict[str, str]] = {
+    "exposures": {
+        "expstart_utc": "start, ISO 8601, UTC",
+        "expend_utc": "end, ISO 8601, UTC",
+        "standing": "what it is: a member of layers, ineligible, withdrawn, or pruned (its file is gone)",
+    },
+    "layers": {"stale": str(t.layer.c.stale.comment)},
+    "products": {"path": "its file", "made_at_utc": "when it was recorded, ISO 8601, UTC"},
+}
+"""What the columns mean that no table has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Where rows of one kind come from: the `source`, the columns by name, and the column that names a row."""
+
+    source: sa.FromClause
+    columns: dict[str, sa.ColumnElement[Any]]
+    name: str
+    usual: tuple[str, ...]
+
+    def chosen(self, names: tuple[str, ...]) -> list[sa.ColumnElement[Any]]:
+        """These columns, or the usual ones. Raises UsageError for a column that is not there, or is named twice."""
+        wanted = names or self.usual
+        for name in wanted:
+            self._require(name)
+        if len(set(wanted)) < len(wanted):
+            raise UsageError(f"found the columns {','.join(wanted)}; expected each once")
+        return [self.columns[name].label(name) for name in wanted]
+
+    def order(self, names: tuple[str, ...]) -> list[sa.ColumnElement[Any]]:
+        """How rows are sorted: by these columns, and then by name; rows without a value come last."""
+        order: list[sa.ColumnElement[Any]] = []
+        for text in names:
+            name = text.removeprefix("-")
+            self._require(name)
+            column = self.columns[name]
+            order += [column.is_(None), column.desc() if text.startswith("-") else column.asc()]
+        return [*order, self.columns[self.name].asc()]
+
+    def _require(self, name: str) -> None:
+        if name not in self.columns:
+            raise UsageError(f"there is no column {name!r} here; expected one of {', '.join(self.columns)}")
+
+
+def relation_of(connection: sa.Connection, kind: Kind) -> Relation:
+    """Where rows of this kind come from."""
+    return {"exposures": _exposures, "layers": _layers, "products": _products}[kind](connection)
+
+
+def meanings_of(kind: Kind) -> dict[str, tuple[str, str | None]]:
+    """(meaning, unit) of each column that a search of this kind can show."""
+    name = {"exposures": "exposure", "layers": "coverage", "products": "product"}[kind]
+    return {column: (text, None) for column, text in _OWN[kind].items()} | find_columns(name)
+
+
+def _exposures(connection: sa.Connection) -> Relation:
+    x = t.exposure.c
+    standing = sa.case(
+        (x.withdrawn_at.is_not(None), "withdrawn"), (x.pruned, "pruned"), (x.eligible, "member"), else_="ineligible"
+    )
+    columns: dict[str, sa.ColumnElement[Any]] = {c.name: c for c in t.exposure.columns if c.name not in _UNSHOWN}
+    columns |= {
+        "expstart_utc": iso_utc(connection, x.expstart),
+        "expend_utc": iso_utc(connection, x.expend),
+        "standing": standing,
+    }
+    return Relation(t.exposure, columns, "rootname", _USUAL["exposures"])
+
+
+def _layers(_connection: sa.Connection) -> Relation:
+    coverage = sa.table("coverage", *map(sa.column, COVERAGE))
+    columns: dict[str, sa.ColumnElement[Any]] = {column.name: column for column in coverage.columns}
+    columns["stale"] = t.layer.c.stale
+    source = t.layer.join(coverage, coverage.c.layer == t.layer.c.name)
+    return Relation(source, columns, "layer", _USUAL["layers"])
+
+
+def _products(connection: sa.Connection) -> Relation:
+    p = t.product.c
+    folder = sa.select(t.archive.c.value).where(t.archive.c.key == "products").scalar_subquery()
+    columns: dict[str, sa.ColumnElement[Any]] = {c.name: c for c in t.product.columns if c.name not in _UNSHOWN}
+    columns |= {
+        "path": folder + "/" + p.skycell + "/" + p.filename,
+        "made_at_utc": iso_utc_time(connection, p.made_at),
+    }
+    return Relation(t.product, columns, "layer", _USUAL["products"])
