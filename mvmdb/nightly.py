@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mvmdb.catalog.ask.night import load_left_alone
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.exposures.prune import PruneReport, Watched, prune_exposures
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile
@@ -30,7 +31,8 @@ class NightReport:
     `pollers`: the paths of the poller files that changed; they show the state after the night. `planned`: the paths of
     the files that show what it was going to do. `poller_problems`: why poller files could not be written. `gone`: a
     line for each missing file that a poller names and that earlier nights did not report. `vanished`: missing files of
-    known exposures. `prune`: what pruning did, where it was asked for.
+    known exposures. `left_alone`: what is said of product files that are damaged, or not of this catalog. `prune`: what
+    pruning did, where it was asked for.
     """
 
     ingest: IngestReport
@@ -44,6 +46,7 @@ class NightReport:
     gone: list[str] = field(default_factory=list)
     vanished: list[QuarantinedFile] = field(default_factory=list)
     prune: PruneReport | None = None
+    left_alone: list[str] = field(default_factory=list)
     reconcile: ReconcileReport = field(default_factory=ReconcileReport)
 
 
@@ -66,13 +69,15 @@ def run_night(
     Workers read files and make layers (None: processes, one per core). Raises as `mvmdb.reconcile.run.reconcile`.
     """
     chosen = options or Options()
-    with open_workers(workers) as opened, join_work(engine, products, chosen.wait) as place:
+    with open_workers(workers) as opened, join_work(engine, products, chosen.wait, load_left_alone(engine)) as place:
         narrowing = replace(chosen.narrowing, cells=None if chosen.cells is None else tuple(chosen.cells))
         report = NightReport(ingest_files(engine, paths, narrowing=narrowing, workers=opened, monitor=monitor))
         if watched is not None:
             report.prune = prune_exposures(engine, watched, frozenset(paths), narrowing=narrowing)
         report.vanished = note_vanished(engine, frozenset(paths))
-        pollers = RunPollers(place.coordinator, products, policy, chosen.cells, mark=mark, everywhere=True)
+        pollers = RunPollers(
+            place.coordinator, products, policy, chosen.cells, mark=mark, everywhere=True, remarks=place.remarks
+        )
         run = ReconcileRun(place, policy, chosen, opened, monitor)
         outlook = run.plan()
         report.stale, report.fresh, report.orphaned = outlook.stale, outlook.plan.fresh, outlook.orphaned
@@ -84,6 +89,7 @@ def run_night(
         report.poller_problems = written.problems
         known = {file.path for file in report.vanished if not file.new}
         report.gone = [str(file) for file in written.gone if file.path not in known]
+        report.left_alone = sorted(place.remarks.made)
         with engine.begin() as connection:
             prune_history(connection)
     return report

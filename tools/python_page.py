@@ -62,7 +62,8 @@ def _describe(name: str, function: Callable[..., Any]) -> Iterator[str]:
 
 
 def _describe_parameter(parameter: inspect.Parameter) -> str:
-    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    kinds: dict[Any, str] = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}
+    stars = kinds.get(parameter.kind, "")
     text = f"{stars}{parameter.name}: {_plain(parameter.annotation)}"
     if parameter.default is parameter.empty:
         return text
@@ -88,7 +89,7 @@ def _without_doctest(text: str) -> str:
 def _describe_values() -> Iterator[str]:
     yield "### What its methods return\n"
     for name, kind in inspect.getmembers(values, inspect.isclass):
-        if issubclass(kind, Shown) and kind.__module__ == values.__name__:
+        if issubclass(kind, Shown) and dataclasses.is_dataclass(kind):
             fields = [field.name for field in dataclasses.fields(kind)]
             properties = [name for name, _ in inspect.getmembers(kind, lambda member: isinstance(member, property))]
             yield f"**{name}.** {inspect.getdoc(kind)}\n"

@@ -105,7 +105,9 @@ class Working(Access):
             )  # fmt: skip
             problems = [*report.poller_problems, *report.gone, *report.reconcile.problems]
             resting = report.reconcile.resting.values()
-            summary = summarize_night(change.engine, change.run, resting=resting, problems=problems)
+            summary = summarize_night(
+                change.engine, change.run, resting=resting, problems=problems, left_alone=report.left_alone
+            )
             save_report(change.engine, change.run, summary)
             night = Night(report, summary, change.run, found)
             change.code = ATTENTION if night.attention else DONE

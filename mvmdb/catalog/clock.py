@@ -29,7 +29,10 @@ def utc_time(time: dt.datetime | str) -> dt.datetime:
     """
     if isinstance(time, str):
         time = _read_time(time)
-    return time if time.tzinfo is None else time.astimezone(dt.UTC).replace(tzinfo=None)
+    try:
+        return time if time.tzinfo is None else time.astimezone(dt.UTC).replace(tzinfo=None)
+    except OverflowError as error:
+        raise UsageError(f"{time} is no time from the years 1 to 9999, UTC; expected one like 2026-11-24") from error
 
 
 def _read_time(text: str) -> dt.datetime:

@@ -17,7 +17,15 @@ from mvmdb.catalog.layers.changed_keys import all_keys
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.products.folder import UNASKED, Consent, require_products_folder
-from mvmdb.catalog.settings import KEEP_HISTORY, read_policy, require_no_file, set_products_folder, write_settings
+from mvmdb.catalog.settings import (
+    KEEP_HISTORY,
+    LONGEST_HISTORY,
+    read_policy,
+    require_no_file,
+    set_products_folder,
+    write_settings,
+)
+from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
 from mvmdb.records import ExptimeLayers, Policy, Rule
@@ -48,6 +56,10 @@ def initialise(
     from being written, or an empty text.
     """
     normal = None if epochs is None else parse_epochs(epochs)
+    if keep_history is not None and not 0 <= keep_history <= LONGEST_HISTORY:
+        raise UsageError(
+            f"history is to be kept for {keep_history} days; expected {LONGEST_HISTORY} at most, or 0 for ever"
+        )
     if upgrade:
         engine = open_engine(address)
         with clear_errors(address, engine), engine.begin() as connection:

@@ -16,6 +16,8 @@ from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
 from mvmdb.schema.versions import REVISION
 
+LONGEST_HISTORY = 36525
+"""The most days for which history can be kept, a century: older than Hubble, and a date that every database knows."""
 KEEP_HISTORY = "history_days"
 """The setting of how many days of history are kept; 0, or absent, is for ever."""
 PRODUCTS = "products"

@@ -16,7 +16,9 @@ from mvmdb.errors import InputError, UsageError
 from mvmdb.records import Reason, ReasonCode
 
 FORMS = (".txt", ".html", ".json")
-_SECTIONS = ("Came", "Left", "Refused", "Made", "Took longest", "Failed", "Not tried", "Problems")
+_SECTIONS = (
+    "Came", "Left", "Refused", "Made", "Removed", "Took longest", "Failed", "Not tried", "Problems", "Left alone",
+)  # fmt: skip
 
 Report = Mapping[str, Any]
 
@@ -70,7 +72,9 @@ def format_page(report: Report) -> str:
 
 def title(report: Report) -> str:
     """What was done in this night, in one line."""
-    counts = ", ".join(f"{count_listed(report, name)} {name}" for name in ("came", "refused", "made", "failed"))
+    names = ("came", "refused", "made", "failed")
+    counts = ", ".join(f"{count_listed(report, name)} {name}" for name in names)
+    counts += f", {removed} removed" if (removed := count_listed(report, "removed")) else ""
     return f"mvmdb night of {report['started_at'][:10]} (run {report['run']}): {counts}"
 
 
@@ -94,11 +98,13 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
         [_words(line["exposure"], line["what"], line["path"], line["detail"]) for line in report["came"]],
         [_words(line["exposure"], line["path"]) for line in report["left"]],
         [_refused_words(line) for line in report["refused"]],
-        [_made_words(line) for line in report["made"]],
+        [_made_words(line) for line in report["made"] if line["action"] != "removed"],
+        [_made_words(line) for line in report["made"] if line["action"] == "removed"],
         [f"{line['layer']}: {line['seconds']:.1f} s" for line in report["slowest"]],
         [_failed_words(line) for line in report["failed"]],
         [resting_words(line) for line in report["resting"]],
         list(report["problems"]),
+        [line.removeprefix("left alone: ") for line in report["left_alone"]],
     )
     for name, lines in zip(_SECTIONS, values, strict=True):
         if lines:

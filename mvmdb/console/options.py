@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -51,6 +52,22 @@ class Session:
         return Archive(self.address, self.run, work_of(who, memory_mb), monitor)
 
 
+class Duration(click.FloatRange):
+    """A number of seconds, 0 or more; `inf` is for ever, and `nan` is no number."""
+
+    name = "seconds"
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Raises click.BadParameter for what is none."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number of seconds; expected 0 or more.", param, ctx)
+        return number
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on standard output.")
 memory = click.option(
     "--memory", "memory_mb", type=click.IntRange(1), metavar="MB",
@@ -66,7 +83,7 @@ _executor = click.option(
 )
 _worker_timeout = click.option(
     "--worker-timeout",
-    type=click.FloatRange(0),
+    type=Duration(),
     default=WORKER_TIMEOUT,
     envvar="MVMDB_WORKER_TIMEOUT",
     show_default=True,
@@ -82,7 +99,7 @@ progress = click.option(
     help="On standard error: a bar if it is a terminal, one JSON object per line, or nothing.",
 )
 wait = click.option(
-    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS",
+    "--wait", type=Duration(), default=0.0, metavar="SECONDS",
     help="If another run works on the folder, wait for it as long as this; else the exit code is 2 at once.",
 )  # fmt: skip
 output = click.option(

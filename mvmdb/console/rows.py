@@ -80,11 +80,16 @@ def print_table(names: Names, rows: Rows) -> None:
 
 
 def _printable_texts(row: Sequence[Any]) -> Sequence[Any]:
-    return [printable(value) if isinstance(value, str) else value for value in row]
+    return [printable(value) if isinstance(value, str) else _readable(value) for value in row]
 
 
 def _as_they_are(row: Sequence[Any]) -> Sequence[Any]:
-    return row
+    return [_readable(value) for value in row]
+
+
+def _readable(value: Any) -> Any:
+    """A value as text can hold it: bytes are their hexadecimal digits."""
+    return bytes(value).hex() if isinstance(value, bytes | bytearray | memoryview) else value
 
 
 def _csv(rows: Rows) -> Iterator[str]:
@@ -133,11 +138,11 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
-    return str(value)
+    return str(_readable(value))
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else printable(str(value)).strip()
+    return "" if value is None else printable(str(_readable(value))).strip()
 
 
 def _line(cells: Iterable[str], widths: Sequence[int]) -> str:

@@ -35,6 +35,7 @@ from mvmdb.names import (
     parse_product_name,
     product_place,
 )
+from mvmdb.reconcile.remarks import Remarks
 from mvmdb.records import PlannedLayer, Policy, ProductMember, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
 
@@ -70,20 +71,27 @@ class _Twins(NamedTuple):
 
 
 def observe_products(
-    begin: Begin, products: Path, policy: Policy, *, deep: bool = False, cells: Sequence[int] | None = None
+    begin: Begin,
+    products: Path,
+    policy: Policy,
+    *,
+    deep: bool = False,
+    cells: Sequence[int] | None = None,
+    remarks: Remarks | None = None,
 ) -> set[str]:
     """Compare recorded products with their files, record the differences, and return the sky cells (names) with any.
 
     `cells`: the keys of the sky cells to look at (None: all). A file with the recorded size and time is not opened,
     unless `deep` asks for its digests. Any other file is read whole. A product file that is not recorded (its run was
     killed, or the catalog was rebuilt) is recorded if it is intact and the catalog has all of its members; otherwise it
-    is logged and left alone. Files are read outside of transactions.
+    is left alone, with a remark. Files are read outside of transactions.
     """
+    remarks = remarks or Remarks()
     with as_recorded(begin)() as connection:
         recorded, skycells = load_recorded_products(connection, cells)
     log.info("looking at the files of %d products in %s", len(recorded), products)
-    sightings = [seen for row in recorded.values() if (seen := _look_at(products, row, deep)) is not None]
-    adoptions = _identify(begin, list(_find_unrecorded(products, recorded, skycells)))
+    sightings = [seen for row in recorded.values() if (seen := _look_at(products, row, deep, remarks)) is not None]
+    adoptions = _identify(begin, list(_find_unrecorded(products, recorded, skycells, remarks)), remarks)
     _record_seen(begin, products, policy, recorded, sightings, adoptions)
     return {seen.recorded.skycell for seen in sightings} | {adoption.record.skycell for adoption in adoptions}
 
@@ -92,7 +100,7 @@ def record_found(begin: Begin, products: Path, policy: Policy, records: Sequence
     """Record mvmdb's own products, which were put into the products folder, if the catalog has all their members."""
     with as_recorded(begin)() as connection:
         recorded = load_recorded(connection, [record.layer for record in records])
-    _record_seen(begin, products, policy, recorded, (), _identify(begin, records))
+    _record_seen(begin, products, policy, recorded, (), _identify(begin, records, Remarks()))
 
 
 def _record_seen(
@@ -131,7 +139,7 @@ def _moved_since(
     return changed | (load_claimed(connection).keys() & layers)
 
 
-def _look_at(products: Path, recorded: RecordedProduct, deep: bool) -> _Sighting | None:
+def _look_at(products: Path, recorded: RecordedProduct, deep: bool, remarks: Remarks) -> _Sighting | None:
     path = products / product_place(recorded.skycell, recorded.filename)
     try:
         status = os.stat(path)
@@ -148,7 +156,7 @@ def _look_at(products: Path, recorded: RecordedProduct, deep: bool) -> _Sighting
         adopted = None if recorded.proof == Proof.PROVEN else _recognize(path, recorded, file_stamp(status))
         if adopted is not None:
             return adopted
-        log.warning("%s", error)
+        remarks.make(str(error))
         return None if recorded.state == ProductState.DAMAGED else _Sighting(recorded, ProductState.DAMAGED)
     if same and _is_same(record, recorded):
         return None if recorded.state == ProductState.INTACT else _Sighting(recorded, ProductState.INTACT)
@@ -224,7 +232,7 @@ def _record_found(connection: Connection, record: ProductRecord, unfinished: Col
 
 
 def _find_unrecorded(
-    products: Path, recorded: Mapping[str, RecordedProduct], skycells: set[str]
+    products: Path, recorded: Mapping[str, RecordedProduct], skycells: set[str], remarks: Remarks
 ) -> Iterator[ProductRecord]:
     """The intact product files in the folders of these sky cells (names) that the catalog does not record."""
     for path in list_product_files(products, skycells):
@@ -234,12 +242,12 @@ def _find_unrecorded(
         try:
             record = _read(path)
         except ProductError as error:
-            log.warning("left alone: %s", error)
+            remarks.make(f"left alone: {error}")
             continue
         if record.layer == layer and record.skycell == path.parent.name:
             yield record
         else:
-            log.warning("left alone: %s says that it is %s", path, record.layer)
+            remarks.make(f"left alone: {path} says that it is {record.layer}")
 
 
 def list_product_files(products: Path, skycells: set[str] | None = None) -> Iterator[Path]:
@@ -261,10 +269,10 @@ def list_cell_folders(products: Path) -> set[str]:
     return set(filter(is_cell_name, names))
 
 
-def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:
+def _identify(begin: Begin, records: Sequence[ProductRecord], remarks: Remarks) -> list[Adoption]:
     """The product files whose members are all in the catalog.
 
-    A product with other exposures was made from another catalog: it is logged and left alone.
+    A product with other exposures was made from another catalog: it is left alone, with a remark.
     """
     if not records:
         return []
@@ -275,7 +283,8 @@ def _identify(begin: Begin, records: Sequence[ProductRecord]) -> list[Adoption]:
     for record in records:
         unknown = [member.ipppssoo for member in record.members if member.ipppssoo not in known]
         if unknown:
-            log.warning("left alone: %s holds %s, which this catalog does not know", record.path, ", ".join(unknown))
+            names = ", ".join(unknown)
+            remarks.make(f"left alone: {record.path} holds {names}, which this catalog does not know")
             continue
         renamed = [member for member in record.members if _same_bytes(known[member.ipppssoo], member, digests)]
         adoptions.append(Adoption(record, renamed))

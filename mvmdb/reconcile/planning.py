@@ -13,6 +13,7 @@ from mvmdb.catalog.products.load import count_layers, load_candidates
 from mvmdb.garbage import gc_paused
 from mvmdb.layers.diff import diff_layers
 from mvmdb.reconcile.observe import observe_products
+from mvmdb.reconcile.remarks import Remarks
 from mvmdb.records import Action, ExpectedLayer, ObservedProduct, Plan, PlannedLayer, Policy, UnmadeLayer
 
 
@@ -53,6 +54,7 @@ def look_ahead(
     full: bool = False,
     available: bool = False,
     narrowing: Narrowing = EVERYTHING,
+    remarks: Remarks | None = None,
 ) -> Outlook:
     """What is stale, and why, in these sky cells (keys) or in all, of the layers that the `narrowing` leaves.
 
@@ -61,7 +63,11 @@ def look_ahead(
     members that have one, if there are any. `begin` begins a transaction; differences between files and records are
     recorded, unless it is a `Trial`, whose transactions are rolled back.
     """
-    seen = set() if products is None else observe_products(begin, products, policy, deep=deep, cells=cells)
+    seen = (
+        set()
+        if products is None
+        else observe_products(begin, products, policy, deep=deep, cells=cells, remarks=remarks)
+    )
     with gc_paused(), begin() as connection:
         candidates = load_candidates(connection, cells, everything=full)
         total = count_layers(connection, cells)

@@ -13,6 +13,7 @@ from mvmdb.names import CellId, format_cell_name, parse_cell_name
 from mvmdb.pollers.files import format_planned_name, format_poller_name
 from mvmdb.pollers.write import WrittenPollers, planned_cells, write_planned, write_pollers
 from mvmdb.reconcile.planning import look_ahead
+from mvmdb.reconcile.remarks import Remarks
 from mvmdb.records import Mark, Plan, Policy
 
 
@@ -33,10 +34,11 @@ class RunPollers:
         *,
         mark: Mark = "layer",
         everywhere: bool = False,
+        remarks: Remarks | None = None,
     ) -> None:
         self.coordinator, self.engine = coordinator, coordinator.engine
         self.products, self.policy, self.cells = products, policy, cells
-        self.mark, self.everywhere = mark, everywhere
+        self.mark, self.everywhere, self.remarks = mark, everywhere, remarks
         self.since = now()
         self.wanted: set[int] = set()
         self.announced: set[int] = set()
@@ -98,7 +100,7 @@ class RunPollers:
         wanted = self.wanted | (more if self.everywhere else self._with_poller(more)) | self._with_poller(seen)
         written = WrittenPollers(unwritten=dict(self.planned.unwritten))
         for chunk in chunks(wanted):
-            plan = look_ahead(self.engine.begin, self.products, self.policy, cells=chunk).plan
+            plan = look_ahead(self.engine.begin, self.products, self.policy, cells=chunk, remarks=self.remarks).plan
             now_written = write_pollers(self.engine.begin, plan, self.products, self.mark, cells=chunk)
             written.paths += now_written.paths
             written.changed += now_written.changed

@@ -70,7 +70,7 @@ def reconcile(
     workers are lost.
     """
     with open_workers(workers) as opened, join_work(engine, products, options.wait) as place:
-        pollers = RunPollers(place.coordinator, products, policy, options.cells)
+        pollers = RunPollers(place.coordinator, products, policy, options.cells, remarks=place.remarks)
         run = ReconcileRun(place, policy, options, opened, monitor)
         outlook = run.plan()
         run.seen_in |= pollers.announce(outlook.plan)
@@ -92,6 +92,7 @@ class ReconcileRun:
 
     def __init__(self, place: Place, policy: Policy, options: Options, workers: Workers, monitor: Monitor) -> None:
         self.lock, self.coordinator, self.products = place.lock, place.coordinator, place.products
+        self.remarks = place.remarks
         self.engine, self.policy, self.options = self.coordinator.engine, policy, options
         self.workers, self.monitor = workers, monitor
         self.report = ReconcileReport()
@@ -212,6 +213,7 @@ class ReconcileRun:
             full=self.options.everything,
             available=self.options.available,
             narrowing=self.options.narrowing,
+            remarks=self.remarks,
         )
         self.seen_in |= outlook.seen_in
         with self.engine.begin() as connection:

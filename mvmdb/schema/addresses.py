@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
 from mvmdb.errors import CatalogError
-from mvmdb.passwords import HIDDEN, QUERY_SECRET, WORD_SECRET
+from mvmdb.passwords import HIDDEN, QUERY_SECRET, WORD_SECRET, hide_slips
 
 _SERVER_SCHEME = re.compile(r"(postgres\w*|mysql\w*|mariadb\w*|oracle\w*|mssql\w*)(\+\w+)?:?/+", re.IGNORECASE)
 _USER_AT_HOST = re.compile(r"[^\s/\\]+@[^\s/\\]+([/?].*)?|[^\s/\\]+:.*@.*")
@@ -45,7 +45,7 @@ def _file_url(path: str) -> sa.URL:
 
 def hide_password(address: str) -> str:
     """A path or URL as messages may show it: without a password, whatever its form."""
-    text = WORD_SECRET.sub(rf"\1={HIDDEN}", QUERY_SECRET.sub(rf"\1={HIDDEN}", address))
+    text = hide_slips(WORD_SECRET.sub(rf"\1={HIDDEN}", QUERY_SECRET.sub(rf"\1={HIDDEN}", address)))
     if text.lower().startswith(("sqlite:", "/", "./", "~")) or not ("://" in text or _is_slip(text)):
         return text
     scheme = re.match(r"[\w+]*:?/+", text)

@@ -12,7 +12,7 @@ from mvmdb.errors import InputError, UsageError
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "name": (
         "rootname", "ipppssoo", "obs_id", "dataset", "sci_data_set_name", "observation_id", "filename",
-        "productfilename", "obs_publisher_did",
+        "productfilename", "obs_publisher_did", "name",
     ),
     "filename": ("filename", "productfilename"),
     "kind": ("kind",),

@@ -18,7 +18,7 @@ from mvmdb.console.rows import print_csv, print_json, print_json_lines, print_ta
 
 NAMES = ("n", "text", "a longer name")
 ROWS: list[tuple[Any, ...]] = [
-    (1, "xxxxx", 0.1 + 0.2), (2**40, None, True), (3, "  padded ", 1e-20), (4, "ü, \"quoted\"", b"abc"),
+    (1, "xxxxx", 0.1 + 0.2), (2**40, None, True), (3, "  padded ", 1e-20), (4, "ü, \"quoted\"", "abc"),
 ]  # fmt: skip
 
 
@@ -79,3 +79,12 @@ def test_rows_are_printed_while_they_are_read(
     assert len(printed) >= 10
     taken = [number for number, _ in printed][-9:]
     assert all(after - before <= 1000 for before, after in pairwise(taken))
+
+
+@pytest.mark.parametrize("show", [print_csv, print_json, print_json_lines, print_table])
+def test_bytes_are_shown_by_their_digits(show: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    show(["blob"], [(b"\x00\xffabc",), (memoryview(b"\x01"),)])
+    out = capsys.readouterr().out
+    assert "00ff616263" in out
+    assert "01" in out
+    assert "b'" not in out

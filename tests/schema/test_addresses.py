@@ -39,6 +39,12 @@ ADDRESSES = [
     f"host=127.0.0.1 user=u password={SECRET}",
     f"host=127.0.0.1 password = '{SECRET} more' user=u",
     f"password={SECRET}",
+    f"postgresql+psycopg://u@127.0.0.1:1/d?pasword={SECRET}",
+    f"postgresql+psycopg://u@127.0.0.1:1/d?connect_timeout=1&pw={SECRET}",
+    f"postgresql://u;{SECRET}@127.0.0.1:1/d",
+    f"postgresql://u|{SECRET}@127.0.0.1:1/d",
+    f"postgresql://u@127.0.0.1:{SECRET}/d",
+    f"postgresql+psycopg://u@127.0.0.1:{SECRET}",
 ]
 
 

@@ -12,18 +12,25 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.narrow import program_condition
 from mvmdb.catalog.open import Begin
+from mvmdb.errors import NameFormatError
+from mvmdb.names import parse_layer_name
 from mvmdb.records import Reason, ReasonCode
 from mvmdb.schema import tables as t
+from mvmdb.schema.engine import among
 
 _PAGE = 5000
+_CELL_LENGTH = len("skycell-p0000x00y00")
+
+Condition = sa.ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuestion:
     """Which events are wanted: those that meet every condition that is given. Times are UTC; `until` is excluded.
 
-    `program` is a proposal number or the three characters of it in root names; with it, layers count that hold or
-    should hold an exposure of the program. With `skycell`, so do exposures that overlap the cell.
+    `program` is a proposal number or the three characters of it in root names; with it, layers count that hold,
+    should hold or may have held an exposure of the program, by their sky cell, camera and filter. With `skycell`, so do
+    exposures that overlap the cell.
     """
 
     since: dt.datetime | None = None
@@ -97,7 +104,11 @@ def load_runs(begin: Begin, question: HistoryQuestion) -> Iterator[PastRun]:
 def load_events(begin: Begin, question: HistoryQuestion) -> Iterator[RecordedEvent]:
     """The events asked for, oldest first, read in short transactions."""
     e = t.event.c
-    query = sa.select(*(e[name] for name in RecordedEvent.__slots__)).where(*_conditions(question))
+    conditions = _conditions(question)
+    if question.program is not None:
+        with begin() as connection:
+            conditions.append(_of_program(question.program, _layers_of_program(connection, question.program)))
+    query = sa.select(*(e[name] for name in RecordedEvent.__slots__)).where(*conditions)
     for rows in _pages(begin, query, e.id):
         yield from map(_event, rows)
 
@@ -143,9 +154,10 @@ def _count_events(connection: sa.Connection, runs: list[int]) -> dict[int, dict[
     return counts
 
 
-def _conditions(question: HistoryQuestion) -> list[sa.ColumnElement[bool]]:
+def _conditions(question: HistoryQuestion) -> list[Condition]:
+    """All conditions but that on the program."""
     e = t.event.c
-    conditions: list[sa.ColumnElement[bool]] = []
+    conditions: list[Condition] = []
     if question.since is not None:
         conditions.append(e.at >= question.since)
     if question.until is not None:
@@ -157,8 +169,6 @@ def _conditions(question: HistoryQuestion) -> list[sa.ColumnElement[bool]]:
         conditions.append(e.kind.in_(question.kinds))
     if question.skycell is not None:
         conditions.append(_in_cell(question.skycell))
-    if question.program is not None:
-        conditions.append(_of_program(question.program))
     return conditions
 
 
@@ -175,13 +185,33 @@ def _in_layers_of(skycell: str) -> sa.ColumnElement[bool]:
     return t.event.c.layer.startswith(f"hst_{skycell}_", autoescape=True)
 
 
-def _of_program(program: str) -> sa.ColumnElement[bool]:
-    x, condition = t.exposure.c, program_condition(program)
-    names = sa.select(x.ipppssoo).where(condition)
-    expected = sa.select(t.layer.c.name).select_from(t.layer_member.join(t.exposure).join(t.layer)).where(condition)
-    made = (
-        sa.select(t.product.c.layer)
-        .select_from(t.product_member.join(t.product))
-        .where(t.product_member.c.ipppssoo.in_(names))
+def _of_program(program: str, layers: Condition) -> Condition:
+    return sa.or_(t.event.c.exposure.in_(sa.select(t.exposure.c.ipppssoo).where(program_condition(program))), layers)
+
+
+def _layers_of_program(connection: sa.Connection, program: str) -> Condition:
+    """Whether an event is about a layer that could hold an exposure of the program: by sky cell, camera and filter.
+
+    So layers count that are gone, and neither expected nor made any more.
+    """
+    x = t.exposure.c
+    query = (
+        sa.select(t.skycell.c.name, x.instrument, x.detector, x.filter)
+        .distinct()
+        .select_from(t.membership.join(t.exposure).join(t.skycell))
+        .where(program_condition(program), x.eligible)
     )
-    return sa.or_(t.event.c.exposure.in_(names), t.event.c.layer.in_(expected), t.event.c.layer.in_(made))
+    wanted = {tuple(str(part).lower() for part in row) for row in connection.execute(query)}
+    cell = sa.func.substr(t.event.c.layer, len("hst_") + 1, _CELL_LENGTH, type_=sa.Text)
+    named = sa.select(t.event.c.layer).distinct().where(among(connection, cell, sorted({row[0] for row in wanted})))
+    names = [name for name in connection.scalars(named) if _place_of(name) in wanted]
+    return among(connection, t.event.c.layer, names)
+
+
+def _place_of(layer: str) -> tuple[str, ...]:
+    """(sky cell, instrument, detector, filter) of a layer's name; nothing for a text that is none."""
+    try:
+        name = parse_layer_name(layer)
+    except NameFormatError:
+        return ()
+    return name.skycell, name.instrument, name.detector, name.filter

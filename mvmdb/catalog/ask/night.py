@@ -42,7 +42,12 @@ _SLOWEST = 5
 
 
 def summarize_night(
-    engine: Engine, run: int, *, resting: Iterable[FailingLayer] = (), problems: Iterable[str] = ()
+    engine: Engine,
+    run: int,
+    *,
+    resting: Iterable[FailingLayer] = (),
+    problems: Iterable[str] = (),
+    left_alone: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The summary of a run of `nightly`, as plain values.
 
@@ -50,7 +55,8 @@ def summarize_night(
     `slowest` names the layers that took longest. `failed` lists the layers that failed, each with the number of its
     failures in a row, when they began, and when it is tried again. `last_night` compares these with the run of
     `nightly` before: the layers whose failures are `new_failures`, and the `mended` ones. `resting` layers were not
-    tried, and `problems` are those of no single layer: the history does not hold them.
+    tried, `problems` are those of no single layer, and `left_alone` says which product files were left alone, and why:
+    the history does not hold them.
     """
     lists: dict[str, list[dict[str, Any]]] = {"came": [], "left": [], "refused": [], "made": [], "failed": []}
     counts: Counter[str] = Counter()
@@ -84,12 +90,17 @@ def summarize_night(
         },
         "resting": [_failure(layer) for layer in resting],
         "problems": list(problems),
+        "left_alone": list(left_alone),
     }
 
 
 def count_listed(report: Mapping[str, Any], name: str) -> int:
-    """How many events a list of a report, such as `came`, stands for; it may show fewer."""
-    return sum(number for kind, number in report["counts"].items() if _LISTS.get(kind) == name)
+    """How many events a list of a report, such as `came`, stands for; it may show fewer.
+
+    The list `made` has the mosaics that were `removed` too, which are counted by that name.
+    """
+    names = _LISTS | {"layer-removed": "removed"}
+    return sum(number for kind, number in report["counts"].items() if names.get(kind) == name)
 
 
 def save_report(engine: Engine, run: int, report: dict[str, Any]) -> None:
@@ -98,9 +109,17 @@ def save_report(engine: Engine, run: int, report: dict[str, Any]) -> None:
         connection.execute(sa.update(t.run).where(t.run.c.id == run).values(report=json.dumps(report)))
 
 
-def _last_night(connection: sa.Connection, run: int) -> Any:
+def load_left_alone(engine: Engine) -> list[str]:
+    """What the last night said of product files that it left alone."""
+    with engine.begin() as connection:
+        last = _last_night(connection)
+    return [] if last is None else list(json.loads(last.report).get("left_alone", ()))
+
+
+def _last_night(connection: sa.Connection, before: int = 2**31 - 1) -> Any:
+    """The last run of `nightly` with a report, of those before this one."""
     r = t.run.c
-    query = sa.select(r.id, r.report).where(r.command == "nightly", r.id < run, r.report.is_not(None))
+    query = sa.select(r.id, r.report).where(r.command == "nightly", r.id < before, r.report.is_not(None))
     return connection.execute(query.order_by(r.id.desc()).limit(1)).one_or_none()
 
 

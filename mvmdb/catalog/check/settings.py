@@ -10,6 +10,7 @@ from typing import get_args
 import sqlalchemy as sa
 
 from mvmdb.catalog.check.finding import Damage, Finding
+from mvmdb.catalog.settings import LONGEST_HISTORY
 from mvmdb.errors import UsageError
 from mvmdb.layers.divisions import parse_epochs
 from mvmdb.records import ExptimeLayers, Rule
@@ -52,7 +53,10 @@ _CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
     "include_small": _SWITCH,
     "only_cte": _SWITCH,
     "products": (lambda value: value.startswith("/"), "an absolute path"),
-    "history_days": (lambda value: value.isascii() and value.isdecimal(), "a number of days"),
+    "history_days": (
+        lambda value: value.isascii() and value.isdecimal() and int(value) <= LONGEST_HISTORY,
+        "a number of days",
+    ),
     "pollers_unfinished": _CELLS,
     "pollers_behind": _CELLS,
     "pollers_since": (_is_time, "a time, UTC"),

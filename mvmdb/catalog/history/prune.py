@@ -8,7 +8,7 @@ import logging
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import now
-from mvmdb.catalog.settings import history_days
+from mvmdb.catalog.settings import LONGEST_HISTORY, history_days
 from mvmdb.schema import tables as t
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def prune_history(connection: sa.Connection) -> int:
     Without a setting, history is kept for ever.
     """
     days = history_days(connection)
-    if not days:
+    if not 0 < days <= LONGEST_HISTORY:
         return 0
     oldest = now() - dt.timedelta(days=days)
     deleted = connection.execute(sa.delete(t.event).where(t.event.c.at < oldest)).rowcount

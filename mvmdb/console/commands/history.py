@@ -14,7 +14,7 @@ from mvmdb.console.times import utc_time
 @click.command(short_help="What happened, when and why.")
 @click.option("--since", type=utc_time, metavar="TIME", help="From this time on: 2026-11-24 (UTC), yesterday, 7d, 12h.")
 @click.option("--until", type=utc_time, metavar="TIME", help="Before this time.")
-@click.option("--run", type=click.IntRange(1), metavar="N", help="What happened in this run.")
+@click.option("--run", type=click.IntRange(1, 2**31 - 1), metavar="N", help="What happened in this run.")
 @click.option("--layer", metavar="NAME", help="What happened to this layer.")
 @click.option("--skycell", metavar="NAME", help="What happened to this sky cell's layers and exposures.")
 @click.option("--exposure", metavar="NAME", help="What happened to this exposure.")

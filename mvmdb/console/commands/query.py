@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mvmdb.console import options
 from mvmdb.console.options import Session
 from mvmdb.console.streams import end_process
 from mvmdb.errors import MvmdbError
@@ -15,7 +16,7 @@ from mvmdb.errors import MvmdbError
 @click.option("--nl", "form", flag_value="nl", help="One JSON object per line.")
 @click.option("--json", "form", flag_value="json", help="One JSON list of objects.")
 @click.option(
-    "--timeout", type=click.FloatRange(0), default=300, show_default=True, metavar="SECONDS",
+    "--timeout", type=options.Duration(), default=300, show_default=True, metavar="SECONDS",
     help="Stop a query that takes longer, with exit code 2; 0: no limit.",
 )  # fmt: skip
 @click.pass_obj

@@ -87,6 +87,9 @@ def test_every_event_is_found_by_what_it_concerns(night: Archive) -> None:
     assert kinds(night, "--program", "b6o") == everything
     assert kinds(night, "--program", "99999") == []
     assert kinds(night, "--run", "2") == ["exposure-withdrawn"]
+    call(night, "nightly", str(night.inbox), "--jobs", "1")
+    gone = [*everything, "layer-removed", "layer-removed"]
+    assert kinds(night, "--program", "11359") == kinds(night, "--skycell", CELL) == gone, "of layers that are gone too"
     assert kinds(night, "--kind", "layer-drizzled", "--kind", "configured") == [
         "configured", "layer-drizzled", "layer-drizzled",
     ]  # fmt: skip
