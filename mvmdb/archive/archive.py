@@ -7,16 +7,16 @@ import os
 from mvmdb.archive.access import Work
 from mvmdb.archive.asking import Asking
 from mvmdb.archive.deciding import Deciding
+from mvmdb.archive.fields import Fields
 from mvmdb.archive.keeping import Keeping
 from mvmdb.archive.recording import CallRecorder
-from mvmdb.archive.searching import Searching
 from mvmdb.archive.working import Working
 from mvmdb.catalog.open import open_catalog
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
-class Archive(Asking, Searching, Working, Deciding, Keeping):
+class Archive(Asking, Fields, Working, Deciding, Keeping):
     """An archive: each method does what the command of its name does, and each command calls its method.
 
     Methods open the catalog, do their work, and close it: an archive holds no connection and no lock between calls.

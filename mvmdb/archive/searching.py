@@ -101,7 +101,7 @@ def _question(kind: Kind, conditions: Conditions) -> Question:
 
     first, last = conditions.get("dates", (None, None))
     texts = {
-        name: _texts(conditions.get(name, ()))
+        name: texts_of(conditions.get(name, ()))
         for name in (
             "filters", "cameras", "programs", "targets", "skycells", "exposures", "astrometry", "columns", "sort",
         )
@@ -118,7 +118,7 @@ def _question(kind: Kind, conditions: Conditions) -> Question:
     )
 
 
-def _texts(given: object) -> tuple[str, ...]:
+def texts_of(given: object) -> tuple[str, ...]:
     """One text or number, or several, as texts."""
     if isinstance(given, str) or not isinstance(given, Sequence):
         return (str(given),)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,7 @@ from mvmdb.errors import UsageError
 from mvmdb.records import Mark
 
 if TYPE_CHECKING:
-    from mvmdb.archive.positions import Position
     from mvmdb.archive.pruning import Pruning
-    from mvmdb.names import Scale
-    from mvmdb.rectangles.estimate import Estimate
 
 PathLike = str | os.PathLike[str]
 
@@ -191,59 +188,6 @@ class Working(Access):
             with claim_folder(folder, wait=wait):
                 written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)
         return Pollers(written, outlook.waiting)
-
-    def mosaic(
-        self,
-        position: Position,
-        size: object,
-        filters: str,
-        *,
-        detector: str | None = None,
-        scale: Scale | None = None,
-        trim: bool = True,
-        output: PathLike | None = None,
-        wait: float = 0.0,
-        agree: Callable[[Estimate], object] | None = None,
-    ) -> Reconciled:
-        """Make the mosaics of a square of the sky in one filter, across sky cells, from the catalog's exposures.
-
-        `position`: a SkyCoord, or (ra, dec) in degrees (ICRS). `size`: the side, as a Quantity of an angle, or in
-        arcmin. `detector` and `scale`: only these. `trim`: leave out rows and columns without data. The pixel grid is
-        that of the projection cell with the nearest centre. The catalog does not record such a mosaic. It goes to
-        `output/skycell-p<cell>-ra<ra>-dec<dec>/` (None: below the current folder). `agree` is told the estimated cost
-        first, and raises to refuse it; None refuses more than 2 GB.
-
-        Raises UsageError for an impossible position, size or filter, for mosaics that are too large, and if a file is
-        in the way; NothingViableError if no exposure is there; BusyError if another run works in the folder. The
-        command `mosaic`.
-        """
-        from mvmdb.archive.positions import to_arcmin, to_degrees
-        from mvmdb.catalog.ask.eligible import load_eligible_exposures, load_skies
-        from mvmdb.rectangles.estimate import estimate_cost, require_small
-        from mvmdb.rectangles.geometry import rectangle_at, trim_rectangle
-        from mvmdb.rectangles.make import make_rectangle
-        from mvmdb.rectangles.plan import RectangleOptions, plan_rectangle
-
-        rectangle = rectangle_at(*to_degrees(position), to_arcmin(size))
-        folder = (_path(output) or Path()).absolute()
-        with self._reading() as (begin, policy):
-            with begin() as connection:
-                exposures = load_eligible_exposures(connection, rectangle.cells, rectangle.name, filters, detector)
-
-            def skies(layer: str, members: Sequence[str]) -> dict[str, float]:
-                with begin() as connection:
-                    return load_skies(connection, layer, list(members))
-
-            trimmed = trim_rectangle(rectangle, [exposure.s_region for exposure in exposures]) if trim else rectangle
-            chosen = RectangleOptions(scale, skies)
-            planned = plan_rectangle(exposures, trimmed, folder / trimmed.name, policy, chosen, set())
-            estimate = estimate_cost(planned, exposures)
-            (agree or require_small)(estimate)
-            with self._work.open() as workers:
-                report = make_rectangle(
-                    exposures, trimmed, folder, policy, chosen, workers=workers, monitor=self._monitor, wait=wait
-                )
-        return Reconciled(report, estimate)
 
 
 def _path(given: PathLike | None) -> Path | None:

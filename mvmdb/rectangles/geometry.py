@@ -16,6 +16,7 @@ from mvmdb.recipe import PIXEL_SCALE
 from mvmdb.records import Canvas
 from mvmdb.sky.footprints import Footprints
 from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, project_exposures
+from mvmdb.sky.region import parse_region
 from mvmdb.sky.sphere import FloatArray, sky_to_vector
 from mvmdb.sky.tessellation import CELL_SIZE, PROJECTION_SIZE, STEP, plane_to_sky, projection_cell_centers, sky_to_plane
 
@@ -79,6 +80,29 @@ def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
     n = max(1, round(size * 60 / PIXEL_SCALE["fine"]))
     x_min, y_min = (round(middle - (n - 1) / 2) for middle in (x, y))
     return Rectangle(p, Canvas(x_min, x_min + n - 1, y_min, y_min + n - 1))
+
+
+def rectangle_around(regions: Sequence[str]) -> Rectangle:
+    """The smallest rectangle that covers these footprints (`s_region`), in the projection cell nearest to their middle.
+
+    Raises UsageError if there are none, or if they do not fit into one projection cell.
+    """
+    if not regions:
+        raise UsageError("there is no exposure to fit; expected one or more: change the conditions")
+    vertices = np.concatenate([polygon for region in regions for polygon in parse_region(region)])
+    middle = sky_to_vector(vertices[:, 0], vertices[:, 1]).mean(axis=1)
+    centers = projection_cell_centers(np.arange(N_PROJECTION_CELLS))
+    p = int(np.argmax(sky_to_vector(*centers).T @ middle))
+    x, y = sky_to_plane(p, vertices[:, 0], vertices[:, 1])
+    low = (float(np.floor(np.min(each) + 0.5)) for each in (x, y))
+    high = (float(np.ceil(np.max(each) - 0.5)) for each in (x, y))
+    (x_min, y_min), (x_max, y_max) = low, high
+    if not np.isfinite([x_min, y_min, x_max, y_max]).all():
+        raise UsageError(
+            f"the {len(regions)} exposures lie all over the sky; expected those of one projection cell (about 5 "
+            "degrees): change the conditions"
+        )
+    return Rectangle(p, Canvas(int(x_min), int(x_max), int(y_min), int(y_max)))
 
 
 def overlaps_with(rectangle: Rectangle, regions: Sequence[str]) -> Overlaps:

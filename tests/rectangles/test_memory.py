@@ -39,7 +39,7 @@ def one(tmp_path: Path) -> Archive:
 def jobs_of(archive: Archive, canvas: Canvas) -> list[LayerJob]:
     rectangle = Rectangle(726, canvas)
     with open_catalog(archive.address) as engine, engine.begin() as connection:
-        exposures = load_eligible_exposures(connection, rectangle.cells, rectangle.name, "f125w", None)
+        exposures = load_eligible_exposures(connection, rectangle.cells, rectangle.name, ["f125w"])
     return plan_rectangle(exposures, rectangle, archive.folder, Policy(), RectangleOptions(), set())
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.cells import near
+from mvmdb.catalog.ask.search.question import filter_names
 from mvmdb.errors import UsageError
 from mvmdb.names import CellId
 from mvmdb.records import CellExposure
@@ -15,38 +16,54 @@ from mvmdb.schema import tables as t
 
 
 def load_eligible_exposures(
-    connection: sa.Connection, cells: Sequence[CellId], place: str, filter_name: str, detector: str | None = None
+    connection: sa.Connection,
+    cells: Sequence[CellId],
+    place: str,
+    filters: Sequence[str] = (),
+    detector: str | None = None,
+    exclude: Sequence[str] = (),
 ) -> list[CellExposure]:
-    """The eligible exposures with a filter (and a detector) that overlap these sky cells, sorted by ipppssoo.
+    """The eligible exposures with any of these filters (and a detector) that overlap these sky cells, sorted.
 
-    `place` names what the cells cover. Raises UsageError if there are none, or if some have no file.
+    No filters stand for all. `place` names what the cells cover. `exclude`: ipppssoo of exposures that are left out.
+    Raises UsageError if a filter has none there, or if some have no file.
     """
     e, m = t.exposure.c, t.membership.c
     query = (
         sa.select(*(e[field.name] for field in fields(CellExposure)))
         .select_from(t.exposure.join(t.membership))
-        .where(m.skycell_id.in_([cell.index for cell in cells]), e.filter == filter_name)
+        .where(m.skycell_id.in_([cell.index for cell in cells]), e.ipppssoo.not_in(exclude))
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
         .distinct()
         .order_by(e.ipppssoo)
     )
     if detector is not None:
         query = query.where(e.detector == detector)
+    if filters:
+        query = query.where(e.filter.in_([name for text in filters for name in filter_names(text)]))
     exposures = [CellExposure(*row) for row in connection.execute(query).all()]
-    what = f"{filter_name}{f' of {detector}' if detector else ''} in {len(cells)} sky cells of {place}"
+    where = f"{f' of {detector}' if detector else ''} in {len(cells)} sky cells of {place}"
+    found = {exposure.filter.lower() for exposure in exposures}
+    for text in filters:
+        if not found.intersection(filter_names(text)):
+            raise _no_exposure(connection, text, where)
     if not exposures:
-        known = connection.scalars(sa.select(e.filter).where(e.eligible).distinct()).all()
-        raise UsageError(
-            f"found no exposure with {what}{near(filter_name.lower(), known)}; ask `mvmdb cells --at`, or choose "
-            "another filter"
-        )
+        raise UsageError(f"found no exposure{where}; ask `mvmdb cells --at`, or choose another place")
     fileless = [exposure.ipppssoo for exposure in exposures if not exposure.path]
     if fileless:
         raise UsageError(
-            f"{len(fileless)} of {len(exposures)} exposures with {what} are known from a table alone ({fileless[0]} is "
-            "one); expected their files: ingest them"
+            f"{len(fileless)} of {len(exposures)} exposures{where} are known from a table alone ({fileless[0]} is "
+            "one); expected their files: ingest them, or exclude them"
         )
     return exposures
+
+
+def _no_exposure(connection: sa.Connection, text: str, where: str) -> UsageError:
+    known = connection.scalars(sa.select(t.exposure.c.filter).where(t.exposure.c.eligible).distinct()).all()
+    return UsageError(
+        f"found no exposure with {text}{where}{near(text.lower(), known)}; ask `mvmdb cells --at`, or choose "
+        "another filter"
+    )
 
 
 def load_skies(connection: sa.Connection, layer: str, members: Sequence[str]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.cells import resolve_cells
-from mvmdb.catalog.ask.search.question import Question
+from mvmdb.catalog.ask.search.question import Question, filter_names
 from mvmdb.catalog.ask.search.relations import relation_of
 from mvmdb.catalog.ask.spool import SpooledRows
 from mvmdb.catalog.narrow import program_condition
@@ -47,7 +47,7 @@ def find_rows(connection: sa.Connection, question: Question, answer: SpooledRows
 def _of_exposures(connection: sa.Connection, question: Question) -> list[Condition]:
     x = t.exposure.c
     conditions = _about_exposures(connection, question)
-    conditions += _any(x.filter == name for text in question.filters for name in _either_order(text))
+    conditions += _any(x.filter == name for text in question.filters for name in filter_names(text))
     conditions += _any(_of_camera(x, camera) for camera in question.cameras)
     conditions += _any_cell(connection, question, t.membership.c.exposure_id, x.id)
     if question.stale:
@@ -60,7 +60,7 @@ def _of_exposures(connection: sa.Connection, question: Question) -> list[Conditi
 
 def _of_layers(connection: sa.Connection, question: Question) -> list[Condition]:
     y = t.layer.c
-    conditions = _any(y.filter == name for text in question.filters for name in _either_order(text))
+    conditions = _any(y.filter == name for text in question.filters for name in filter_names(text))
     conditions += _any(_of_camera(y, camera) for camera in question.cameras)
     if question.skycells:
         conditions.append(among(connection, y.skycell_id, resolve_cells(connection, list(question.skycells))))
@@ -75,7 +75,7 @@ def _of_layers(connection: sa.Connection, question: Question) -> list[Condition]
 
 def _of_products(connection: sa.Connection, question: Question) -> list[Condition]:
     p = t.product.c
-    filters = (name.lower() for text in question.filters for name in _either_order(text))
+    filters = (name for text in question.filters for name in filter_names(text))
     conditions = _any(p.layer.contains(f"_{name}_", autoescape=True) for name in filters)
     conditions += _any(_in_name(p.layer, camera) for camera in question.cameras)
     if question.skycells:
@@ -124,12 +124,6 @@ def _any_cell(connection: sa.Connection, question: Question, exposure: Any, key:
         return []
     cells = resolve_cells(connection, list(question.skycells))
     return [key.in_(sa.select(exposure).where(t.membership.c.skycell_id.in_(cells)))]
-
-
-def _either_order(text: str) -> list[str]:
-    """A filter of two elements, joined by `-` or `;`, in both orders: headers and names do not agree on it."""
-    elements = text.replace(";", "-").split("-")
-    return ["-".join(elements)] if len(elements) != 2 else ["-".join(elements), "-".join(reversed(elements))]
 
 
 def _holds(column: Any, text: str) -> Condition:

@@ -11,6 +11,12 @@ Kind = Literal["exposures", "layers", "products"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
+def filter_names(text: str) -> list[str]:
+    """A filter as layers name it; one of two elements, joined by `-` or `;`, in both orders: headers do not agree."""
+    elements = text.lower().replace(";", "-").split("-")
+    return ["-".join(elements)] if len(elements) != 2 else ["-".join(elements), "-".join(reversed(elements))]
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Which exposures, layers or products are wanted: those that meet every condition that is given.
