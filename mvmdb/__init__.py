@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mvmdb.compat import SkyCell, generate_poller_file, get_sky_cells, run_mvm_processing
+    from mvmdb.compat import ProjectionCell, SkyCell, generate_poller_file, get_sky_cells, run_mvm_processing
 
 __version__ = "0.1.0"
 
-__all__ = ["SkyCell", "__version__", "generate_poller_file", "get_sky_cells", "run_mvm_processing"]
+__all__ = [
+    "ProjectionCell", "SkyCell", "__version__", "generate_poller_file", "get_sky_cells", "run_mvm_processing",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
