@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive import CELL, CENTER, COARSE, FINE, Archive
+from archive import CELL, CENTER, COARSE, FINE, Archive, names_to_list
 from astropy.io import fits
 from click.testing import CliRunner
 from fitsfiles import set_pixels
@@ -42,7 +42,7 @@ def test_a_full_poller_gives_the_mosaics_of_the_catalog(night: Archive, tmp_path
     assert (report.drizzled, report.failed) == (4, 0)
     made = sorted(path.name for path in (out / CELL).glob("*.fits"))
     assert made == sorted(night.product_files())
-    assert (out / CELL / f"{CELL}_manifest.txt").read_text().split() == made
+    assert (out / CELL / f"{CELL}_manifest.txt").read_text().split() == names_to_list(made)
     for name in made:
         own, theirs = read_product(out / CELL / name), read_product(night.products / CELL / name)
         assert (own.data_digest, own.recipe_digest) == (theirs.data_digest, theirs.recipe_digest)

@@ -209,6 +209,7 @@ def repair(scene: Scene) -> None:
     prepare_first_night(scene)
     for path in (*scene.products.glob("*/*f606w_all_drz.fits"), *scene.products.glob("*p1000*/*_manifest.txt")):
         path.unlink()
+    next(scene.products.glob("*/*f125w_all_trl.txt")).unlink()
     next(scene.products.glob("*/*f435w_all_drz.fits")).write_bytes(b"cut short")
     (scene.products / f".{CELL}.4711.tmp").write_bytes(b"")
     engine = open_engine(scene.store.address)
