@@ -9,7 +9,7 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit coverage mutants test-lowest dist test-dist test-wheel test-sdist
-.PHONY: exactness chaos chaos-killed chaos-raced chaos-lied conformance conformance-sky conformance-api docs bench lock upgrade clean
+.PHONY: exactness chaos chaos-killed chaos-raced chaos-lied conformance conformance-downstream conformance-sky conformance-api docs bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -26,6 +26,7 @@ help:
 	@echo "make chaos-lied  reads FILES=10000 mutated exposures and mosaics: each is taken rightly or refused (15 minutes)"
 	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
+	@echo "make conformance-downstream  drizzlepac 3.11 on what mvmdb stages on two nights, and mvmdb on what drizzlepac writes (4 minutes)"
 	@echo "make conformance-api  signatures, attributes and parameter sets against drizzlepac 3.11 in its own environment (seconds)"
 	@echo "make docs         the diagram and the tables of docs/catalog.md from the code"
 	@echo "make bench        how fast it is here"
@@ -128,6 +129,10 @@ $(CONFORMANCE)/.ready: conformance/requirements.txt
 SETS ?= ers acs uvis
 conformance: env $(CONFORMANCE)/.ready
 	$(BIN)/python -m conformance.pixels.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK)) $(SETS)
+	$(MAKE) conformance-downstream
+
+conformance-downstream: env $(CONFORMANCE)/.ready
+	$(BIN)/python -m conformance.downstream.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK))
 
 conformance-api: $(CONFORMANCE)/.ready
 	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.api.compare

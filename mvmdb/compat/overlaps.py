@@ -81,11 +81,8 @@ def list_files(
     poller = read_poller(visit_input)
     paths = [row.pathname for row in poller.rows] if poller.form == "full" else poller.filenames
     beside = Path(visit_input).parent
-    return [NamedFile(name, find_file(folder / path, folder, beside)) for name, path in _pair(poller.filenames, paths)]
-
-
-def _pair(names: Sequence[str], paths: Sequence[str]) -> list[tuple[str, str]]:
-    return list(zip(names, paths, strict=True))
+    pairs = dict.fromkeys(zip(poller.filenames, paths, strict=True))  # a poller of several sky cells names files again
+    return [NamedFile(name, find_file(folder / path, folder, beside)) for name, path in pairs]
 
 
 def find_file(path: Path, *folders: Path) -> Path:

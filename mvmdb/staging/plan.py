@@ -10,6 +10,7 @@ from mvmdb.catalog.ask.members import LayerExposure
 from mvmdb.errors import InputError
 from mvmdb.names import parse_exposure_name, parse_layer_name
 from mvmdb.pollers.files import PollerRow
+from mvmdb.pollers.rows import poller_rows
 from mvmdb.pollers.write import rows_of_plan
 from mvmdb.records import Plan
 
@@ -32,13 +33,18 @@ class StagedCell:
 
 
 def plan_cells(exposures: Sequence[LayerExposure], plan: Plan, *, all_new: bool) -> list[StagedCell]:
-    """What to put for each sky cell of these exposures, sorted; rows are marked by layer, or all NEW.
+    """What to put for each sky cell of these exposures, sorted.
 
-    Raises InputError if two files of a cell would get one name.
+    Rows of stale layers are NEW, or with `all_new` those of all layers but such as wait for files of their members: of
+    these, drizzlepac would make a mosaic without them. Raises InputError if two files of a cell would get one name.
     """
     names = {(exposure.skycell, exposure.path): staged_name(exposure) for exposure in exposures}
-    rows = rows_of_plan(exposures, plan, "layer")
-    return [_plan_cell(skycell, rows[skycell], names, all_new) for skycell in sorted(rows)]
+    if all_new:
+        waiting = {line.name for line in plan.layers if line.n_waiting}
+        rows = poller_rows(exposures, {one.layer: None for one in exposures if one.layer not in waiting})
+    else:
+        rows = rows_of_plan(exposures, plan, "layer")
+    return [_plan_cell(skycell, rows[skycell], names) for skycell in sorted(rows)]
 
 
 def staged_name(exposure: LayerExposure) -> str:
@@ -60,9 +66,7 @@ def staged_name(exposure: LayerExposure) -> str:
     return "_".join(words)
 
 
-def _plan_cell(
-    skycell: str, rows: Iterable[PollerRow], names: Mapping[tuple[str, str], str], all_new: bool
-) -> StagedCell:
+def _plan_cell(skycell: str, rows: Iterable[PollerRow], names: Mapping[tuple[str, str], str]) -> StagedCell:
     files: dict[str, StagedFile] = {}
     staged = []
     for row in rows:
@@ -73,5 +77,5 @@ def _plan_cell(
                 "expected one file for each exposure; rename one of them"
             )
         files[name] = StagedFile(Path(row.pathname), name)
-        staged.append(replace(row, filename=name, pathname=name, flag="NEW" if all_new else row.flag))
+        staged.append(replace(row, filename=name, pathname=name))
     return StagedCell(skycell, tuple(files.values()), tuple(sorted(staged, key=lambda row: row.filename)))

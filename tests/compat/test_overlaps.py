@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_the_members_of_a_poller_are_its_file_names(archive: Archive, tmp_path: 
     row = PollerRow(
         NAMES[0], 11359, "B6O", "04", 802.9, "F125W", "IR", CELL, "OLD", f"/another/machine/{NAMES[0]}"
     )  # fmt: skip
-    write_poller(tmp_path / "poller.out", [row])
+    write_poller(tmp_path / "poller.out", [row, replace(row, skycell="skycell-p0726x11y12")])
     cells = mvmdb.get_sky_cells(tmp_path / "poller.out", input_path=archive.inbox)
     assert cells[CELL].members == NAMES[:1]
     (archive.inbox / "names.txt").write_text(f"/another/machine/{NAMES[0]}\n")

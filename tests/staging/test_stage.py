@@ -19,7 +19,7 @@ from mvmdb.catalog.ask.members import LayerExposure
 from mvmdb.errors import InputError, UsageError
 from mvmdb.pollers.files import read_poller
 from mvmdb.process import process_poller
-from mvmdb.records import Plan, Policy
+from mvmdb.records import Action, Plan, PlannedLayer, Policy
 from mvmdb.staging.plan import StagedCell, StagedFile, plan_cells, staged_name
 from mvmdb.staging.stage import stage
 from mvmdb.workers.processes import IN_THIS_PROCESS
@@ -216,6 +216,15 @@ def test_names_are_those_of_the_single_visit_pipeline() -> None:
     assert staged_name(polarised) == "hst_11359_0a_acs_wfc_f606w-pol60v_ib6o04tu_flc.fits"
     with pytest.raises(InputError, match="is not named as an exposure"):
         staged_name(exposure(filename="notes.txt"))
+
+
+def test_no_layer_that_waits_for_files_is_new() -> None:
+    other = {"ipppssoo": "ib6o04tw", "filename": "ib6o04twq_flt.fits", "path": "/a/ib6o04twq_flt.fits"}
+    there = [exposure(), exposure(layer=FINE.replace("f125w", "f140w"), **other)]
+    waiting = PlannedLayer(FINE, CELL, Action.DRIZZLE, (), n_waiting=1)
+    (cell,) = plan_cells(there, Plan((waiting,), 1), all_new=True)
+    assert {row.filename[-17:-9]: row.flag for row in cell.rows} == {"ib6o04tu": "OLD", "ib6o04tw": "NEW"}
+    assert len(cell.files) == 2
 
 
 def test_two_files_of_one_name_are_refused() -> None:

@@ -27,7 +27,7 @@ from mvmdb.staging.copies import LINKS, Link
     type=click.Choice(LINKS),
     default="copy",
     show_default=True,
-    help="Link to the exposures instead of copying them. drizzlepac writes into its inputs: into the exposures, then.",
+    help="Link to the exposures instead of copying them: what drizzlepac writes into its inputs, it writes into them.",
 )
 @options.wait
 @options.progress
