@@ -129,7 +129,7 @@ $(CONFORMANCE)/.ready: conformance/requirements.txt
 SETS ?= ers acs uvis
 conformance: env $(CONFORMANCE)/.ready
 	$(BIN)/python -m conformance.pixels.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK)) $(SETS)
-	$(MAKE) conformance-downstream
+	$(MAKE) conformance-api conformance-downstream
 
 conformance-downstream: env $(CONFORMANCE)/.ready
 	$(BIN)/python -m conformance.downstream.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK))

@@ -82,7 +82,7 @@ def _copy(source: Path, file: BinaryIO) -> None:
         size = os.fstat(file.fileno()).st_size
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or size != before.st_size:
         raise InputError(f"{source} changed while it was copied; expected a file at rest; run the command again")
-    os.utime(file.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(file.name, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _clone(reader: BinaryIO, writer: BinaryIO) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mvmdb.catalog.ask.members import LayerExposure
 from mvmdb.errors import InputError
-from mvmdb.names import parse_exposure_name, parse_layer_name
+from mvmdb.names import is_cell_name, parse_exposure_name, parse_layer_name
 from mvmdb.pollers.files import PollerRow
 from mvmdb.pollers.rows import poller_rows
 from mvmdb.pollers.write import rows_of_plan
@@ -56,6 +56,11 @@ def staged_name(exposure: LayerExposure) -> str:
     parsed = parse_exposure_name(exposure.filename)
     if parsed is None:
         raise InputError(f"{exposure.path} is not named as an exposure; expected *_flt.fits or *_flc.fits")
+    if not is_cell_name(exposure.skycell) or "/" in exposure.filename + exposure.visit + exposure.ipppssoo:
+        raise InputError(  # rows may have been changed by hand, and such names would lead out of the folder
+            f"the catalog has {exposure.filename!r} of {exposure.ipppssoo!r} in {exposure.skycell!r}; expected names "
+            "of a file, an exposure and a sky cell; run: mvmdb verify --repair"
+        )
     if exposure.filename.lower().startswith("hst_"):
         return exposure.filename
     layer = parse_layer_name(exposure.layer)

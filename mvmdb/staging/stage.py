@@ -81,6 +81,8 @@ def stage(
     """
     report = StageReport()
     try:
+        make_folder(folder)
+        _sweep(folder)
         for cell in cells:
             make_folder(folder / cell.skycell)
             _sweep(folder / cell.skycell)

@@ -235,6 +235,18 @@ def poller(scene: Scene) -> None:
     scene.words = ["poller", "--all"]
 
 
+def stage(scene: Scene) -> None:
+    """A folder for drizzlepac, some of which is there already, and some of that outdated."""
+    poller(scene)
+    folder = scene.work / "staged"
+    scene.words = ["stage", "--full", "-o", str(folder)]
+    call(scene)
+    staged = sorted(folder.rglob("hst_*.fits"))
+    staged[0].unlink()
+    staged[1].write_bytes(b"changed by drizzlepac")
+    next(folder.rglob("*_input.out")).unlink()
+
+
 def process(scene: Scene) -> None:
     """Mosaics of a poller file, without the catalog."""
     poller(scene)
@@ -298,7 +310,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         nightly, reconcile, full_reconcile, ingest, first_ingest, withdraw, first_import, later_import, adopt, rebuild,
-        upgrade, repair, prune, poller, process, mosaic,
+        upgrade, repair, prune, poller, stage, process, mosaic,
     )
 }  # fmt: skip
 

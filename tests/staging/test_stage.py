@@ -82,8 +82,12 @@ def test_process_makes_the_stale_layer_from_what_was_staged(half: Archive, tmp_p
 def test_a_second_run_puts_only_what_is_missing_or_has_changed(half: Archive) -> None:
     assert value_of(staged(half, "--json"))["skycells"][0]["put"] == 2
     inodes = {path.name: path.stat().st_ino for path in folder_of(half).iterdir()}
+    left = [folder_of(half) / f".{IR_OLD}.host.17.tmp", half.folder / "mvm" / ".mvmdb-clone.host.17.tmp"]
+    for path in left:  # by a run that was killed
+        path.write_bytes(b"half")
     assert value_of(staged(half, "--json"))["skycells"][0]["put"] == 0
     assert {path.name: path.stat().st_ino for path in folder_of(half).iterdir()} == inodes
+    assert not any(path.exists() for path in left)
     (folder_of(half) / WFC_NEW).unlink()
     (folder_of(half) / IR_OLD).write_bytes(b"drizzlepac was here")
     assert value_of(staged(half, "--json"))["skycells"][0]["put"] == 2
@@ -216,6 +220,18 @@ def test_names_are_those_of_the_single_visit_pipeline() -> None:
     assert staged_name(polarised) == "hst_11359_0a_acs_wfc_f606w-pol60v_ib6o04tu_flc.fits"
     with pytest.raises(InputError, match="is not named as an exposure"):
         staged_name(exposure(filename="notes.txt"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"filename": "hst_/../../treasure_ib6o04tu_flt.fits"}, {"visit": "../../x"}, {"ipppssoo": "../../tu"},
+        {"skycell": "../elsewhere"},
+    ],
+)  # fmt: skip
+def test_rows_changed_by_hand_lead_nowhere(changes: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="run: mvmdb verify --repair"):
+        staged_name(exposure(**changes))
 
 
 def test_no_layer_that_waits_for_files_is_new() -> None:
