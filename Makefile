@@ -9,7 +9,8 @@ STAMP = $(VENV)/.ready-$(notdir $(LOCK))
 unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit coverage mutants test-lowest dist test-dist test-wheel test-sdist
-.PHONY: exactness chaos chaos-killed chaos-full chaos-raced chaos-lied conformance conformance-sky docs bench lock upgrade clean
+.PHONY: exactness chaos chaos-killed chaos-full chaos-raced chaos-lied conformance conformance-downstream conformance-sky
+.PHONY: conformance-api docs bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -27,6 +28,8 @@ help:
 	@echo "make chaos-lied  reads FILES=10000 mutated exposures and mosaics: each is taken rightly or refused (5 minutes)"
 	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
+	@echo "make conformance-downstream  drizzlepac 3.11 on what mvmdb stages on two nights, and mvmdb on what drizzlepac writes (4 minutes)"
+	@echo "make conformance-api  signatures, attributes and parameter sets against drizzlepac 3.11 in its own environment (seconds)"
 	@echo "make docs         the diagram and the tables of docs/catalog.md from the code"
 	@echo "make bench        how fast it is here"
 	@echo "make lock         add to requirements/ what pyproject.toml asks for anew (needs uv)"
@@ -133,6 +136,13 @@ $(CONFORMANCE)/.ready: conformance/requirements.txt
 SETS ?= ers acs uvis
 conformance: env $(CONFORMANCE)/.ready
 	$(BIN)/python -m conformance.pixels.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK)) $(SETS)
+	$(MAKE) conformance-api conformance-downstream
+
+conformance-downstream: env $(CONFORMANCE)/.ready
+	$(BIN)/python -m conformance.downstream.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK))
+
+conformance-api: $(CONFORMANCE)/.ready
+	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.api.compare
 
 conformance-sky: $(CONFORMANCE)/.ready
 	$(CONFORMANCE)/bin/python -m conformance.sky.compare_wcs

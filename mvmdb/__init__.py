@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mvmdb.archive import Archive, Pruning
     from mvmdb.archive import open_archive as open
-    from mvmdb.compat import SkyCell, generate_poller_file, get_sky_cells, run_mvm_processing
+    from mvmdb.compat import ProjectionCell, SkyCell, generate_poller_file, get_sky_cells, run_mvm_processing
     from mvmdb.errors import MvmdbError
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Archive",
     "MvmdbError",
+    "ProjectionCell",
     "Pruning",
     "SkyCell",
     "__version__",

@@ -30,6 +30,7 @@ from mvmdb.console.commands.rebuild import rebuild
 from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.search import search
+from mvmdb.console.commands.stage import stage
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.verify import verify
 from mvmdb.console.commands.withdraw import withdraw
@@ -69,8 +70,8 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 
 for command in (
-    init, ingest, import_table, withdraw, readmit, cells, search, query, status, explain, history, poller, reconcile,
-    nightly, process, mosaic, verify, quarantine, adopt, rebuild, config, schema, demo,
+    init, ingest, import_table, withdraw, readmit, cells, search, query, status, explain, history, poller, stage,
+    reconcile, nightly, process, mosaic, verify, quarantine, adopt, rebuild, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -157,6 +157,19 @@ def parse_product_name(text: str) -> tuple[LayerName, Kind]:
     return parse_layer_name(match["layer"]), "flc" if match["suffix"] == "drc" else "flt"
 
 
+def format_trailer_name(layer: str) -> str:
+    """The file name of the log of a layer's mosaic: `<layer>_trl.txt`, as of drizzlepac's trailer file."""
+    return f"{layer}_trl.txt"
+
+
+def parse_trailer_name(text: str) -> str:
+    """The layer (name) from the file name of the log of its mosaic. Raises NameFormatError for any other name."""
+    layer = text.removesuffix("_trl.txt")
+    if layer == text or str(parse_layer_name(layer)) != layer:
+        raise NameFormatError(f"{text!r} is not the log of a mosaic; expected <layer>_trl.txt")
+    return layer
+
+
 def product_place(skycell: str, filename: str) -> str:
     """Where a product is in the products folder: `<skycell>/<filename>`.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -11,11 +13,12 @@ from mvmdb.jobs.drizzle_jobs import drizzle_job
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.rounds import make_layers
-from mvmdb.layers.expect import expect_cell_layers
+from mvmdb.layers.expect import expect_cell_layers, with_recipe
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import parse_cell_name
+from mvmdb.parameters.values import Parameters
 from mvmdb.pollers.exposures import PollerWork, read_poller_work
 from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
@@ -23,6 +26,8 @@ from mvmdb.rectangles.make import make_rectangle
 from mvmdb.rectangles.plan import RectangleOptions
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
+
+log = logging.getLogger(__name__)
 
 
 def process_poller(
@@ -33,6 +38,7 @@ def process_poller(
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
     limits: tuple[int, int, int, int] | None = None,
+    parameters: Parameters | None = None,
     wait: float = 0.0,
 ) -> ReconcileReport:
     """Make each layer of a poller file that has a NEW row, from all of its rows, NEW and OLD.
@@ -41,12 +47,13 @@ def process_poller(
     Relative paths in it are relative to its own folder. A path that does not exist, as in a poller of another machine,
     stands for the file of that name in that folder. Products go to `products/<skycell>/`. Workers make the layers
     (None: processes, one per core). With `limits` (X0, X1, Y0, Y1, the first and last fine pixels of a rectangle in the
-    projection cell), the mosaics are of that rectangle, from all rows, NEW or OLD.
+    projection cell), the mosaics are of that rectangle, from all rows, NEW or OLD. With `parameters`, layers are
+    drizzled with the values that these set.
 
-    Raises InputError if the file cannot be read, or `products` cannot be written or locked; ExposureError or
-    NothingViableError if none of its exposures can be used; UsageError for impossible limits; BusyError if another run
-    still works on `products` after so many seconds of `wait`; WorkersError if the workers are lost. A layer that cannot
-    be made is reported as failed.
+    Raises InputError if the file cannot be read, `parameters` must name a layer and does not, or `products` cannot be
+    written or locked; ExposureError or NothingViableError if none of its exposures can be used; UsageError for
+    impossible limits; BusyError if another run still works on `products` after so many seconds of `wait`; WorkersError
+    if the workers are lost. A layer that cannot be made is reported as failed.
     """
     started = monotonic()
     work = read_poller_work(source, policy)
@@ -54,7 +61,7 @@ def process_poller(
         rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
         placed = {name for members in work.cells.values() for name in members}
         exposures = [CellExposure.of(dataset) for name, dataset in work.datasets.items() if name in placed]
-        options = RectangleOptions()
+        options = RectangleOptions() if parameters is None else RectangleOptions(adjust=parameters.adjust)
         report = make_rectangle(
             exposures, rectangle, products, policy, options, workers=workers, monitor=monitor, wait=wait
         )
@@ -63,12 +70,13 @@ def process_poller(
         return report
     report = ReconcileReport()
     with claim_folder(products, wait=wait), open_workers(workers) as opened:
-        planned = {skycell: _build_jobs(skycell, work, products, policy, set()) for skycell in sorted(work.cells)}
+        build = partial(_build_jobs, work, products, policy, parameters)
+        planned = {skycell: build(skycell, set()) for skycell in sorted(work.cells)}
+        _warn_of_unmatched(parameters, planned)
         monitor.plan_known(sum(map(len, planned.values())))
         for skycell, todo in planned.items():
             sweep_temporaries(products / skycell)
-            again = partial(_build_jobs, skycell, work, products, policy)
-            make_layers(todo, again, opened, report, monitor)
+            make_layers(todo, partial(build, skycell), opened, report, monitor)
             sweep_temporaries(products / skycell)  # left by workers that died; others made their layers
             if any(skycell in outcome.layer for outcome in report.layers):
                 write_manifest(products / skycell, skycell)
@@ -90,13 +98,20 @@ def _projection_cell(work: PollerWork) -> int:
     return projection_cells[0]
 
 
-def _build_jobs(skycell: str, work: PollerWork, products: Path, policy: Policy, refused: set[str]) -> list[LayerJob]:
+def _build_jobs(
+    work: PollerWork, products: Path, policy: Policy, parameters: Parameters | None, skycell: str, refused: set[str]
+) -> list[LayerJob]:
     """The jobs of a sky cell's layers that have a NEW member, made without the exposures in `refused` (ipppssoo)."""
     is_new = {name: new for name, new in work.cells[skycell].items() if name not in refused}
     exposures = {name: CellExposure.of(work.datasets[name]) for name in sorted(is_new)}
     layers = expect_cell_layers(parse_cell_name(skycell), list(exposures.values()), policy)
-    return [
-        drizzle_job(layer, exposures, products / skycell)
-        for layer in layers
-        if any(is_new[member.ipppssoo] for member in layer.members)
-    ]
+    due = [layer for layer in layers if any(is_new[member.ipppssoo] for member in layer.members)]
+    if parameters is not None:
+        due = [with_recipe(layer, parameters.adjust(layer.name, layer.recipe)) for layer in due]
+    return [drizzle_job(layer, exposures, products / skycell) for layer in due]
+
+
+def _warn_of_unmatched(parameters: Parameters | None, planned: Mapping[str, Sequence[LayerJob]]) -> None:
+    if parameters is not None:
+        for name in parameters.unmatched({job.layer for jobs in planned.values() for job in jobs}):
+            log.warning("%s has parameters for %s, which is not made from this poller", parameters.source, name)

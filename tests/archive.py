@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,9 @@ class Archive:
 def call(archive: Archive, *words: str) -> Result:
     """Run a command on the archive's catalog, in this process."""
     return CliRunner().invoke(commands, ["--db", archive.address, *words])
+
+
+def names_to_list(products: Iterable[str]) -> list[str]:
+    """What a manifest lists, of products (names) that mvmdb made: these and the log of each layer, sorted."""
+    names = list(products)
+    return sorted([*names, *{f"{name.rsplit('_', 1)[0]}_trl.txt" for name in names}])

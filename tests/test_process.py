@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive import CELL, CENTER, COARSE, FINE, Archive
+from archive import CELL, CENTER, COARSE, FINE, Archive, names_to_list
+from astropy.io import fits
 from click.testing import CliRunner
 from fitsfiles import set_pixels
 
 from mvmdb.cli import commands
 from mvmdb.errors import InputError, NothingViableError
 from mvmdb.mosaic.product.read import read_product
+from mvmdb.parameters.read import read_parameters
 from mvmdb.pollers.files import read_poller, write_basic_poller, write_poller
 from mvmdb.process import process_poller
 from mvmdb.records import Policy
@@ -40,7 +42,7 @@ def test_a_full_poller_gives_the_mosaics_of_the_catalog(night: Archive, tmp_path
     assert (report.drizzled, report.failed) == (4, 0)
     made = sorted(path.name for path in (out / CELL).glob("*.fits"))
     assert made == sorted(night.product_files())
-    assert (out / CELL / f"{CELL}_manifest.txt").read_text().split() == made
+    assert (out / CELL / f"{CELL}_manifest.txt").read_text().split() == names_to_list(made)
     for name in made:
         own, theirs = read_product(out / CELL / name), read_product(night.products / CELL / name)
         assert (own.data_digest, own.recipe_digest) == (theirs.data_digest, theirs.recipe_digest)
@@ -144,3 +146,59 @@ def test_the_command_process_says_which_files_it_took_from_beside_the_poller(arc
     assert f"taken from beside the poller: {path} (/another/machine/{path.name} is not there)" in done.stdout
     done = CliRunner().invoke(commands, [*words, "--json"])
     assert json.loads(done.stdout)["beside"] == {f"/another/machine/{path.name}": str(path)}
+
+
+def test_parameters_of_a_file_change_the_recipe_of_all_layers_or_of_one(night: Archive, tmp_path: Path) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text(f"pixfrac = 0.8\n[layers.{FINE}]\nkernel = 'turbo'\ngood_bits = 16\n")
+    process_poller(poller_of(night), tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
+    process_poller(
+        poller_of(night), tmp_path / "own", Policy(), workers=IN_THIS_PROCESS, parameters=read_parameters(file)
+    )
+    for name, changes in ((FINE, {"pixfrac": 0.8, "kernel": "turbo", "good_bits": 16}), (COARSE, {"pixfrac": 0.8})):
+        plain, own = (read_product(tmp_path / folder / CELL / f"{name}_drz.fits") for folder in ("out", "own"))
+        assert json.loads(own.recipe) == {**json.loads(plain.recipe), **changes}
+        assert own.recipe_digest != plain.recipe_digest
+        assert own.data_digest != plain.data_digest
+
+
+def test_the_turbo_kernel_gives_nearly_the_flux_of_the_square_one(night: Archive, tmp_path: Path) -> None:
+    totals = []
+    for kernel in ("square", "turbo", "point"):
+        (tmp_path / "p.toml").write_text(f"kernel = '{kernel}'\n")
+        parameters = read_parameters(tmp_path / "p.toml")
+        out = tmp_path / kernel
+        process_poller(poller_of(night), out, Policy(), workers=IN_THIS_PROCESS, parameters=parameters)
+        with fits.open(out / CELL / f"{COARSE}_drz.fits") as hdus:
+            weighted = np.nansum(hdus["SCI"].data.astype(np.float64) * hdus["WHT"].data)
+            totals.append(weighted / hdus["WHT"].data.sum(dtype=np.float64))
+    assert totals[1:] == pytest.approx([totals[0]] * 2, rel=0.05)
+
+
+def test_parameters_reach_rectangles_and_what_they_name_in_vain_is_told(
+    night: Archive, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    absent = f"hst_{CELL}_acs_wfc_f814w_all"
+    (tmp_path / "p.toml").write_text(f"pixfrac = 0.8\n[layers.{absent}]\npixfrac = 0.5\n")
+    canvas = rectangle_at(*CENTER, 0.05).canvas
+    words = ["process", str(poller_of(night)), "--parameters", str(tmp_path / "p.toml"), "--executor", "serial"]
+    limits = [str(edge) for edge in (canvas.x_min, canvas.x_max, canvas.y_min, canvas.y_max)]
+    ended = CliRunner().invoke(commands, [*words, "-o", str(tmp_path / "field"), "--limits", *limits])
+    assert ended.exit_code == 0, ended.output
+    products = list((tmp_path / "field").glob("*/*_drz.fits"))
+    assert products
+    assert {json.loads(read_product(path).recipe)["pixfrac"] for path in products} == {0.8}
+    assert CliRunner().invoke(commands, [*words, "-o", str(tmp_path / "cell")]).exit_code == 0
+    assert f"has parameters for {absent}, which is not made from this poller" in caplog.text
+
+
+def test_parameters_that_cannot_be_followed_end_the_command_before_anything_is_made(
+    night: Archive, tmp_path: Path
+) -> None:
+    (tmp_path / "p.toml").write_text("pixfrc = 0.8\n")
+    out = tmp_path / "out"
+    words = ["process", str(poller_of(night)), "-o", str(out), "--parameters", str(tmp_path / "p.toml")]
+    ended = CliRunner().invoke(commands, words)
+    assert isinstance(ended.exception, InputError)
+    assert "there is no parameter pixfrc" in str(ended.exception)
+    assert not out.exists()

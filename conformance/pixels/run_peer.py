@@ -1,6 +1,6 @@
 """Makes drizzlepac's mosaics of one poller in the current folder; runs in drizzlepac's environment, without mvmdb.
 
-    python run_peer.py POLLER [--static off] [--step 1] [--outlines true]
+    python run_peer.py POLLER [--static off] [--step 1] [--outlines true] [--parameters FILE]
 
 drizzlepac chooses its own parameters, except for those given here. The installed package is not changed. The exposures
 must lie in the current folder: drizzlepac writes to them.
@@ -60,6 +60,7 @@ def main():
     parser.add_argument("--static", choices=("on", "off"), default="on", help="the static mask")
     parser.add_argument("--step", type=int, default=10, help="pixels between the knots of the coordinate grid")
     parser.add_argument("--outlines", choices=("own", "true"), default="own", help="of chips, in sky matching")
+    parser.add_argument("--parameters", help="a file to write drizzlepac's parameters to, in JSON")
     arguments = parser.parse_args()
     if not version("spherical_geometry").startswith("1.3."):  # with 1.4 sky matching falls back, silently
         raise SystemExit(f"spherical_geometry is {version('spherical_geometry')}; expected 1.3; install it here")
@@ -73,7 +74,9 @@ def main():
     if arguments.outlines == "true":
         correct_outlines()
     started = time.monotonic()
-    code = hapmultisequencer.run_mvm_processing(arguments.poller, log_level=logging.INFO)
+    code = hapmultisequencer.run_mvm_processing(
+        arguments.poller, log_level=logging.INFO, output_custom_pars_file=arguments.parameters
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(f"drizzlepac: code {code}, {time.monotonic() - started:.1f} s, {peak:.2f} GB at most", file=sys.stderr)
     return code

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mvmdb.reconcile.planning import Outlook
     from mvmdb.records import PlannedLayer, Reason
     from mvmdb.rectangles.estimate import Estimate
+    from mvmdb.staging.stage import StageReport
     from mvmdb.tables.problems import ProblemList
 
 
@@ -299,6 +300,24 @@ class Pollers(Shown):
     def tell(self) -> Told:
         """How many there are, and their paths."""
         return Told(f"{len(self.paths)} files", ("path",), [(path,) for path in self.paths])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Staged(Shown):
+    """The folders that were filled, and how many layers wait for files."""
+
+    report: StageReport
+    waiting: int
+
+    @property
+    def attention(self) -> bool:
+        """Whether a sky cell is not complete."""
+        return bool(self.report.problems)
+
+    def tell(self) -> Told:
+        """How many sky cells there are, and what is missing in them."""
+        line = f"{len(self.report.cells)} sky cells, {self.report.bytes} bytes"
+        return Told(line, ("problem",), [(problem,) for problem in self.report.problems])
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from mvmdb.archive.access import Access, agreed_products, cell_keys, chosen_cells
 from mvmdb.archive.recording import ATTENTION, DONE, call_of
-from mvmdb.archive.values import Ingested, Night, Pollers, Reconciled
+from mvmdb.archive.values import Ingested, Night, Pollers, Reconciled, Staged
 from mvmdb.catalog.narrow import Narrowing, require_known
 from mvmdb.errors import UsageError
 from mvmdb.records import Mark
 
 if TYPE_CHECKING:
     from mvmdb.archive.pruning import Pruning
+    from mvmdb.staging.copies import Link
 
 PathLike = str | os.PathLike[str]
 
@@ -188,6 +189,47 @@ class Working(Access):
             with claim_folder(folder, wait=wait):
                 written = write_pollers(begin, outlook.plan, folder, mark, cells=keys, basic=basic)
         return Pollers(written, outlook.waiting)
+
+    def stage(
+        self,
+        skycells: Sequence[str] = (),
+        output: PathLike = "staged",
+        *,
+        full: bool = False,
+        link: Link = "copy",
+        wait: float = 0.0,
+    ) -> Staged:
+        """Fill `output/<skycell>/` with the files of every row, OLD ones too, and the poller file, for drizzlepac.
+
+        For these sky cells, or for every one with a stale layer. The files get the names of the archive's pollers, and
+        share blocks with the exposures where the file system can, until one is changed. `link`: `copy`, or `hard` or
+        `symbolic` links, through which drizzlepac would write into the exposures. `full`: mark every row NEW. A second
+        call puts what is missing or has changed. Raises UsageError for the products folder, BusyError if another run
+        works on the folder. The command `stage`.
+        """
+        from mvmdb.catalog.ask.members import load_layer_exposures
+        from mvmdb.catalog.open import as_recorded
+        from mvmdb.catalog.settings import recorded_products_folder
+        from mvmdb.jobs.lock import claim_folder
+        from mvmdb.pollers.write import planned_cells
+        from mvmdb.staging.plan import plan_cells
+        from mvmdb.staging.stage import stage
+
+        folder = Path(output).absolute()
+        with self._looking(skycells) as (outlook, begin, _):
+            with as_recorded(begin)() as connection:
+                products = recorded_products_folder(connection)
+            if products is not None and products.resolve() == folder.resolve():
+                raise UsageError(
+                    f"{output} is the products folder, where drizzlepac would overwrite mosaics; give another one: "
+                    "-o DIR"
+                )
+            keys = chosen_cells(as_recorded(begin), skycells) or planned_cells(outlook.plan)
+            with begin() as connection:
+                exposures = load_layer_exposures(connection, keys)
+            planned = plan_cells(exposures, outlook.plan, all_new=full)
+        with claim_folder(folder, wait=wait):
+            return Staged(stage(planned, folder, link, monitor=self._monitor), outlook.waiting)
 
 
 def _path(given: PathLike | None) -> Path | None:

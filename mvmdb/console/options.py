@@ -119,7 +119,8 @@ mark = click.option(
     type=click.Choice(["layer", "exposure"]),
     default="layer",
     show_default=True,
-    help="Mark as NEW every row of a stale layer, or only the exposures that its mosaic does not contain yet.",
+    help="Mark as NEW every row of a stale layer, or only the exposures that its mosaic does not contain yet: "
+    "drizzlepac would write a mosaic of these alone over the full one.",
 )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mvmdb.catalog.exposures.quarantine import QuarantinedFile
     from mvmdb.jobs.report import ReconcileReport
     from mvmdb.reconcile.planning import Outlook
+    from mvmdb.staging.stage import StageReport
 
 _COUNTS = (
     "found", "new", "changed", "unchanged", "left_out", "ineligible", "quarantined", "memberships", "seconds",
@@ -215,3 +216,21 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
 def beside_words(report: ReconcileReport) -> list[str]:
     """A line for each file that was taken from the poller's folder, since its path in the poller is not there."""
     return [f"taken from beside the poller: {path} ({name} is not there)" for name, path in report.beside.items()]
+
+
+def stage_words(report: StageReport) -> list[str]:
+    """The lines of `stage`: what each sky cell's folder has, and what is wrong with it."""
+    lines = []
+    for cell in report.cells:
+        lines.append(f"{cell.folder}: {cell.files} files, {cell.put} of them put now")
+        if cell.problem:
+            lines.append(f"problem: {cell.problem}; no poller file was written for {cell.skycell}")
+            continue
+        lines[-1] += f"; {cell.poller.rpartition('/')[2]} has {cell.new} NEW rows"
+        if not cell.new:
+            lines.append(
+                f"{cell.skycell}: nothing is stale, so drizzlepac has nothing to do; --full marks all rows NEW"
+            )
+        if cell.unneeded:
+            lines.append(f"{cell.skycell}: the poller names no more: {', '.join(cell.unneeded)}")
+    return lines

@@ -14,6 +14,7 @@ from pathlib import Path
 from mvmdb.jobs.drizzle_jobs import drizzle_job
 from mvmdb.layers.expect import Frame, expect_cell_layers, expect_layers, with_recipe
 from mvmdb.names import Scale
+from mvmdb.recipe import Recipe
 from mvmdb.records import CellExposure, ExpectedLayer, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle, overlaps_with, united_area
 
@@ -28,11 +29,13 @@ Its arguments are the layer's name and the ipppssoo of the members.
 class RectangleOptions:
     """Which mosaics of a rectangle to make, and how.
 
-    `scale`: the only scale to make (None: all scales of its layers). `skies`: returns the skies to keep.
+    `scale`: the only scale to make (None: all scales of its layers). `skies`: returns the skies to keep. `adjust`:
+    returns the recipe to use for a layer (name) instead of the one that it would get.
     """
 
     scale: Scale | None = None
     skies: Skies = field(default=lambda _layer, _members: {})
+    adjust: Callable[[str, Recipe], Recipe] = field(default=lambda _layer, recipe: recipe)
 
 
 def plan_rectangle(
@@ -67,7 +70,8 @@ def plan_rectangle(
         skies: Mapping[str, float] = {}
         if twin is not None:
             skies = options.skies(twin.name, [member.ipppssoo for member in layer.members])
-        jobs.append(drizzle_job(layer if twin is None else with_recipe(layer, twin.recipe), by_name, folder, skies))
+        recipe = options.adjust(layer.name, layer.recipe if twin is None else twin.recipe)
+        jobs.append(drizzle_job(with_recipe(layer, recipe), by_name, folder, skies))
     return jobs
 
 

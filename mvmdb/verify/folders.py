@@ -14,7 +14,7 @@ from mvmdb.catalog.products.observed import load_known_pixels
 from mvmdb.errors import BusyError, InputError, ProductError
 from mvmdb.jobs.lock import require_free
 from mvmdb.mosaic.product.leftovers import find_leftovers
-from mvmdb.mosaic.product.manifest import format_manifest, format_manifest_name, list_products
+from mvmdb.mosaic.product.manifest import format_manifest, format_manifest_name, list_files, name_trailer
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.names import is_product_name, parse_product_name
 
@@ -74,14 +74,15 @@ def _left_before(products: Path) -> int:
 
 
 def _check_manifest(folder: Path, recorded: Mapping[str, str]) -> Iterator[Finding]:
-    """The manifest lists products that are there.
+    """The manifest lists products that are there, and their logs, and the logs that it lists are there.
 
     Of a product that is gone, and of a file that came from elsewhere, another finding tells: whether they are listed
     makes no difference here.
     """
     path = folder / format_manifest_name(folder.name)
-    present = list_products(folder, folder.name)
-    needed = set(present) & recorded.keys()
+    present = list_files(folder, folder.name)
+    logs = {name_trailer(name): name for name in recorded if is_product_name(name)}
+    needed = set(present) & (recorded.keys() | logs.keys())
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -92,13 +93,22 @@ def _check_manifest(folder: Path, recorded: Mapping[str, str]) -> Iterator[Findi
         yield _of_manifest(path, error.strerror or str(error), present)
         return
     listed = set(data.decode(errors="replace").splitlines())
-    if data != format_manifest(listed) or not needed <= listed <= recorded.keys() | set(present):
-        extra, missing = sorted(listed - recorded.keys() - set(present)), sorted(needed - listed)
+    for name in sorted(listed & logs.keys() - set(present)):
+        if logs[name] in present:
+            layer = recorded[logs[name]]
+            found = "no file, though the manifest lists it"
+            yield Finding(
+                Damage.TRAILER_WRONG, skycell=folder.name, layer=layer, path=str(folder / name),
+                found=found, expected="the log of its mosaic",
+            )  # fmt: skip
+    if data != format_manifest(listed) or not needed <= listed <= recorded.keys() | logs.keys() | set(present):
+        extra = sorted(listed - recorded.keys() - logs.keys() - set(present))
+        missing = sorted(needed - listed)
         words = [f"also {', '.join(extra[:3])}"] if extra else []
         words += [f"without {', '.join(missing[:3])}"] if missing else []
         yield _of_manifest(path, "; ".join(words) or "another order or form", present)
 
 
 def _of_manifest(path: Path, found: str, present: list[str]) -> Finding:
-    expected = f"{len(present)} products, sorted, one a line"
+    expected = f"{len(present)} products and logs, sorted, one a line"
     return Finding(Damage.MANIFEST_WRONG, skycell=path.parent.name, path=str(path), found=found, expected=expected)

@@ -40,7 +40,7 @@ from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
 from mvmdb.verify.folders import check_folder
 from mvmdb.verify.poller_files import check_pollers, load_behind
-from mvmdb.verify.product_files import compare_product, has_place, look_at_product, product_path
+from mvmdb.verify.product_files import compare_product, has_place, look_at_product, look_at_trailer, product_path
 from mvmdb.workers.executor import Workers
 
 _FILES_AT_ONCE = 4  # exposures are read in a tenth of a second; products in seconds, one by one
@@ -218,6 +218,7 @@ def _read_products(
             with archive.begin() as connection:
                 differing = compare_with_file(connection, read.record)
             yield from differing
+            yield from look_at_trailer(Path(task.path), row)
 
 
 def _unread(path: str, error: WorkersError, **subject: str) -> Finding:

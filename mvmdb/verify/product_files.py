@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.errors import NameFormatError, ProductError
-from mvmdb.names import product_place
+from mvmdb.names import format_trailer_name, product_place
 from mvmdb.records import ProductState, Proof
 from mvmdb.stamp import file_stamp
 from mvmdb.verify.deep_reads import FileRead
@@ -52,6 +53,23 @@ def look_at_product(products: Path, row: RecordedProduct) -> Finding | None:
     wrong: dict[str, tuple[object, object]] = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     found, expected = differences(wrong)
     return _read_headers(row, path) or _of(Damage.PRODUCT_CHANGED, row, path, found, expected)
+
+
+def look_at_trailer(product: Path, row: RecordedProduct) -> Iterator[Finding]:
+    """The finding of a log that does not say what its product, which is intact, says; one that is gone is none here."""
+    from mvmdb.mosaic.product.trailer import expect_trailer
+
+    path = product.with_name(format_trailer_name(row.layer))
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield _of(Damage.TRAILER_WRONG, row, path, error.strerror or str(error), "the log of its mosaic")
+        return
+    expected = expect_trailer(product)
+    if expected is not None and data != expected:
+        yield _of(Damage.TRAILER_WRONG, row, path, "another text", "the log of its mosaic")
 
 
 def _read_headers(row: RecordedProduct, path: Path) -> Finding | None:

@@ -230,12 +230,15 @@ def _mend_files(engine: Engine, archive: Inspected, products: Path, found: _Find
 
 
 def _mend_manifests(products: Path, found: _Findings, cells: Sequence[int]) -> list[Finding]:
-    """Write the manifests of these sky cells (keys) again where they are wrong; return the findings that are mended."""
+    """Write manifests and logs of these sky cells (keys) again where they are wrong; return the findings mended."""
     mended = []
     for cell in map(format_cell_name, map(CellId.from_index, cells)):
         try:
-            if write_manifest(products / cell, cell):
-                mended += [finding for finding in found.of(Damage.MANIFEST_WRONG) if finding.skycell == cell]
+            wrong = found.of(Damage.MANIFEST_WRONG, Damage.TRAILER_WRONG)
+            wrong = [finding for finding in wrong if finding.skycell == cell]
+            logs = any(finding.kind is Damage.TRAILER_WRONG for finding in wrong)
+            if write_manifest(products / cell, cell, every_log=logs):
+                mended += wrong
         except (ProductError, OSError) as error:
             log.warning("%s", error)
     return mended

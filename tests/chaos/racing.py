@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
-from archive import CELL, Archive
+from archive import CELL, Archive, names_to_list
 from databases import Databases, PostgresDatabases, SqliteDatabases
 from postgres import run_server
 
@@ -90,8 +90,8 @@ def check_settled(archive: Archive, layers: int, times: int = 1) -> None:
     assert archive.rows("SELECT owner FROM coordinator") == archive.rows("SELECT layer FROM claim") == []
     folder = archive.products / CELL
     listed = (folder / f"{CELL}_manifest.txt").read_text().split()
-    assert listed == sorted(archive.product_files())
-    assert len(listed) == layers
+    assert listed == names_to_list(archive.product_files())
+    assert len(listed) == 2 * layers
     poller = folder / f"{CELL}_input.out"
     if poller.exists():  # nights write the pollers of cells that they worked in, and `reconcile` may have come first
         assert ",OLD," in poller.read_text()

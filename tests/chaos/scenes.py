@@ -209,6 +209,7 @@ def repair(scene: Scene) -> None:
     prepare_first_night(scene)
     for path in (*scene.products.glob("*/*f606w_all_drz.fits"), *scene.products.glob("*p1000*/*_manifest.txt")):
         path.unlink()
+    next(scene.products.glob("*/*f125w_all_trl.txt")).unlink()
     next(scene.products.glob("*/*f435w_all_drz.fits")).write_bytes(b"cut short")
     (scene.products / f".{CELL}.4711.tmp").write_bytes(b"")
     engine = open_engine(scene.store.address)
@@ -232,6 +233,18 @@ def poller(scene: Scene) -> None:
     prepare_night(scene)
     scene.archive.ingest()
     scene.words = ["poller", "--all"]
+
+
+def stage(scene: Scene) -> None:
+    """A folder for drizzlepac, some of which is there already, and some of that outdated."""
+    poller(scene)
+    folder = scene.work / "staged"
+    scene.words = ["stage", "--full", "-o", str(folder)]
+    call(scene)
+    staged = sorted(folder.rglob("hst_*.fits"))
+    staged[0].unlink()
+    staged[1].write_bytes(b"changed by drizzlepac")
+    next(folder.rglob("*_input.out")).unlink()
 
 
 def process(scene: Scene) -> None:
@@ -297,7 +310,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         nightly, reconcile, full_reconcile, ingest, first_ingest, withdraw, first_import, later_import, adopt, rebuild,
-        upgrade, repair, prune, poller, process, mosaic,
+        upgrade, repair, prune, poller, stage, process, mosaic,
     )
 }  # fmt: skip
 

@@ -45,7 +45,7 @@ def test_help_lists_the_public_names_and_all_methods() -> None:
     assert set(mvmdb.__all__) <= set(dir(mvmdb))
     page = io.StringIO()
     pydoc.doc(mvmdb, output=page)
-    for name in mvmdb.__all__:
+    for name in set(mvmdb.__all__) - {"__version__"}:
         assert name in page.getvalue(), name
     for name, method in inspect.getmembers(mvmdb.Archive, inspect.isfunction):
         if not name.startswith("_"):

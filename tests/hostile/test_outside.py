@@ -47,6 +47,7 @@ def places(made: Places) -> Places:
 COMMANDS = (
     "status --deep", f"explain {FINE}", NIGHT, "verify --repair --yes --executor serial",
     "reconcile --full --executor serial", "poller -o pollers",
+    "stage -o staged --full",
 )  # fmt: skip
 
 OUT = "../../outside"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive import CELL, FINE, Archive
+from archive import CELL, FINE, Archive, names_to_list
 from astropy.io import fits
 from astropy.wcs import WCS
 from click.testing import CliRunner
@@ -181,7 +181,8 @@ def test_process_warns_too_and_its_folder_holds_products_alone(trailed: Archive,
     report = process_poller(trailed.inbox / "p.out", tmp_path / "out", Policy(), workers=IN_THIS_PROCESS)
     assert list(report.warnings) == ["ib6o04tw"]
     names = {path.name for path in (tmp_path / "out" / CELL).iterdir()}
-    assert names == {f"{CELL}_manifest.txt", *(path.name for path in (tmp_path / "out" / CELL).glob("hst_*_drz.fits"))}
+    products = [path.name for path in (tmp_path / "out" / CELL).glob("hst_*_drz.fits")]
+    assert names == {f"{CELL}_manifest.txt", *names_to_list(products)}
 
 
 def test_status_counts_warnings_and_its_query_lists_them(trailed: Archive) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive import CELL, COARSE, FINE, Archive
+from archive import CELL, COARSE, FINE, Archive, names_to_list
 from astropy.io import fits
 from fitsfiles import realign, set_keywords, write_exposure
 
@@ -187,7 +187,7 @@ def test_a_kill_before_the_record_leaves_a_manifest_and_a_product_that_is_recogn
     assert report.reconcile.layers == []
     assert archive.product_files() == made
     manifest = archive.products / CELL / f"{CELL}_manifest.txt"
-    assert manifest.read_text().split() == list(made)
+    assert manifest.read_text().split() == names_to_list(made)
 
 
 def test_a_superseded_product_that_a_kill_left_behind_is_swept(archive: Archive) -> None:
@@ -201,7 +201,7 @@ def test_a_superseded_product_that_a_kill_left_behind_is_swept(archive: Archive)
     archive.night()
     assert [name[-8:] for name in archive.product_files()] == ["drc.fits"]
     manifest = archive.products / CELL / f"{CELL}_manifest.txt"
-    assert manifest.read_text().split() == list(archive.product_files())
+    assert manifest.read_text().split() == names_to_list(archive.product_files())
 
 
 def test_a_copy_takes_the_place_of_an_active_file_that_is_gone(two: Archive, tmp_path: Path) -> None:

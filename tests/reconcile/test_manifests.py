@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from archive import CELL, Archive
+from archive import CELL, Archive, names_to_list
 
+from mvmdb.mosaic.product.read import open_product
+from mvmdb.mosaic.product.trailer import format_trailer
 from mvmdb.reconcile import run as run_module
 
 OTHER_CELL = "skycell-p1000x11y11"
@@ -19,7 +21,10 @@ def check_manifests(archive: Archive) -> None:
     for cell in (CELL, OTHER_CELL):
         folder = archive.products / cell
         manifest = (folder / f"{cell}_manifest.txt").read_text().split()
-        assert manifest == sorted(path.name for path in folder.glob("*.fits")), cell
+        assert manifest == names_to_list(path.name for path in folder.glob("*.fits")), cell
+        for product in folder.glob("*.fits"):
+            log = folder / names_to_list([product.name])[-1]
+            assert log.read_bytes() == format_trailer(open_product(product))
         assert manifest
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive import CELL, COARSE, FINE, Archive
+from archive import CELL, COARSE, FINE, Archive, names_to_list
 from astropy.io import fits
 from fitsfiles import realign, set_pixels
 
@@ -35,10 +35,10 @@ def test_the_first_night_makes_products_pollers_and_manifest(two: Archive) -> No
     folder = two.products / CELL
     assert {path.name for path in folder.iterdir()} == {
         f"{FINE}_drz.fits", f"{COARSE}_drz.fits", f"{CELL}_input.out", f"{CELL}_input.planned",
-        f"{CELL}_manifest.txt",
+        f"{CELL}_manifest.txt", f"{FINE}_trl.txt", f"{COARSE}_trl.txt",
     }  # fmt: skip
     manifest = (folder / f"{CELL}_manifest.txt").read_text().split()
-    assert manifest == sorted([f"{FINE}_drz.fits", f"{COARSE}_drz.fits"])
+    assert manifest == names_to_list([f"{FINE}_drz.fits", f"{COARSE}_drz.fits"])
     rows = (folder / f"{CELL}_input.out").read_text().splitlines()
     assert [row.split(",")[8] for row in rows] == ["OLD", "OLD"]
     assert two.reasons() == {}

@@ -134,6 +134,9 @@ FILES: dict[str, tuple[Plant, set[tuple[str, str]]]] = {
         lambda a: edit(text(a, "_manifest.txt"), "f125w", "f140w"),
         {("manifest-wrong", f"{CELL}/{CELL}_manifest.txt")},
     ),
+    "no log": (
+        lambda a: (a.products / CELL / f"{FINE}_trl.txt").unlink(), {("trailer-wrong", FINE)},
+    ),
     "poller flag": (
         lambda a: edit(text(a, "_input.out"), "OLD", "NEW"), {("poller-wrong", f"{CELL}/{CELL}_input.out")},
     ),
@@ -151,6 +154,9 @@ DEEP: dict[str, tuple[Plant, set[tuple[str, str]]]] = {
     ),
     "a bit of a product's header": (
         lambda a: flip(product(a, FINE), place(product(a, FINE), "SCI", "hdrLoc") + 500), {("product-damaged", FINE)},
+    ),
+    "another log": (
+        lambda a: (a.products / CELL / f"{FINE}_trl.txt").write_text("mine"), {("trailer-wrong", FINE)},
     ),
     "swapped with their times": (
         lambda a: swap(product(a, FINE), product(a, WFC), times=True),

@@ -94,6 +94,11 @@ def test_files_are_mended_as_far_as_there_is_one_right_answer(archive: Archive) 
     products[2].touch()
     (folder / f".{FINE}_drz.fits.17.tmp").write_text("")
     (folder / f"{CELL}_manifest.txt").write_text("abc\n")
+    gone = folder / f"{products[2].name.removesuffix('_drz.fits')}_trl.txt"
+    edited = next(path for path in archive.products.glob("*/*_trl.txt") if path.parent != folder)
+    logs = {path: path.read_text() for path in (gone, edited)}
+    gone.unlink()
+    edited.write_text("mine")
     (folder / f"{CELL}_input.out").write_text("a,b\n")
     foreign = folder / f"{FINE.replace('f125w', 'f160w')}_drz.fits"
     foreign.write_text("mine")
@@ -105,6 +110,8 @@ def test_files_are_mended_as_far_as_there_is_one_right_answer(archive: Archive) 
     left = {problem["kind"] for problem in value["problems"] if not problem["repaired"]}
     assert (done.exit_code, left) == (1, {"exposure-changed", "product-foreign"})
     assert value["repaired"] == len(value["problems"]) - 2 >= 6
+    assert "trailer-wrong" in {problem["kind"] for problem in value["problems"]}
+    assert {path: path.read_text() for path in logs} == logs
     assert foreign.read_text() == "mine"
     assert {path: path.read_bytes() for path in archive.inbox.glob("*.fits")} == exposures
     assert not list(folder.glob(".*.tmp"))

@@ -37,6 +37,7 @@ class Damage(StrEnum):
     PRODUCT_FOREIGN = "product-foreign"
     FILE_UNREAD = "file-unread"
     LEFTOVER = "leftover"
+    TRAILER_WRONG = "trailer-wrong"
     MANIFEST_WRONG = "manifest-wrong"
     POLLER_WRONG = "poller-wrong"
 
@@ -157,8 +158,15 @@ MEANINGS: dict[Damage, Meaning] = {
         "a file could not be read to its end, so nothing is known of it", "", "see why, and verify it again"
     ),
     Damage.LEFTOVER: Meaning("a temporary file was left by a run that was killed", "it is removed", _RECONCILE),
+    Damage.TRAILER_WRONG: Meaning(
+        "the log of a mosaic (`_trl.txt`) is gone, or does not say what its mosaic says",
+        "it is written again",
+        "verify --repair",
+    ),
     Damage.MANIFEST_WRONG: Meaning(
-        "the manifest of a sky cell does not list the products that are there", "it is written again", "verify --repair"
+        "the manifest of a sky cell does not list the products that are there, and their logs",
+        "it is written again",
+        "verify --repair",
     ),
     Damage.POLLER_WRONG: Meaning(
         "the poller file of a sky cell cannot be read, or does not say what the catalog says",

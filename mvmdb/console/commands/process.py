@@ -21,6 +21,13 @@ from mvmdb.console.show import say
     metavar="X0 X1 Y0 Y1",
     help="Make one rectangle instead of sky cells: its first and last fine pixels in the projection cell.",
 )
+@click.option(
+    "--parameters",
+    "parameters_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Drizzle with the values of this file: *.toml, or drizzlepac's *.json.",
+)
 @options.who
 @options.memory
 @options.wait
@@ -32,6 +39,7 @@ def process(
     poller: Path,
     output: Path | None,
     limits: tuple[int, int, int, int] | None,
+    parameters_file: Path | None,
     who: Who,
     memory_mb: int | None,
     wait: float,
@@ -50,15 +58,18 @@ def process(
 
     from mvmdb.console.render import beside_words, reconcile_json, reconcile_words
     from mvmdb.exposures.eligibility import apply_switches
+    from mvmdb.parameters.read import read_parameters
     from mvmdb.process import process_poller
     from mvmdb.records import Policy
 
     policy = apply_switches(Policy(), os.environ)
+    parameters = None if parameters_file is None else read_parameters(parameters_file)
     folder = (output or Path()).absolute()  # a worker on another machine has another current folder
     with options.work_of(who, memory_mb).open() as workers, Progress(progress) as monitor:
         report = process_poller(
-            poller.absolute(), folder, policy, workers=workers, monitor=monitor, limits=limits, wait=wait
-        )
+            poller.absolute(), folder, policy,
+            workers=workers, monitor=monitor, limits=limits, parameters=parameters, wait=wait,
+        )  # fmt: skip
     if as_json:
         options.emit_json(reconcile_json(report) | {"beside": report.beside})
     else:

@@ -1,4 +1,4 @@
-"""The manifest: the text file that lists the products of a sky cell that exist in its folder."""
+"""The manifest: the text file that lists the products of a sky cell that exist in its folder, and their logs."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mvmdb.errors import NameFormatError
+from mvmdb.mosaic.product.trailer import write_trailers
 from mvmdb.mosaic.product.write import write_atomically
-from mvmdb.names import parse_product_name
+from mvmdb.names import format_trailer_name, parse_product_name
 
 log = logging.getLogger(__name__)
 
 
-def write_manifest(folder: str | Path, skycell: str) -> bool:
-    """List the sky cell's products that are in `folder` in `<skycell>_manifest.txt`, sorted, one file name per line.
+def write_manifest(folder: str | Path, skycell: str, *, every_log: bool = False) -> bool:
+    """Write the logs of a sky cell's products in `folder`, and list both in `<skycell>_manifest.txt`, one name a line.
 
-    Returns whether the file was written: it is left alone when it is already right. Raises ProductError when the folder
-    cannot be written.
+    Returns whether any file was written: those that are right are left alone. A log that is newer than its product is
+    taken to be right, unless `every_log` asks for each to be compared. Raises ProductError when the folder cannot be
+    written.
     """
-    folder, written = Path(folder), False
+    folder = Path(folder)
     if not folder.is_dir():
         return False  # nothing was made, and nothing is listed
+    written = write_trailers(folder, skycell, every=every_log)
     target = folder / format_manifest_name(skycell)
-    while (data := format_manifest(list_products(folder, skycell))) != (
-        target.read_bytes() if target.is_file() else None
-    ):
+    while (data := format_manifest(list_files(folder, skycell))) != (target.read_bytes() if target.is_file() else None):
         write_atomically(target, partial(_write, data))
         log.info("wrote %s", target)
         written = True  # look again: another run may have put a product in its place meanwhile, and listed it
@@ -41,6 +42,19 @@ def _write(data: bytes, file: BinaryIO) -> None:
 def list_products(folder: Path, skycell: str) -> list[str]:
     """The names of the files in a sky cell's folder that are named as products of this sky cell, sorted."""
     return sorted(path.name for path in folder.iterdir() if path.is_file() and _is_product(path.name, skycell))
+
+
+def list_files(folder: Path, skycell: str) -> list[str]:
+    """The names that the manifest of a sky cell has: its products in the folder, and their logs, sorted."""
+    products = list_products(folder, skycell)
+    logs = {name_trailer(name) for name in products}
+    return sorted([*products, *(name for name in logs if (folder / name).is_file())])
+
+
+def name_trailer(product: str) -> str:
+    """The file name of the log of a product."""
+    layer, _ = parse_product_name(product)
+    return format_trailer_name(str(layer))
 
 
 def format_manifest(names: Iterable[str]) -> bytes:

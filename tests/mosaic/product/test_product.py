@@ -220,7 +220,9 @@ def test_sweeping_removes_what_a_kill_left_and_nothing_else(tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
-def test_manifest_lists_the_products_and_is_written_once(field: Field, job: LayerJob, record: ProductRecord) -> None:
+def test_manifest_lists_the_products_with_their_logs_and_is_written_once(
+    field: Field, job: LayerJob, record: ProductRecord
+) -> None:
     make_product(replace(job, layer=job.layer.replace("f125w", "f105w"), target=job.target.replace("f125w", "f105w")))
     (field.products / "notes.txt").write_text("")
     (field.products / Path(record.path).name.replace("p0726x10y04", "p0726x10y05")).write_text("")
@@ -228,7 +230,9 @@ def test_manifest_lists_the_products_and_is_written_once(field: Field, job: Laye
     manifest = field.products / "skycell-p0726x10y04_manifest.txt"
     assert manifest.read_text().split() == [
         "hst_skycell-p0726x10y04_wfc3_ir_f105w_all_drz.fits",
+        "hst_skycell-p0726x10y04_wfc3_ir_f105w_all_trl.txt",
         "hst_skycell-p0726x10y04_wfc3_ir_f125w_all_drz.fits",
+        "hst_skycell-p0726x10y04_wfc3_ir_f125w_all_trl.txt",
     ]
     time = manifest.stat().st_mtime_ns
     assert not write_manifest(field.products, "skycell-p0726x10y04")

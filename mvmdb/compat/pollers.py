@@ -1,0 +1,90 @@
+"""`generate_poller_file` with drizzlepac's arguments; pollers/files.py holds the format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mvmdb.compat.overlaps import find_file
+from mvmdb.errors import InputError, UsageError
+from mvmdb.exposures.read import read_exposure
+from mvmdb.inputs import read_text
+from mvmdb.names import format_cell_name, parse_cell_name
+from mvmdb.pollers.files import PollerRow, write_poller
+from mvmdb.records import Dataset
+
+KINDS = ("flc", "flt")
+"""The order in which the files of a rootname are looked for."""
+
+
+def generate_poller_file(
+    input_list: str | os.PathLike[str] | Sequence[str],
+    poller_file_type: str = "mvm",
+    output_poller_filename: str | os.PathLike[str] = "poller_file.out",
+    skycell_name: str | None = None,
+) -> None:
+    """Write a full MVM poller file, every row NEW, for one sky cell.
+
+    `input_list` is the name of a text file with one exposure a line, or a sequence of them: file names, or rootnames,
+    of which the FLC is taken, else the FLT. They are looked for in the current folder, beside the text file and in
+    `$DATA_PATH/<first 4 characters>/<rootname>/`.
+
+    Raises UsageError for a type other than `mvm` and for a missing `skycell_name`, NameFormatError if that is not the
+    name of a sky cell, and InputError for a file that is nowhere, or cannot be read or written.
+    """
+    if poller_file_type != "mvm":
+        raise UsageError(f"poller_file_type is {poller_file_type!r}; expected 'mvm': other pollers are drizzlepac's")
+    if skycell_name is None:
+        raise UsageError("skycell_name is missing; expected the sky cell of the poller, like skycell-p0726x10y04")
+    cell = format_cell_name(parse_cell_name(skycell_name))
+    paths = [_locate(name, folders) for name, folders in _read_names(input_list)]
+    write_poller(output_poller_filename, [_poller_row(read_exposure(path), cell) for path in paths])
+
+
+def _read_names(input_list: str | os.PathLike[str] | Sequence[str]) -> list[tuple[str, list[Path]]]:
+    """Each name, and the folders to look for it in."""
+    folders = [Path()]
+    if not isinstance(input_list, (str, os.PathLike)):
+        return [(name.strip(), folders) for name in input_list if name.strip()]
+    try:
+        lines = read_text(input_list).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise InputError(
+            f"the list {input_list} cannot be read ({reason}); expected a text file with one exposure a line"
+        ) from error
+    return [(line.strip(), [*folders, Path(input_list).parent]) for line in lines if line.strip()]
+
+
+def _locate(name: str, folders: Sequence[Path]) -> Path:
+    """The file of a file name or a rootname. Raises InputError if it is nowhere."""
+    names = [name] if name.endswith(".fits") else [f"{name}_{kind}.fits" for kind in KINDS]
+    cache = os.environ.get("DATA_PATH")
+    root = Path(name).name.removesuffix(".fits").rsplit("_", 1)[0] if name.endswith(".fits") else name
+    everywhere = [*folders, *([Path(cache, root[:4], root)] if cache else [])]
+    for filename in names:
+        path = find_file(Path(filename), *everywhere)
+        if path.is_file():
+            return path
+    places = ", ".join(str(folder.absolute()) for folder in everywhere)
+    raise InputError(
+        f"found no file {' or '.join(names)} in {places}; expected each exposure of the list; "
+        "name its path, or set DATA_PATH"
+    )
+
+
+def _poller_row(dataset: Dataset, skycell: str) -> PollerRow:
+    e = dataset.exposure
+    return PollerRow(
+        filename=Path(dataset.path).name,
+        proposal_id=e.proposal_id,
+        program_id=e.program,
+        obset_id=e.visit,
+        exptime=e.exptime,
+        filters=e.filters,
+        detector=e.detector.upper(),
+        skycell=skycell,
+        flag="NEW",
+        pathname=dataset.path,
+    )

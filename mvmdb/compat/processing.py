@@ -1,0 +1,153 @@
+"""`run_mvm_processing` with drizzlepac's arguments and codes; process.py makes the mosaics."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mvmdb.errors import ExposureError, MvmdbError, NothingViableError, UsageError
+from mvmdb.exposures.eligibility import apply_switches
+from mvmdb.jobs.report import ReconcileReport, failures
+from mvmdb.mosaic.product.read import read_product
+from mvmdb.parameters.read import Section, read_parameters, write_parameters
+from mvmdb.process import process_poller
+from mvmdb.recipe import Recipe
+from mvmdb.records import Policy
+from mvmdb.sky.tessellation import PROJECTION_SIZE
+from mvmdb.workers.choice import open_workers
+
+log = logging.getLogger(__name__)
+
+DONE = 0
+FAILED = 1
+KEYWORD_PROBLEM = 15
+ONLY_SMALL = 55
+NOTHING_VIABLE = 65
+PHOT_MODES = ("aperture", "segment", "both")
+
+
+def run_mvm_processing(
+    input_filename: str | os.PathLike[str],
+    skip_gaia_alignment: bool = True,
+    diagnostic_mode: bool = False,
+    use_defaults_configs: bool = True,
+    input_custom_pars_file: str | os.PathLike[str] | None = None,
+    output_custom_pars_file: str | os.PathLike[str] | None = None,
+    phot_mode: str = "both",
+    custom_limits: Sequence[float] | None = None,
+    output_file_prefix: str | None = None,
+    log_level: int = logging.INFO,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    jobs: int | None = None,
+) -> int:
+    """Make the mosaics of one poller file, and return drizzlepac's code of the result.
+
+    0: done. 1: something cannot be read, written or made, as the log says. 15: the keywords of an exposure cannot be
+    used. 55: there are only ACS/HRC and ACS/SBC data, and MVM_INCLUDE_SMALL is off. 65: no exposure is viable.
+
+    `skip_gaia_alignment`: True; exposures are taken as they are aligned. `diagnostic_mode`: log as with `log_level`
+    DEBUG. `input_custom_pars_file`: drizzle parameters, in TOML or drizzlepac's JSON, of which the section
+    `default_values` is read, or `parameters` if `use_defaults_configs` is False. `output_custom_pars_file`: a file of
+    JSON that gets the parameters that were used. `phot_mode`: without effect, as in drizzlepac's MVM code.
+    `custom_limits`: X0, X1, Y0, Y1 of a rectangle in 0-based fine pixels of the projection cell, which is made instead.
+    `output_file_prefix`: None. `log_level`: the level of the logger `mvmdb` during the call.
+
+    mvmdb's own: the products go to `<output>/<skycell>/` (None: below the current folder). `jobs`: the number of worker
+    processes (None: one per core).
+
+    Raises UsageError for arguments that mvmdb cannot follow.
+    """
+    _check_arguments(
+        skip_gaia_alignment, phot_mode, output_file_prefix, input_custom_pars_file, output_custom_pars_file
+    )
+    limits = _read_limits(custom_limits)
+    section: Section = "default_values" if use_defaults_configs else "parameters"
+    with _logging_at(logging.DEBUG if diagnostic_mode else log_level):
+        try:
+            given = None if input_custom_pars_file is None else read_parameters(input_custom_pars_file, section)
+            policy = apply_switches(Policy(), os.environ)
+            with open_workers(jobs=jobs) as workers:
+                report = process_poller(
+                    Path(input_filename), Path(output or "."), policy,
+                    workers=workers, limits=limits, parameters=given,
+                )  # fmt: skip
+            if output_custom_pars_file is not None:
+                write_parameters(output_custom_pars_file, _used_recipes(report))
+        except UsageError:
+            raise
+        except NothingViableError as error:
+            log.error("%s", error)
+            return ONLY_SMALL if error.only_small else NOTHING_VIABLE
+        except ExposureError as error:
+            log.error("%s", error)
+            return KEYWORD_PROBLEM
+        except MvmdbError as error:
+            log.error("%s", error)
+            return FAILED
+        for failure in failures(report.layers):
+            log.error("%s", failure)
+        return FAILED if report.failed else DONE
+
+
+def _check_arguments(
+    skip_gaia_alignment: object,
+    phot_mode: str,
+    output_file_prefix: str | None,
+    pars: str | os.PathLike[str] | None,
+    pars_out: str | os.PathLike[str] | None,
+) -> None:
+    if isinstance(skip_gaia_alignment, (str, os.PathLike)):
+        raise UsageError(
+            f"skip_gaia_alignment is {str(skip_gaia_alignment)!r}; expected True; the folder of products is output=..."
+        )
+    if not skip_gaia_alignment:
+        raise UsageError(
+            "skip_gaia_alignment is False; expected True: mvmdb does not align exposures; "
+            "align them first, with drizzlepac, and ingest them again"
+        )
+    if phot_mode not in PHOT_MODES:
+        raise UsageError(f"phot_mode is {phot_mode!r}; expected {', '.join(PHOT_MODES)}; none makes a source list")
+    if output_file_prefix is not None:
+        raise UsageError(
+            f"output_file_prefix is {output_file_prefix!r}; expected None: mosaics without the name of their layer "
+            "could not be found again; rename copies of them"
+        )
+    if pars is not None and pars_out is not None and os.path.abspath(pars) == os.path.abspath(pars_out):
+        raise UsageError(f"the input and output parameters are both {pars}; expected two files; give another name")
+
+
+def _read_limits(limits: Sequence[float] | None) -> tuple[int, int, int, int] | None:
+    """First and last columns and rows, 1-based, from drizzlepac's 0-based limits.
+
+    drizzlepac clips the upper limits to the number of pixels, which is one more than the last pixel.
+    """
+    if limits is None:
+        return None
+    try:
+        x_min, x_max, y_min, y_max = (round(float(limit)) + 1 for limit in limits)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(
+            f"custom_limits is {limits!r}; expected four numbers, X0, X1, Y0, Y1: 0-based pixels of the projection cell"
+        ) from error
+    return x_min, min(x_max, PROJECTION_SIZE), y_min, min(y_max, PROJECTION_SIZE)
+
+
+@contextmanager
+def _logging_at(level: int) -> Iterator[None]:
+    logger = logging.getLogger("mvmdb")
+    before = logger.level
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _used_recipes(report: ReconcileReport) -> dict[str, Recipe]:
+    """The recipes of the layers that were made, by name, as their mosaics say."""
+    made = [outcome for outcome in report.layers if not outcome.error]
+    return {outcome.layer: Recipe.from_json(read_product(outcome.product).recipe) for outcome in made}
