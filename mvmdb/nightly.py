@@ -56,6 +56,7 @@ def run_night(
     options: Options | None = None,
     mark: Mark = "layer",
     watched: Watched | None = None,
+    folders: Sequence[str] = (),
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> NightReport:
@@ -63,6 +64,7 @@ def run_night(
 
     The poller files show the state after this run; files beside them show what it was going to do. If nothing is stale,
     only poller files that are out of date are written. Exposures whose files are gone from `watched` folders leave.
+    `folders` elsewhere are those that were listed for the paths: what is not there any more has vanished.
     Workers read files and make layers (None: processes, one per core). Raises as `mvmdb.reconcile.run.reconcile`.
     """
     chosen = options or Options()
@@ -71,7 +73,7 @@ def run_night(
         report = NightReport(ingest_files(engine, paths, narrowing=narrowing, workers=opened, monitor=monitor))
         if watched is not None:
             report.prune = prune_exposures(engine, watched, frozenset(paths), narrowing=narrowing)
-        report.vanished = note_vanished(engine, frozenset(paths))
+        report.vanished = note_vanished(engine, frozenset(paths), folders)
         pollers = RunPollers(place.coordinator, products, policy, chosen.cells, mark=mark, everywhere=True)
         run = ReconcileRun(place, policy, chosen, opened, monitor)
         outlook = run.plan()

@@ -53,14 +53,14 @@ class Archive:
         position = {"ra": CENTER[0] + east / 3600 / 0.8988, "dec": CENTER[1] + north / 3600}
         return write_exposure(options.pop("folder", self.inbox), rootname=rootname, **(position | options))
 
-    def ingest(self, *paths: Path) -> IngestReport:
+    def ingest(self, *paths: Path | str) -> IngestReport:
         found = find_exposures(paths or [self.inbox]).paths
         with open_catalog(self.address, create=True) as engine:
             with engine.begin() as connection:
                 follow_environment(connection, self.environ)
             return ingest_files(engine, found, workers=IN_THIS_PROCESS)
 
-    def night(self, *paths: Path) -> NightReport:
+    def night(self, *paths: Path | str) -> NightReport:
         found = find_exposures(paths or [self.inbox]).paths
         with open_catalog(self.address, create=True) as engine:
             with engine.begin() as connection:

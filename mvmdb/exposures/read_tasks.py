@@ -13,6 +13,9 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
 from mvmdb.exposures.reading import ReadDataset, Task
+from mvmdb.remote.address import is_url
+from mvmdb.remote.files import AT_ONCE, keeping
+from mvmdb.workers.background import map_in_threads
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +24,25 @@ R = TypeVar("R")
 
 
 def read_chunk(read: Callable[[T], R | ExposureError], chunk: Sequence[tuple[int, T]]) -> dict[int, R | ExposureError]:
-    """What `read` makes of each numbered file, by its number."""
-    return {number: read(task) for number, task in chunk}
+    """What `read` makes of each numbered file, by its number. Files elsewhere are waited for together."""
+    n_threads = 1 if all(_is_here(task) for _, task in chunk) else AT_ONCE
+    return dict(
+        zip((number for number, _ in chunk), map_in_threads(read, (task for _, task in chunk), n_threads), strict=True)
+    )
+
+
+def _is_here(task: object) -> bool:
+    return not is_url(task.path if isinstance(task, Task) else str(task))
 
 
 def read_task(task: Task) -> ReadDataset | ExposureError:
     """The headers of one file, and its pixels' digest too where a known file has changed; or why they cannot be had."""
     try:
-        dataset = read_exposure(task.path)
-        return ReadDataset(dataset, digest_pixels(task.path) if task.known else None)
+        with keeping():
+            if task.known:  # the pixels first: where they have to be fetched, the headers come with them
+                digest = digest_pixels(task.path)
+                return ReadDataset(read_exposure(task.path), digest)
+            return ReadDataset(read_exposure(task.path))
     except ExposureError as error:
         return error
     except Exception as error:  # one file's surprise must not take the other files with it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -28,8 +27,9 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.reading import ReadDataset, Task
 from mvmdb.monitor import SILENT, Monitor
+from mvmdb.remote.files import stamps_of
+from mvmdb.remote.state import is_unchanged
 from mvmdb.schema import tables as t
-from mvmdb.stamp import file_stamp
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Executor, Workers
 from mvmdb.workers.processes import ProcessExecutor
@@ -80,9 +80,9 @@ def ingest_files(
 
     Files of exposures that are outside the `narrowing` are read and left out: a later ingest reads them again.
 
-    The workers read the files (None: processes, one per core). A file whose size and time are as recorded is not
-    opened. A file that cannot be read is quarantined with the reason, and the next ingest tries it again. Raises
-    WorkersError if no workers can be started.
+    The workers read the files (None: processes, one per core). A file whose size and time are as recorded, or
+    elsewhere its size and ETag, is not opened. A file that cannot be read is quarantined with the reason, and the next
+    ingest tries it again. Raises WorkersError if no workers can be started.
     """
     started = monotonic()
     report = IngestReport(found=len(paths))
@@ -124,14 +124,13 @@ def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestRepor
             )
             returning.update(connection.scalars(back))
         report.problems += write_quarantine(connection, bad, stamps)
+    # The state of a file that is not recorded is of no interest, and asking a server for it takes time.
+    found = stamps_of(path for path in named if path in recorded)
     tasks = []
     for path in named:
-        try:
-            status = os.stat(path)
-        except OSError:
-            tasks.append(Task(path, recorded.get(path)))  # the reader reports the error
-            continue
-        if recorded.get(path) == file_stamp(status) and path not in returning:
+        stamp = found.get(path)  # where it is an error, the reader reports it
+        same = isinstance(stamp, tuple) and is_unchanged(path, recorded[path], stamp)
+        if same and path not in returning:
             report.unchanged += 1
         else:
             tasks.append(Task(path, recorded.get(path)))

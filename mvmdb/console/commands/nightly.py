@@ -94,6 +94,7 @@ def nightly(
                     narrowing=Narrowing(programs, filters),
                 ),
                 mark=mark,
+                folders=exposures.folders,
                 watched=pruning.watch(exposures.folders, monitor.close),
                 workers=workers,
                 monitor=monitor,
