@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -23,9 +23,10 @@ _CHUNK = 1 << 20
 class WebServer:
     """A folder on the web. `sent` counts bytes of bodies by path, `asked` the requests by (method, path).
 
-    `ranges`, `etags`, `times`: whether the server takes and tells them. `failing`: the statuses of the next answers by
-    path. `redirects`: where paths lead. `cut`: of how many bytes answers of a path are robbed, and how often. `silent`:
-    paths that get no answer. `fixed_etags`: ETags told instead of those of the contents.
+    `ranges`, `etags`, `times`, `heads`: whether the server takes and tells them. By path: `failing`, the statuses of
+    the next answers; `redirects`, where they lead; `cut`, of how many bytes the next answers are robbed; `before`, what
+    happens before each of the next answers; `silent`, which get no answer; `packed`, which say that they are
+    compressed; `pages`, other contents; `fixed_etags`, ETags instead of those of the contents.
     """
 
     root: Path
@@ -43,7 +44,7 @@ class WebServer:
     packed: set[str] = field(default_factory=set)
     fixed_etags: dict[str, str] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
-    before: dict[str, list] = field(default_factory=dict)
+    before: dict[str, list[Callable[[], object]]] = field(default_factory=dict)
     closing: threading.Event = field(default_factory=threading.Event)
 
     def at(self, path: Path | str) -> str:
@@ -108,8 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         web, path = self.served, unquote(self.path)
         web.asked[self.command, path] += 1
-        for action in web.before.pop(path, []):
-            action()
+        if web.before.get(path):
+            web.before[path].pop(0)()
         if path in web.silent:
             web.closing.wait()
             self.close_connection = True

@@ -131,7 +131,8 @@ def _open_shared(path: Path, size: int) -> BinaryIO | None:
     fcntl.flock(file, fcntl.LOCK_SH)
     if _is_at(path, file) and os.fstat(file.fileno()).st_size == size:
         with contextlib.suppress(OSError):
-            os.utime(path)  # the time of last use
+            now = time.time_ns()  # the kernel's own time of a change is some milliseconds old
+            os.utime(path, ns=(now, now))
         return file
     file.close()
     if size != _size_of(path):

@@ -18,6 +18,7 @@ from mvmdb.console.show import say
 @options.cells
 @pruning("--yes")
 @options.who
+@options.cache
 @options.progress
 @options.as_json
 @click.pass_obj

@@ -22,6 +22,7 @@ from mvmdb.console.show import say
     help="Make one rectangle instead of sky cells: its first and last fine pixels in the projection cell.",
 )
 @options.who
+@options.cache
 @options.memory
 @options.wait
 @options.progress
