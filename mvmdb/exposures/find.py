@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mvmdb.errors import InputError
@@ -13,6 +13,7 @@ from mvmdb.inputs import read_text
 from mvmdb.names import parse_exposure_name
 from mvmdb.remote.address import absolute, file_name, is_url
 from mvmdb.remote.listing import list_below
+from mvmdb.remote.state import Stamp
 from mvmdb.remote.store import store_of
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ class ExposurePaths:
     """Absolute paths and URLs of exposures, sorted, each once; folders without any; folders that cannot be read.
 
     `compressed` are files in folders whose names are those of compressed exposures, which are not read. `folders` are
-    all folders that were given.
+    all folders that were given. `stamps` are the size and time of files elsewhere whose listing told them.
     """
 
     paths: tuple[str, ...]
@@ -33,6 +34,7 @@ class ExposurePaths:
     unreadable_folders: tuple[str, ...]
     compressed: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
 
 
 def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
@@ -51,9 +53,10 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
     unreadable: list[str] = []
     compressed: set[str] = set()
     folders: set[str] = set()
+    stamps: dict[str, Stamp] = {}
     for address in _expand_lists(paths):
         if is_url(address):
-            inside = [address] if _is_file(address) else _list(address, unreadable, compressed)
+            inside = [address] if _is_file(address) else _list(address, unreadable, compressed, stamps)
             files.update(inside)
             if not _is_file(address):
                 folders.add(address)
@@ -71,7 +74,8 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
         else:
             raise InputError(f"there is no file or folder {path}; check the path")
     found = (files, empty, unreadable, compressed, folders)
-    return ExposurePaths(*(tuple(sorted(paths_found)) for paths_found in found))
+    given = [tuple(sorted(paths_found)) for paths_found in found]
+    return ExposurePaths(given[0], given[1], given[2], given[3], given[4], stamps)
 
 
 def is_exposure_name(name: str) -> bool:
@@ -89,23 +93,25 @@ def _is_file(url: str) -> bool:
     return url.lower().endswith(".fits")
 
 
-def _list(folder: str, unreadable: list[str], compressed: set[str]) -> list[str]:
+def _list(folder: str, unreadable: list[str], compressed: set[str], stamps: dict[str, Stamp]) -> list[str]:
     """Exposures below a folder elsewhere; what cannot be used goes to the two collections."""
     try:
-        urls = [
-            entry.url
-            for entry in list_below(folder)
-            if is_exposure_name(name := file_name(entry.url)) or _is_compressed(name)
-        ]
+        entries = [entry for entry in list_below(folder, unreadable) if _may_be_meant(file_name(entry.url))]
     except FileNotFoundError:
         raise InputError(f"there is no folder {folder}; check the address") from None
     except OSError as error:
         log.warning("%s: %s", folder, error.strerror or error)
         unreadable.append(folder)
         return []
-    found = {url for url in urls if not _is_compressed(file_name(url))}
-    compressed.update(url for url in urls if url not in found and os.path.splitext(url)[0] not in found)
-    return sorted(url for url in found if not file_name(url).startswith("."))
+    found = {entry.url: entry.state for entry in entries if not _is_compressed(file_name(entry.url))}
+    packed = {entry.url for entry in entries} - found.keys()
+    compressed.update(url for url in packed if os.path.splitext(url)[0] not in found)
+    stamps.update((url, state.stamp) for url, state in found.items() if state is not None)
+    return list(found)
+
+
+def _may_be_meant(name: str) -> bool:
+    return not name.startswith(".") and (is_exposure_name(name) or _is_compressed(name))
 
 
 def _expand_lists(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str]:

@@ -99,7 +99,7 @@ def _in_words(url: str) -> Iterator[None]:
 
 
 def _state_in(entry: Mapping[str, Any], url: str) -> State:
-    size = entry.get("size")
+    size = None if entry.get("type") == "directory" else entry.get("size")
     if not isinstance(size, int):
         raise faults.broken(url, "its length is not known; expected a file")
     etag = next((str(entry[key]) for key in _ETAGS if entry.get(key)), "")

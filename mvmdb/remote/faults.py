@@ -48,11 +48,11 @@ def in_words(url: str, error: Exception) -> OSError:
     """An error of some library as an OSError that has words."""
     if isinstance(error, FileNotFoundError):
         return gone(url)
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or type(error).__name__ == "NoCredentialsError":  # of botocore
         return shut(url)
     if isinstance(error, TimeoutError):
         return TimeoutError(errno.ETIMEDOUT, "its server gave no answer in time; try again later", url)
-    if isinstance(error, OSError) and error.errno == errno.ESTALE:
+    if type(error).__name__ == "FileExpired" or (isinstance(error, OSError) and error.errno == errno.ESTALE):  # s3fs
         return changed(url)
     if isinstance(error, OSError) and error.strerror:
         return OSError(error.errno, error.strerror, url)

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 
 from mvmdb.remote.address import is_url
 from mvmdb.remote.store import Entry, Store, store_of
+
+log = logging.getLogger(__name__)
 
 DEEPEST = 20
 """Folders within folders: more are rather links that lead round in a circle."""
 
 
-def list_below(folder: str) -> Iterator[Entry]:
-    """The files below a folder elsewhere. Raises OSError, and InputError if its protocol cannot be read here.
+def list_below(folder: str, unreadable: list[str]) -> Iterator[Entry]:
+    """The files below a folder elsewhere; folders below it that cannot be listed are added to `unreadable`.
 
-    Names are data: what does not lie below the folder is passed over, whatever its server says.
+    Names are data: what does not lie below the folder is passed over, whatever its server says. Raises OSError, and
+    InputError if the protocol cannot be read here.
     """
-    yield from _below(store_of(folder), folder, {folder}, DEEPEST)
+    store = store_of(folder)
+    yield from _below(store, store.entries(folder), folder, {folder}, unreadable)
 
 
-def _below(store: Store, folder: str, seen: set[str], depth: int) -> Iterator[Entry]:
-    for entry in store.entries(folder):
+def _below(
+    store: Store, entries: Iterable[Entry], folder: str, seen: set[str], unreadable: list[str]
+) -> Iterator[Entry]:
+    waiting = []
+    for entry in entries:
         if entry.url in seen or not _lies_in(entry.url, folder):
             continue
-        if not entry.is_folder:
+        seen.add(entry.url)
+        if entry.is_folder:
+            waiting.append(entry.url)
+        else:
             yield entry
-        elif depth:
-            seen.add(entry.url)
-            yield from _below(store, entry.url, seen, depth - 1)
+    for inner in waiting:
+        if inner.count("/") - folder.count("/") > DEEPEST:
+            continue
+        try:
+            inside = list(store.entries(inner))
+        except OSError as error:
+            log.warning("%s: %s", inner, error.strerror or error)
+            unreadable.append(inner)
+            continue
+        yield from _below(store, inside, folder, seen, unreadable)
 
 
 def _lies_in(url: str, folder: str) -> bool:

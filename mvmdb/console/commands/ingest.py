@@ -58,7 +58,9 @@ def ingest(
         Progress(progress) as monitor,
     ):
         watched = pruning.watch(exposures.folders, monitor.close)
-        report = ingest_files(engine, exposures.paths, narrowing=narrowing, workers=workers, monitor=monitor)
+        report = ingest_files(
+            engine, exposures.paths, narrowing=narrowing, stamps=exposures.stamps, workers=workers, monitor=monitor
+        )
         pruned = None
         if watched is not None:
             pruned = prune_exposures(engine, watched, frozenset(exposures.paths), narrowing=narrowing)

@@ -96,6 +96,7 @@ def nightly(
                 ),
                 mark=mark,
                 folders=exposures.folders,
+                stamps=exposures.stamps,
                 watched=pruning.watch(exposures.folders, monitor.close),
                 workers=workers,
                 monitor=monitor,
