@@ -11,7 +11,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mvmdb.errors import InputError
-from mvmdb.passwords import without_secrets
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _WEB = {"http": "80", "https": "443"}
@@ -49,7 +48,8 @@ def canonical(address: str) -> str:
     if match is None:
         raise InputError(f"{address!r} is no address; expected https://, s3:// or another protocol of fsspec")
     protocol, rest = match[1].lower(), address[match.end() :]
-    shown = without_secrets(address.split("?", 1)[0])
+    host, _, path = re.split(r"[?#]", rest)[0].partition("/")
+    shown = f"{protocol}://{host.rpartition('@')[2]}/{path}"
     if "::" in address:
         raise InputError(f"{shown} is a chain of protocols; expected one address without `::`")
     if protocol in _LOCAL:

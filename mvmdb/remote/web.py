@@ -103,7 +103,10 @@ class Web(Store):
                     raise faults.late(url, patience) from error
             raise AssertionError("the last try returns or raises")
 
-        result: T = sync(self._fs.loop, try_again)
+        try:
+            result: T = sync(self._fs.loop, try_again)
+        except TimeoutError as error:  # fsspec puts its own error, without words, in the place of that of `try_again`
+            raise error.__cause__ or error from None
         return result
 
     @asynccontextmanager
