@@ -55,12 +55,15 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
     folders: set[str] = set()
     stamps: dict[str, Stamp] = {}
     for address in _expand_lists(paths):
+        if is_url(address) and _is_file(address):
+            files.add(address)
+            continue
         if is_url(address):
-            inside = [address] if _is_file(address) else _list(address, unreadable, compressed, stamps)
-            files.update(inside)
-            if not _is_file(address):
-                folders.add(address)
-                empty += [] if inside or address in unreadable else [address]
+            folder = address.rstrip("/") + "/"
+            listed = _list(folder, unreadable, compressed, stamps)
+            files.update(listed)
+            folders.add(folder)
+            empty += [] if listed or folder in unreadable else [folder]
             continue
         path = Path(address)
         if path.is_dir():

@@ -78,7 +78,8 @@ class Web(Store):
                 url = canonical(urljoin(folder, link.partition("#")[0]))
             except (InputError, ValueError):  # the order of columns; a link elsewhere
                 continue
-            if is_below(url, folder) and "?" not in url:
+            # A server may take an escaped slash for one, and then a name may lead out of the folder.
+            if is_below(url, folder) and "?" not in url and "%2F" not in url:
                 yield Entry(url, url.endswith("/"))
 
     def _run(self, work: Callable[..., Awaitable[T]], url: str, *rest: Any, patience: float = 0.0) -> T:
