@@ -25,6 +25,7 @@ from mvmdb.names import CellId, format_cell_name, parse_cell_name
 from mvmdb.pollers.files import PollerRow, read_poller, write_poller
 from mvmdb.process import process_poller
 from mvmdb.records import Dataset, Policy
+from mvmdb.remote.address import canonical, file_name, is_url
 from mvmdb.sky.tessellation import cell_corners, cell_wcs
 from mvmdb.workers.choice import open_workers
 
@@ -62,7 +63,7 @@ def get_sky_cells(visit_input: str | Sequence[str], input_path: str | None = Non
     for index, why in places.unplaced.items():
         log.warning("%s is in no sky cell: %s", paths[index], why)
     return {
-        format_cell_name(cell): _sky_cell(cell, [paths[index].name for index in indices])
+        format_cell_name(cell): _sky_cell(cell, [file_name(paths[index]) for index in indices])
         for cell, indices in places.cells.items()
     }
 
@@ -72,25 +73,29 @@ def _sky_cell(cell: CellId, members: Sequence[str]) -> SkyCell:
     return SkyCell(format_cell_name(cell), cell_wcs(cell), np.vstack([corners, corners[:1]]), tuple(members))
 
 
-def _list_files(visit_input: str | Sequence[str], input_path: str | None = None) -> list[Path]:
+def _list_files(visit_input: str | Sequence[str], input_path: str | None = None) -> list[str]:
     """The files that a poller or a sequence names, in the folder `input_path`.
 
     A poller's path that is not there stands for the file of that name beside the poller, as in `process_poller`.
     """
     folder = input_path or ""
     if not isinstance(visit_input, str):
-        return [Path(folder, name) for name in visit_input]
+        return [_place(folder, name) for name in visit_input]
     poller = read_poller(visit_input)
     names = [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
-    return [_prefer_named(Path(folder, name), Path(visit_input).parent) for name in names]
+    return [_prefer_named(_place(folder, name), Path(visit_input).parent) for name in names]
 
 
-def _prefer_named(path: Path, folder: Path) -> Path:
-    beside = folder / path.name
-    if path.is_file() or not beside.is_file():
+def _place(folder: str, name: str) -> str:
+    return canonical(name) if is_url(name) else str(Path(folder, name))
+
+
+def _prefer_named(path: str, folder: Path) -> str:
+    beside = folder / file_name(path)
+    if is_url(path) or Path(path).is_file() or not beside.is_file():
         return path
     log.warning("%s is not there; %s is taken", path, beside)
-    return beside
+    return str(beside)
 
 
 def generate_poller_file(

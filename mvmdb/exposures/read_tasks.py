@@ -14,7 +14,7 @@ from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
 from mvmdb.exposures.reading import ReadDataset, Task
 from mvmdb.remote.address import is_url
-from mvmdb.remote.files import AT_ONCE, keeping
+from mvmdb.remote.files import AT_ONCE
 from mvmdb.workers.background import map_in_threads
 
 log = logging.getLogger(__name__)
@@ -36,13 +36,13 @@ def _is_here(task: object) -> bool:
 
 
 def read_task(task: Task) -> ReadDataset | ExposureError:
-    """The headers of one file, and its pixels' digest too where a known file has changed; or why they cannot be had."""
+    """The headers of one file, and its pixels' digest too where a known file has changed; or why they cannot be had.
+
+    Pixels elsewhere are left for `digest_file`, as fetching them is worth while only where they were drizzled.
+    """
     try:
-        with keeping():
-            if task.known:  # the pixels first: where they have to be fetched, the headers come with them
-                digest = digest_pixels(task.path)
-                return ReadDataset(read_exposure(task.path), digest)
-            return ReadDataset(read_exposure(task.path))
+        dataset = read_exposure(task.path)
+        return ReadDataset(dataset, digest_pixels(task.path) if task.known and not is_url(task.path) else None)
     except ExposureError as error:
         return error
     except Exception as error:  # one file's surprise must not take the other files with it

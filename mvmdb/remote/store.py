@@ -14,6 +14,11 @@ from mvmdb.remote.state import State
 
 TIMEOUT_VARIABLE = "MVMDB_REMOTE_TIMEOUT"
 _TIMEOUT = 60.0
+_WRAPPERS = frozenset(
+    {"asynclocal", "async_wrapper", "blockcache", "cached", "data", "dir", "file", "filecache", "generic", "git",
+     "libarchive", "local", "reference", "simplecache", "tar", "zip"}
+)  # fmt: skip
+"""Protocols of fsspec that lead to files of this machine, or to those of another protocol."""
 _REMEDY = "install what is missing: pip install 'mvmdb[remote]'"
 
 
@@ -86,6 +91,8 @@ def store_of(url: str) -> Store:
 
 
 def _make(protocol: str) -> Store:
+    if protocol in _WRAPPERS:
+        raise InputError(f"{protocol}:// cannot be read, as it stands for other files; expected https, s3 or the like")
     try:
         if protocol == "http":
             from mvmdb.remote.web import Web
@@ -96,5 +103,5 @@ def _make(protocol: str) -> Store:
         return Bucket(protocol)
     except ImportError as error:
         raise InputError(f"{protocol}:// cannot be read ({error}); {_REMEDY}") from error
-    except ValueError as error:  # what fsspec raises for protocols that it does not know
+    except Exception as error:  # a protocol that fsspec does not know, or that needs more than an address
         raise InputError(f"{protocol}:// cannot be read ({error}); expected https, s3 or one of fsspec's") from error

@@ -79,7 +79,7 @@ def test_command_tells_of_an_address_in_one_line(here: Archive, tmp_path: Path) 
     code, _, told = call(here, "ingest", "https://me:secret@host/a_flt.fits")
     assert (code, "secret" in told) == (2, False)
     assert "has a user or password; expected an address without" in one_line(told)
-    code, _, told = call(here, "ingest", "unheard://host/a_flt.fits")
-    assert code == 2
-    assert "unheard:// cannot be read" in one_line(told)
+    for protocol in ("unheard", "zip", "simplecache", "reference", "git"):
+        code, _, told = call(here, "ingest", f"{protocol}://host/a_flt.fits")
+        assert (code, f"{protocol}:// cannot be read" in one_line(told)) == (2, True)
     assert not (tmp_path / "mvm.db").exists()

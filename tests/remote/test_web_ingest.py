@@ -96,7 +96,7 @@ def test_without_etags_another_time_or_size_is_a_changed_file(here: Archive, web
     assert here.ingest(web.at(path)).changed == 1
 
 
-def test_realigned_file_of_a_server_is_noticed_as_such(here: Archive, web: WebServer) -> None:
+def test_realigned_file_of_a_server_is_noticed_as_such(here: Archive, web: WebServer, cache: Path) -> None:
     path = here.expose(folder=web.root)
     here.ingest(web.at(path))
     before = here.exposure("ib6o04tu")
@@ -105,7 +105,13 @@ def test_realigned_file_of_a_server_is_noticed_as_such(here: Archive, web: WebSe
     assert here.ingest(web.at(path)).changed == 1
     after = here.exposure("ib6o04tu")
     assert after.wcs_digest != before.wcs_digest
-    assert after.pixel_digest is not None  # the pixels of a known file that changed are compared
+    assert not cache.exists(), "pixels that no layer was made of are not fetched"
+    here.reconcile()
+    realign(path, ra_arcsec=3.0)
+    touch_later(path)
+    here.ingest(web.at(path))
+    codes = {code for reasons in here.reasons().values() for code, _ in reasons}
+    assert codes == {"member-realigned", "canvas-changed"}, "the pixels, which were fetched now, are the same"
 
 
 def test_new_pixels_of_a_server_are_noticed(here: Archive, web: WebServer) -> None:
