@@ -25,8 +25,8 @@ class WebServer:
 
     `ranges`, `etags`, `times`, `heads`: whether the server takes and tells them. By path: `failing`, the statuses of
     the next answers; `redirects`, where they lead; `cut`, of how many bytes the next answers are robbed; `before`, what
-    happens before each of the next answers; `silent`, which get no answer; `packed`, which say that they are
-    compressed; `pages`, other contents; `fixed_etags`, ETags instead of those of the contents.
+    happens before each of the next answers; `silent`, which get no answer; `slow`, which come at 2 kB/s; `packed`,
+    which say that they are compressed; `pages`, other contents; `fixed_etags`, ETags instead of those of the contents.
     """
 
     root: Path
@@ -41,6 +41,7 @@ class WebServer:
     redirects: dict[str, str] = field(default_factory=dict)
     cut: dict[str, list[int]] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    slow: set[str] = field(default_factory=set)
     packed: set[str] = field(default_factory=set)
     fixed_etags: dict[str, str] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
@@ -175,8 +176,10 @@ class _Handler(BaseHTTPRequestHandler):
         with file.open("rb") as stream:
             stream.seek(first)
             left = max(0, stop - first - robbed)
-            while left and (chunk := stream.read(min(_CHUNK, left))):
+            while left and (chunk := stream.read(min(100 if path in web.slow else _CHUNK, left))):
                 left -= len(chunk)
+                if path in web.slow and web.closing.wait(0.05):
+                    return
                 try:
                     self.wfile.write(chunk)
                 except OSError:  # the client has seen enough

@@ -22,7 +22,7 @@ def shut(url: str) -> PermissionError:
 
 def late(url: str, seconds: float) -> TimeoutError:
     """The server gave no answer in time."""
-    return TimeoutError(errno.ETIMEDOUT, f"its server gave no answer within {seconds:g} s; try again later", url)
+    return TimeoutError(errno.ETIMEDOUT, f"its server did not finish its answer within {seconds:g} s; try again later", url)
 
 
 def changed(url: str) -> OSError:

@@ -14,8 +14,12 @@ AHEAD = 32 << 10
 """Bytes of any other request, at least: a header of an exposure and the lookup tables after it."""
 
 
+MOST_KEPT = 4 << 20
+"""Bytes that are kept of one file: many are read at once, and a file may have more headers than it should."""
+
+
 class PartsStream(io.RawIOBase):
-    """Reads a file by parts. What was read once is kept until the end: headers are small, and are read twice."""
+    """Reads a file by parts. What was read is kept, within limits, as the beginnings of tables are read twice."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
@@ -70,6 +74,9 @@ class PartsStream(io.RawIOBase):
         return data[:length]
 
     def _keep(self, start: int, data: bytes) -> None:
+        if sum(map(len, self._kept)) + len(data) > MOST_KEPT:
+            self._starts.clear()
+            self._kept.clear()
         place = bisect_right(self._starts, start)
         self._starts.insert(place, start)
         self._kept.insert(place, data)

@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO, TypeVar
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import fsspec
@@ -21,6 +21,7 @@ from mvmdb.errors import InputError
 from mvmdb.remote import faults
 from mvmdb.remote.address import canonical, is_below
 from mvmdb.remote.answers import length_in, links_in, range_in, refuse_packed, seconds_in, state_in
+from mvmdb.remote.health import Health
 from mvmdb.remote.state import State
 from mvmdb.remote.store import Entry, Parts, Store, timeout
 
@@ -54,6 +55,7 @@ class Web(Store):
 
     def __init__(self) -> None:
         self._fs: Any = fsspec.filesystem("https", use_listings_cache=False)
+        self._health: dict[str, Health] = {}
 
     def state(self, url: str) -> State:
         """Ask with HEAD; a server that does not take it is asked for the first byte."""
@@ -86,6 +88,8 @@ class Web(Store):
         """Do it in fsspec's thread, again while a failure may pass, for so many seconds at most."""
         silent = timeout()
         patience = patience or 2 * silent
+        health = self._health.setdefault(urlsplit(url).netloc, Health())
+        health.check(url)
 
         async def try_again() -> T:
             for attempt in range(1, TRIES + 1):
@@ -94,11 +98,13 @@ class Web(Store):
                         return await work(url, *rest)
                 except _PassingError as error:
                     if attempt == TRIES:
+                        health.fail()
                         raise faults.broken(url, f"{error}, {TRIES} times; try again later") from error
                     pause = _PAUSE * 2**attempt * random.uniform(0.5, 1.0)
                     await asyncio.sleep(min(max(pause, error.after), _LONGEST_PAUSE))
                 except aiohttp.ServerTimeoutError as error:
                     if attempt == 2:  # one that was silent twice keeps other files waiting too
+                        health.fail()
                         raise faults.late(url, silent) from error
                 except TimeoutError as error:
                     raise faults.late(url, patience) from error
@@ -106,6 +112,7 @@ class Web(Store):
 
         try:
             result: T = sync(self._fs.loop, try_again)
+            health.succeed()
         except TimeoutError as error:  # fsspec puts its own error, without words, in the place of that of `try_again`
             raise error.__cause__ or error from None
         return result

@@ -12,7 +12,8 @@ from webserver import WebServer, serve, touch_later
 
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.read import read_exposure
-from mvmdb.remote.files import open_headers, stamp_of
+from mvmdb.remote.files import open_headers, open_pixels, stamp_of
+from mvmdb.remote.health import MOST_IN_A_ROW, REST, Health
 
 
 @pytest.fixture
@@ -61,8 +62,45 @@ def test_silent_server_is_given_up(exposure: Path, web: WebServer, monkeypatch: 
     monkeypatch.setenv("MVMDB_REMOTE_TIMEOUT", "0.3")
     web.silent.add(f"/{exposure.name}")
     started = time.monotonic()
-    assert "its server gave no answer within 0.3 s" in why(web.at(exposure))
+    assert "its server did not finish its answer within 0.3 s" in why(web.at(exposure))
     assert time.monotonic() - started < 5
+
+
+def test_server_that_never_ends_is_given_up(exposure: Path, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MVMDB_REMOTE_TIMEOUT", "0.3")
+    web.slow.add(f"/{exposure.name}")
+    started = time.monotonic()
+    assert "its server did not finish its answer within 0.6 s" in why(web.at(exposure))
+    (web.root / "b_flt.fits").write_bytes(bytes(10_000))
+    web.slow.add("/b_flt.fits")
+    with pytest.raises(OSError, match=r"did not finish its answer within 2.2 s"), open_pixels(web.at("b_flt.fits")):
+        pass  # at 2 kB/s
+    assert time.monotonic() - started < 20
+
+
+def test_server_that_answers_nothing_is_left_alone_for_a_while() -> None:
+    now = 0.0
+    health = Health(lambda: now)
+    for _ in range(MOST_IN_A_ROW - 1):
+        health.fail()
+    health.succeed()
+    for _ in range(MOST_IN_A_ROW):
+        health.check("https://host/a_flt.fits")
+        health.fail()
+    with pytest.raises(OSError, match="did not answer 32 requests in a row; try again later"):
+        health.check("https://host/a_flt.fits")
+    now = REST
+    health.check("https://host/a_flt.fits")
+
+
+def test_files_of_a_server_that_is_away_do_not_all_wait_for_it(here: Archive, tmp_path: Path) -> None:
+    with serve(tmp_path) as other:
+        addresses = [other.at(f"ib6o{n:02}tuq_flt.fits") for n in range(90)]
+    report = here.ingest(*addresses)
+    reasons = [problem.reason for problem in report.problems]
+    assert sum("the connection fails" in reason for reason in reasons) in range(32, 64)
+    assert sum("did not answer" in reason for reason in reasons) > 20
+    assert len(reasons) == 90
 
 
 def test_server_that_is_away_is_said(exposure: Path, tmp_path: Path) -> None:
