@@ -22,7 +22,8 @@ def shut(url: str) -> PermissionError:
 
 def late(url: str, seconds: float) -> TimeoutError:
     """The server gave no answer in time."""
-    return TimeoutError(errno.ETIMEDOUT, f"its server did not finish its answer within {seconds:g} s; try again later", url)
+    words = f"its server did not finish its answer within {seconds:g} s; try again later"
+    return TimeoutError(errno.ETIMEDOUT, words, url)
 
 
 def changed(url: str) -> OSError:
