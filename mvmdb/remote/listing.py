@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 
-from mvmdb.remote.address import is_url
+from mvmdb.remote.address import is_below
 from mvmdb.remote.store import Entry, Store, store_of
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ def list_below(folder: str, unreadable: list[str]) -> Iterator[Entry]:
     InputError if the protocol cannot be read here.
     """
     store = store_of(folder)
-    yield from _below(store, store.entries(folder), folder, {folder}, unreadable)
+    yield from _below(store, _entries(store, folder), folder, {folder}, unreadable)
 
 
 def _below(
@@ -29,7 +29,7 @@ def _below(
 ) -> Iterator[Entry]:
     waiting = []
     for entry in entries:
-        if entry.url in seen or not _lies_in(entry.url, folder):
+        if entry.url in seen:
             continue
         seen.add(entry.url)
         if entry.is_folder:
@@ -40,7 +40,7 @@ def _below(
         if inner.count("/") - folder.count("/") > DEEPEST:
             continue
         try:
-            inside = list(store.entries(inner))
+            inside = list(_entries(store, inner))
         except OSError as error:
             log.warning("%s: %s", inner, error.strerror or error)
             unreadable.append(inner)
@@ -48,14 +48,18 @@ def _below(
         yield from _below(store, inside, folder, seen, unreadable)
 
 
-def _lies_in(url: str, folder: str) -> bool:
-    parts = url.removeprefix(folder.rstrip("/") + "/").split("/")
-    return is_url(url) and url.startswith(folder.rstrip("/") + "/") and not {".", ".."}.intersection(parts)
+def _entries(store: Store, folder: str) -> Iterator[Entry]:
+    """What is in a folder, without what its server only says to be there."""
+    return (entry for entry in store.entries(folder) if is_below(entry.url, folder) and not _climbs(entry.url))
+
+
+def _climbs(url: str) -> bool:
+    return not {".", ".."}.isdisjoint(url.split("/"))
 
 
 def holds_anything(folder: str) -> bool:
     """Whether anything is in a folder elsewhere; nothing is in one that is gone. Raises as `list_below`."""
     try:
-        return any(True for _ in store_of(folder).entries(folder))
+        return any(True for _ in _entries(store_of(folder), folder))
     except FileNotFoundError:
         return False

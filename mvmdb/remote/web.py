@@ -19,7 +19,7 @@ from fsspec.asyn import sync
 
 from mvmdb.errors import InputError
 from mvmdb.remote import faults
-from mvmdb.remote.address import canonical, is_below
+from mvmdb.remote.address import canonical
 from mvmdb.remote.answers import length_in, links_in, range_in, refuse_packed, seconds_in, state_in
 from mvmdb.remote.health import Health
 from mvmdb.remote.state import State
@@ -74,14 +74,14 @@ class Web(Store):
         self._run(self._fetch, url, state, target, patience=timeout() * TRIES + state.size / _SLOWEST)
 
     def entries(self, folder: str) -> Iterator[Entry]:
-        """The links of a folder's page that lead to what is below it."""
+        """Where the links of a folder's page lead; `listing` decides what of it is in the folder."""
         for link in self._run(self._links, folder):
             try:
                 url = canonical(urljoin(folder, link.partition("#")[0]))
             except (InputError, ValueError):  # the order of columns; a link elsewhere
                 continue
             # A server may take an escaped slash for one, and then a name may lead out of the folder.
-            if is_below(url, folder) and "?" not in url and "%2F" not in url:
+            if "?" not in url and "%2F" not in url:
                 yield Entry(url, url.endswith("/"))
 
     def _run(self, work: Callable[..., Awaitable[T]], url: str, *rest: Any, patience: float = 0.0) -> T:
