@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from mvmdb.errors import ExposureError
+from mvmdb.errors import ExposureError, InputError
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.read import read_exposure
 from mvmdb.exposures.reading import ReadDataset, Task
@@ -45,6 +45,8 @@ def read_task(task: Task) -> ReadDataset | ExposureError:
         return ReadDataset(dataset, digest_pixels(task.path) if task.known and not is_url(task.path) else None)
     except ExposureError as error:
         return error
+    except InputError as error:  # this worker lacks a library, or its cache is set to what is none
+        return ExposureError("unreadable", f"{task.path}: {error}")
     except Exception as error:  # one file's surprise must not take the other files with it
         return _surprise(task.path, error)
 
@@ -55,6 +57,8 @@ def digest_file(path: str) -> str | ExposureError:
         return digest_pixels(path)
     except ExposureError as error:
         return error
+    except InputError as error:
+        return ExposureError("unreadable", f"{path}: {error}")
     except Exception as error:
         return _surprise(path, error)
 

@@ -46,7 +46,7 @@ class Cache:
         """
         name = hashlib.sha256(repr((url, state.size, state.etag, state.modified)).encode()).hexdigest()
         path, part = self.folder / f"{name}.fits", self.folder / f"{name}.part"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._require_writable(url)
         while True:
             copy = _open_shared(path, state.size)
             if copy is not None:
@@ -55,6 +55,17 @@ class Cache:
                 if file is not None and not path.exists():
                     self._fetch(url, state, store, file, part)
                     os.replace(part, path)
+
+    def _require_writable(self, url: str) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with _locked(self.folder / _LOCK, wait=True):
+                pass
+        except OSError as error:
+            words = (
+                f"the cache {self.folder} cannot be written ({error.strerror}); expected a folder that can: --cache DIR"
+            )
+            raise OSError(error.errno, words, url) from error
 
     def _fetch(self, url: str, state: State, store: Store, file: BinaryIO, part: Path) -> None:
         try:

@@ -103,5 +103,7 @@ def _make(protocol: str) -> Store:
         return Bucket(protocol)
     except ImportError as error:
         raise InputError(f"{protocol}:// cannot be read ({error}); {_REMEDY}") from error
+    except InputError:
+        raise
     except Exception as error:  # a protocol that fsspec does not know, or that needs more than an address
         raise InputError(f"{protocol}:// cannot be read ({error}); expected https, s3 or one of fsspec's") from error

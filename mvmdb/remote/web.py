@@ -56,6 +56,7 @@ class Web(Store):
     def __init__(self) -> None:
         self._fs: Any = fsspec.filesystem("https", use_listings_cache=False)
         self._health: dict[str, Health] = {}
+        timeout()  # a value that is none is told at once
 
     def state(self, url: str) -> State:
         """Ask with HEAD; a server that does not take it is asked for the first byte."""

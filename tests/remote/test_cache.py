@@ -155,6 +155,15 @@ def test_file_that_changes_under_the_transfer_is_no_mixture(files: list[str], we
     assert read(files[0]) == b"A" * SIZE
 
 
+def test_cache_that_cannot_be_written_is_said(
+    files: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MVMDB_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OSError, match=r"cache .* cannot be written \(Not a directory\).*--cache DIR"):
+        read(files[0])
+
+
 @pytest.mark.parametrize(
     ("text", "size"),
     [("50GB", 50 * 10**9), ("1.5 tb", 15 * 10**11), ("700M", 7 * 10**8), ("12000", 12000), ("9kB", 9000)],

@@ -120,6 +120,19 @@ def test_rebuild_finds_the_mosaics_fresh(here: Archive, web: WebServer, night: l
     assert here.look().stale == 0
 
 
+def test_settings_that_are_none_are_said(here: Archive, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = web.at(here.expose(folder=web.root))
+    here.night(address)
+    monkeypatch.setenv("MVMDB_CACHE_SIZE", "big")
+    code, _, told = call(here, "ingest", address)
+    assert (code, "the size of the cache is 'big'" in one_line(told)) == (2, True)
+    monkeypatch.setattr(store, "_stores", {})
+    monkeypatch.setenv("MVMDB_CACHE_SIZE", "1GB")
+    monkeypatch.setenv("MVMDB_REMOTE_TIMEOUT", "soon")
+    code, _, told = call(here, "ingest", address)
+    assert (code, "MVMDB_REMOTE_TIMEOUT is 'soon'; expected seconds" in one_line(told)) == (2, True)
+
+
 def test_without_the_extra_the_remedy_is_said(here: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "_stores", {})
     for name in ("fsspec", "aiohttp", "mvmdb.remote.web", "mvmdb.remote.buckets"):

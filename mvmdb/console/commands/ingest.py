@@ -35,6 +35,8 @@ def ingest(
 ) -> None:
     """Register FLT and FLC exposures: files, folders with their subfolders, and @LIST files.
 
+    Each PATH may be an address, https://... or s3://...: headers are read there, and pixels when a layer needs them.
+
     Unchanged files are not opened. A file that cannot be used is quarantined with the reason. The exit code is 1 if the
     fault is new, or the file has changed since. Exposures outside the programs, filters and sky cells that are given
     are left out, and the next ingest reads them again.
