@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from archive import FINE, Archive
 from astropy.io import fits
+from cluster import run_cluster
 from command_line import call, one_line, run
 from fitsfiles import set_pixels
 from webserver import WebServer, touch_later
@@ -83,3 +84,16 @@ def test_command_takes_the_cache_and_its_size(here: Archive, web: WebServer, cac
     assert not cache.exists()
     code, _, told = call(here, *words, "big")
     assert (code, "expected a number and a unit" in one_line(told)) == (2, True)
+
+
+def test_workers_of_a_cluster_fetch_to_their_own_cache(
+    here: Archive, web: WebServer, cache: Path, tmp_path: Path
+) -> None:
+    path = here.expose(folder=web.root)
+    with run_cluster(tmp_path / "cluster", workers=1) as cluster:
+        cluster.wait_for_workers(1)
+        words = ("-o", str(here.products), "--executor", cluster.address, "--cache", str(tmp_path / "mine"))
+        done = run(here, "nightly", web.at(path), *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [copy.stat().st_size for copy in cache.glob("*.fits")] == [path.stat().st_size], "as its environment says"
+    assert here.look().stale == 0
