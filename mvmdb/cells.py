@@ -15,6 +15,7 @@ from mvmdb.exposures.place import find_places
 from mvmdb.exposures.read import read_exposure
 from mvmdb.names import CellId, parse_cell_name
 from mvmdb.records import Rule
+from mvmdb.remote.address import is_url
 from mvmdb.sky.position import find_cells_at
 from mvmdb.sky.tessellation import cell_centers
 
@@ -64,7 +65,7 @@ def list_cells(
 def _sort_names(names: Sequence[str]) -> tuple[list[CellId], list[str]]:
     cells, files = [], []
     for name in names:
-        if name.startswith("@") or Path(name).exists():
+        if name.startswith("@") or is_url(name) or Path(name).exists():
             files.append(name)
             continue
         try:

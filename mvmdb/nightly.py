@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mvmdb.catalog.ask.night import load_left_alone
-from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
+from mvmdb.catalog.exposures.ingest import NO_STAMPS, IngestReport, ingest_files
 from mvmdb.catalog.exposures.prune import PruneReport, Watched, prune_exposures
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile
 from mvmdb.catalog.exposures.vanished import note_vanished
@@ -20,6 +20,7 @@ from mvmdb.reconcile.place import join_work
 from mvmdb.reconcile.poller_files import RunPollers
 from mvmdb.reconcile.run import ReconcileRun
 from mvmdb.records import Mark, Policy
+from mvmdb.remote.state import Stamp
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
@@ -59,6 +60,8 @@ def run_night(
     options: Options | None = None,
     mark: Mark = "layer",
     watched: Watched | None = None,
+    folders: Sequence[str] = (),
+    stamps: Mapping[str, Stamp] = NO_STAMPS,
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> NightReport:
@@ -66,15 +69,18 @@ def run_night(
 
     The poller files show the state after this run; files beside them show what it was going to do. If nothing is stale,
     only poller files that are out of date are written. Exposures whose files are gone from `watched` folders leave.
+    `folders` elsewhere are those that were listed for the paths: what is not there any more has vanished.
+    `stamps` are as in `ingest_files`.
     Workers read files and make layers (None: processes, one per core). Raises as `mvmdb.reconcile.run.reconcile`.
     """
     chosen = options or Options()
     with open_workers(workers) as opened, join_work(engine, products, chosen.wait, load_left_alone(engine)) as place:
         narrowing = replace(chosen.narrowing, cells=None if chosen.cells is None else tuple(chosen.cells))
-        report = NightReport(ingest_files(engine, paths, narrowing=narrowing, workers=opened, monitor=monitor))
+        ingest = ingest_files(engine, paths, narrowing=narrowing, stamps=stamps, workers=opened, monitor=monitor)
+        report = NightReport(ingest)
         if watched is not None:
             report.prune = prune_exposures(engine, watched, frozenset(paths), narrowing=narrowing)
-        report.vanished = note_vanished(engine, frozenset(paths))
+        report.vanished = note_vanished(engine, frozenset(paths), folders)
         pollers = RunPollers(
             place.coordinator, products, policy, chosen.cells, mark=mark, everywhere=True, remarks=place.remarks
         )

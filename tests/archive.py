@@ -54,20 +54,21 @@ class Archive:
         position = {"ra": CENTER[0] + east / 3600 / 0.8988, "dec": CENTER[1] + north / 3600}
         return write_exposure(options.pop("folder", self.inbox), rootname=rootname, **(position | options))
 
-    def ingest(self, *paths: Path) -> IngestReport:
-        found = find_exposures(paths or [self.inbox]).paths
+    def ingest(self, *paths: Path | str) -> IngestReport:
+        found = find_exposures(paths or [self.inbox])
         with open_catalog(self.address, create=True) as engine:
             with engine.begin() as connection:
                 follow_environment(connection, self.environ)
-            return ingest_files(engine, found, workers=IN_THIS_PROCESS)
+            return ingest_files(engine, found.paths, stamps=found.stamps, workers=IN_THIS_PROCESS)
 
-    def night(self, *paths: Path) -> NightReport:
-        found = find_exposures(paths or [self.inbox]).paths
+    def night(self, *paths: Path | str) -> NightReport:
+        found = find_exposures(paths or [self.inbox])
+        listed = {"folders": found.folders, "stamps": found.stamps}
         with open_catalog(self.address, create=True) as engine:
             with engine.begin() as connection:
                 policy = follow_environment(connection, self.environ)
                 products = products_folder(connection, self.products)
-            return run_night(engine, found, products, policy, workers=IN_THIS_PROCESS)
+            return run_night(engine, found.paths, products, policy, workers=IN_THIS_PROCESS, **listed)
 
     def reconcile(self, **options: Any) -> ReconcileReport:
         with open_catalog(self.address) as engine:

@@ -52,8 +52,9 @@ class Working(Access):
         call = call_of("ingest", *texts, programs=programs, filters=filters, skycells=skycells, prune=prune)
         with self._work.open() as workers, self._changing(call, create=True) as change:
             report = ingest_files(
-                change.engine, found.paths, narrowing=narrowing, workers=workers, monitor=self._monitor
-            )
+                change.engine, found.paths, narrowing=narrowing, stamps=found.stamps, workers=workers,
+                monitor=self._monitor,
+            )  # fmt: skip
             pruned = None
             if watched is not None:
                 pruned = prune_exposures(change.engine, watched, frozenset(found.paths), narrowing=narrowing)
@@ -98,7 +99,8 @@ class Working(Access):
         with self._work.open() as workers, self._changing(call, create=True, check=True) as change:
             folder = agreed_products(change.engine, _path(products), rebuild=rebuild, move=move)
             report = run_night(
-                change.engine, found.paths, folder, change.policy, options=chosen, mark=mark, watched=watched,
+                change.engine, found.paths, folder, change.policy, options=chosen, mark=mark, folders=found.folders,
+                stamps=found.stamps, watched=watched,
                 workers=workers, monitor=self._monitor,
             )  # fmt: skip
             problems = [*report.poller_problems, *report.gone, *report.reconcile.problems]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from itertools import islice
@@ -91,6 +92,19 @@ _worker_timeout = click.option(
     metavar="SECONDS",
     help="Give up a worker that gives no sign of progress for so long; 0: wait for ever.",
 )
+_cache = click.option(
+    "--cache",
+    "cache_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="MVMDB_CACHE",
+    show_envvar=True,
+    metavar="DIR",
+    help="Where files elsewhere (https://, s3://) are kept whose pixels are needed. [default: ~/.cache/mvmdb]",
+)
+_cache_size = click.option(
+    "--cache-size", envvar="MVMDB_CACHE_SIZE", show_envvar=True, default="50GB", show_default=True, metavar="SIZE",
+    help="The most that is kept there, as 50GB; what was not used for longest goes first.",
+)  # fmt: skip
 progress = click.option(
     "--progress",
     type=click.Choice(["bar", "json", "none"]),
@@ -143,6 +157,36 @@ def who(command: F) -> F:
         return command(*arguments, who=Who(executor, jobs, worker_timeout), **named)
 
     return _executor(_jobs(_worker_timeout(cast(F, gathered))))
+
+
+def cache(command: F) -> F:
+    """Give a command the options of the cache of files elsewhere; its worker processes see them in the environment.
+
+    Workers of a Dask cluster have disks of their own, and take the options from their own environment.
+    """
+
+    @wraps(command)
+    def with_cache(*arguments: Any, cache_folder: Path | None, cache_size: str, **named: Any) -> object:
+        from mvmdb.remote.cache import parse_size
+
+        parse_size(cache_size)
+        given = {"MVMDB_CACHE": str(cache_folder.absolute()) if cache_folder else None, "MVMDB_CACHE_SIZE": cache_size}
+        before = {name: os.environ.get(name) for name in given}
+        _set_environment(given)
+        try:
+            return command(*arguments, **named)
+        finally:
+            _set_environment(before)
+
+    return _cache(_cache_size(cast(F, with_cache)))
+
+
+def _set_environment(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def emit_json(value: object) -> None:

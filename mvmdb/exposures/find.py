@@ -1,25 +1,32 @@
-"""Which files on disk are exposures, by their names; `read` decides whether they can be used."""
+"""Which files are exposures, by their names, on disks and elsewhere; `read` decides whether they can be used."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mvmdb.errors import InputError
 from mvmdb.inputs import read_text
 from mvmdb.names import parse_exposure_name
+from mvmdb.remote.address import absolute, file_name, is_url
+from mvmdb.remote.listing import list_below
+from mvmdb.remote.state import Stamp
+from mvmdb.remote.store import store_of
+
+log = logging.getLogger(__name__)
 
 _COMPRESSED = (".gz", ".fz", ".z", ".bz2", ".xz", ".zst", ".zip")
 
 
 @dataclass(frozen=True, slots=True)
 class ExposurePaths:
-    """Absolute paths of exposures, sorted, each once; the given folders without any; folders that cannot be read.
+    """Absolute paths and URLs of exposures, sorted, each once; folders without any; folders that cannot be read.
 
     `compressed` are files in folders whose names are those of compressed exposures, which are not read. `folders` are
-    all folders that were given.
+    all folders that were given. `stamps` are the size and time of files elsewhere whose listing told them.
     """
 
     paths: tuple[str, ...]
@@ -27,6 +34,7 @@ class ExposurePaths:
     unreadable_folders: tuple[str, ...]
     compressed: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
 
 
 def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
@@ -36,14 +44,28 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
     exposures (`*_flt.fits`, `*_flc.fits` in any case); hidden files are left alone. Links to files and folders are
     followed, loops are not, and broken links, pipes and devices are among the paths, as exposures that cannot be
     read. A list has one path per line, relative to the list's own folder; blank lines and lines that begin with `#` are
-    skipped. Raises InputError for a path that is not there and for a list that cannot be read.
+    skipped. URLs may stand wherever paths may: one that does not end in `.fits` is a folder, and is listed; whether a
+    file of a server is there shows when it is read. Raises InputError for a path or a folder that is not there, for a
+    list that cannot be read, and for a URL that cannot be one.
     """
     files: set[str] = set()
     empty: list[str] = []
     unreadable: list[str] = []
     compressed: set[str] = set()
     folders: set[str] = set()
-    for path in _expand_lists(paths):
+    stamps: dict[str, Stamp] = {}
+    for address in _expand_lists(paths):
+        if is_url(address) and _is_file(address):
+            files.add(address)
+            continue
+        if is_url(address):
+            folder = address.rstrip("/") + "/"
+            listed = _list(folder, unreadable, compressed, stamps)
+            files.update(listed)
+            folders.add(folder)
+            empty += [] if listed or folder in unreadable else [folder]
+            continue
+        path = Path(address)
         if path.is_dir():
             inside = list(_search(path, unreadable, compressed))
             files.update(inside)
@@ -55,7 +77,8 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
         else:
             raise InputError(f"there is no file or folder {path}; check the path")
     found = (files, empty, unreadable, compressed, folders)
-    return ExposurePaths(*(tuple(sorted(paths_found)) for paths_found in found))
+    given = [tuple(sorted(paths_found)) for paths_found in found]
+    return ExposurePaths(given[0], given[1], given[2], given[3], given[4], stamps)
 
 
 def is_exposure_name(name: str) -> bool:
@@ -68,16 +91,42 @@ def _is_compressed(name: str) -> bool:
     return suffix.lower() in _COMPRESSED and is_exposure_name(stem)
 
 
-def _expand_lists(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+def _is_file(url: str) -> bool:
+    store_of(url)  # the lack of a library is told at once, not for each file
+    return url.lower().endswith(".fits")
+
+
+def _list(folder: str, unreadable: list[str], compressed: set[str], stamps: dict[str, Stamp]) -> list[str]:
+    """Exposures below a folder elsewhere; what cannot be used goes to the two collections."""
+    try:
+        entries = [entry for entry in list_below(folder, unreadable) if _may_be_meant(file_name(entry.url))]
+    except FileNotFoundError:
+        raise InputError(f"there is no folder {folder}; check the address") from None
+    except OSError as error:
+        log.warning("%s: %s", folder, error.strerror or error)
+        unreadable.append(folder)
+        return []
+    found = {entry.url: entry.state for entry in entries if not _is_compressed(file_name(entry.url))}
+    packed = {entry.url for entry in entries} - found.keys()
+    compressed.update(url for url in packed if os.path.splitext(url)[0] not in found)
+    stamps.update((url, state.stamp) for url, state in found.items() if state is not None)
+    return list(found)
+
+
+def _may_be_meant(name: str) -> bool:
+    return not name.startswith(".") and (is_exposure_name(name) or _is_compressed(name))
+
+
+def _expand_lists(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
     for given in paths:
         text = os.fspath(given)
         if text.startswith("@"):
             yield from _read_list(Path(text[1:]))
         else:
-            yield _absolute(Path(text))
+            yield absolute(text)
 
 
-def _read_list(source: Path) -> Iterator[Path]:
+def _read_list(source: Path) -> Iterator[str]:
     try:
         lines = read_text(source).splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -88,7 +137,7 @@ def _read_list(source: Path) -> Iterator[Path]:
     for line in lines:
         entry = line.strip()
         if entry and not entry.startswith("#"):
-            yield _absolute(source.parent / entry)
+            yield absolute(entry if is_url(entry) else os.path.join(source.parent, os.path.expanduser(entry)))
 
 
 def _search(folder: Path, unreadable: list[str], compressed: set[str]) -> Iterator[str]:
@@ -114,8 +163,3 @@ def _search(folder: Path, unreadable: list[str], compressed: set[str]) -> Iterat
                 compressed.add(path)
             if is_exposure_name(name):
                 yield path
-
-
-def _absolute(path: Path) -> Path:
-    """Absolute without following links, so that a linked inbox keeps the name by which the user knows it."""
-    return Path(os.path.abspath(path.expanduser()))

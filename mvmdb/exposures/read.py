@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.doubts import warn
@@ -15,7 +16,7 @@ from mvmdb.exposures.eligibility import judge
 from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, digest_wcs
 from mvmdb.exposures.fits.digest import make_pixel_token
-from mvmdb.exposures.fits.file import FitsFile, Hdu, scan_file
+from mvmdb.exposures.fits.file import FitsFile, Hdu, open_or_blame, scan_open
 from mvmdb.exposures.fits.layout import find_flags, read_chip_wcs, require_sci
 from mvmdb.exposures.identity import identify, read_date, require_number
 from mvmdb.exposures.plausible import find_far_from_target, find_implausible
@@ -23,6 +24,8 @@ from mvmdb.exposures.wcsname import rank_solution, split_wcsname
 from mvmdb.instruments import LONGEST_EXPOSURE, Detector, find_detector
 from mvmdb.names import format_layer_filter
 from mvmdb.records import Dataset, Exposure
+from mvmdb.remote.address import absolute
+from mvmdb.remote.files import open_headers
 from mvmdb.sky.footprint import chip_outline, footprint_center
 from mvmdb.sky.region import format_region
 
@@ -49,14 +52,19 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
     `unsupported` (another instrument) or `contradictory`. A WCS that is absent or cannot be evaluated is not an error:
     the exposure gets the refusal `no solution` and no footprint.
     """
-    file = scan_file(os.path.abspath(path))
+    address = absolute(os.fspath(path))
+    with open_or_blame(address, open_headers) as opened:
+        return _read(scan_open(opened, address), opened.stream)
+
+
+def _read(file: FitsFile, stream: BinaryIO) -> Dataset:
     _check_size(file)
     chips = require_sci(file)
     _check_complete(file)
     find_flags(file, chips)  # else only the drizzle would notice that one is missing
     identity = identify(file)
     detector = find_detector(identity.instrument, identity.detector)
-    pointing = _find_pointing(file, chips, detector)
+    pointing = _find_pointing(file, chips, detector, stream)
     wcsname = str(chips[0].header.get("WCSNAME") or "").strip() or None
     solution = split_wcsname(wcsname)
     exposure = Exposure(
@@ -118,10 +126,9 @@ def _exposure_time(file: FitsFile) -> float:
     return exptime
 
 
-def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...], detector: Detector) -> _Pointing:
+def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...], detector: Detector, stream: BinaryIO) -> _Pointing:
     try:
-        with open(file.path, "rb") as stream:
-            values = tuple(read_chip_wcs(file, chip, stream) for chip in chips)
+        values = tuple(read_chip_wcs(file, chip, stream) for chip in chips)
         outlines = [chip_outline(build_wcs(chip), chip.shape[1], chip.shape[0]) for chip in values]
     except NoSolutionError as error:
         return _Pointing(problem=str(error))
@@ -129,8 +136,6 @@ def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...], detector: Detector) -
         if error.code != "no-wcs":  # what `sky.footprint` raises for a WCS without a footprint
             raise
         return _Pointing(problem=str(error))
-    except OSError as error:
-        raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
     binning = max(_binning(chip) for chip in chips)
     if problem := find_implausible(detector, values, outlines, binning):
         return _Pointing(problem=problem)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mvmdb.errors import ExposureError, ProductError
 from mvmdb.exposures.fits.cards import Cards, Value, to_number
 from mvmdb.exposures.fits.digest import digest_pixels
-from mvmdb.exposures.fits.file import FitsFile, scan_file
+from mvmdb.exposures.fits.file import FitsFile, scan_open
 from mvmdb.exposures.read import read_exposure
 from mvmdb.instruments import list_filter_keywords
 from mvmdb.mosaic.drizzle.chips import blame_member, unusable_member
@@ -23,8 +23,9 @@ from mvmdb.mosaic.drizzle.members import DrizzledChip
 from mvmdb.mosaic.product.provenance import UNKNOWN, ChipRow, Observation
 from mvmdb.names import format_header_filter
 from mvmdb.records import Dataset, Exposure, MemberInput
+from mvmdb.remote.files import open_pixels, stamps_of
+from mvmdb.remote.state import is_unchanged
 from mvmdb.sky.region import format_region, parse_region
-from mvmdb.stamp import file_stamp
 
 _PRIMARY_CARDS = ("TELESCOP", "INSTRUME", "DETECTOR")
 _NUMBERS = ("PHOTFLAM", "PHOTFNU", "PHOTZPT", "PHOTPLAM", "PHOTBW")
@@ -72,15 +73,16 @@ def inspect_member(member: MemberInput) -> InspectedMember:
 
 def check_unchanged(members: Iterable[InspectedMember]) -> None:
     """Raises ProductError when a file's size or time is no longer what `inspect_member` saw."""
-    for inspected in members:
+    inspected_members = list(members)
+    stamps = stamps_of(inspected.member.path for inspected in inspected_members)
+    for inspected in inspected_members:
         path, dataset = inspected.member.path, inspected.dataset
-        try:
-            status = Path(path).stat()
-        except OSError as error:
+        stamp = stamps[path]
+        if isinstance(stamp, OSError):
             raise ProductError(
-                f"{path} disappeared while it was being drizzled: {error.strerror}; run again"
-            ) from error
-        if file_stamp(status) != (dataset.size, dataset.mtime_ns):
+                f"{path} disappeared while it was being drizzled: {stamp.strerror}; run again"
+            ) from stamp
+        if not is_unchanged(path, (dataset.size, dataset.mtime_ns), stamp):
             raise ProductError(f"{path} changed while it was being drizzled; expected it to stay unchanged; run again")
 
 
@@ -115,7 +117,7 @@ def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky
 
 def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]:
     """(PRIMARY, SCI) cards that a product takes over from its first member: instrument, filter, photometry."""
-    with fits.open(inspected.member.path, mode="readonly", memmap=False) as hdus:
+    with open_pixels(inspected.member.path) as opened, fits.open(opened.stream, memmap=False) as hdus:
         science = min((hdu for hdu in hdus if hdu.name == "SCI"), key=lambda hdu: hdu.ver)
         return carry_cards(hdus[0].header, science.header, inspected.dataset.exposure.filters)
 
@@ -189,12 +191,15 @@ def _whole(value: Value) -> int:
 
 def _read(member: MemberInput) -> tuple[Dataset, str, FitsFile]:
     try:
-        with blame_member(member.ipppssoo):
-            return read_exposure(member.path), digest_pixels(member.path), scan_file(member.path)
+        with blame_member(member.ipppssoo), open_pixels(member.path) as opened:
+            file = scan_open(opened, member.path)
+            return read_exposure(member.path), digest_pixels(member.path), file
     except ExposureError as error:
         raise unusable_member(member.ipppssoo, error) from error
     except OSError as error:
-        raise unusable_member(member.ipppssoo, ExposureError("unreadable", f"{member.path}: {error}")) from error
+        raise unusable_member(
+            member.ipppssoo, ExposureError("unreadable", f"{member.path}: {error.strerror or error}")
+        ) from error
 
 
 def _compare(member: MemberInput, quantity: str, actual: str, expected: str) -> None:

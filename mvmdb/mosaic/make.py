@@ -37,6 +37,7 @@ from mvmdb.mosaic.skies.solve import solve_skies
 from mvmdb.mosaic.trailing import describe_trail
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
+from mvmdb.remote.files import keeping
 from mvmdb.workers.background import BackgroundThread, map_in_threads
 
 __all__ = ["make_product", "sweep_temporaries"]
@@ -63,7 +64,7 @@ def make_product(job: LayerJob) -> ProductRecord:
     target = _check_target(job)
     layer = parse_layer_name(job.layer)
     grid = LayerGrid.of_layer(layer, job.canvas)
-    with start_helpers(job) as helpers:
+    with keeping(), start_helpers(job) as helpers:
         if job.action is Action.DRIZZLE:
             made = _drizzle_all(job, grid, helpers)
         elif job.action is Action.ADD:

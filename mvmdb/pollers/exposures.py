@@ -14,6 +14,7 @@ from mvmdb.exposures.read import read_exposure
 from mvmdb.layers.admission import is_small, left_out
 from mvmdb.pollers.files import Poller, find_named, read_poller
 from mvmdb.records import Dataset, Policy
+from mvmdb.remote.address import is_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
         reasons = "; ".join(f"{name}: {why}" for name, why in sorted(unusable.items()))
         message = f"{source}: none of its exposures can be in a layer ({reasons})"
         raise NothingViableError(message, only_small=only_small and not datasets)
-    beside = {name: str(path) for name, path in places.items() if path != source.parent / name}
+    beside = {name: place for name, place in places.items() if not is_url(place) and place != str(source.parent / name)}
     return PollerWork(datasets, cells, unusable, beside)
 
 

@@ -20,6 +20,7 @@ from mvmdb.errors import InputError, NameFormatError
 from mvmdb.inputs import read_text
 from mvmdb.instruments import HIGHEST_PROPOSAL
 from mvmdb.names import format_cell_name, parse_cell_name, parse_exposure_name
+from mvmdb.remote.address import canonical, is_url
 
 log = logging.getLogger(__name__)
 
@@ -165,18 +166,20 @@ def read_poller(path: str | os.PathLike[str]) -> Poller:
     return Poller("full" if full else "basic", tuple(rows), filenames)
 
 
-def find_named(poller: Poller, folder: str | os.PathLike[str] = ".") -> dict[str, Path]:
+def find_named(poller: Poller, folder: str | os.PathLike[str] = ".") -> dict[str, str]:
     """Where each file that a poller names is, by the path in the poller; relative paths are relative to `folder`.
 
     A path that is not there, as in a poller written on another machine, stands for the file of that name in `folder`.
     Only files with the name of an exposure are looked for: a poller may come from anywhere, and must not have any other
-    file opened. Raises InputError for another name, and if neither place has the file.
+    file opened. An address of a file elsewhere is asked for when it is read. Raises InputError for another name, for
+    what cannot be an address, and if neither place has the file.
     """
     named = [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
     foreign = next((name for name in named if parse_exposure_name(Path(name).name) is None), None)
     if foreign is not None:
         raise InputError(f"the poller names {_quote(foreign)}; expected exposures: *_flt.fits, *_flc.fits")
-    places = {name: Path(folder, name) for name in named}
+    urls = {name: canonical(name) for name in named if is_url(name)}
+    places = {name: Path(folder, name) for name in named if name not in urls}
     places |= {name: Path(folder, path.name) for name, path in places.items() if not path.is_file()}
     missing = [name for name, path in places.items() if not path.is_file()]
     if missing:
@@ -185,7 +188,7 @@ def find_named(poller: Poller, folder: str | os.PathLike[str] = ".") -> dict[str
             f"the poller names {missing[0]}{more}, which is not there; nor is a file of that name beside the poller; "
             "put the file there, or name it where it is now"
         )
-    return places
+    return {name: urls.get(name) or str(places[name]) for name in named}
 
 
 def write_poller(path: str | os.PathLike[str], rows: Sequence[PollerRow]) -> bool:

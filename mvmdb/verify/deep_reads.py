@@ -71,12 +71,11 @@ def _read_product(path: str) -> FileRead:
 def _read_exposure(file: FileToRead) -> FileRead:
     from mvmdb.exposures.fits.checksum import check_sums
     from mvmdb.exposures.fits.digest import digest_pixels
-    from mvmdb.exposures.fits.file import scan_file
+    from mvmdb.exposures.fits.file import open_or_blame, scan_open
     from mvmdb.exposures.read import read_exposure
 
-    dataset = read_exposure(file.path)
-    scanned = scan_file(file.path)
-    with open(file.path, "rb") as stream:
-        for hdu in scanned.hdus:
-            check_sums(stream, hdu, file.path)
-    return FileRead(dataset=dataset, pixel_digest=digest_pixels(file.path) if file.digest else None)
+    with open_or_blame(file.path) as opened:
+        for hdu in scan_open(opened, file.path).hdus:
+            check_sums(opened.stream, hdu, file.path)
+        digest = digest_pixels(file.path) if file.digest else None
+        return FileRead(dataset=read_exposure(file.path), pixel_digest=digest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,7 +9,8 @@ from mvmdb.catalog.check.close import is_same
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.catalog.check.select import ActiveFile
 from mvmdb.exposures.eligibility import PIXEL_RULES
-from mvmdb.stamp import file_stamp
+from mvmdb.remote.files import stamps_of
+from mvmdb.remote.state import is_unchanged
 from mvmdb.verify.deep_reads import FileRead
 
 _COMPARED = (
@@ -22,21 +22,21 @@ _PLACE = ("ra", "dec", "s_region")
 
 def find_gone_or_changed(files: Iterable[ActiveFile]) -> dict[str, Finding]:
     """The findings of files that are gone, or have another size or time than recorded, by exposure (ipppssoo)."""
-    return {file.ipppssoo: finding for file in files if (finding := _look_at(file)) is not None}
+    listed = list(files)
+    stamps = stamps_of(file.path for file in listed)
+    return {file.ipppssoo: found for file in listed if (found := _look_at(file, stamps[file.path])) is not None}
 
 
-def _look_at(file: ActiveFile) -> Finding | None:
-    try:
-        size, mtime_ns = file_stamp(os.stat(file.path))
-    except OSError as error:
-        words = (error.strerror or str(error), "the active file")
+def _look_at(file: ActiveFile, stamp: tuple[int, int] | OSError) -> Finding | None:
+    if isinstance(stamp, OSError):
+        words = (stamp.strerror or str(stamp), "the active file")
         return Finding(
             Damage.EXPOSURE_MISSING, exposure=file.ipppssoo, path=file.path, found=words[0], expected=words[1]
         )
-    pairs = {"size": (size, file.size), "mtime_ns": (mtime_ns, file.mtime_ns)}
-    wrong: dict[str, tuple[object, object]] = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    if not wrong:
+    if is_unchanged(file.path, (file.size, file.mtime_ns), stamp):
         return None
+    pairs = {"size": (stamp[0], file.size), "mtime_ns": (stamp[1], file.mtime_ns)}
+    wrong: dict[str, tuple[object, object]] = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     found, expected = differences(wrong)
     return Finding(Damage.EXPOSURE_CHANGED, exposure=file.ipppssoo, path=file.path, found=found, expected=expected)
 

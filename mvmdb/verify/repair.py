@@ -44,7 +44,8 @@ from mvmdb.names import (
 from mvmdb.pollers.write import write_pollers
 from mvmdb.reconcile.observe import observe_products
 from mvmdb.reconcile.planning import look_ahead
-from mvmdb.stamp import file_stamp
+from mvmdb.remote.files import stamp_of
+from mvmdb.remote.state import is_unchanged
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.look import Inspected
 from mvmdb.verify.poller_files import check_pollers, load_behind
@@ -131,7 +132,8 @@ def _mend_exposure(engine: Engine, archive: Inspected, finding: Finding) -> None
         rows = load_exposure_rows(connection, [finding.exposure])
         stamp = load_stamp(connection, finding.exposure)
         identities = load_identities(connection, finding.exposure)
-    if not rows or stamp is None or _stamp(rows[0].path) != stamp:
+    found = _stamp(rows[0].path) if rows else None
+    if found is None or not is_unchanged(rows[0].path, stamp, found):
         return
     (read,) = read_files([FileToRead(rows[0].path, False, True)])
     if read.dataset is None or read.dataset.exposure.ipppssoo != finding.exposure:
@@ -145,7 +147,7 @@ def _mend_exposure(engine: Engine, archive: Inspected, finding: Finding) -> None
 
 def _stamp(path: str) -> tuple[int, int] | None:
     try:
-        return file_stamp(Path(path).stat())
+        return stamp_of(path)
     except OSError:
         return None
 

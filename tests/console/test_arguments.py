@@ -75,7 +75,7 @@ def test_an_empty_argument_is_refused_everywhere(words: tuple[str, ...], tmp_pat
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("mosaic", "--at", 1, 2, "--size", 1, "--filter", "a", "--filter", "b"), "--filter is given twice"),
+        (("mosaic", "--at", 1, 2, "--size", 1, "--size", 2), "--size is given twice"),
         (("mosaic", "--at", 1, 2, "--at", 1, 2, "--size", 1, "--filter", "a"), "--at is given twice"),
         (("reconcile", "-o", "a", "--output", "b"), "--output is given twice"),
         (("query", "SELECT 1", "--csv", "--json"), "--csv and --json are both given"),

@@ -288,7 +288,7 @@ def test_files_that_do_not_exist_are_told_of(tmp_path: Path) -> None:
     (tmp_path / "ib6o04tuq_flt.fits").touch()
     write_basic_poller(tmp_path / "a.out", ["ib6o04tuq_flt.fits"])
     poller = read_poller(tmp_path / "a.out")
-    assert find_named(poller, tmp_path) == {"ib6o04tuq_flt.fits": tmp_path / "ib6o04tuq_flt.fits"}
+    assert find_named(poller, tmp_path) == {"ib6o04tuq_flt.fits": str(tmp_path / "ib6o04tuq_flt.fits")}
     with pytest.raises(InputError, match="ib6o04tuq"):
         find_named(poller, tmp_path / "elsewhere")
 
@@ -299,11 +299,11 @@ def test_a_path_that_is_not_there_stands_for_the_file_beside_the_poller(named: s
     beside = tmp_path / "ib6o04tuq_flt.fits"
     beside.touch()
     poller = read_poller(tmp_path / "a.out")
-    assert find_named(poller, tmp_path) == {named: beside}
+    assert find_named(poller, tmp_path) == {named: str(beside)}
     (tmp_path / "visit").mkdir()
     (tmp_path / "visit" / beside.name).touch()
     there = tmp_path / "visit" / beside.name if named.startswith("visit") else beside
-    assert find_named(poller, tmp_path) == {named: there}, "a file that is where the poller says comes first"
+    assert find_named(poller, tmp_path) == {named: str(there)}, "a file that is where the poller says comes first"
 
 
 @pytest.mark.parametrize("column", ["1", "1.0", "skycell-p0001x01y01", "NEW"])

@@ -15,6 +15,8 @@ NAMES_OF_TEMPORARIES = "atomic.py"
 """Asks for the number of its thread, and starts none."""
 SIGNALS_OF_THE_COMMAND = "console/streams.py"
 """Says what SIGTERM does to the command, and starts nothing."""
+FILES_ELSEWHERE = {"remote/files.py": ["threading"], "remote/store.py": ["threading"], "remote/web.py": ["asyncio"]}
+"""Take locks, as threads of workers/ read at once; coroutines run in the one thread that fsspec itself starts."""
 
 
 def concurrent_names(source: str) -> Iterator[str]:
@@ -36,6 +38,7 @@ def test_no_other_room_starts_threads_or_processes() -> None:
     }
     assert users.pop(NAMES_OF_TEMPORARIES) == ["threading"]
     assert users.pop(SIGNALS_OF_THE_COMMAND) == ["signal"]
+    assert {path: users.pop(path) for path in FILES_ELSEWHERE} == FILES_ELSEWHERE
     assert {path for path in users if not path.startswith("workers/")} == set()
     assert {"workers/background.py", "workers/child.py", "workers/processes.py"} <= users.keys()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -28,8 +27,9 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.reading import ReadDataset, Task
 from mvmdb.monitor import SILENT, Monitor
+from mvmdb.remote.files import stamps_of
+from mvmdb.remote.state import Stamp, is_unchanged
 from mvmdb.schema import tables as t
-from mvmdb.stamp import file_stamp
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Executor, Workers
 from mvmdb.workers.processes import ProcessExecutor
@@ -37,6 +37,7 @@ from mvmdb.workers.processes import ProcessExecutor
 log = logging.getLogger(__name__)
 
 BATCH = 1000
+NO_STAMPS: Mapping[str, Stamp] = {}
 _WORTH_A_POOL = 500  # files; below, starting processes costs more than it saves
 
 
@@ -73,21 +74,23 @@ def ingest_files(
     paths: Sequence[str],
     *,
     narrowing: Narrowing = EVERYTHING,
+    stamps: Mapping[str, Stamp] = NO_STAMPS,
     workers: Workers | None = None,
     monitor: Monitor = SILENT,
 ) -> IngestReport:
     """Register exposure files (absolute paths), in one transaction per 1000 files.
 
-    Files of exposures that are outside the `narrowing` are read and left out: a later ingest reads them again.
+    Files of exposures that are outside the `narrowing` are read and left out: a later ingest reads them again. No
+    server is asked for the state of files that have `stamps`, which a listing just told.
 
-    The workers read the files (None: processes, one per core). A file whose size and time are as recorded is not
-    opened. A file that cannot be read is quarantined with the reason, and the next ingest tries it again. Raises
-    WorkersError if no workers can be started.
+    The workers read the files (None: processes, one per core). A file whose size and time are as recorded, or
+    elsewhere its size and ETag, is not opened. A file that cannot be read is quarantined with the reason, and the next
+    ingest tries it again. Raises WorkersError if no workers can be started.
     """
     started = monotonic()
     report = IngestReport(found=len(paths))
     monitor.files_announced(len(paths))
-    tasks = _select_changed(engine, paths, report)
+    tasks = _select_changed(engine, paths, stamps, report)
     monitor.files_read(report.unchanged)
     log.info("%d files: %d unchanged, %d to read", len(paths), report.unchanged, len(tasks))
     with open_workers(workers) as opened:
@@ -105,7 +108,9 @@ def ingest_files(
     return report
 
 
-def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestReport) -> list[Task]:
+def _select_changed(
+    engine: sa.Engine, paths: Sequence[str], told: Mapping[str, Stamp], report: IngestReport
+) -> list[Task]:
     """The files that must be read; counts those that are unchanged, and quarantines those with names not in UTF-8.
 
     A file of a pruned exposure is read though it is unchanged: the exposure returns with it.
@@ -124,14 +129,13 @@ def _select_changed(engine: sa.Engine, paths: Sequence[str], report: IngestRepor
             )
             returning.update(connection.scalars(back))
         report.problems += write_quarantine(connection, bad, stamps)
+    # The state of a file that is not recorded is of no interest, and asking a server for it takes time.
+    asked = stamps_of(path for path in named if path in recorded and path not in told)
     tasks = []
     for path in named:
-        try:
-            status = os.stat(path)
-        except OSError:
-            tasks.append(Task(path, recorded.get(path)))  # the reader reports the error
-            continue
-        if recorded.get(path) == file_stamp(status) and path not in returning:
+        stamp = told.get(path) or asked.get(path)  # where it is an error, the reader reports it
+        same = isinstance(stamp, tuple) and is_unchanged(path, recorded.get(path), stamp)
+        if same and path not in returning:
             report.unchanged += 1
         else:
             tasks.append(Task(path, recorded.get(path)))

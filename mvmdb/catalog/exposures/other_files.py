@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.reading import ReadDataset
 from mvmdb.records import Policy
+from mvmdb.remote.files import are_gone
 from mvmdb.schema import tables as t
 
 log = logging.getLogger(__name__)
@@ -67,8 +67,9 @@ def replace_gone(engine: Engine, candidates: Sequence[OtherFile], policy: Policy
     from mvmdb.exposures.read import read_exposure  # which loads astropy
 
     datasets = []
+    gone = are_gone({candidate.active for candidate in candidates})
     for ipppssoo, active, other in candidates:
-        if os.path.exists(active):
+        if active not in gone:
             continue
         try:
             datasets.append(ReadDataset(read_exposure(other), digest_pixels(other)))
@@ -93,4 +94,5 @@ def register_others(engine: Engine, names: Iterable[str]) -> dict[str, str]:
     """As `replace_gone`, for these exposures (ipppssoo), eligible or not; other files that are gone are passed over."""
     with engine.begin() as connection:
         candidates, policy = load_others_of(connection, names), read_policy(connection)
-    return replace_gone(engine, [one for one in candidates if os.path.exists(one.other)], policy)
+    gone = are_gone({one.other for one in candidates})
+    return replace_gone(engine, [one for one in candidates if one.other not in gone], policy)

@@ -24,6 +24,9 @@ from mvmdb.catalog.narrow import EVERYTHING, Narrowing, exposure_condition
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.settings import read_policy
+from mvmdb.remote.address import is_below, is_url
+from mvmdb.remote.files import are_gone
+from mvmdb.remote.listing import holds_anything
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_select
 
@@ -107,11 +110,15 @@ def _find_gone(
     with engine.begin() as connection:
         known = [GoneFile(*row) for row in bulk_select(connection, query)]
     candidates = [file for file in known if file.path not in present and file.path.startswith(below)]
-    return sorted((file for file in candidates if _is_gone(file.path)), key=lambda file: file.path)
+    elsewhere = are_gone(file.path for file in candidates if is_url(file.path))
+    gone = (file for file in candidates if file.path in elsewhere or _is_gone(file.path))
+    return sorted(gone, key=lambda file: file.path)
 
 
 def _is_gone(path: str) -> bool:
-    """Whether a file is known to be gone; one that cannot be looked at is not, and neither is a broken link."""
+    """Whether a file here is known to be gone; one that cannot be looked at is not, and neither is a broken link."""
+    if is_url(path):
+        return False
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -123,7 +130,10 @@ def _is_gone(path: str) -> bool:
 
 def _doubt(gone: Sequence[GoneFile], folders: Sequence[str]) -> str:
     """Why these files may only seem to be gone: the nearest folder that is left of a path is empty, or unreadable."""
-    nearest = {_nearest_folder(file.path) for file in gone}
+    for url in sorted(folder for folder in folders if any(is_below(file.path, folder) for file in gone)):
+        if is_url(url) and (doubt := _doubt_elsewhere(url)):
+            return doubt
+    nearest = {_nearest_folder(file.path) for file in gone if not is_url(file.path)}
     for folder in sorted(nearest):
         try:
             with os.scandir(folder) as entries:
@@ -139,6 +149,18 @@ def _doubt(gone: Sequence[GoneFile], folders: Sequence[str]) -> str:
         if not any(folder == f or folder.startswith(f.rstrip("/") + "/") for f in folders):
             return f"the watched folder is gone, and {folder} is what is left of its path; nothing leaves: mount it"
     return ""
+
+
+def _doubt_elsewhere(folder: str) -> str:
+    try:
+        if holds_anything(folder):
+            return ""
+    except OSError as error:
+        return f"the folder {folder} cannot be listed ({error.strerror}); nothing leaves: make it readable"
+    return (
+        f"the folder {folder} is empty, though exposures were in it; nothing leaves: is the address right? "
+        "If they have left, withdraw them (mvmdb withdraw)"
+    )
 
 
 def _nearest_folder(path: str) -> str:

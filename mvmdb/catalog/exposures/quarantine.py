@@ -13,9 +13,10 @@ from mvmdb.catalog.clock import now
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import ExposureError, UsageError
+from mvmdb.remote.address import absolute, is_url
+from mvmdb.remote.files import stamps_of
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
-from mvmdb.stamp import file_stamp
 
 VANISHED = "vanished"
 """The kind of quarantined file that is gone: the active file of a known exposure."""
@@ -48,7 +49,7 @@ def load_quarantined(connection: sa.Connection) -> list[QuarantinedFile]:
 
 def find_quarantined(connection: sa.Connection, text: str) -> list[QuarantinedFile]:
     """The quarantined files with this path or, if `text` has no slash, with this file name; sorted by path."""
-    path = os.path.abspath(os.path.expanduser(text))
+    path = absolute(text)
     named = "/" not in text
     return [
         file
@@ -106,7 +107,8 @@ def forget_gone(engine: sa.Engine) -> None:
     q = t.quarantine.c
     with engine.begin() as connection:
         rows = connection.execute(sa.select(q.path, q.kind)).all()
-    settled = [path for path, kind in rows if os.path.lexists(_restore_path(path)) == (kind == VANISHED)]
+    stamps = stamps_of(path for path, _ in rows if is_url(path))
+    settled = [path for path, kind in rows if _is_there(path, stamps.get(path)) is (kind == VANISHED)]
     if settled:
         with engine.begin() as connection:
             for chunk in chunks(settled):
@@ -115,7 +117,9 @@ def forget_gone(engine: sa.Engine) -> None:
 
 def stamp_files(paths: Iterable[str]) -> dict[str, Stamp]:
     """Size and time of each of these files, by path; None for both if it does not exist."""
-    return {path: _stamp(path) for path in paths}
+    restored = {path: _restore_path(path) for path in paths}
+    stamps = stamps_of(restored.values())
+    return {path: _known(stamps[there]) for path, there in restored.items()}
 
 
 def storable_path(path: str) -> str:
@@ -125,15 +129,21 @@ def storable_path(path: str) -> str:
 
 def _restore_path(path: str) -> str:
     """The inverse of `storable_path`; a path that exists as written stays as it is."""
+    if is_url(path):
+        return path
     restored = re.sub(r"\\udc([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), path)
     return path if os.path.lexists(path) else restored
 
 
-def _stamp(path: str) -> Stamp:
-    try:
-        return file_stamp(os.stat(_restore_path(path)))
-    except OSError:
-        return None, None
+def _known(stamp: tuple[int, int] | OSError) -> Stamp:
+    return (None, None) if isinstance(stamp, OSError) else stamp
+
+
+def _is_there(path: str, stamp: tuple[int, int] | OSError | None) -> bool | None:
+    """Whether a file, or a broken link, is there; None where the server of one elsewhere does not say."""
+    if stamp is None:
+        return os.path.lexists(_restore_path(path))
+    return False if isinstance(stamp, FileNotFoundError) else None if isinstance(stamp, OSError) else True
 
 
 def _is_same(before: sa.Row[tuple[object, ...]], error: ExposureError, stamp: Stamp) -> bool:

@@ -18,6 +18,7 @@ from mvmdb.console.show import say
 @options.cells
 @pruning("--yes")
 @options.who
+@options.cache
 @options.progress
 @options.as_json
 @click.pass_obj
@@ -33,6 +34,8 @@ def ingest(
     as_json: bool,
 ) -> None:
     """Register FLT and FLC exposures: files, folders with their subfolders, and @LIST files.
+
+    Each PATH may be an address, https://... or s3://...: headers are read there, and pixels when a layer needs them.
 
     Unchanged files are not opened. A file that cannot be used is quarantined with the reason. The exit code is 1 if the
     fault is new, or the file has changed since. Exposures outside the programs, filters and sky cells that are given

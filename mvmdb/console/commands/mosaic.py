@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Make mosaics of more than 2 GB without asking.")
 @options.output
 @options.who
+@options.cache
 @options.memory
 @options.wait
 @options.progress

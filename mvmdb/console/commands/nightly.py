@@ -18,6 +18,7 @@ from mvmdb.records import Mark
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.output
 @options.who
+@options.cache
 @options.memory
 @options.wait
 @options.programs

@@ -29,6 +29,7 @@ from mvmdb.console.show import say
     help="Drizzle with the values of this file: *.toml, or drizzlepac's *.json.",
 )
 @options.who
+@options.cache
 @options.memory
 @options.wait
 @options.progress

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @options.output
 @options.who
+@options.cache
 @options.progress
 @options.as_json
 @click.pass_obj

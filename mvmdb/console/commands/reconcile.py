@@ -18,6 +18,7 @@ from mvmdb.console.show import say
 @options.filters
 @options.cells
 @options.who
+@options.cache
 @options.memory
 @options.wait
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and make nothing.")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @options.cells
 @options.wait
 @options.who
+@options.cache
 @products.yes
 @options.progress
 @options.as_json

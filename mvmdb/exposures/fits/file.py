@@ -10,6 +10,7 @@ import math
 import os
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO
@@ -18,8 +19,7 @@ import numpy as np
 
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import CARD, Cards, Value
-from mvmdb.inputs import open_plain
-from mvmdb.stamp import file_stamp
+from mvmdb.remote.files import OpenFile, open_headers, open_pixels
 
 BLOCK = 2880
 _READ_AHEAD = 10 * BLOCK
@@ -100,13 +100,26 @@ def scan_file(path: str | os.PathLike[str]) -> FitsFile:
     headers).
     """
     name = os.fspath(path)
+    with open_or_blame(name, open_headers) as opened:
+        return scan_open(opened, name)
+
+
+def scan_open(opened: OpenFile, name: str) -> FitsFile:
+    """As `scan_file`, of an open file, which is read from its beginning. Raises OSError too."""
+    opened.stream.seek(0)
+    return FitsFile(name, opened.size, opened.mtime_ns, tuple(_walk(opened.stream, opened.size, name)))
+
+
+@contextmanager
+def open_or_blame(
+    name: str, open_file: Callable[[str], AbstractContextManager[OpenFile]] = open_pixels
+) -> Iterator[OpenFile]:
+    """An open file; an OSError, in the block too, becomes ExposureError `unreadable`."""
     try:
-        with open_plain(name, buffering=0) as stream:
-            status = os.fstat(stream.fileno())
-            hdus = tuple(_walk(stream, status.st_size, name))
+        with open_file(name) as opened:
+            yield opened
     except OSError as error:
         raise ExposureError("unreadable", f"{name} cannot be read: {error.strerror or error}") from error
-    return FitsFile(name, *file_stamp(status), hdus)
 
 
 def read_array(stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[Any]]:
@@ -115,6 +128,8 @@ def read_array(stream: BinaryIO, hdu: Hdu) -> np.ndarray[Any, np.dtype[Any]]:
         return np.full(hdu.pixel_shape, constant_value(hdu), _DTYPES[hdu.bitpix])
     stream.seek(hdu.offset)
     data = stream.read(hdu.array_size)
+    while len(data) < hdu.array_size and (more := stream.read(hdu.array_size - len(data))):
+        data += more
     if len(data) != hdu.array_size:
         raise ExposureError("truncated", f"{hdu}: found {len(data)} bytes of pixels; expected {hdu.array_size}")
     return np.frombuffer(data, _DTYPES[hdu.bitpix]).reshape(hdu.shape)

@@ -18,7 +18,7 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.checksum import check_sums
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs
-from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, read_scaling, scan_file
+from mvmdb.exposures.fits.file import FitsFile, Hdu, open_or_blame, read_array, read_scaling, scan_open
 from mvmdb.exposures.fits.layout import find_companions, find_flags, read_chip_wcs, read_idcscale, require_sci
 
 
@@ -56,22 +56,20 @@ def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[C
     `contradictory` where DQ, ERR and SCI do not match, EXPTIME is not a number or the WCS cannot be evaluated; `no-err`
     where errors are requested and a chip has none.
     """
-    file = scan_file(path)
-    chips = require_sci(file)
-    flags = find_flags(file, chips)
-    sigmas = find_companions(file, chips, "ERR") if errors else None
-    exptime = to_number(file.primary.get("EXPTIME"))
-    if exptime is None:
-        raise ExposureError(
-            "contradictory", f"{file.path}: EXPTIME is {file.primary.get('EXPTIME')!r}; expected seconds"
-        )
-    try:
-        with open(file.path, "rb") as stream:
-            check_sums(stream, file.hdus[0], file.path)
-            for chip in chips:
-                yield _read_chip(file, stream, chip, flags, sigmas, exptime)
-    except OSError as error:
-        raise ExposureError("unreadable", f"{file.path} cannot be read: {error.strerror or error}") from error
+    name = os.fspath(path)
+    with open_or_blame(name) as opened:
+        file = scan_open(opened, name)
+        chips = require_sci(file)
+        flags = find_flags(file, chips)
+        sigmas = find_companions(file, chips, "ERR") if errors else None
+        exptime = to_number(file.primary.get("EXPTIME"))
+        if exptime is None:
+            raise ExposureError(
+                "contradictory", f"{file.path}: EXPTIME is {file.primary.get('EXPTIME')!r}; expected seconds"
+            )
+        check_sums(opened.stream, file.hdus[0], file.path)
+        for chip in chips:
+            yield _read_chip(file, opened.stream, chip, flags, sigmas, exptime)
 
 
 def _read_chip(

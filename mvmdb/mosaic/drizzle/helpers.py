@@ -6,14 +6,14 @@ Drizzle's C code keeps Python's lock, so that threads would wait for one another
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.drizzle.bands import BandedDrizzle
 from mvmdb.mosaic.drizzle.planes import Block
 from mvmdb.records import Action, LayerJob
+from mvmdb.remote.files import stamps_of
 from mvmdb.workers.child import ChildProcess, Send
 from mvmdb.workers.patience import Patience
 
@@ -65,7 +65,7 @@ def start_helpers(job: LayerJob) -> Iterator[list[Helper]]:
     """
     n_helpers = 0
     if job.action is Action.DRIZZLE and job.memory_mb is None and job.helpers:
-        n_helpers = min(job.helpers, sum(_size(member.path) for member in job.members) // HELP_BYTES)
+        n_helpers = min(job.helpers, sum(_sizes(member.path for member in job.members)) // HELP_BYTES)
     helpers: list[Helper] = []
     with ExitStack() as stack:
         try:
@@ -90,8 +90,7 @@ def send_blocks(send: Send[Block], work: BandedDrizzle, rows: range) -> None:
         send(block)
 
 
-def _size(path: str) -> int:
-    try:
-        return Path(path).stat().st_size
-    except OSError:
-        return 0  # the error is raised where the file is read
+def _sizes(addresses: Iterable[str]) -> Iterator[int]:
+    for stamp in stamps_of(addresses).values():
+        if not isinstance(stamp, OSError):  # which is raised where the file is read
+            yield stamp[0]

@@ -1,0 +1,151 @@
+"""Exposure files by their address, wherever they lie: how they are opened, recognized, and missed.
+
+An address is a path of this machine or a canonical URL. Headers are read by parts; pixels are read from a copy in the
+cache. Every error is an OSError, as that of a local file.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from mvmdb.inputs import open_plain
+from mvmdb.remote.address import is_url
+from mvmdb.remote.cache import cache_here
+from mvmdb.remote.ranges import PartsStream
+from mvmdb.remote.state import Stamp
+from mvmdb.remote.store import store_of
+from mvmdb.stamp import file_stamp
+from mvmdb.workers.background import map_in_threads
+
+AT_ONCE = 16
+"""Requests that wait for servers at the same time: a distant one takes a tenth of a second for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """An open file, with its size in bytes and its time in ns: the stamp by which it is recognized."""
+
+    stream: BinaryIO
+    size: int
+    mtime_ns: int
+
+
+@contextmanager
+def open_headers(address: str) -> Iterator[OpenFile]:
+    """Open a file of which little will be read. Raises OSError, and InputError if its protocol cannot be read here."""
+    if not is_url(address):
+        with open_plain(address, buffering=0) as local:
+            yield OpenFile(local, *file_stamp(os.fstat(local.fileno())))
+        return
+    if address in _kept.stamps:
+        with open_pixels(address) as opened:
+            yield opened
+        return
+    parts = store_of(address).open(address)
+    try:
+        stream = PartsStream(parts)
+    except BaseException:
+        parts.close()
+        raise
+    with stream:
+        yield OpenFile(cast(BinaryIO, stream), *parts.state.stamp)
+
+
+@contextmanager
+def open_pixels(address: str) -> Iterator[OpenFile]:
+    """Open a file of which much will be read: one elsewhere is fetched into the cache first. Raises as `open_headers`.
+
+    Within `keeping` the copy stays, and is the same however often the file is opened.
+    """
+    if not is_url(address):
+        with open_plain(address) as stream:
+            yield OpenFile(stream, *file_stamp(os.fstat(stream.fileno())))
+        return
+    with keeping():
+        stamp, kept = _kept.take(address)
+        with open(kept.name, "rb") as stream:
+            yield OpenFile(stream, *stamp)
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """Keep what is fetched in the block until its end: several readings of a file see one state of it."""
+    _kept.enter()
+    try:
+        yield
+    finally:
+        _kept.leave()
+
+
+class _Kept:
+    """The copies that this process holds open, and so keeps in the cache, with the stamps of their files."""
+
+    def __init__(self) -> None:
+        self.stamps: dict[str, Stamp] = {}
+        self._copies: dict[str, BinaryIO] = {}
+        self._fetching: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self._users = 0
+
+    def enter(self) -> None:
+        with self._lock:
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            copies = list(self._copies.values())
+            for held in (self.stamps, self._copies, self._fetching):
+                held.clear()
+        for copy in copies:
+            copy.close()
+
+    def take(self, address: str) -> tuple[Stamp, BinaryIO]:
+        with self._lock:
+            fetching = self._fetching.setdefault(address, threading.Lock())
+        with fetching:
+            if address not in self.stamps:
+                store = store_of(address)
+                state = store.state(address)
+                self._copies[address] = cache_here().open(address, state, store)
+                self.stamps[address] = state.stamp
+            return self.stamps[address], self._copies[address]
+
+
+_kept = _Kept()
+
+
+def stamp_of(address: str) -> Stamp:
+    """The size and time by which a file is recognized, as they are now. Raises OSError."""
+    return store_of(address).state(address).stamp if is_url(address) else file_stamp(os.stat(address))
+
+
+def stamps_of(addresses: Iterable[str]) -> Mapping[str, Stamp | OSError]:
+    """The stamp of each file now, or why it cannot be had; servers are asked for several at the same time."""
+    listed = list(dict.fromkeys(addresses))
+    elsewhere = [address for address in listed if is_url(address)]
+    stamps = {address: _try_stamp(address) for address in listed if not is_url(address)}
+    stamps |= zip(elsewhere, map_in_threads(_try_stamp, elsewhere, AT_ONCE), strict=True)
+    return stamps
+
+
+def _try_stamp(address: str) -> Stamp | OSError:
+    try:
+        return stamp_of(address)
+    except OSError as error:
+        return error
+
+
+def are_gone(addresses: Iterable[str]) -> set[str]:
+    """Those of the files that are gone for sure; one elsewhere may be there although its server does not answer."""
+    listed = list(addresses)
+    stamps = stamps_of(address for address in listed if is_url(address))
+    gone = {address for address, found in stamps.items() if isinstance(found, FileNotFoundError)}
+    return gone | {address for address in listed if not is_url(address) and not os.path.exists(address)}
