@@ -110,9 +110,12 @@ class Explanation(Shown):
         return self.description.lines
 
     def tell(self) -> Told:
-        """What it is, and the sentences."""
-        needs = [f"Stale: {one.name}: {one.action}: {_codes(one.reasons)}" for one in self.stale]
-        return Told(f"{self.kind} {self.name}", ("what is known",), [(line,) for line in (*self.lines, *needs)])
+        """What it is, the sentences, and the events."""
+        lines = [*self.lines, *(f"Stale: {one.name}: {one.action}: {_codes(one.reasons)}" for one in self.stale)]
+        for event in self.events:
+            words = "; ".join(filter(None, (_codes(event.reasons), event.detail)))
+            lines.append(f"History: {event.at:%Y-%m-%d %H:%M:%S} {event.kind}" + (f": {words}" if words else ""))
+        return Told(f"{self.kind} {self.name}", ("what is known",), [(line,) for line in lines])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
