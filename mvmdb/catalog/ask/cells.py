@@ -42,7 +42,8 @@ def resolve_cells(connection: sa.Connection, names: list[str]) -> list[int]:
     known = set(connection.scalars(query))
     for cell in cells:
         if cell.index not in known:
-            there = connection.scalars(sa.select(t.skycell.c.name)).all()
+            c = t.skycell.c  # those of one projection cell, as comparing with all takes seconds
+            there = connection.scalars(sa.select(c.name).where(c.projection_cell == cell.projection_cell)).all()
             raise UsageError(
                 f"{cell} holds no exposure of this catalog{near(str(cell), there)}; "
                 "see `mvmdb query 'SELECT name FROM skycell'`"

@@ -30,14 +30,14 @@ def find_rows(connection: sa.Connection, question: Question, answer: SpooledRows
     Raises UsageError for a column, camera or sky cell that is not known, and for a position that is not on the sky.
     """
     relation = relation_of(connection, question.kind)
-    columns = relation.chosen(question.columns)
-    query = (
-        sa.select(*columns)
-        .select_from(relation.source)
-        .where(*_CONDITIONS[question.kind](connection, question))
-        .order_by(*relation.order(question.sort))
-        .limit(question.limit)
-    )
+    columns, order = relation.chosen(question.columns), relation.order(question.sort)
+    conditions = _CONDITIONS[question.kind](connection, question)
+    if question.limit is not None and relation.is_of_base(question.sort):
+        # Else the columns of all rows are computed, and then most are dropped.
+        key = relation.base.c.id
+        first = sa.select(key).where(*conditions).order_by(*order).limit(question.limit)
+        conditions = [key.in_(sa.select(first.subquery().c.id))]
+    query = sa.select(*columns).select_from(relation.source).where(*conditions).order_by(*order).limit(question.limit)
     result = connection.execute(query.execution_options(stream_results=True))
     for rows in result.partitions(_ROWS_AT_ONCE):
         answer.extend(tuple(row) for row in rows)
@@ -51,8 +51,8 @@ def _of_exposures(connection: sa.Connection, question: Question) -> list[Conditi
     conditions += _any(_of_camera(x, camera) for camera in question.cameras)
     conditions += _any_cell(connection, question, t.membership.c.exposure_id, x.id)
     if question.stale:
-        member = t.layer_member.join(t.layer)
-        conditions.append(x.id.in_(sa.select(t.layer_member.c.exposure_id).select_from(member).where(t.layer.c.stale)))
+        of_it = (t.layer_member.c.exposure_id == x.id, t.layer.c.id == t.layer_member.c.layer_id, t.layer.c.stale)
+        conditions.append(sa.exists(sa.select(sa.literal(1)).where(*of_it)))
     if question.waiting:
         conditions.append(x.path == "")
     return conditions
@@ -66,8 +66,9 @@ def _of_layers(connection: sa.Connection, question: Question) -> list[Condition]
         conditions.append(among(connection, y.skycell_id, resolve_cells(connection, list(question.skycells))))
     members = _about_exposures(connection, question)
     if members:
-        member = t.layer_member.join(t.exposure)
-        conditions.append(y.id.in_(sa.select(t.layer_member.c.layer_id).select_from(member).where(*members)))
+        found = sa.select(t.exposure.c.id).where(*members)
+        holding = sa.select(t.layer_member.c.layer_id).where(t.layer_member.c.exposure_id.in_(found))
+        conditions.append(y.id.in_(holding))
     conditions += [y.stale] if question.stale else []
     conditions += [y.n_waiting > 0] if question.waiting else []
     return conditions

@@ -39,11 +39,16 @@ _OWN: dict[Kind, dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Where rows of one kind come from: the `source`, the columns by name, and the column that names a row."""
+    """Where rows of one kind come from: the `source`, the columns by name, and the usual ones.
+
+    `base` is the table of the kind itself, which the conditions are about, and `name` its indexed column by which rows
+    are sorted at last.
+    """
 
     source: sa.FromClause
+    base: sa.Table
     columns: dict[str, sa.ColumnElement[Any]]
-    name: str
+    name: sa.Column[Any]
     usual: tuple[str, ...]
 
     def chosen(self, names: tuple[str, ...]) -> list[sa.ColumnElement[Any]]:
@@ -63,7 +68,11 @@ class Relation:
             self._require(name)
             column = self.columns[name]
             order += [column.is_(None), column.desc() if text.startswith("-") else column.asc()]
-        return [*order, self.columns[self.name].asc()]
+        return [*order, self.name.asc()]
+
+    def is_of_base(self, names: tuple[str, ...]) -> bool:
+        """Whether rows can be sorted by these columns before anything is joined to their table."""
+        return all(getattr(self.columns[name.removeprefix("-")], "table", None) is self.base for name in names)
 
     def _require(self, name: str) -> None:
         if name not in self.columns:
@@ -92,15 +101,16 @@ def _exposures(connection: sa.Connection) -> Relation:
         "expend_utc": iso_utc(connection, x.expend),
         "standing": standing,
     }
-    return Relation(t.exposure, columns, "rootname", _USUAL["exposures"])
+    return Relation(t.exposure, t.exposure, columns, x.ipppssoo, _USUAL["exposures"])
 
 
 def _layers(_connection: sa.Connection) -> Relation:
     coverage = sa.table("coverage", *map(sa.column, COVERAGE))
     columns: dict[str, sa.ColumnElement[Any]] = {column.name: column for column in coverage.columns}
-    columns["stale"] = t.layer.c.stale
+    columns |= {column.name: column for column in t.layer.columns if column.name in COVERAGE}
+    columns |= {"layer": t.layer.c.name, "stale": t.layer.c.stale}
     source = t.layer.join(coverage, coverage.c.layer == t.layer.c.name)
-    return Relation(source, columns, "layer", _USUAL["layers"])
+    return Relation(source, t.layer, columns, t.layer.c.name, _USUAL["layers"])
 
 
 def _products(connection: sa.Connection) -> Relation:
@@ -111,4 +121,4 @@ def _products(connection: sa.Connection) -> Relation:
         "path": folder + "/" + p.skycell + "/" + p.filename,
         "made_at_utc": iso_utc_time(connection, p.made_at),
     }
-    return Relation(t.product, columns, "layer", _USUAL["products"])
+    return Relation(t.product, t.product, columns, p.layer, _USUAL["products"])
