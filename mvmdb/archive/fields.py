@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -35,6 +36,7 @@ class Fields(Searching):
         trim: bool | None = None,
         output: PathLike | None = None,
         wait: float = 0.0,
+        picture: bool = False,
         agree: Callable[[Estimate], object] | None = None,
     ) -> Reconciled:
         """Make the mosaics of a rectangle of the sky, across sky cells, from the catalog's exposures.
@@ -45,6 +47,7 @@ class Fields(Searching):
         and filter (`filters`: none for all). `exclude`: exposures that are left out. `detector`, `scale`: only these.
         `trim`: leave out rows and columns without data (None: unless it is to be like an image). The catalog does not
         record such mosaics. They go to `output/skycell-p<cell>-ra<ra>-dec<dec>/` (None: below the current folder).
+        `picture`: a JPEG beside each mosaic, with the extra `pictures`.
         `agree` is told the estimated cost first, and raises to refuse it; None refuses more than 2 GB.
 
         Raises UsageError for an impossible position, size or filter, for mosaics that are too large, and if a file is
@@ -53,11 +56,14 @@ class Fields(Searching):
         """
         from mvmdb.catalog.ask.describe import find_exposure
         from mvmdb.catalog.ask.eligible import load_eligible_exposures, load_skies
+        from mvmdb.pictures import require_pictures, write_picture
         from mvmdb.rectangles.estimate import estimate_cost, require_small
         from mvmdb.rectangles.geometry import trim_rectangle
         from mvmdb.rectangles.make import make_rectangle
         from mvmdb.rectangles.plan import RectangleOptions, plan_rectangle
 
+        if picture:
+            require_pictures()
         wanted = texts_of(filters)
         rectangle, scale_there = self._rectangle(position, size, wanted, fit, like)
         if scale_there is not None and scale not in (None, scale_there):
@@ -85,7 +91,8 @@ class Fields(Searching):
                 report = make_rectangle(
                     exposures, rectangle, folder, policy, chosen, workers=workers, monitor=self._monitor, wait=wait
                 )
-        return Reconciled(report, estimate)
+        done = Reconciled(report, estimate)
+        return replace(done, pictures=tuple(str(write_picture(path)) for path in done.products)) if picture else done
 
     def _rectangle(
         self,

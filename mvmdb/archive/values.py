@@ -169,10 +169,14 @@ class Ingested(Shown):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reconciled(Shown):
-    """What a run of `reconcile` or `mosaic` did; `estimate` is what a mosaic was going to cost."""
+    """What a run of `reconcile` or `mosaic` did; `estimate` is what a mosaic was going to cost.
+
+    `pictures`: the paths of those that were asked for.
+    """
 
     report: ReconcileReport
     estimate: Estimate | None = None
+    pictures: tuple[str, ...] = ()
 
     @property
     def products(self) -> list[str]:

@@ -23,10 +23,11 @@ NUMBERS = count()
 A, B, C, D = "ib6o04tuq", "ib6o04tvq", "ib6o04twq", "j8oz00kpq"
 
 
-@pytest.fixture
-def stocked(tmp_path: Path) -> Archive:
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """A and B of one program and C of another, in two filters, some arcsec apart; D of another camera."""
-    archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
+    folder = tmp_path_factory.mktemp("fields")
+    archive = Archive(folder, str(folder / "mvm.db"))
     archive.expose(A, shape=(20, 20))
     archive.expose(B, shape=(20, 20), east=6.0)
     archive.expose(C, shape=(20, 20), north=3.0, filters="F160W", primary={"PROPOSID": 90001, "TARGNAME": "NGC-100"})

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--trim/--no-trim", default=None, help="Leave out rows and columns without data (default, but for --like)."
 )
+@click.option("--picture", is_flag=True, help="Write a JPEG beside each mosaic.")
 @click.option("--yes", is_flag=True, help="Make mosaics of more than 2 GB without asking.")
 @options.output
 @options.who
@@ -93,9 +94,9 @@ def mosaic(
         )  # fmt: skip
     if as_json:
         assert done.estimate is not None
-        options.emit_json(reconcile_json(done.report) | {"estimate": asdict(done.estimate)})
+        options.emit_json(reconcile_json(done.report) | {"estimate": asdict(done.estimate), "pictures": done.pictures})
     else:
-        say(*reconcile_words(done.report))
+        say(*reconcile_words(done.report), *(f"picture: {path}" for path in done.pictures))
     options.finish(done.incomplete)
 
 

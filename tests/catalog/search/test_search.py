@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -10,13 +11,23 @@ import pytest
 from archive import CELL, CENTER, FINE, Archive, call
 from astropy.io.votable import parse_single_table
 from astropy.table import Table
+from databases import PostgresDatabases, SqliteDatabases
 
 A, B, C, D = "ib6o04tuq", "ia1101aaq", "j8oz00kpq", "ib6o04twq"
 FAR = "skycell-p0726x11y13"
 
 
-@pytest.fixture
-def stocked(archive: Archive) -> Archive:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def stocked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """The archive of `fill`, which tests do not change."""
+    folder = tmp_path_factory.mktemp("search")
+    sqlite = request.param == "sqlite"
+    databases = SqliteDatabases(folder) if sqlite else PostgresDatabases(request.getfixturevalue("postgres"))
+    yield fill(Archive(folder, databases.catalog()))
+    databases.drop()
+
+
+def fill(archive: Archive) -> Archive:
     """A, B and C in one sky cell: two cameras, three filters, two programs; D alone, far north."""
     archive.expose(A, wcsname="IDC_w3m18525i-FIT_REL_GAIAeDR3", primary={"TARGNAME": "GOODS-S_ERS"})
     archive.expose(B, filters="F160W", primary={"PROPOSID": 90001, "TARGNAME": "NGC%100", "EXPSTART": 56000.5})
@@ -100,7 +111,8 @@ def test_layers_and_products_are_found_by_their_members(stocked: Archive) -> Non
         assert layers("--date", "2012-01-01", "2013-01-01") == {other}
 
 
-def test_what_is_stale_waits_or_has_left_is_found(stocked: Archive) -> None:
+def test_what_is_stale_waits_or_has_left_is_found(archive: Archive) -> None:
+    stocked = fill(archive)
     stocked.expose("ib6o04tyq", east=1.0)
     stocked.ingest()
     stale = set(stocked.reasons())
