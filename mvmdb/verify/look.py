@@ -29,6 +29,7 @@ from mvmdb.catalog.check.select import (
     product_keys,
 )
 from mvmdb.catalog.check.settings import check_settings
+from mvmdb.catalog.check.values import Unreadable, describe_impossible, find_unreadable
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.errors import WorkersError
@@ -77,17 +78,21 @@ def look(archive: Archive, part: Part = EVERYTHING) -> Looked:
     """Look at a part of the archive."""
     looked = Looked()
     with archive.begin() as connection:
+        unreadable = find_unreadable(connection)
+        looked.findings += map(describe_impossible, unreadable.rows)
         looked.findings += check_settings(connection)
         looked.findings += map(describe_dangling, find_dangling(connection))
     corrections = Corrections()
-    _look_at_exposures(archive, part, corrections, looked)
-    _look_at_cells(archive, part, corrections, looked)
-    _look_at_products(archive, part, looked)
+    _look_at_exposures(archive, part, unreadable, corrections, looked)
+    _look_at_cells(archive, part, unreadable, corrections, looked)
+    _look_at_products(archive, part, unreadable, looked)
     return looked
 
 
-def _look_at_exposures(archive: Archive, part: Part, corrections: Corrections, looked: Looked) -> None:
-    for ids in exposure_keys(archive.begin, part):
+def _look_at_exposures(
+    archive: Archive, part: Part, unreadable: Unreadable, corrections: Corrections, looked: Looked
+) -> None:
+    for ids in _readable(exposure_keys(archive.begin, part), unreadable.exposures):
         with archive.begin() as connection:
             rows = check_exposures(connection, ids, archive.policy.rule, corrections)
             files = load_active_files(connection, ids)
@@ -122,10 +127,12 @@ def _read_exposures(
                 yield finding
 
 
-def _look_at_cells(archive: Archive, part: Part, corrections: Corrections, looked: Looked) -> None:
-    seen: set[str] = set()
-    due = load_behind(archive.begin)  # once, as it goes through all exposures
-    for cells in cell_keys(archive.begin, part):
+def _look_at_cells(
+    archive: Archive, part: Part, unreadable: Unreadable, corrections: Corrections, looked: Looked
+) -> None:
+    seen = {format_cell_name(CellId.from_index(cell)) for cell in unreadable.cells}
+    due = None if unreadable.runs else load_behind(archive.begin)  # once, as it goes through all exposures
+    for cells in _readable(cell_keys(archive.begin, part), unreadable.cells):
         with archive.begin() as connection:
             looked.findings += check_cells(connection, cells, archive.policy, corrections)
             names = load_product_names(connection, cells)
@@ -151,8 +158,8 @@ def _name_folders(products: Path, part: Part) -> list[str]:
     return [format_cell_name(CellId.from_index(cell)) for cell in sorted(part.cells)]
 
 
-def _look_at_products(archive: Archive, part: Part, looked: Looked) -> None:
-    for ids in product_keys(archive.begin, part):
+def _look_at_products(archive: Archive, part: Part, unreadable: Unreadable, looked: Looked) -> None:
+    for ids in _readable(product_keys(archive.begin, part), unreadable.products):
         with archive.begin() as connection:
             contradictions = check_products(connection, ids)
             loaded = load_products(connection, ids)
@@ -175,6 +182,11 @@ def _look_at_products(archive: Archive, part: Part, looked: Looked) -> None:
         )
         intact = [row for row in rows if row.layer not in found]
         looked.findings += _read_products(archive, archive.workers, archive.products, intact)
+
+
+def _readable(keys: Iterator[list[int]], unreadable: set[int]) -> Iterator[list[int]]:
+    for ids in keys:
+        yield [id_ for id_ in ids if id_ not in unreadable]
 
 
 def _look_at_files(archive: Archive, products: Path, rows: Sequence[RecordedProduct]) -> dict[str, Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def check_pollers(
     """
     names = {cell: str(CellId.from_index(cell)) for cell in cells}
     paths = {cell: products / name / format_poller_name(name) for cell, name in names.items()}
-    paths = {cell: path for cell, path in paths.items() if path.exists()}
+    paths = {cell: path for cell, path in paths.items() if os.path.exists(path)}
     if not paths:
         return []
     findings = []

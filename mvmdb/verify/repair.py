@@ -25,7 +25,8 @@ from mvmdb.catalog.check.mend import (
     rewrite_exposure,
     rewrite_product,
 )
-from mvmdb.catalog.check.select import Part, cells_of_exposures, load_identities, load_stamp
+from mvmdb.catalog.check.select import Part, cells_of_exposures, load_identities, load_stamp, names_in_cells
+from mvmdb.catalog.check.values import cells_of_names, find_unreadable, names_of_exposures
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import NameFormatError, ProductError
@@ -81,23 +82,34 @@ def repair(engine: Engine, archive: Archive, findings: Sequence[Finding]) -> Par
 
     The caller holds the lock of the products folder.
     """
+    with engine.begin() as connection:
+        unreadable = find_unreadable(connection)
+        names = names_of_exposures(connection, unreadable.exposures)
+        names |= names_in_cells(connection, unreadable.cells)
+    findings = [
+        finding
+        for finding in findings
+        if finding.exposure not in names
+        and not unreadable.cells.intersection(cells_of_names([finding.skycell, finding.layer]))
+    ]
     found = _Findings(findings)
     concerned = {finding.exposure for finding in findings if finding.exposure}
     touched = cells_of_exposures(engine.begin, concerned)
     exposures, cells = _mend_dangling(engine, found.of(*_DANGLING))
+    exposures, cells = exposures - names, cells - unreadable.cells
     for some in _in_chunks(_cells_of(found.of(Damage.LAYER_MISSING, Damage.LAYER_UNEXPECTED, Damage.LAYER_WRONG))):
         with engine.begin() as connection:
             remove_misnamed(connection, some)
-    for finding in found.of(Damage.EXPOSURE_WRONG):
-        _mend_exposure(engine, archive, finding)
+    renamed = {_mend_exposure(engine, archive, finding) for finding in found.of(Damage.EXPOSURE_WRONG)}
     _mend_exposures(engine, archive, found, exposures)
     _mend_cells(engine, archive, found, cells)
     touched |= cells | cells_of_exposures(engine.begin, concerned | exposures) | _cells_of(findings)
+    touched -= unreadable.cells
     if archive.products is not None:
         for finding in found.of(Damage.PRODUCT_WRONG):
             _mend_product(engine, archive.products, finding)
         _mend_folders(engine, archive, archive.products, found, sorted(touched))
-    return Part(frozenset(exposures), frozenset(touched), frozenset())
+    return Part(frozenset(exposures | renamed), frozenset(touched), frozenset())
 
 
 def _cells_of(findings: Iterable[Finding]) -> set[int]:
@@ -125,22 +137,26 @@ def _mend_dangling(engine: Engine, findings: Sequence[Finding]) -> tuple[set[str
     return exposures, cells
 
 
-def _mend_exposure(engine: Engine, archive: Archive, finding: Finding) -> None:
-    """Write the row of an exposure again from its file, if that has the recorded size and time."""
+def _mend_exposure(engine: Engine, archive: Archive, finding: Finding) -> str:
+    """Write the row of an exposure again from its file, if that has the recorded size and time; return its name."""
     with engine.begin() as connection:
         rows = load_exposure_rows(connection, [finding.exposure])
         stamp = load_stamp(connection, finding.exposure)
         identities = load_identities(connection, finding.exposure)
     if not rows or stamp is None or _stamp(rows[0].path) != stamp:
-        return
+        return finding.exposure
     (read,) = read_files([FileToRead(rows[0].path, False, True)])
-    if read.dataset is None or read.dataset.exposure.ipppssoo != finding.exposure:
-        return
+    if read.dataset is None:
+        return finding.exposure
+    name = read.dataset.exposure.ipppssoo
     pixels = _choose_identity(rows[0], read, identities)
     digest = None if rows[0].pixel_digest is None else read.pixel_digest
     with engine.begin() as connection:
-        rewrite_exposure(connection, read.dataset, pixels, digest, archive.policy)
+        if name != finding.exposure and load_exposure_rows(connection, [name]):  # the file is another's
+            return finding.exposure
+        rewrite_exposure(connection, rows[0].id, read.dataset, pixels, digest, archive.policy)
         note_repairs(connection, [finding])
+    return name
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

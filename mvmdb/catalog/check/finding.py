@@ -11,6 +11,7 @@ class Damage(StrEnum):
     """The kinds of findings, in the order in which they are printed."""
 
     SETTING_WRONG = "setting-wrong"
+    VALUE_WRONG = "value-wrong"
     ROW_DANGLING = "row-dangling"
     MEMBER_DANGLING = "member-dangling"
     EXPOSURE_MISSING = "exposure-missing"
@@ -54,7 +55,12 @@ _RECONCILE = "reconcile"
 
 MEANINGS: dict[Damage, Meaning] = {
     Damage.SETTING_WRONG: Meaning(
-        "a setting of the archive has a value that mvmdb never writes", "", "set it again: mvmdb init"
+        "a setting of the archive has a value that mvmdb never writes, or is lost", "", "set it again: mvmdb init"
+    ),
+    Damage.VALUE_WRONG: Meaning(
+        "a row holds a value that its column cannot have; what follows from it is not looked at",
+        "the row is written again from its file, or removed if it follows from other rows, or is measured again",
+        "ingest its file again, or import its table; else set the value by SQL, or restore a copy of the catalog",
     ),
     Damage.ROW_DANGLING: Meaning(
         "a row refers to a row that is not there",

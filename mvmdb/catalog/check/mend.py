@@ -30,6 +30,7 @@ from mvmdb.layers.members import LayerKey
 from mvmdb.names import CellId, format_cell_name, parse_cell_name, parse_layer_name
 from mvmdb.records import Dataset, Policy, ProductRecord
 from mvmdb.schema import tables as t
+from mvmdb.schema.values import equals_key
 from mvmdb.sky.membership import match_each_region
 from mvmdb.sky.tessellation import cell_centers
 
@@ -59,7 +60,7 @@ def remove_dangling(connection: sa.Connection) -> tuple[set[str], set[int]]:
     exposures: set[str] = set()
     cells: set[int] = set()
     for row in find_dangling(connection):
-        this = sa.and_(*(row.table.c[name] == value for name, value in row.key.items()))
+        this = sa.and_(*(equals_key(row.table.c[name], value) for name, value in row.key.items()))
         if row.table is t.layer_member:
             cells.update(connection.scalars(sa.select(t.layer.c.skycell_id).where(t.layer.c.id == row.key["layer_id"])))
         if row.table is t.membership:
@@ -102,14 +103,14 @@ def recompute_members(connection: sa.Connection, names: Iterable[str], policy: P
 
 
 def rewrite_exposure(
-    connection: sa.Connection, dataset: Dataset, pixels: str, pixel_digest: str | None, policy: Policy
+    connection: sa.Connection, key: int, dataset: Dataset, pixels: str, pixel_digest: str | None, policy: Policy
 ) -> None:
-    """Write the row of an exposure again from its active file, and what follows from it.
+    """Write the row of an exposure (key) again from its active file, and what follows from it.
 
     Its standing is kept: when it was withdrawn, and that it was refused for its pixels.
     """
     exposure = dataset.exposure
-    before = load_exposures_by_name(connection, [exposure.ipppssoo])[exposure.ipppssoo]
+    before = connection.execute(sa.select(t.exposure).where(t.exposure.c.id == key)).one()
     values = exposure_values(exposure)
     _, faults = match_each_region([exposure.s_region], policy.rule)
     if faults:
@@ -129,19 +130,23 @@ def rewrite_exposure(
 
 def recompute_cells(connection: sa.Connection, cells: Sequence[int], policy: Policy) -> None:
     """Write the rows of these sky cells (keys) again, and compute all their layers from their members."""
-    known = list(connection.scalars(sa.select(t.skycell.c.id).where(t.skycell.c.id.in_(cells))))
-    ids = [CellId.from_index(cell) for cell in known]
-    for cell in ids:
-        ra, dec = cell_centers([cell])
-        values: dict[str, object] = {"name": str(cell), "ra": ra.item(), "dec": dec.item()}
-        values |= {"projection_cell": cell.projection_cell, "x": cell.x, "y": cell.y}
-        connection.execute(sa.update(t.skycell).where(t.skycell.c.id == cell.index).values(**values))
+    for key in connection.scalars(sa.select(t.skycell.c.id).where(t.skycell.c.id.in_(cells))).all():
+        update_skycell(connection, key)
     remove_misnamed(connection, cells)
     of_cells = t.layer.c.skycell_id.in_(cells)
     connection.execute(
         sa.update(t.layer).where(of_cells).values(members_digest="")
     )  # so that nothing of them is trusted
     refresh_layers(connection, _of_cameras(all_keys(connection, cells)), policy)
+
+
+def update_skycell(connection: sa.Connection, key: int) -> None:
+    """Write the row of a sky cell again, but for its canvas."""
+    cell = CellId.from_index(key)
+    ra, dec = cell_centers([cell])
+    values: dict[str, object] = {"name": str(cell), "ra": ra.item(), "dec": dec.item()}
+    values |= {"projection_cell": cell.projection_cell, "x": cell.x, "y": cell.y}
+    connection.execute(sa.update(t.skycell).where(t.skycell.c.id == key).values(**values))
 
 
 def _of_cameras(keys: Iterable[LayerKey]) -> set[LayerKey]:

@@ -60,6 +60,12 @@ def cells_of_exposures(begin: Begin, names: Collection[str]) -> set[int]:
     return cells
 
 
+def names_in_cells(connection: sa.Connection, cells: Collection[int]) -> set[str]:
+    """The exposures (ipppssoo) that are recorded in these sky cells (keys)."""
+    query = sa.select(t.exposure.c.ipppssoo).select_from(t.membership.join(t.exposure))
+    return set(connection.scalars(query.where(among(connection, t.membership.c.skycell_id, cells))))
+
+
 def count_files(begin: Begin, part: Part) -> int:
     """How many files a deep look at a part reads, about."""
     e, p = t.exposure.c, t.product.c

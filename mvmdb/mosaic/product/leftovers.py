@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,9 +52,11 @@ def find_leftovers(folder: Path, before_ns: int) -> Iterator[Path]:
 def _is_left(path: Path, host: str | None, before_ns: int) -> bool:
     here = host is None or host == socket.gethostname()
     try:
-        return path.stat().st_mtime_ns < (before_ns if here else before_ns - _MAY_LIVE_NS)
+        status = path.lstat()
     except OSError:  # its writer has renamed or removed it
         return False
+    is_file = not stat.S_ISDIR(status.st_mode)  # a folder is nobody's temporary file
+    return is_file and status.st_mtime_ns < (before_ns if here else before_ns - _MAY_LIVE_NS)
 
 
 def _cell_folders(products: Path) -> Iterator[os.DirEntry[str]]:
