@@ -16,7 +16,7 @@ from mvmdb.verify.run import verify
 
 CONTENT = {
     "exposure": "SELECT * FROM exposure ORDER BY ipppssoo",
-    "dataset": "SELECT * FROM dataset ORDER BY path",
+    "dataset": "SELECT d.*, NULL AS id FROM dataset d ORDER BY path",
     "membership": "SELECT * FROM membership ORDER BY exposure_id, skycell_id",
     "skycell": "SELECT * FROM skycell ORDER BY id",
     "product": "SELECT p.*, NULL AS layer_id, l.name FROM product p JOIN layer l ON l.id = p.layer_id ORDER BY layer",

@@ -33,6 +33,8 @@ def _look_at(file: ActiveFile) -> Finding | None:
         return Finding(
             Damage.EXPOSURE_MISSING, exposure=file.ipppssoo, path=file.path, found=words[0], expected=words[1]
         )
+    if file.size is None:  # another finding tells of the missing row
+        return None
     pairs = {"size": (size, file.size), "mtime_ns": (mtime_ns, file.mtime_ns)}
     wrong: dict[str, tuple[object, object]] = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     if not wrong:
@@ -50,7 +52,9 @@ def compare_exposure(row: Any, read: FileRead) -> Iterator[Finding]:
     wrong = {name: (getattr(exposure, name), getattr(row, name)) for name in _COMPARED}
     if row.ineligible_rule not in PIXEL_RULES and (row.s_region or not exposure.s_region):
         rule = "; ".join(refusal.rule for refusal in exposure.refusals)
+        why = "; ".join(refusal.finding for refusal in exposure.refusals)
         wrong |= {"eligible": (exposure.eligible, row.eligible), "ineligible_rule": (rule, row.ineligible_rule)}
+        wrong |= {"ineligible_reason": (why, row.ineligible_reason)}
     if not row.s_region:  # its place on the sky was refused when it was registered
         wrong = {name: pair for name, pair in wrong.items() if name not in _PLACE}
     if row.pixel_digest is None and row.pixels != exposure.pixels:

@@ -37,6 +37,7 @@ from mvmdb.monitor import SILENT, Monitor
 from mvmdb.names import CellId, format_cell_name
 from mvmdb.reconcile.observe import list_cell_folders
 from mvmdb.records import Policy, Proof
+from mvmdb.verify.decisions_file import check_decisions
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
 from mvmdb.verify.folders import check_folder
@@ -82,6 +83,8 @@ def look(archive: Archive, part: Part = EVERYTHING) -> Looked:
         looked.findings += map(describe_impossible, unreadable.rows)
         looked.findings += check_settings(connection)
         looked.findings += map(describe_dangling, find_dangling(connection))
+    if archive.products is not None:
+        looked.findings += check_decisions(archive.begin, archive.products)
     corrections = Corrections()
     _look_at_exposures(archive, part, unreadable, corrections, looked)
     _look_at_cells(archive, part, unreadable, corrections, looked)

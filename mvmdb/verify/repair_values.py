@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,11 @@ from mvmdb.catalog.check.mend import note_repairs
 from mvmdb.catalog.check.mend_values import load_active_row, mend_alone, mend_dataset, mend_exposure, mend_product
 from mvmdb.catalog.check.values import ImpossibleRow, describe_impossible, find_impossible, load_product_places
 from mvmdb.catalog.open import Connection, Engine
-from mvmdb.errors import NameFormatError
-from mvmdb.names import Kind, format_product_name, parse_layer_name, product_place
-from mvmdb.records import ProductRecord
-from mvmdb.stamp import file_stamp
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure
 from mvmdb.verify.look import Archive
-
-_KINDS: tuple[Kind, Kind] = ("flt", "flc")
+from mvmdb.verify.repair_paths import read_stamp
+from mvmdb.verify.repair_products import read_product_of
 
 
 def repair_values(engine: Engine, archive: Archive) -> None:
@@ -48,7 +43,7 @@ def _mend_exposure(engine: Engine, row: ImpossibleRow) -> None:
     with engine.begin() as connection:
         file = load_active_row(connection, row.named["id"])
     read = FileRead()
-    if file is not None and _stamp(file.path) == (file.size, file.mtime_ns):
+    if file is not None and read_stamp(file.path) == (file.size, file.mtime_ns):
         (read,) = read_files([FileToRead(file.path, False, True)])
     dataset = read.dataset
     if dataset is not None and row.named.get("ipppssoo", dataset.exposure.ipppssoo) != dataset.exposure.ipppssoo:
@@ -80,40 +75,10 @@ def _mend_dataset(engine: Engine, row: ImpossibleRow) -> None:
             _note(connection, [row])
 
 
-def _stamp(path: str) -> tuple[int, int] | None:
-    try:
-        return file_stamp(Path(path).stat())
-    except (OSError, ValueError):
-        return None
-
-
 def _mend_product(engine: Engine, products: Path | None, row: ImpossibleRow) -> None:
     with engine.begin() as connection:
         places = load_product_places(connection, row)
-    record = None if products is None else _read_one(products, places)
+    record = None if products is None else read_product_of(products, *places)
     with engine.begin() as connection:
         if mend_product(connection, row, record):
             _note(connection, [row])
-
-
-def _read_one(products: Path, places: tuple[str, str]) -> ProductRecord | None:
-    """The intact file of the product of a layer, or with a file name, if there is one and only one."""
-    paths = {path for path in _candidates(products, *places) if path.exists()}
-    if len(paths) != 1:  # with both, the next run decides
-        return None
-    (read,) = read_files([FileToRead(str(paths.pop()), True)])
-    if read.record is None or (places[0] and read.record.layer != places[0]):
-        return None
-    return read.record
-
-
-def _candidates(products: Path, layer: str, filename: str) -> Iterator[Path]:
-    try:
-        if layer:
-            names = [format_product_name(layer, kind) for kind in _KINDS]
-        else:
-            names, layer = [filename], filename.rpartition("_")[0]
-        for name in names:
-            yield products / product_place(parse_layer_name(layer).skycell, name)
-    except NameFormatError:
-        return

@@ -174,6 +174,23 @@ FILES: dict[str, tuple[Plant, set[tuple[str, str]]]] = {
     "a folder that is no leftover": (
         lambda a: (a.products / CELL / f".{FINE}_drz.fits.17.tmp").mkdir(), set(),
     ),
+    "planned work": (
+        lambda a: text(a, "_input.planned").write_text("a,b"), {("plan-wrong", f"{CELL}/{CELL}_input.planned")},
+    ),
+    "planned work elsewhere": (
+        lambda a: shutil.copy(a.products / OTHER / f"{OTHER}_input.planned", text(a, "_input.planned")),
+        {("plan-wrong", f"{CELL}/{CELL}_input.planned")},
+    ),
+    "a pipe for planned work": (
+        lambda a: pipe(text(a, "_input.planned")), {("plan-wrong", f"{CELL}/{CELL}_input.planned")},
+    ),
+    "decisions": (
+        lambda a: (a.products / "mvmdb-decisions.json").write_text("{}"),
+        {("decisions-wrong", "mvmdb-decisions.json")},
+    ),
+    "a pipe for decisions": (
+        lambda a: os.mkfifo(a.products / "mvmdb-decisions.json"), {("decisions-wrong", "mvmdb-decisions.json")},
+    ),
     "poller flag": (
         lambda a: edit(text(a, "_input.out"), "OLD", "NEW"), {("poller-wrong", f"{CELL}/{CELL}_input.out")},
     ),

@@ -27,6 +27,10 @@ GROUPS = [
      "layer's name"],
     ["kind", "no such camera", "eligible", "no region", "membership elsewhere", "a member more", "recipe",
      "recipe digest", "product's digest", "product's file"],
+    ["no row of a file", "pruned", "product's layer", "canvas"],
+    ["path of a file", "why it is eligible", "product's proof", "area"],
+    ["no path", "product's folder", "recipe digest", "box"],
+    ["path", "why it is not withdrawn", "product's state", "cell's center"],
     ["wcs digest", "position", "area", "no canvas", "made digest", "product of another", "dangling member",
      "product's pixels", "no layer"],
 ]  # fmt: skip

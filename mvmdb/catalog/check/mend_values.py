@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.check.mend import update_skycell
+from mvmdb.catalog.check.mend import OF_POLLERS, forget_pollers, update_skycell
 from mvmdb.catalog.check.values import ImpossibleRow
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.exposures.register import exposure_values
@@ -33,7 +33,6 @@ _MADE = (
     Happened.LAYER_FOUND,
 )  # fmt: skip
 _LEFT = (Happened.EXPOSURE_WITHDRAWN, Happened.EXPOSURE_PRUNED)
-_POLLERS = ("pollers_since", "pollers_behind", "pollers_unfinished")
 
 
 class ActiveRow(NamedTuple):
@@ -65,8 +64,8 @@ def _mend_alone(connection: sa.Connection, row: ImpossibleRow) -> bool:
         _mend_skycell(connection, row)
     elif row.table is t.quarantine:
         return _mend_quarantined(connection, row)
-    elif row.table is t.archive and row.key["key"] in _POLLERS:  # any poller file may be out of date
-        connection.execute(sa.delete(t.archive).where(t.archive.c.key.in_(_POLLERS)))
+    elif row.table is t.archive and row.key["key"] in OF_POLLERS:
+        forget_pollers(connection)
     else:
         return False
     return True
