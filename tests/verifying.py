@@ -169,7 +169,7 @@ ROWS: dict[str, tuple[str, set[str]]] = {
     ),
     "product's proof": (f"UPDATE product SET proof = 'trusted' {PRODUCT}", {"product-wrong"}),
     "product's folder": (f"UPDATE product SET skycell = '..' {PRODUCT}", {"product-wrong"}),
-    "product's state": (f"UPDATE product SET state = 'good' {PRODUCT}", {"product-wrong", "digest-wrong"}),
+    "product's state": (f"UPDATE product SET state = 'good' {PRODUCT}", {"value-wrong"}),
     "product's pixels": (f"UPDATE product_member SET pixels = 'd:abc' {OF_PRODUCT}", {"product-wrong"}),
     "no product member": (f"DELETE FROM product_member {OF_PRODUCT}", {"product-wrong"}),
 }  # fmt: skip

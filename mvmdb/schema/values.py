@@ -10,17 +10,26 @@ import datetime as dt
 import sys
 from collections.abc import Iterator
 from functools import reduce
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from mvmdb.names import CELLS_PER_PROJECTION_CELL, N_PROJECTION_CELLS
+from mvmdb.names import CELLS_PER_PROJECTION_CELL, N_PROJECTION_CELLS, Kind
+from mvmdb.records import ProductState, Proof
 
 _LARGEST = sys.float_info.max
 _CELLS = N_PROJECTION_CELLS * CELLS_PER_PROJECTION_CELL
 _DIGIT = "[0-9]"
 _TIME = f"{_DIGIT * 4}-{_DIGIT * 2}-{_DIGIT * 2} {_DIGIT * 2}:{_DIGIT * 2}:{_DIGIT * 2}.{_DIGIT * 6}"
 """The form in which times are written to SQLite."""
+
+_CHOICES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("product", "state"): tuple(map(str, ProductState)),
+    ("product", "proof"): tuple(map(str, Proof)),
+    ("dataset", "kind"): get_args(Kind),
+    ("layer", "kind"): get_args(Kind),
+}
+"""The texts that a column is limited to."""
 
 Condition = sa.ColumnElement[bool]
 
@@ -60,6 +69,8 @@ def _describe_type(column: sa.Column[Any]) -> str:
         return "a finite number"
     if isinstance(kind, sa.DateTime):
         return "a time (UTC)"
+    if choices := _choices(column):
+        return f"{', '.join(choices[:-1])} or {choices[-1]}"
     length = getattr(kind, "length", None)
     words = "text" if length is None else f"text of at most {length} characters"
     return f"{words}, not empty" if _is_name(column) else words
@@ -119,6 +130,8 @@ def _impossible(connection: sa.Connection, column: sa.Column[Any]) -> Iterator[C
         yield sa.not_(column.between(0, _CELLS - 1))
     if _is_name(column):
         yield column == ""
+    if choices := _choices(column):
+        yield column.not_in(choices)
 
 
 def _impossible_in_sqlite(column: sa.Column[Any]) -> Iterator[Condition]:
@@ -145,6 +158,10 @@ def _impossible_in_sqlite(column: sa.Column[Any]) -> Iterator[Condition]:
 
 def _is_text(column: sa.Column[Any]) -> bool:
     return column.type.python_type is str
+
+
+def _choices(column: sa.Column[Any]) -> tuple[str, ...]:
+    return _CHOICES.get((column.table.name, column.name), ())
 
 
 def _is_cell(column: sa.Column[Any]) -> bool:

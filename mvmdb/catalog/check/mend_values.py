@@ -59,7 +59,7 @@ def _mend_alone(connection: sa.Connection, row: ImpossibleRow) -> bool:
     elif row.table is t.dataset and references:
         _mend_owner(connection, row)
     elif row.table is t.recipe:  # its layers get another, and nothing refers to it then
-        connection.execute(sa.update(t.recipe).where(row.this).values(parameters=f"unreadable {row.key['id']}"))
+        _forget_recipe(connection, row)
     elif row.table is t.skycell:
         _mend_skycell(connection, row)
     elif row.table is t.quarantine:
@@ -69,6 +69,12 @@ def _mend_alone(connection: sa.Connection, row: ImpossibleRow) -> bool:
     else:
         return False
     return True
+
+
+def _forget_recipe(connection: sa.Connection, row: ImpossibleRow) -> None:
+    """Remove a recipe with its layers, which are computed again."""
+    connection.execute(sa.delete(t.layer).where(t.layer.c.recipe_id == row.key["id"]))
+    connection.execute(sa.delete(t.recipe).where(row.this))
 
 
 def _mend_owner(connection: sa.Connection, row: ImpossibleRow) -> None:

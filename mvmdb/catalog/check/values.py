@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.check.finding import Damage, Finding
 from mvmdb.errors import NameFormatError
 from mvmdb.names import parse_cell_name, parse_layer_name
+from mvmdb.recipe import Recipe
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
 from mvmdb.schema.values import (
@@ -64,7 +65,8 @@ class Unreadable:
 
 def find_impossible(connection: sa.Connection) -> list[ImpossibleRow]:
     """The rows of all tables that hold a value that its column cannot have."""
-    return [row for table in t.metadata.sorted_tables for row in _find_in(connection, table)]
+    rows = [row for table in t.metadata.sorted_tables for row in _find_in(connection, table)]
+    return rows + _find_recipes(connection, [row.key["id"] for row in rows if row.table is t.recipe])
 
 
 def describe_impossible(row: ImpossibleRow) -> Finding:
@@ -103,6 +105,17 @@ def _find_in(connection: sa.Connection, table: sa.Table) -> list[ImpossibleRow]:
         if wrong:  # for two texts that are none only together
             rows.append(ImpossibleRow(table, key, wrong, {}))
     return [row._replace(named=_load_named(connection, row)) for row in rows]
+
+
+def _find_recipes(connection: sa.Connection, known: Sequence[int]) -> list[ImpossibleRow]:
+    """The few recipes that are text, but no drizzle parameters."""
+    r, rows = t.recipe.c, []
+    for key, parameters in connection.execute(sa.select(r.id, r.parameters).where(r.id.not_in(known))):
+        try:
+            Recipe.from_json(parameters)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            rows.append(ImpossibleRow(t.recipe, {"id": key}, {"parameters": _word(parameters)}, {"id": key}))
+    return rows
 
 
 _TELLING = {
