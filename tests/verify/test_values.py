@@ -61,7 +61,7 @@ def test_an_impossible_value_is_found_in_every_column(sqlite: Engine, table: sa.
     for column in stored_columns(table):
         if column.name == "id" or column is t.exposure.c.kind:
             continue  # SQLite itself refuses what is impossible there
-        for value in values_of(column):
+        for value in values_of(column)[: None if table is t.exposure else 1]:
             statement = f"UPDATE {table.name} SET {column.name} = {value} WHERE ({keys}) IN "
             with changed(sqlite, f"{statement} (SELECT {keys} FROM {table.name} LIMIT 1)") as connection:
                 found = find(connection)
