@@ -118,7 +118,7 @@ class Keeping(Access):
         texts = [os.fspath(path) for path in paths]
         found = find_exposures(texts)
         if not found.paths:
-            raise no_exposures(texts)
+            raise no_exposures(texts, found)
         call = call_of("rebuild", *texts, products=str(folder))
         with self._work.open() as workers, self._changing(call, create=True) as change:
             require_empty(change.engine)

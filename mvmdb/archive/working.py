@@ -16,6 +16,7 @@ from mvmdb.records import Mark
 
 if TYPE_CHECKING:
     from mvmdb.archive.pruning import Pruning
+    from mvmdb.exposures.find import ExposurePaths
     from mvmdb.staging.copies import Link
 
 PathLike = str | os.PathLike[str]
@@ -47,7 +48,7 @@ class Working(Access):
         texts = [os.fspath(path) for path in paths]
         found = find_exposures(texts)
         if not found.paths:
-            raise no_exposures(texts)
+            raise no_exposures(texts, found)
         watched = None if prune is None else prune.watch(found.folders)
         call = call_of("ingest", *texts, programs=programs, filters=filters, skycells=skycells, prune=prune)
         with self._work.open() as workers, self._changing(call, create=True) as change:
@@ -238,8 +239,10 @@ def _path(given: PathLike | None) -> Path | None:
     return None if given is None else Path(given)
 
 
-def no_exposures(texts: Sequence[str]) -> UsageError:
+def no_exposures(texts: Sequence[str], found: ExposurePaths) -> UsageError:
     """What is wrong where these paths stand for no exposures."""
+    away = ", ".join(found.unreadable_folders)
     return UsageError(
         f"no exposures in {', '.join(texts)}; expected files named *_flt.fits or *_flc.fits: check the path"
+        + (f"; cannot read the folder {away}: make it readable" if away else "")
     )

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 import sqlalchemy as sa
 
 from mvmdb.catalog.claims.alive import load_ended
-from mvmdb.catalog.settings import write_settings
+from mvmdb.catalog.settings import read_settings, write_settings
 from mvmdb.schema import tables as t
 
 _UNFINISHED = "pollers_unfinished"
@@ -71,7 +71,7 @@ def forget(connection: sa.Connection) -> None:
 
 
 def _read(connection: sa.Connection, key: str) -> str | None:
-    return connection.scalar(sa.select(t.archive.c.value).where(t.archive.c.key == key))
+    return read_settings(connection).get(key)
 
 
 def _read_cells(connection: sa.Connection, key: str) -> set[int]:

@@ -14,6 +14,7 @@ from mvmdb.exposures.eligibility import apply_switches
 from mvmdb.records import ExptimeLayers, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
+from mvmdb.schema.values import has_impossible
 from mvmdb.schema.versions import REVISION
 
 LONGEST_HISTORY = 36525
@@ -105,9 +106,9 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
 
 
 def read_settings(connection: sa.Connection) -> dict[str, str]:
-    """Everything that the table `archive` holds."""
-    rows = connection.execute(sa.select(t.archive.c.key, t.archive.c.value))
-    return {key: value for key, value in rows}
+    """Everything that the table `archive` holds, but for what is no text, which only SQL by hand puts there."""
+    query = sa.select(t.archive.c.key, t.archive.c.value).where(sa.not_(has_impossible(connection, t.archive)))
+    return {key: value for key, value in connection.execute(query)}
 
 
 def write_settings(connection: sa.Connection, settings: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import event
 from mvmdb.errors import CatalogError
 from mvmdb.schema.functions import SQLITE_FUNCTIONS
 from mvmdb.schema.questions import deny_attach
+from mvmdb.schema.values import holds_text, holds_time
 
 _STEP_MS = 250
 
@@ -64,6 +65,8 @@ def _prepare(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -262144")  # KiB, used as needed: indexes of a large catalog stay at hand
     register_functions(connection)
+    for function in (holds_text, holds_time):  # for values.py, and no user's
+        connection.create_function(function.__name__, 1, function, deterministic=True)
 
 
 def _confine(connection: Any, _record: Any) -> None:

@@ -30,13 +30,15 @@ class FileToRead(NamedTuple):
 class FileRead:
     """What a file says: a product's record, or an exposure's headers and, if asked for, the digest of its pixels.
 
-    `file_digest` is that of the whole file, of a product that was adopted.
+    `file_digest` is that of the whole file, of a product that was adopted or is not mvmdb's own; `own`: whether
+    one that was adopted is.
     """
 
     record: ProductRecord | None = None
     dataset: Dataset | None = None
     pixel_digest: str | None = None
     file_digest: str = ""
+    own: bool = False
     error: str = ""
 
 
@@ -59,13 +61,27 @@ def _read(file: FileToRead) -> FileRead:
 def _digest_product(path: str) -> FileRead:
     from mvmdb.mosaic.product.foreign import digest_file
 
-    return FileRead(file_digest=digest_file(Path(path)))
+    return FileRead(file_digest=digest_file(Path(path)), own=_is_own(path))
+
+
+def _is_own(path: str) -> bool:
+    from mvmdb.mosaic.product.foreign import is_own
+
+    try:
+        return is_own(Path(path))
+    except ProductError:
+        return False
 
 
 def _read_product(path: str) -> FileRead:
     from mvmdb.mosaic.product.read import read_product
 
-    return FileRead(record=read_product(path, deep=True))
+    try:
+        return FileRead(record=read_product(path, deep=True))
+    except ProductError as error:
+        if _is_own(path):
+            raise
+        return FileRead(error=str(error), file_digest=_digest_product(path).file_digest)
 
 
 def _read_exposure(file: FileToRead) -> FileRead:

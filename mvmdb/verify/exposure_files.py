@@ -33,6 +33,8 @@ def _look_at(file: ActiveFile, stamp: tuple[int, int] | OSError) -> Finding | No
         return Finding(
             Damage.EXPOSURE_MISSING, exposure=file.ipppssoo, path=file.path, found=words[0], expected=words[1]
         )
+    if file.size is None or file.mtime_ns is None:  # another finding tells of the missing row
+        return None
     if is_unchanged(file.path, (file.size, file.mtime_ns), stamp):
         return None
     pairs = {"size": (stamp[0], file.size), "mtime_ns": (stamp[1], file.mtime_ns)}
@@ -50,7 +52,9 @@ def compare_exposure(row: Any, read: FileRead) -> Iterator[Finding]:
     wrong = {name: (getattr(exposure, name), getattr(row, name)) for name in _COMPARED}
     if row.ineligible_rule not in PIXEL_RULES and (row.s_region or not exposure.s_region):
         rule = "; ".join(refusal.rule for refusal in exposure.refusals)
+        why = "; ".join(refusal.finding for refusal in exposure.refusals)
         wrong |= {"eligible": (exposure.eligible, row.eligible), "ineligible_rule": (rule, row.ineligible_rule)}
+        wrong |= {"ineligible_reason": (why, row.ineligible_reason)}
     if not row.s_region:  # its place on the sky was refused when it was registered
         wrong = {name: pair for name, pair in wrong.items() if name not in _PLACE}
     if row.pixel_digest is None and row.pixels != exposure.pixels:

@@ -14,7 +14,13 @@ from mvmdb.catalog.products.observed import load_known_pixels
 from mvmdb.errors import BusyError, InputError, ProductError
 from mvmdb.jobs.lock import require_free
 from mvmdb.mosaic.product.leftovers import find_leftovers
-from mvmdb.mosaic.product.manifest import format_manifest, format_manifest_name, list_files, name_trailer
+from mvmdb.mosaic.product.manifest import (
+    format_manifest,
+    format_manifest_name,
+    list_files,
+    name_trailer,
+    read_manifest,
+)
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.names import is_product_name, parse_product_name
 
@@ -29,10 +35,18 @@ def check_folder(begin: Begin, folder: Path, recorded: Mapping[str, str], left_b
     """
     if not folder.is_dir():
         return
-    for name in sorted(set(filter(is_product_name, os.listdir(folder))) - recorded.keys()):
+    try:
+        names = set(filter(is_product_name, os.listdir(folder)))
+        leftovers = list(_check_leftovers(folder, left_before))
+        manifest = list(_check_manifest(folder, recorded))
+    except OSError as error:
+        words = (error.strerror or str(error), "a folder that can be read")
+        yield Finding(Damage.FILE_UNREAD, skycell=folder.name, path=str(folder), found=words[0], expected=words[1])
+        return
+    for name in sorted(names - recorded.keys()):
         yield _judge_unrecorded(begin, folder / name)
-    yield from _check_leftovers(folder, left_before)
-    yield from _check_manifest(folder, recorded)
+    yield from leftovers
+    yield from manifest
 
 
 def _judge_unrecorded(begin: Begin, path: Path) -> Finding:
@@ -60,7 +74,10 @@ def _check_leftovers(folder: Path, left_before: int | None) -> Iterator[Finding]
     if not any(find_leftovers(folder, _ANY_TIME)):
         return
     for path in find_leftovers(folder, _left_before(folder.parent) if left_before is None else left_before):
-        found = f"{path.stat().st_size} bytes"
+        try:
+            found = f"{path.lstat().st_size} bytes"
+        except OSError:  # its writer has renamed or removed it since
+            continue
         yield Finding(Damage.LEFTOVER, skycell=folder.name, path=str(path), found=found, expected="no file")
 
 
@@ -84,7 +101,7 @@ def _check_manifest(folder: Path, recorded: Mapping[str, str]) -> Iterator[Findi
     logs = {name_trailer(name): name for name in recorded if is_product_name(name)}
     needed = set(present) & (recorded.keys() | logs.keys())
     try:
-        data = path.read_bytes()
+        data = read_manifest(path)
     except FileNotFoundError:
         if needed:
             yield _of_manifest(path, "no manifest", present)

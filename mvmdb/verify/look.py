@@ -29,6 +29,7 @@ from mvmdb.catalog.check.select import (
     product_keys,
 )
 from mvmdb.catalog.check.settings import check_settings
+from mvmdb.catalog.check.values import Unreadable, describe_impossible, find_unreadable
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.errors import WorkersError
@@ -36,6 +37,7 @@ from mvmdb.monitor import SILENT, Monitor
 from mvmdb.names import CellId, format_cell_name
 from mvmdb.reconcile.observe import list_cell_folders
 from mvmdb.records import Policy, Proof
+from mvmdb.verify.decisions_file import check_decisions
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
 from mvmdb.verify.folders import check_folder
@@ -77,17 +79,23 @@ def look(archive: Inspected, part: Part = EVERYTHING) -> Looked:
     """Look at a part of the archive."""
     looked = Looked()
     with archive.begin() as connection:
+        unreadable = find_unreadable(connection)
+        looked.findings += map(describe_impossible, unreadable.rows)
         looked.findings += check_settings(connection)
         looked.findings += map(describe_dangling, find_dangling(connection))
+    if archive.products is not None:
+        looked.findings += check_decisions(archive.begin, archive.products)
     corrections = Corrections()
-    _look_at_exposures(archive, part, corrections, looked)
-    _look_at_cells(archive, part, corrections, looked)
-    _look_at_products(archive, part, looked)
+    _look_at_exposures(archive, part, unreadable, corrections, looked)
+    _look_at_cells(archive, part, unreadable, corrections, looked)
+    _look_at_products(archive, part, unreadable, looked)
     return looked
 
 
-def _look_at_exposures(archive: Inspected, part: Part, corrections: Corrections, looked: Looked) -> None:
-    for ids in exposure_keys(archive.begin, part):
+def _look_at_exposures(
+    archive: Inspected, part: Part, unreadable: Unreadable, corrections: Corrections, looked: Looked
+) -> None:
+    for ids in _readable(exposure_keys(archive.begin, part), unreadable.exposures):
         with archive.begin() as connection:
             rows = check_exposures(connection, ids, archive.policy.rule, corrections)
             files = load_active_files(connection, ids)
@@ -122,10 +130,12 @@ def _read_exposures(
                 yield finding
 
 
-def _look_at_cells(archive: Inspected, part: Part, corrections: Corrections, looked: Looked) -> None:
-    seen: set[str] = set()
-    due = load_behind(archive.begin)  # once, as it goes through all exposures
-    for cells in cell_keys(archive.begin, part):
+def _look_at_cells(
+    archive: Inspected, part: Part, unreadable: Unreadable, corrections: Corrections, looked: Looked
+) -> None:
+    seen = {format_cell_name(CellId.from_index(cell)) for cell in unreadable.cells}
+    due = None if unreadable.runs else load_behind(archive.begin)  # once, as it goes through all exposures
+    for cells in _readable(cell_keys(archive.begin, part), unreadable.cells):
         with archive.begin() as connection:
             looked.findings += check_cells(connection, cells, archive.policy, corrections)
             names = load_product_names(connection, cells)
@@ -151,8 +161,8 @@ def _name_folders(products: Path, part: Part) -> list[str]:
     return [format_cell_name(CellId.from_index(cell)) for cell in sorted(part.cells)]
 
 
-def _look_at_products(archive: Inspected, part: Part, looked: Looked) -> None:
-    for ids in product_keys(archive.begin, part):
+def _look_at_products(archive: Inspected, part: Part, unreadable: Unreadable, looked: Looked) -> None:
+    for ids in _readable(product_keys(archive.begin, part), unreadable.products):
         with archive.begin() as connection:
             contradictions = check_products(connection, ids)
             loaded = load_products(connection, ids)
@@ -175,6 +185,11 @@ def _look_at_products(archive: Inspected, part: Part, looked: Looked) -> None:
         )
         intact = [row for row in rows if row.layer not in found]
         looked.findings += _read_products(archive, archive.workers, archive.products, intact)
+
+
+def _readable(keys: Iterator[list[int]], unreadable: set[int]) -> Iterator[list[int]]:
+    for ids in keys:
+        yield [id_ for id_ in ids if id_ not in unreadable]
 
 
 def _look_at_files(archive: Inspected, products: Path, rows: Sequence[RecordedProduct]) -> dict[str, Finding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mvmdb.catalog.ask.members import load_layer_exposures
@@ -11,7 +12,7 @@ from mvmdb.catalog.due_pollers import load_due
 from mvmdb.catalog.open import Begin
 from mvmdb.errors import InputError
 from mvmdb.names import CellId
-from mvmdb.pollers.files import Poller, PollerRow, format_poller_name, read_poller
+from mvmdb.pollers.files import Poller, PollerRow, format_planned_name, format_poller_name, read_poller
 from mvmdb.pollers.write import basic_names, rows_of_plan
 from mvmdb.reconcile.planning import look_ahead
 from mvmdb.records import Mark, Policy
@@ -38,10 +39,10 @@ def check_pollers(
     """
     names = {cell: str(CellId.from_index(cell)) for cell in cells}
     paths = {cell: products / name / format_poller_name(name) for cell, name in names.items()}
-    paths = {cell: path for cell, path in paths.items() if path.exists()}
+    paths = {cell: path for cell, path in paths.items() if os.path.exists(path)}
+    findings = _check_plans(products, names)
     if not paths:
-        return []
-    findings = []
+        return findings
     read: dict[int, Poller] = {}
     for cell, path in paths.items():
         try:
@@ -62,6 +63,25 @@ def check_pollers(
         elif read[cell].rows in rows:
             continue
         findings.append(_of(paths[cell], _describe(read[cell]), _count(rows[0])))
+    return findings
+
+
+def _check_plans(products: Path, names: Mapping[int, str]) -> list[Finding]:
+    """The findings in the files of planned work: each must be readable, and of its sky cell."""
+    findings = []
+    for name in names.values():
+        path, found = products / name / format_planned_name(name), ""
+        if not os.path.lexists(path):
+            continue
+        try:
+            others = {row.skycell for row in read_poller(path).rows} - {name}
+        except InputError as error:
+            found = str(error)
+        else:
+            found = f"rows of {', '.join(sorted(others)[:3])}" if others else ""
+        if found:
+            words = (found, f"the planned work of {name}")
+            findings.append(Finding(Damage.PLAN_WRONG, skycell=name, path=str(path), found=words[0], expected=words[1]))
     return findings
 
 

@@ -94,6 +94,10 @@ def compare_product(products: Path, row: RecordedProduct, read: FileRead) -> Fin
     """The finding of a product's file that was read whole; rows of its provenance are compared elsewhere."""
     path = product_path(products, row)
     known = row.state == ProductState.DAMAGED
+    if row.proof != Proof.PROVEN and read.own:
+        return _of_proof(row, path, Proof.PROVEN)
+    if row.proof == Proof.PROVEN and read.file_digest == row.data_digest:
+        return _of_proof(row, path, Proof.TRUSTED if row.recipe_digest else Proof.UNPROVEN)
     if row.proof != Proof.PROVEN and not read.error:
         if read.file_digest == row.data_digest:
             return _of_state(row, path)
@@ -103,6 +107,11 @@ def compare_product(products: Path, row: RecordedProduct, read: FileRead) -> Fin
     if read.record.layer != row.layer:
         return None if known else _of(Damage.PRODUCT_SWAPPED, row, path, read.record.layer, row.layer)
     return _of_state(row, path)
+
+
+def _of_proof(row: RecordedProduct, path: Path, proof: Proof) -> Finding:
+    """The finding of a product that is recorded as another program's and is not, or the other way round."""
+    return _of(Damage.PRODUCT_WRONG, row, path, *differences({"proof": (str(row.proof), str(proof))}))
 
 
 def _of_state(row: RecordedProduct, path: Path) -> Finding | None:

@@ -16,6 +16,7 @@ from mvmdb.catalog.check.exposures import load_exposure_rows
 from mvmdb.catalog.check.finding import Damage, Finding
 from mvmdb.catalog.check.mend import (
     fit_datasets,
+    forget_pollers,
     note_repairs,
     recompute_cells,
     recompute_members,
@@ -23,9 +24,10 @@ from mvmdb.catalog.check.mend import (
     remove_dangling,
     remove_misnamed,
     rewrite_exposure,
-    rewrite_product,
 )
-from mvmdb.catalog.check.select import Part, cells_of_exposures, load_identities, load_stamp
+from mvmdb.catalog.check.select import Part, cells_of_exposures, load_identities, load_stamp, names_in_cells
+from mvmdb.catalog.check.values import cells_of_names, find_unreadable, names_of_exposures
+from mvmdb.catalog.decisions.keep import keep_decisions
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.rows import chunks
 from mvmdb.errors import NameFormatError, ProductError
@@ -34,21 +36,18 @@ from mvmdb.mosaic.product.leftovers import find_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.names import (
     CellId,
-    Kind,
     format_cell_name,
-    format_product_name,
     parse_cell_name,
-    parse_layer_name,
-    product_place,
 )
 from mvmdb.pollers.write import write_pollers
 from mvmdb.reconcile.observe import observe_products
 from mvmdb.reconcile.planning import look_ahead
-from mvmdb.remote.files import stamp_of
 from mvmdb.remote.state import is_unchanged
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.look import Inspected
 from mvmdb.verify.poller_files import check_pollers, load_behind
+from mvmdb.verify.repair_paths import mend_path, read_stamp
+from mvmdb.verify.repair_products import mend_product_row
 
 log = logging.getLogger(__name__)
 
@@ -82,23 +81,36 @@ def repair(engine: Engine, archive: Inspected, findings: Sequence[Finding]) -> P
 
     The caller holds the lock of the products folder.
     """
+    with engine.begin() as connection:
+        unreadable = find_unreadable(connection)
+        names = names_of_exposures(connection, unreadable.exposures)
+        names |= names_in_cells(connection, unreadable.cells)
+    findings = [
+        finding
+        for finding in findings
+        if finding.exposure not in names
+        and not unreadable.cells.intersection(cells_of_names([finding.skycell, finding.layer]))
+    ]
     found = _Findings(findings)
     concerned = {finding.exposure for finding in findings if finding.exposure}
     touched = cells_of_exposures(engine.begin, concerned)
     exposures, cells = _mend_dangling(engine, found.of(*_DANGLING))
+    exposures, cells = exposures - names, cells - unreadable.cells
     for some in _in_chunks(_cells_of(found.of(Damage.LAYER_MISSING, Damage.LAYER_UNEXPECTED, Damage.LAYER_WRONG))):
         with engine.begin() as connection:
             remove_misnamed(connection, some)
-    for finding in found.of(Damage.EXPOSURE_WRONG):
-        _mend_exposure(engine, archive, finding)
-    _mend_exposures(engine, archive, found, exposures)
+    _mend_settings(engine, found, is_readable=not unreadable.rows)
+    fitting = {name for name in _exposures_of(found.of(Damage.DATASET_WRONG)) if mend_path(engine, name)}
+    renamed = {_mend_exposure(engine, archive, finding) for finding in found.of(Damage.EXPOSURE_WRONG)}
+    _mend_exposures(engine, archive, found, exposures, fitting)
     _mend_cells(engine, archive, found, cells)
     touched |= cells | cells_of_exposures(engine.begin, concerned | exposures) | _cells_of(findings)
+    touched -= unreadable.cells
     if archive.products is not None:
         for finding in found.of(Damage.PRODUCT_WRONG):
-            _mend_product(engine, archive.products, finding)
+            mend_product_row(engine, archive.products, finding)
         _mend_folders(engine, archive, archive.products, found, sorted(touched))
-    return Part(frozenset(exposures), frozenset(touched), frozenset())
+    return Part(frozenset(exposures | renamed), frozenset(touched), frozenset())
 
 
 def _cells_of(findings: Iterable[Finding]) -> set[int]:
@@ -126,30 +138,27 @@ def _mend_dangling(engine: Engine, findings: Sequence[Finding]) -> tuple[set[str
     return exposures, cells
 
 
-def _mend_exposure(engine: Engine, archive: Inspected, finding: Finding) -> None:
-    """Write the row of an exposure again from its file, if that has the recorded size and time."""
+def _mend_exposure(engine: Engine, archive: Inspected, finding: Finding) -> str:
+    """Write the row of an exposure again from its file, if that has the recorded size and time; return its name."""
     with engine.begin() as connection:
         rows = load_exposure_rows(connection, [finding.exposure])
         stamp = load_stamp(connection, finding.exposure)
         identities = load_identities(connection, finding.exposure)
-    found = _stamp(rows[0].path) if rows else None
-    if found is None or not is_unchanged(rows[0].path, stamp, found):
-        return
+    found = read_stamp(rows[0].path) if rows else None
+    if found is None or stamp is None or not is_unchanged(rows[0].path, stamp, found):
+        return finding.exposure
     (read,) = read_files([FileToRead(rows[0].path, False, True)])
-    if read.dataset is None or read.dataset.exposure.ipppssoo != finding.exposure:
-        return
+    if read.dataset is None:
+        return finding.exposure
+    name = read.dataset.exposure.ipppssoo
     pixels = _choose_identity(rows[0], read, identities)
     digest = None if rows[0].pixel_digest is None else read.pixel_digest
     with engine.begin() as connection:
-        rewrite_exposure(connection, read.dataset, pixels, digest, archive.policy)
+        if name != finding.exposure and load_exposure_rows(connection, [name]):  # the file is another's
+            return finding.exposure
+        rewrite_exposure(connection, rows[0].id, read.dataset, pixels, digest, archive.policy)
         note_repairs(connection, [finding])
-
-
-def _stamp(path: str) -> tuple[int, int] | None:
-    try:
-        return stamp_of(path)
-    except OSError:
-        return None
+    return name
 
 
 def _choose_identity(row: Any, read: FileRead, identities: Sequence[str]) -> str:
@@ -166,9 +175,33 @@ def _choose_identity(row: Any, read: FileRead, identities: Sequence[str]) -> str
     return str(row.pixels if row.pixels in known[1:] else exposure.pixels)
 
 
-def _mend_exposures(engine: Engine, archive: Inspected, found: _Findings, more: Collection[str]) -> None:
-    """Make the rows of files fit, and compute memberships again."""
-    files, memberships = found.of(Damage.DATASET_WRONG), found.of(Damage.MEMBERSHIP_WRONG)
+def _exposures_of(findings: Iterable[Finding]) -> list[str]:
+    return sorted({finding.exposure for finding in findings})
+
+
+def _mend_settings(engine: Engine, found: _Findings, *, is_readable: bool) -> None:
+    """Forget what is wrongly recorded of poller files, and write a damaged decisions file again."""
+    pollers = [finding for finding in found.of(Damage.SETTING_WRONG) if "pollers_" in finding.table]
+    if pollers:
+        with engine.begin() as connection:
+            forget_pollers(connection)
+            note_repairs(connection, pollers)
+    decisions = found.of(Damage.DECISIONS_WRONG)
+    if decisions and is_readable:
+        trouble = keep_decisions(engine)
+        if trouble:
+            log.warning("%s", trouble)
+            return
+        with engine.begin() as connection:
+            note_repairs(connection, decisions)
+
+
+def _mend_exposures(
+    engine: Engine, archive: Inspected, found: _Findings, more: Collection[str], fitting: Collection[str]
+) -> None:
+    """Make the rows of files fit those of exposures of which one is the active file, and compute memberships again."""
+    files = [finding for finding in found.of(Damage.DATASET_WRONG) if finding.exposure in fitting]
+    memberships = found.of(Damage.MEMBERSHIP_WRONG)
     if files:
         with engine.begin() as connection:
             fit_datasets(connection, {finding.exposure for finding in files})
@@ -194,31 +227,18 @@ def _mend_cells(engine: Engine, archive: Inspected, found: _Findings, more: Coll
             note_repairs(connection, [finding for finding in links if finding.kind is Damage.PRODUCT_UNLINKED])
 
 
-def _mend_product(engine: Engine, products: Path, finding: Finding) -> None:
-    """Write the rows of a product again from its file, if that is intact and of this layer."""
-    kinds: tuple[Kind, Kind] = ("flt", "flc")
-    try:
-        skycell = parse_layer_name(finding.layer).skycell
-        paths = [products / product_place(skycell, format_product_name(finding.layer, kind)) for kind in kinds]
-    except NameFormatError:  # the row names no layer either
-        return
-    there = [path for path in paths if path.exists()]
-    if len(there) != 1:  # with both, the next run decides
-        return
-    (read,) = read_files([FileToRead(str(there[0]), True)])
-    if read.record is not None and read.record.layer == finding.layer:
-        with engine.begin() as connection:
-            rewrite_product(connection, read.record)
-            note_repairs(connection, [finding])
-
-
 def _mend_files(engine: Engine, archive: Inspected, products: Path, found: _Findings) -> None:
     """Record what product files are, as any run does that looks at them; then remove temporary files."""
     files = found.of(*_OF_FILES)
     for cells in chunks(_cells_of(files)):
-        observe_products(
-            engine.begin, products, archive.policy, deep=archive.workers is not None, cells=cells
-        )  # which writes its own events
+        try:
+            _observe(engine, archive, products, cells)
+        except NameFormatError:  # of a row that names no file
+            for cell in cells:
+                try:
+                    _observe(engine, archive, products, [cell])
+                except NameFormatError as error:
+                    log.warning("%s", error)
     leftovers = {finding.path: finding for finding in found.of(Damage.LEFTOVER)}
     removed = []
     for folder in sorted({Path(path).parent for path in leftovers}):
@@ -229,6 +249,11 @@ def _mend_files(engine: Engine, archive: Inspected, products: Path, found: _Find
     if removed:
         with engine.begin() as connection:
             note_repairs(connection, removed)
+
+
+def _observe(engine: Engine, archive: Inspected, products: Path, cells: Sequence[int]) -> None:
+    """Look at product files as any run does, which writes its own events."""
+    observe_products(engine.begin, products, archive.policy, deep=archive.workers is not None, cells=cells)
 
 
 def _mend_manifests(products: Path, found: _Findings, cells: Sequence[int]) -> list[Finding]:

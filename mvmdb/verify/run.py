@@ -14,6 +14,7 @@ from mvmdb.monitor import SILENT
 from mvmdb.names import parse_cell_name
 from mvmdb.verify.look import Inspected, Looked, look
 from mvmdb.verify.repair import repair
+from mvmdb.verify.repair_values import repair_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ def verify(archive: Inspected, part: Part = EVERYTHING, *, mend: Engine | None =
     again = replace(archive, monitor=SILENT)
     findings = _still_found(again, looked.findings)
     repaired: frozenset[Finding] = frozenset()
+    if mend is not None and any(finding.kind is Damage.VALUE_WRONG for finding in findings):
+        repair_values(mend, again)
+        known = {finding.key for finding in findings}  # what could not be read before is looked at now
+        findings += [finding for finding in look(again, part).findings if finding.key not in known]
     if mend is not None and findings:
         touched = repair(mend, again, findings)
         left = {finding.key for finding in look(again, join_parts(part_of(findings), touched)).findings}

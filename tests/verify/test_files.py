@@ -95,6 +95,21 @@ def forge(archive: Archive) -> None:
     shutil.copy2(other.products / CELL / name, archive.products / CELL / name)
 
 
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def link(path: Path, target: str) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def inbox(archive: Archive, name: str) -> Path:
     return archive.inbox / name
 
@@ -136,6 +151,49 @@ FILES: dict[str, tuple[Plant, set[tuple[str, str]]]] = {
     ),
     "no log": (
         lambda a: (a.products / CELL / f"{FINE}_trl.txt").unlink(), {("trailer-wrong", FINE)},
+    ),
+    "a pipe for a manifest": (
+        lambda a: pipe(text(a, "_manifest.txt")), {("manifest-wrong", f"{CELL}/{CELL}_manifest.txt")},
+    ),
+    "a device for a manifest": (
+        lambda a: link(text(a, "_manifest.txt"), "/dev/zero"), {("manifest-wrong", f"{CELL}/{CELL}_manifest.txt")},
+    ),
+    "a terabyte for a manifest": (
+        lambda a: os.truncate(text(a, "_manifest.txt"), 1 << 40), {("manifest-wrong", f"{CELL}/{CELL}_manifest.txt")},
+    ),
+    "a folder for a manifest": (
+        lambda a: folder(text(a, "_manifest.txt")), {("manifest-wrong", f"{CELL}/{CELL}_manifest.txt")},
+    ),
+    "a pipe for a product": (lambda a: pipe(product(a, FINE)), {("product-damaged", FINE)}),
+    "a pipe for a log": (lambda a: pipe(a.products / CELL / f"{FINE}_trl.txt"), {("trailer-wrong", FINE)}),
+    "a pipe for a poller": (
+        lambda a: pipe(text(a, "_input.out")), {("poller-wrong", f"{CELL}/{CELL}_input.out")},
+    ),
+    "a pipe for an exposure": (lambda a: pipe(inbox(a, FIRST)), {("exposure-changed", "ib6o04tu")}),
+    "a folder for a product": (lambda a: folder(product(a, FINE)), {("product-damaged", FINE)}),
+    "a link that leads nowhere for a leftover": (
+        lambda a: link(a.products / CELL / f".{FINE}_drz.fits.17.tmp", "/nowhere"),
+        {("leftover", f"{CELL}/.{FINE}_drz.fits.17.tmp")},
+    ),
+    "a folder that is no leftover": (
+        lambda a: (a.products / CELL / f".{FINE}_drz.fits.17.tmp").mkdir(), set(),
+    ),
+    "planned work": (
+        lambda a: text(a, "_input.planned").write_text("a,b"), {("plan-wrong", f"{CELL}/{CELL}_input.planned")},
+    ),
+    "planned work elsewhere": (
+        lambda a: shutil.copy(a.products / OTHER / f"{OTHER}_input.planned", text(a, "_input.planned")),
+        {("plan-wrong", f"{CELL}/{CELL}_input.planned")},
+    ),
+    "a pipe for planned work": (
+        lambda a: pipe(text(a, "_input.planned")), {("plan-wrong", f"{CELL}/{CELL}_input.planned")},
+    ),
+    "decisions": (
+        lambda a: (a.products / "mvmdb-decisions.json").write_text("{}"),
+        {("decisions-wrong", "mvmdb-decisions.json")},
+    ),
+    "a pipe for decisions": (
+        lambda a: os.mkfifo(a.products / "mvmdb-decisions.json"), {("decisions-wrong", "mvmdb-decisions.json")},
     ),
     "poller flag": (
         lambda a: edit(text(a, "_input.out"), "OLD", "NEW"), {("poller-wrong", f"{CELL}/{CELL}_input.out")},

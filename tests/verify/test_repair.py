@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from archive import CELL, FINE, Archive, call
+from mending import mend_rows
 from verifying import ROWS, damage, fill
 
-from mvmdb.catalog.open import Engine, open_catalog
+from mvmdb.catalog.open import open_catalog
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.records import Policy
 from mvmdb.verify import run as run_module
@@ -27,48 +27,22 @@ GROUPS = [
      "layer's name"],
     ["kind", "no such camera", "eligible", "no region", "membership elsewhere", "a member more", "recipe",
      "recipe digest", "product's digest", "product's file"],
+    ["no row of a file", "pruned", "product's layer", "canvas"],
+    ["path of a file", "why it is eligible", "product's proof", "area"],
+    ["no path", "product's folder", "recipe digest", "box"],
+    ["path", "why it is not withdrawn", "product's state", "cell's center"],
     ["wcs digest", "position", "area", "no canvas", "made digest", "product of another", "dangling member",
      "product's pixels", "no layer"],
 ]  # fmt: skip
 """Damage by hand that is done at the same time; each must be undone to the last column."""
 
-CONTENT = {
-    "exposure": "SELECT * FROM exposure ORDER BY ipppssoo",
-    "dataset": "SELECT * FROM dataset ORDER BY path",
-    "membership": "SELECT * FROM membership ORDER BY exposure_id, skycell_id",
-    "skycell": "SELECT * FROM skycell ORDER BY id",
-    "product": "SELECT p.*, NULL AS layer_id, l.name FROM product p JOIN layer l ON l.id = p.layer_id ORDER BY layer",
-    "product_member": "SELECT * FROM product_member ORDER BY product_id, ipppssoo",
-    "layer": "SELECT l.*, NULL AS id, parameters FROM layer l JOIN recipe r ON r.id = recipe_id ORDER BY name",
-    "layer_member": "SELECT name, exposure_id FROM layer_member JOIN layer ON id = layer_id ORDER BY name, exposure_id",
-}
 
-
-def content(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    """All rows that describe exposures, layers and products, whatever the keys of layers."""
-    with engine.begin() as connection:
-        return {
-            table: [dict(row) for row in connection.execute(sa.text(query)).mappings()]
-            for table, query in CONTENT.items()
-        }
-
-
-def mend_rows(archive: Archive, groups: list[list[str]]) -> None:
-    fill(archive)
-    with open_catalog(archive.address) as engine:
-        before = content(engine)
-        verified = Verified(engine.begin, Policy(), archive.products)
-        for group in groups:
-            damage(engine, *(ROWS[name][0] for name in group))
-            assert content(engine) != before
-            report = verify(verified, mend=engine)
-            assert (len(report.findings) > 3, report.left) == (True, 0), report.findings
-            assert content(engine) == before
-            assert verify(verified).findings == ()
+def statements(names: list[str]) -> list[str]:
+    return [ROWS[name][0] for name in names]
 
 
 def test_rows_changed_by_hand_become_what_they_were(tmp_path: Path) -> None:
-    mend_rows(Archive(tmp_path, str(tmp_path / "mvm.db")), GROUPS)
+    mend_rows(Archive(tmp_path, str(tmp_path / "mvm.db")), map(statements, GROUPS))
 
 
 def test_rows_changed_by_hand_become_what_they_were_on_postgresql(
@@ -76,7 +50,7 @@ def test_rows_changed_by_hand_become_what_they_were_on_postgresql(
 ) -> None:
     address = postgres.make_catalog()
     request.addfinalizer(lambda: postgres.drop_database(address))
-    mend_rows(Archive(tmp_path, postgres.address(address)), GROUPS[-1:])
+    mend_rows(Archive(tmp_path, postgres.address(address)), [statements(GROUPS[-1])])
 
 
 @pytest.fixture
@@ -125,6 +99,17 @@ def test_files_are_mended_as_far_as_there_is_one_right_answer(archive: Archive) 
     kinds = {kind for (kind,) in archive.rows("SELECT kind FROM event WHERE run_id IS NOT NULL")}
     assert {"repaired", "layer-missing", "layer-damaged"} <= kinds
     assert archive.rows("SELECT command, exit_code FROM run") == [("verify", 1)]
+
+
+def test_what_stands_in_the_place_of_a_manifest_is_replaced(archive: Archive) -> None:
+    manifest = archive.products / CELL / f"{CELL}_manifest.txt"
+    before = manifest.read_bytes()
+    for plant in (lambda: os.mkfifo(manifest), lambda: manifest.symlink_to("/dev/zero")):
+        manifest.unlink()
+        plant()
+        assert call(archive, "verify", "--repair").exit_code == 0
+        assert not manifest.is_symlink()
+        assert manifest.read_bytes() == before
 
 
 def test_repair_waits_for_no_other_run_and_distrusts_an_empty_folder(archive: Archive) -> None:

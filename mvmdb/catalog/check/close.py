@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 _MEASURED = {"area_arcmin2", "mean_exposures"}
@@ -14,6 +15,8 @@ _RELATIVE, _RELATIVE_MEASURED, _ABSOLUTE, _ABSOLUTE_ANGLE = 1e-11, 1e-6, 1e-9, 1
 def is_same(column: str, first: Any, second: Any) -> bool:
     """Whether two values of a column are equal; floating-point numbers may differ in their last digits."""
     if not (isinstance(first, float | int) and isinstance(second, float)):
+        return bool(first == second)
+    if not (math.isfinite(first) and math.isfinite(second)):  # nothing is near to infinity
         return bool(first == second)
     if column in _ANGLES:
         return abs((first - second + 180.0) % 360.0 - 180.0) <= _ABSOLUTE_ANGLE

@@ -104,6 +104,9 @@ def _implied_by(row: Any) -> dict[str, object]:
         "ra": ra,
         "dec": dec,
         "eligible": row.ineligible_rule == "",
+        "ineligible_reason": row.ineligible_reason if row.ineligible_rule else "",
+        "withdrawn_why": row.withdrawn_why if row.withdrawn_at is not None else None,
+        "pruned": row.pruned and row.withdrawn_at is not None,
         "member_digest": digest_member(row.ipppssoo, row.kind, row.pixels, row.wcs_digest or ""),
     }
     solution = split_wcsname(row.wcsname)
@@ -114,18 +117,22 @@ def _implied_by(row: Any) -> dict[str, object]:
 
 
 def _check_files(row: Any, files: Sequence[Any]) -> Iterator[Finding]:
-    """At most one file is active, the one that the exposure names, and it is of the exposure's kind."""
+    """One file is active, the one that the exposure names, and it is of the exposure's kind."""
+    if row.withdrawn_at is None and row.path not in {"", *(file.path for file in files)}:
+        yield _of_file(row, row.path, "no row of the active file", f"one with path={row.path!r}")
     for file in files:
         implied: dict[str, object] = {"active": file.path == row.path, "filename": Path(file.path).name}
         if file.path == row.path:
             implied |= {"kind": row.kind, "wcs_rank": rank_solution(row.wcsname)}
         wrong = {name: (getattr(file, name), value) for name, value in implied.items() if getattr(file, name) != value}
         if wrong:
-            found, expected = differences(wrong)
-            yield Finding(
-                Damage.DATASET_WRONG, exposure=row.ipppssoo, path=file.path, table="dataset", found=found,
-                expected=expected,
-            )  # fmt: skip
+            yield _of_file(row, file.path, *differences(wrong))
+
+
+def _of_file(row: Any, path: str, found: str, expected: str) -> Finding:
+    return Finding(
+        Damage.DATASET_WRONG, exposure=row.ipppssoo, path=path, table="dataset", found=found, expected=expected
+    )
 
 
 def _check_memberships(

@@ -11,6 +11,7 @@ class Damage(StrEnum):
     """The kinds of findings, in the order in which they are printed."""
 
     SETTING_WRONG = "setting-wrong"
+    VALUE_WRONG = "value-wrong"
     ROW_DANGLING = "row-dangling"
     MEMBER_DANGLING = "member-dangling"
     EXPOSURE_MISSING = "exposure-missing"
@@ -40,6 +41,8 @@ class Damage(StrEnum):
     TRAILER_WRONG = "trailer-wrong"
     MANIFEST_WRONG = "manifest-wrong"
     POLLER_WRONG = "poller-wrong"
+    PLAN_WRONG = "plan-wrong"
+    DECISIONS_WRONG = "decisions-wrong"
 
 
 class Meaning(NamedTuple):
@@ -55,7 +58,14 @@ _RECONCILE = "reconcile"
 
 MEANINGS: dict[Damage, Meaning] = {
     Damage.SETTING_WRONG: Meaning(
-        "a setting of the archive has a value that mvmdb never writes", "", "set it again: mvmdb init"
+        "a setting of the archive has a value that mvmdb never writes, or is lost",
+        "what it says of poller files is removed, so that the next run writes all of them; no other has a right answer",
+        "set it again: mvmdb init",
+    ),
+    Damage.VALUE_WRONG: Meaning(
+        "a row holds a value that its column cannot have; what follows from it is not looked at",
+        "the row is written again from its file, or removed if it follows from other rows, or is measured again",
+        "ingest its file again, or import its table; else set the value by SQL, or restore a copy of the catalog",
     ),
     Damage.ROW_DANGLING: Meaning(
         "a row refers to a row that is not there",
@@ -93,8 +103,8 @@ MEANINGS: dict[Damage, Meaning] = {
     ),
     Damage.DATASET_WRONG: Meaning(
         "the rows of an exposure's files do not fit the exposure's row",
-        "they are made to fit the exposure's row",
-        "verify --repair",
+        "they are made to fit; of two paths, the one is right that leads to a file of the recorded size and time",
+        "verify --repair, or ingest the file again",
     ),
     Damage.MEMBERSHIP_WRONG: Meaning(
         "the sky cells that an exposure is recorded in are not those that its footprint overlaps",
@@ -172,6 +182,16 @@ MEANINGS: dict[Damage, Meaning] = {
         "the poller file of a sky cell cannot be read, or does not say what the catalog says",
         "it is written again",
         "mvmdb poller",
+    ),
+    Damage.PLAN_WRONG: Meaning(
+        "the file of planned work of a sky cell cannot be read, or is another sky cell's",
+        "",
+        "remove it: the next run that works there writes it",
+    ),
+    Damage.DECISIONS_WRONG: Meaning(
+        "the decisions file beside the products is damaged, or was written by another catalog",
+        "a damaged one is written again, if this catalog has written it before",
+        "move it away, or rebuild the catalog that wrote it",
     ),
 }
 

@@ -17,6 +17,7 @@ from mvmdb.catalog.exposures.memberships import replace_memberships
 from mvmdb.catalog.exposures.register import exposure_values, load_exposures_by_name
 from mvmdb.catalog.exposures.unplaced import refuse_place
 from mvmdb.catalog.history.events import Event, Happened, write_events
+from mvmdb.catalog.layers.canvases import BOX
 from mvmdb.catalog.layers.changed_keys import all_keys, keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.products.made_digest import update_made_digest
@@ -25,13 +26,17 @@ from mvmdb.catalog.rows import chunks
 from mvmdb.errors import NameFormatError
 from mvmdb.exposures.eligibility import PIXEL_RULES
 from mvmdb.exposures.wcsname import rank_solution
-from mvmdb.layers.digests import digest_member
+from mvmdb.layers.digests import digest_member, digest_product
 from mvmdb.layers.members import LayerKey
-from mvmdb.names import CellId, format_cell_name, parse_cell_name, parse_layer_name
-from mvmdb.records import Dataset, Policy, ProductRecord
+from mvmdb.names import CellId, Kind, format_cell_name, format_product_name, parse_cell_name, parse_layer_name
+from mvmdb.records import Canvas, Dataset, Policy, ProductRecord, Proof
 from mvmdb.schema import tables as t
+from mvmdb.schema.values import equals_key
 from mvmdb.sky.membership import match_each_region
 from mvmdb.sky.tessellation import cell_centers
+
+OF_POLLERS = ("pollers_since", "pollers_behind", "pollers_unfinished")
+KINDS: tuple[Kind, Kind] = ("flt", "flc")
 
 
 def note_repairs(connection: sa.Connection, findings: Iterable[Finding]) -> None:
@@ -59,7 +64,7 @@ def remove_dangling(connection: sa.Connection) -> tuple[set[str], set[int]]:
     exposures: set[str] = set()
     cells: set[int] = set()
     for row in find_dangling(connection):
-        this = sa.and_(*(row.table.c[name] == value for name, value in row.key.items()))
+        this = sa.and_(*(equals_key(row.table.c[name], value) for name, value in row.key.items()))
         if row.table is t.layer_member:
             cells.update(connection.scalars(sa.select(t.layer.c.skycell_id).where(t.layer.c.id == row.key["layer_id"])))
         if row.table is t.membership:
@@ -74,10 +79,17 @@ def remove_dangling(connection: sa.Connection) -> tuple[set[str], set[int]]:
     return exposures, cells
 
 
+def forget_pollers(connection: sa.Connection) -> None:
+    """Remove what is recorded of poller files, so that any may be out of date."""
+    connection.execute(sa.delete(t.archive).where(t.archive.c.key.in_(OF_POLLERS)))
+
+
 def fit_datasets(connection: sa.Connection, names: Iterable[str]) -> None:
     """Make the rows of files fit the rows of these exposures (ipppssoo), whose active file they name."""
     for row in load_exposures_by_name(connection, names).values():
         mine = t.dataset.c.exposure_id == row.id
+        if connection.scalar(sa.select(t.dataset.c.id).where(mine, t.dataset.c.path == row.path)) is None:
+            continue  # it is not known which is active
         connection.execute(sa.update(t.dataset).where(mine).values(active=t.dataset.c.path == row.path))
         for id_, path in connection.execute(sa.select(t.dataset.c.id, t.dataset.c.path).where(mine)).all():
             change = sa.update(t.dataset).where(t.dataset.c.id == id_)
@@ -102,14 +114,14 @@ def recompute_members(connection: sa.Connection, names: Iterable[str], policy: P
 
 
 def rewrite_exposure(
-    connection: sa.Connection, dataset: Dataset, pixels: str, pixel_digest: str | None, policy: Policy
+    connection: sa.Connection, key: int, dataset: Dataset, pixels: str, pixel_digest: str | None, policy: Policy
 ) -> None:
-    """Write the row of an exposure again from its active file, and what follows from it.
+    """Write the row of an exposure (key) again from its active file, and what follows from it.
 
     Its standing is kept: when it was withdrawn, and that it was refused for its pixels.
     """
     exposure = dataset.exposure
-    before = load_exposures_by_name(connection, [exposure.ipppssoo])[exposure.ipppssoo]
+    before = connection.execute(sa.select(t.exposure).where(t.exposure.c.id == key)).one()
     values = exposure_values(exposure)
     _, faults = match_each_region([exposure.s_region], policy.rule)
     if faults:
@@ -119,6 +131,8 @@ def rewrite_exposure(
         values |= {"ineligible_reason": before.ineligible_reason}
     digest = digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or "")
     values |= {"pixels": pixels, "pixel_digest": pixel_digest, "member_digest": digest}
+    values["pruned"] = before.pruned and before.withdrawn_at is not None
+    values["withdrawn_why"] = before.withdrawn_why if before.withdrawn_at is not None else None
     values |= {"path": dataset.path, "filename": Path(dataset.path).name}
     keys = _of_cameras(keys_of_exposures(connection, [before.id]))
     connection.execute(sa.update(t.exposure).where(t.exposure.c.id == before.id).values(**values))
@@ -129,19 +143,23 @@ def rewrite_exposure(
 
 def recompute_cells(connection: sa.Connection, cells: Sequence[int], policy: Policy) -> None:
     """Write the rows of these sky cells (keys) again, and compute all their layers from their members."""
-    known = list(connection.scalars(sa.select(t.skycell.c.id).where(t.skycell.c.id.in_(cells))))
-    ids = [CellId.from_index(cell) for cell in known]
-    for cell in ids:
-        ra, dec = cell_centers([cell])
-        values: dict[str, object] = {"name": str(cell), "ra": ra.item(), "dec": dec.item()}
-        values |= {"projection_cell": cell.projection_cell, "x": cell.x, "y": cell.y}
-        connection.execute(sa.update(t.skycell).where(t.skycell.c.id == cell.index).values(**values))
+    for key in connection.scalars(sa.select(t.skycell.c.id).where(t.skycell.c.id.in_(cells))).all():
+        update_skycell(connection, key)
     remove_misnamed(connection, cells)
     of_cells = t.layer.c.skycell_id.in_(cells)
     connection.execute(
         sa.update(t.layer).where(of_cells).values(members_digest="")
     )  # so that nothing of them is trusted
     refresh_layers(connection, _of_cameras(all_keys(connection, cells)), policy)
+
+
+def update_skycell(connection: sa.Connection, key: int) -> None:
+    """Write the row of a sky cell again, but for its canvas."""
+    cell = CellId.from_index(key)
+    ra, dec = cell_centers([cell])
+    values: dict[str, object] = {"name": str(cell), "ra": ra.item(), "dec": dec.item()}
+    values |= {"projection_cell": cell.projection_cell, "x": cell.x, "y": cell.y}
+    connection.execute(sa.update(t.skycell).where(t.skycell.c.id == key).values(**values))
 
 
 def _of_cameras(keys: Iterable[LayerKey]) -> set[LayerKey]:
@@ -183,9 +201,43 @@ def relink(connection: sa.Connection, layers: Iterable[str]) -> None:
         update_made_digest(connection, name)
 
 
-def rewrite_product(connection: sa.Connection, record: ProductRecord) -> None:
-    """Write the rows of a product again from its intact file; when and why it was made is kept."""
+def rewrite_product(connection: sa.Connection, layer: str, record: ProductRecord) -> bool:
+    """Write the rows of the product that is recorded of this layer again from its intact file.
+
+    When and why it was made is kept. Returns False, and writes nothing, if the file is another product's.
+    """
+    p = t.product.c
+    if layer != record.layer and connection.scalar(sa.select(p.id).where(p.layer == record.layer)) is not None:
+        return False
     values = product_values(connection, record)
-    connection.execute(sa.update(t.product).where(t.product.c.layer == record.layer).values(**values))
+    connection.execute(sa.update(t.product).where(p.layer == layer).values(**values))
     record_members(connection, record)
     update_made_digest(connection, record.layer)
+    return True
+
+
+def place_product(connection: sa.Connection, layer: str) -> bool:
+    """Give the product of a layer its sky cell and file name, which its digest tells apart; whether it does."""
+    p, m = t.product.c, t.product_member.c
+    row = connection.execute(sa.select(t.product).where(p.layer == layer)).one_or_none()
+    if row is None:
+        return False
+    members = connection.execute(sa.select(t.product_member).where(m.product_id == row.id).order_by(m.ipppssoo)).all()
+    canvas = Canvas(*(getattr(row, name) for name in BOX))
+    kinds = [kind for kind in KINDS if digest_product(members, kind, canvas, row.recipe) == row.recipe_digest]
+    try:
+        places = [(parse_layer_name(layer).skycell, format_product_name(layer, kind)) for kind in kinds]
+    except NameFormatError:
+        return False
+    if len(places) != 1 or places[0] == (row.skycell, row.filename):
+        return False
+    values = dict(zip(("skycell", "filename"), places[0], strict=True))
+    connection.execute(sa.update(t.product).where(p.id == row.id).values(**values))
+    return True
+
+
+def correct_proof(connection: sa.Connection, layer: str) -> None:
+    """Record of a product that it is another program's: trusted if it has a recipe digest."""
+    p = t.product.c
+    proof = sa.case((p.recipe_digest == "", Proof.UNPROVEN.value), else_=Proof.TRUSTED.value)
+    connection.execute(sa.update(t.product).where(p.layer == layer).values(proof=proof))

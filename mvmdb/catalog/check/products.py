@@ -12,11 +12,13 @@ from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.errors import NameFormatError
 from mvmdb.layers.digests import digest_product
 from mvmdb.names import parse_product_name
-from mvmdb.records import Canvas, ProductMember, ProductRecord, ProductState, Proof
+from mvmdb.records import Action, Canvas, ProductMember, ProductRecord, ProductState, Proof
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
 
 _BOX = ("x_min", "x_max", "y_min", "y_max")
+_MADE = (Action.DRIZZLE, Action.ADD, Action.RECANVAS)
+"""What mvmdb itself does to a product."""
 _MEMBER = tuple(ProductMember.__slots__)
 
 
@@ -61,6 +63,8 @@ def _check_row(row: Any, members: Sequence[Any]) -> Iterator[Finding]:
         wrong["state"] = (row.state, "intact, missing or damaged")
     if row.proof not in set(Proof):
         wrong["proof"] = (row.proof, "proven, unproven or trusted")
+    elif row.proof != Proof.PROVEN and row.last_action in _MADE:
+        wrong["proof"] = (row.proof, f"proven, after {row.last_action}")
     if not _is_json(row.recipe):
         wrong["recipe"] = (row.recipe, "drizzle parameters, JSON")
     canvas = Canvas(*(getattr(row, name) for name in _BOX))
@@ -88,6 +92,7 @@ def compare_with_file(connection: sa.Connection, record: ProductRecord) -> list[
     values: dict[str, object] = {
         "skycell": record.skycell, "data_digest": record.data_digest, "canvas": str(record.canvas),
         "n_members": len(record.members), "recipe": record.recipe, "recipe_digest": record.recipe_digest,
+        "proof": record.proof.value,
     }  # fmt: skip
     recorded = {name: getattr(row, name, None) for name in values}
     recorded["canvas"] = str(Canvas(*(getattr(row, name) for name in _BOX)))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.check.finding import Damage, Finding
 from mvmdb.schema import tables as t
+from mvmdb.schema.values import as_key
 
 _MOST = 10_000
 """Rows per reference that one look finds; a second run finds the next."""
@@ -25,12 +26,13 @@ class DanglingRow(NamedTuple):
 
 
 def find_dangling(connection: sa.Connection) -> list[DanglingRow]:
-    """The dangling rows of all tables, by their keys."""
+    """The dangling rows of all tables, by their keys (of `schema.values.as_key`)."""
     found = []
     for table, column, target in list_references():
         keys = list(table.primary_key.columns)
         source = table.outerjoin(target.table, column == target)
-        query = sa.select(*keys, column.label("target")).select_from(source)
+        shown = (as_key(connection, each).label(f"c{n}") for n, each in enumerate([*keys, column]))
+        query = sa.select(*shown).select_from(source)
         query = query.where(column.is_not(None), target.is_(None)).order_by(*keys).limit(_MOST)
         for *values, key in connection.execute(query):
             names = (primary.name for primary in keys)

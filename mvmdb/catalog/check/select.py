@@ -60,6 +60,12 @@ def cells_of_exposures(begin: Begin, names: Collection[str]) -> set[int]:
     return cells
 
 
+def names_in_cells(connection: sa.Connection, cells: Collection[int]) -> set[str]:
+    """The exposures (ipppssoo) that are recorded in these sky cells (keys)."""
+    query = sa.select(t.exposure.c.ipppssoo).select_from(t.membership.join(t.exposure))
+    return set(connection.scalars(query.where(among(connection, t.membership.c.skycell_id, cells))))
+
+
 def count_files(begin: Begin, part: Part) -> int:
     """How many files a deep look at a part reads, about."""
     e, p = t.exposure.c, t.product.c
@@ -120,12 +126,15 @@ def _keys(
 
 
 class ActiveFile(NamedTuple):
-    """The active file of an exposure as recorded; its pixel digest is None if it was never computed."""
+    """The active file of an exposure as recorded; its pixel digest is None if it was never computed.
+
+    Size and time are None if the file has no row.
+    """
 
     ipppssoo: str
     path: str
-    size: int
-    mtime_ns: int
+    size: int | None
+    mtime_ns: int | None
     pixel_digest: str | None
 
 
@@ -136,9 +145,9 @@ def load_active_files(connection: sa.Connection, ids: Sequence[int]) -> list[Act
     """
     e, d, q = t.exposure.c, t.dataset.c, t.quarantine.c
     accepted = sa.select(q.path).where(q.kind == VANISHED, q.accepted)
-    query = sa.select(e.ipppssoo, d.path, d.size, d.mtime_ns, e.pixel_digest)
-    query = query.select_from(t.exposure.join(t.dataset, sa.and_(d.exposure_id == e.id, d.path == e.path)))
-    query = query.where(among(connection, e.id, ids), e.withdrawn_at.is_(None), d.path.not_in(accepted))
+    query = sa.select(e.ipppssoo, e.path, d.size, d.mtime_ns, e.pixel_digest)
+    query = query.select_from(t.exposure.outerjoin(t.dataset, sa.and_(d.exposure_id == e.id, d.path == e.path)))
+    query = query.where(among(connection, e.id, ids), e.withdrawn_at.is_(None), e.path != "", e.path.not_in(accepted))
     return [ActiveFile(*row) for row in connection.execute(query.order_by(e.ipppssoo))]
 
 

@@ -10,7 +10,7 @@ from typing import get_args
 import sqlalchemy as sa
 
 from mvmdb.catalog.check.finding import Damage, Finding
-from mvmdb.catalog.settings import LONGEST_HISTORY
+from mvmdb.catalog.settings import LONGEST_HISTORY, PRODUCTS, read_settings
 from mvmdb.errors import UsageError
 from mvmdb.layers.divisions import parse_epochs
 from mvmdb.records import ExptimeLayers, Rule
@@ -18,13 +18,21 @@ from mvmdb.schema import tables as t
 
 
 def check_settings(connection: sa.Connection) -> list[Finding]:
-    """The findings in the archive's settings."""
-    rows = connection.execute(sa.select(t.archive.c.key, t.archive.c.value).order_by(t.archive.c.key)).all()
-    return [
-        Finding(Damage.SETTING_WRONG, table=f"archive ({key})", found=repr(value), expected=_CHECKS[key][1])
-        for key, value in rows
+    """The findings in the archive's settings; of a value that is no text, another finding tells."""
+    settings = read_settings(connection)
+    wrong = [
+        _of(key, repr(value), _CHECKS[key][1])
+        for key, value in sorted(settings.items())
         if key in _CHECKS and not _holds(_CHECKS[key][0], value)
     ]
+    n_products = connection.scalar(sa.select(sa.func.count()).select_from(t.product))
+    if PRODUCTS not in settings and n_products:  # every night records it
+        wrong.append(_of(PRODUCTS, f"nothing, so no file of {n_products} products is looked at", "an absolute path"))
+    return wrong
+
+
+def _of(key: str, found: str, expected: str) -> Finding:
+    return Finding(Damage.SETTING_WRONG, table=f"archive ({key})", found=found, expected=expected)
 
 
 def _holds(check: Callable[[str], bool], value: str) -> bool:

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.settings import recorded_products_folder
 from mvmdb.errors import UsageError
-from mvmdb.names import product_place
+from mvmdb.names import is_cell_name, is_product_name, product_place
 from mvmdb.schema import tables as t
+from mvmdb.schema.values import has_impossible
 
 _SEVERAL = 3
 """From this many products, most of them missing means that the folder itself is missing, e.g. not mounted."""
@@ -44,7 +45,10 @@ def require_products_folder(begin: Begin, folder: Path, consent: Consent) -> Non
         count = connection.scalar(sa.select(sa.func.count()).select_from(t.product)) or 0
         recorded = recorded_products_folder(connection)
         query = sa.select(product.skycell, product.filename).where(product.id % (count // _LOOKED_AT + 1) == 0)
-        rows = [(skycell, filename) for skycell, filename in connection.execute(query)]
+        query = query.where(sa.not_(has_impossible(connection, t.product)))
+        rows = [
+            (cell, name) for cell, name in connection.execute(query) if is_cell_name(cell) and is_product_name(name)
+        ]
     if not count:
         return
     if recorded is not None and not consent.move and not _is_same(recorded, folder):

@@ -15,7 +15,9 @@ from mvmdb.errors import UsageError
 @click.command(short_help="Find exposures, layers or products.")
 @click.argument("kind", type=click.Choice(KINDS), metavar="exposures|layers|products")
 @click.option("--filter", "filters", multiple=True, metavar="F", help="This filter; two elements are joined by -.")
-@click.option("--camera", "cameras", multiple=True, metavar="C", help="This camera: WFC3/IR, WFC3 or IR.")
+@click.option(
+    "--camera", "cameras", multiple=True, metavar="C", help="Of this instrument and detector, joined by /, or of one."
+)
 @click.option("--date", "dates", type=(str, str), metavar="MIN MAX", help="Begun in this time; MAX may be a whole day.")
 @click.option("--program", "programs", multiple=True, metavar="ID", help="Of this program: 11359, or B6O.")
 @click.option("--target", "targets", multiple=True, metavar="TEXT", help="With this in the name of the target.")

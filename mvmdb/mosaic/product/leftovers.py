@@ -53,10 +53,10 @@ def _is_left(path: Path, host: str | None, before_ns: int) -> bool:
     here = host is None or host == socket.gethostname()
     try:
         status = path.lstat()
-        left = status.st_mtime_ns < (before_ns if here else before_ns - _MAY_LIVE_NS)
-        return left and not stat.S_ISDIR(status.st_mode)
     except OSError:  # its writer has renamed or removed it
         return False
+    is_file = not stat.S_ISDIR(status.st_mode)  # a folder is nobody's temporary file
+    return is_file and status.st_mtime_ns < (before_ns if here else before_ns - _MAY_LIVE_NS)
 
 
 def _cell_folders(products: Path) -> Iterator[os.DirEntry[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable
 from functools import partial
@@ -9,11 +10,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mvmdb.errors import NameFormatError
+from mvmdb.inputs import open_plain
 from mvmdb.mosaic.product.trailer import write_trailers
 from mvmdb.mosaic.product.write import write_atomically
 from mvmdb.names import format_trailer_name, parse_product_name
 
 log = logging.getLogger(__name__)
+
+_LARGEST = 1 << 24
+"""The most bytes of a manifest: a hundred thousand products of one sky cell."""
 
 
 def write_manifest(folder: str | Path, skycell: str, *, every_log: bool = False) -> bool:
@@ -28,11 +33,27 @@ def write_manifest(folder: str | Path, skycell: str, *, every_log: bool = False)
         return False  # nothing was made, and nothing is listed
     written = write_trailers(folder, skycell, every=every_log)
     target = folder / format_manifest_name(skycell)
-    while (data := format_manifest(list_files(folder, skycell))) != (target.read_bytes() if target.is_file() else None):
+    while (data := format_manifest(list_files(folder, skycell))) != _there(target):
         write_atomically(target, partial(_write, data))
         log.info("wrote %s", target)
         written = True  # look again: another run may have put a product in its place meanwhile, and listed it
     return written
+
+
+def read_manifest(path: Path) -> bytes:
+    """The content of a manifest. Raises OSError, also for what is no plain file, or is larger than any manifest."""
+    with open_plain(path) as stream:
+        data = stream.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise OSError(errno.EFBIG, f"it has more than {_LARGEST} bytes", str(path))
+    return data
+
+
+def _there(path: Path) -> bytes | None:
+    try:
+        return read_manifest(path)
+    except OSError:  # none yet, or something else, which is replaced
+        return None
 
 
 def _write(data: bytes, file: BinaryIO) -> None:
