@@ -290,6 +290,13 @@ def clear_errors(address: str, engine: sa.Engine) -> Iterator[None]:
             words = describe_fault(error.orig, disconnected=error.connection_invalidated)
         words = without_secrets(words, secrets_of(address))  # libpq quotes what it cannot use
         raise CatalogError(f"database {hide_password(address)}: {words}") from error
+    except (ValueError, TypeError) as error:
+        if "isoformat" not in str(error):  # SQLAlchemy reads times of SQLite by `datetime.fromisoformat`
+            raise
+        raise CatalogError(
+            f"database {hide_password(address)}: a row has a time that is none ({error}); expected ISO 8601, as mvmdb "
+            "writes it: run mvmdb verify to see which"
+        ) from error
 
 
 def _name_holders(engine: sa.Engine, address: str) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from archive import Archive, call
 from databases import Databases
 from postgres import GUARDED, PASSWORD, Server
 
@@ -109,3 +113,17 @@ def test_readers_and_writers_reconnect_after_the_server_dropped_idle_connections
             assert postgres.drop_connections(str(engine.url.database)) > 0
         with engine.begin() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM exposure").scalar() == 0
+
+
+@pytest.mark.parametrize("value", ["'not a date'", "x'00'", "7"])
+def test_a_time_that_is_none_is_told_with_the_remedy(tmp_path: Path, value: str) -> None:
+    archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
+    archive.expose(shape=(16, 16))
+    assert call(archive, "ingest", str(archive.inbox), "--jobs", "1").exit_code == 0
+    with closing(sqlite3.connect(archive.address)) as connection, connection:
+        connection.execute(f"UPDATE event SET at = {value}")
+    for words in (("history", "--kind", "exposure-new"), ("explain", "ib6o04tuq")):
+        refused = call(archive, *words)
+        assert isinstance(refused.exception, CatalogError)
+        assert "a time that is none" in str(refused.exception)
+        assert "run mvmdb verify" in str(refused.exception)
