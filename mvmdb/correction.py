@@ -65,11 +65,23 @@ class Correction:
         return np.stack(self.move(outline[:, 0], outline[:, 1]), axis=1)
 
 
-def digest_realigned(wcs_digest: str, correction: str) -> str:
-    """The digest of a WCS with a correction (its text): the WCS's own where there is none, else another one.
+def format_alternate(name: str, correction: Correction) -> str:
+    """A solution as one text, as it goes with an exposure: its name, which has no spaces, and its correction."""
+    return f"{name} {correction}"
 
-    It is made of texts and not of corrected numbers, whose last bits differ from machine to machine.
+
+def parse_alternate(text: str) -> tuple[str, Correction | None]:
+    """The inverse of `format_alternate`; no name and None for an empty text. Raises ValueError for any other text."""
+    name, _, numbers = text.partition(" ")
+    return name, Correction.parse(numbers)
+
+
+def digest_realigned(wcs_digest: str, alternate: str) -> str:
+    """The digest of a WCS with an alternate (its text): the WCS's own where there is none, else another one.
+
+    The name does not matter. Texts are digested and not corrected numbers, whose last bits differ between machines.
     """
+    correction = alternate.partition(" ")[2]
     if not correction:
         return wcs_digest
     return hashlib.blake2b(f"{wcs_digest}|{correction}".encode(), digest_size=16).hexdigest()

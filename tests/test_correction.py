@@ -8,7 +8,14 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord, SkyOffsetFrame
 from astropy.wcs import WCS
 
-from mvmdb.correction import Correction, digest_realigned, sky_to_tangent, tangent_to_sky
+from mvmdb.correction import (
+    Correction,
+    digest_realigned,
+    format_alternate,
+    parse_alternate,
+    sky_to_tangent,
+    tangent_to_sky,
+)
 
 PLACES = [(53.1, -27.7), (0.001, 89.99), (359.9999, 0.0), (180.0, -89.5)]
 
@@ -59,8 +66,10 @@ def test_text_and_digest_tell_corrections_apart() -> None:
     correction = Correction(53.1, -27.7, 0.1, 1 / 3, -1e-5)
     assert Correction.parse(str(correction)) == correction
     assert Correction.parse("") is None
+    assert parse_alternate(format_alternate("gaia", correction)) == ("gaia", correction)
+    assert parse_alternate("") == ("", None)
     assert digest_realigned("ab", "") == "ab"
-    digests = {digest_realigned(wcs, text) for wcs in ("ab", "cd") for text in ("", "1 2", "1 3")}
+    digests = {digest_realigned(wcs, text) for wcs in ("ab", "cd") for text in ("", "x 1 2", "x 1 3", "y 1 3")}
     assert len(digests) == 6
 
 

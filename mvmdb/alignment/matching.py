@@ -5,6 +5,9 @@ Cosmic rays and noise match nothing, or by chance; what chance would give is com
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +87,8 @@ def _first_motion(a: Float, b: Float) -> Float | None:
     tables = [Table({"TPx": xy[:_BRIGHTEST, 0], "TPy": xy[:_BRIGHTEST, 1]}) for xy in (a, b)]
     match = XYXYMatch(searchrad=SEARCH, separation=_SEPARATION, use2dhist=True, tolerance=RADII[0])
     try:
-        in_b, in_a = match(tables[1], tables[0], tp_pscale=_BIN, tp_units="arcsec")
+        with _quiet():
+            in_b, in_a = match(tables[1], tables[0], tp_pscale=_BIN, tp_units="arcsec")
     except (MatchSourceConfusionError, ValueError, RuntimeError):  # nothing left after close sources are removed
         return None
     if len(in_a) < 3:
@@ -108,10 +112,25 @@ def _fitted(a: Float, b: Float, pairs: Int, fit: Fit) -> Float:
     from tweakwcs import iter_linear_fit
 
     geometry = fit if pairs.shape[1] > 5 else "shift"
-    done = iter_linear_fit(b[pairs[1]], a[pairs[0]], fitgeom=geometry, nclip=5, sigma=(3.0, "mad"))
+    with _quiet():
+        done = iter_linear_fit(b[pairs[1]], a[pairs[0]], fitgeom=geometry, nclip=5, sigma=(3.0, "mad"))
     centre = np.asarray(done["center"], dtype=np.float64)
     matrix, shift = (np.asarray(done[key], dtype=np.float64) for key in ("matrix", "shift"))
     return (a - centre) @ matrix.T + shift + centre
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself what tweakwcs logs of each pair: ten lines, some of them warnings of what is dealt with here."""
+    logger, handler = logging.getLogger("tweakwcs"), logging.NullHandler()
+    before = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = before
+        logger.removeHandler(handler)
 
 
 def _by_chance(a: Float, b: Float, radius: float) -> float:

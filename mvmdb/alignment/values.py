@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from mvmdb.correction import Correction
+from mvmdb.records import Dataset
 
 Fit = Literal["shift", "rshift", "rscale"]
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -28,6 +29,14 @@ class AlignInput:
     s_region: str
     mjd: float | None
     rank: int
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> AlignInput:
+        """The exposure of a dataset."""
+        e = dataset.exposure
+        dates = [date for date in (e.expstart, e.expend) if date is not None]
+        mjd = sum(dates) / len(dates) if dates else None
+        return cls(e.ipppssoo, dataset.path, e.wcs_digest or "", e.s_region, mjd, e.wcs_rank)
 
 
 @dataclass(frozen=True, slots=True)
