@@ -34,21 +34,22 @@ class Shot:
 
 @dataclass(frozen=True)
 class SkyField:
-    """`n` stars in a square of `side` arcsec, of proper motions of about `motion` milliarcsec a year."""
+    """`n` stars in a square of `side` arcsec about `center`, of proper motions of about `motion` milliarcsec a year."""
 
     n: int = 60
     side: float = 50.0
     motion: float = 0.0
     seed: int = 5
+    center: tuple[float, float] = (RA, DEC)
 
     def stars(self) -> dict[str, np.ndarray]:
         """Columns of a reference catalog: ra, dec, pmra, pmdec, ref_epoch; and rate in electrons/s."""
         rng = np.random.default_rng(self.seed)
         east, north = rng.uniform(-self.side / 2, self.side / 2, (2, self.n))
         pmra, pmdec = rng.normal(0, self.motion, (2, self.n)) + self.motion * np.array([[1.0], [-1.0]])
-        dec = DEC + north / 3600
+        dec = self.center[1] + north / 3600
         return {
-            "ra": RA + east / 3600 / np.cos(np.radians(dec)), "dec": dec, "pmra": pmra, "pmdec": pmdec,
+            "ra": self.center[0] + east / 3600 / np.cos(np.radians(dec)), "dec": dec, "pmra": pmra, "pmdec": pmdec,
             "ref_epoch": np.full(self.n, EPOCH), "rate": np.exp(rng.uniform(np.log(60), np.log(2000), self.n)),
         }  # fmt: skip
 
@@ -65,7 +66,8 @@ class SkyField:
         chosen: dict[str, object] = {"shape": (256, 256), "expstart": 55093.0, **shot.options, **options}
         detector = str(chosen.get("detector", "IR"))
         chosen["rootname"] = ("ib6o04" if detector in ("IR", "UVIS") else "j8oz04") + shot.name + "q"
-        chosen |= {"ra": RA + shot.east / 3600 / np.cos(np.radians(DEC)), "dec": DEC + shot.north / 3600}
+        ra, dec = self.center
+        chosen |= {"ra": ra + shot.east / 3600 / np.cos(np.radians(dec)), "dec": dec + shot.north / 3600}
         shape = chosen["shape"]
         blank = write_exposure(folder, **chosen, science=np.zeros(shape))  # type: ignore[arg-type]
         rng = np.random.default_rng(sum(str(chosen["rootname"]).encode()))

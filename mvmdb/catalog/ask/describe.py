@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from mvmdb.catalog.alternates import describe_solution
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile, find_quarantined
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.choose import Candidate, explain_choice
@@ -256,6 +257,8 @@ def _standing_lines(row: Any) -> list[str]:
         lines.append(f"Warning: {row.warnings}.")
     known = "known" if row.pixel_digest else "not read yet"
     lines.append(f"Pixels {row.pixels} (digest {known}), WCS {row.wcs_digest or 'none'}.")
+    if row.alternate:
+        lines.append(f"Layers use its {describe_solution(row.alternate)}; with it, the WCS is {row.member_wcs}.")
     return lines
 
 
