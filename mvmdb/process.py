@@ -74,7 +74,8 @@ def process_poller(
     exposures = {name: CellExposure.of(dataset) for name, dataset in work.datasets.items()}
     placed = {name for members in work.cells.values() for name in members}
     if align_first is not None:
-        exposures |= _align([work.datasets[name] for name in sorted(placed)], align_first, monitor)
+        with open_workers(workers) as opened:
+            exposures |= _align([work.datasets[name] for name in sorted(placed)], align_first, opened, monitor)
     if limits is not None:
         rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
         within = [exposure for name, exposure in exposures.items() if name in placed]
@@ -103,14 +104,15 @@ def process_poller(
     return report
 
 
-def _align(datasets: Sequence[Dataset], align: Align, monitor: Monitor) -> dict[str, CellExposure]:
+def _align(datasets: Sequence[Dataset], align: Align, workers: Workers, monitor: Monitor) -> dict[str, CellExposure]:
     """The exposures that could be aligned together, with their new solutions."""
     from mvmdb.alignment.align import align_exposures
     from mvmdb.alignment.reference import read_reference
     from mvmdb.alignment.values import AlignInput
 
     reference = None if align.reference is None else read_reference(align.reference)
-    result = align_exposures([AlignInput.of(dataset) for dataset in datasets], reference, monitor=monitor)
+    inputs = [AlignInput.of(dataset) for dataset in datasets]
+    result = align_exposures(inputs, reference, workers=workers, monitor=monitor)
     for name, why in result.refused.items():
         log.warning("%s is not aligned, and keeps its own solution: %s", name, why)
     by_name = {dataset.exposure.ipppssoo: dataset for dataset in datasets}

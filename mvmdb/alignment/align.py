@@ -20,6 +20,8 @@ from mvmdb.correction import Correction, sky_to_tangent, tangent_to_sky
 from mvmdb.errors import ExposureError, InputError, UsageError
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.sky.region import parse_region
+from mvmdb.workers.executor import Workers
+from mvmdb.workers.serial import IN_THIS_PROCESS
 
 log = logging.getLogger(__name__)
 
@@ -52,19 +54,25 @@ class _Placed:
 
 
 def align_exposures(
-    inputs: Sequence[AlignInput], reference: Reference | None = None, *, fit: Fit = "rshift", monitor: Monitor = SILENT
+    inputs: Sequence[AlignInput],
+    reference: Reference | None = None,
+    *,
+    fit: Fit = "rshift",
+    workers: Workers = IN_THIS_PROCESS,
+    monitor: Monitor = SILENT,
 ) -> AlignmentResult:
     """Align exposures with each other and, where one is given, with a reference catalog.
 
     Exposures are linked by the sources in their overlaps, and to stars of the reference within them; all motions are
     solved for together. Without a reference, exposures that overlap one another form a group, and the mean motion of
     those with its best solutions (by name) is 0. An exposure with too few matches is refused with the numbers, and the
-    others go on without it. Nothing is written. Raises UsageError if a library is missing.
+    others go on without it. `workers` find the sources, as that takes nearly all of the time. Nothing is written.
+    Raises UsageError if a library is missing, WorkersError if the workers are lost.
     """
     require_libraries()
     refused: dict[str, str] = {}
     ordered = sorted(inputs, key=lambda one: one.ipppssoo)
-    lists = _find_all(ordered, refused, monitor)
+    lists = _find_all(ordered, refused, workers, monitor)
     usable = [one for one in ordered if one.ipppssoo in lists]
     aligned: list[Aligned] = []
     if usable:
@@ -76,15 +84,28 @@ def align_exposures(
     return AlignmentResult(tuple(aligned), dict(sorted(refused.items())), fit, *given)
 
 
-def _find_all(inputs: Sequence[AlignInput], refused: dict[str, str], monitor: Monitor) -> dict[str, SourceList]:
+def _find_all(
+    inputs: Sequence[AlignInput], refused: dict[str, str], workers: Workers, monitor: Monitor
+) -> dict[str, SourceList]:
+    """The sources of each exposure, by ipppssoo; those that cannot be read are refused."""
     lists = {}
-    for one in inputs:
-        try:
-            lists[one.ipppssoo] = find_sources(one.path, one.wcs_digest)
-            log.info("%s: %d sources", one.ipppssoo, len(lists[one.ipppssoo]))
-        except (ExposureError, InputError) as error:
-            refused[one.ipppssoo] = str(error)
+    monitor.files_announced(len(inputs))
+    for done in workers.executor.each(_find_in, inputs, expected=len(inputs), name=lambda one: one.path):
+        if isinstance(done.result, SourceList):
+            lists[done.item.ipppssoo] = done.result
+            log.info("%s: %d sources", done.item.ipppssoo, len(done.result))
+        else:
+            refused[done.item.ipppssoo] = str(done.result)
+        monitor.files_read(1)
     return lists
+
+
+def _find_in(one: AlignInput) -> SourceList | str:
+    """The sources of an exposure, or why it cannot be read."""
+    try:
+        return find_sources(one.path, one.wcs_digest)
+    except (ExposureError, InputError) as error:
+        return str(error)
 
 
 def _middle(regions: Sequence[str]) -> tuple[float, float]:

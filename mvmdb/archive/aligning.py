@@ -88,14 +88,15 @@ class Aligning(Access):
         require_libraries()
         stars = None if reference is None else read_reference(reference)
         call = call_of("align", *skycells, reference=reference, name=name, filters=filters, fit=fit)
-        with self._changing(call) as change:
+        with self._work.open() as workers, self._changing(call) as change:
             cells = chosen_cells(change.engine.begin, skycells) or []
             with change.engine.begin() as connection:
                 rows = load_alignable(connection, cells, filters)
             if not rows:
                 which = f" with the filters {', '.join(filters)}" if filters else ""
                 raise UsageError(f"no exposures{which} in {', '.join(skycells)} can be aligned; expected one at least")
-            result = align_exposures([_to_align(row) for row in rows], stars, fit=fit, monitor=self._monitor)
+            inputs = [_to_align(row) for row in rows]
+            result = align_exposures(inputs, stars, fit=fit, workers=workers, monitor=self._monitor)
             with change.engine.begin() as connection:
                 used = record_alternates(connection, _to_record(name, result))
             done = Alignment(name, result, used)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mvmdb.console import options
-from mvmdb.console.options import Session
+from mvmdb.console.options import Session, Who
+from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     "--fit", type=click.Choice(["shift", "rshift", "rscale"]), default="rshift", show_default=True,
     help="What is fitted to each exposure: a shift, also a roll, also a scale.",
 )  # fmt: skip
+@options.who
+@options.cache
+@options.progress
 @options.as_json
 @click.pass_obj
 def align(
@@ -39,6 +43,8 @@ def align(
     name: str,
     filters: tuple[str, ...],
     fit: Fit,
+    who: Who,
+    progress: Form,
     as_json: bool,
 ) -> None:
     """Align all exposures of sky cells together, and keep the solutions in the catalog under a name.
@@ -50,7 +56,10 @@ def align(
 
     Example: mvmdb align skycell-p0726x10y04 --reference gaia.ecsv --name gaia
     """
-    done = session.archive().align(skycells, reference=reference, name=name, filters=filters, fit=fit)
+    with Progress(progress) as monitor:
+        done = session.archive(who, None, monitor).align(
+            skycells, reference=reference, name=name, filters=filters, fit=fit
+        )
     if as_json:
         options.emit_json(_as_json(done))
     else:
@@ -85,10 +94,11 @@ def _as_words(done: Alignment) -> Iterator[str]:
     for one in done.aligned:
         motion = one.correction
         scale = "" if motion.scale == 1.0 else f", scale {motion.scale:.6f}"
+        with_reference = f"{one.n_reference} with the reference, " if done.result.reference else ""
         yield (
             f"{one.ipppssoo}: {1000 * motion.dx:+.1f} mas east, {1000 * motion.dy:+.1f} mas north, "
-            f"roll {motion.roll:+.5f} degrees{scale}; {one.n_reference} matches with the reference, "
-            f"{one.n_overlap} in overlaps, rms {one.rms:.1f} mas"
+            f"roll {motion.roll:+.5f} degrees{scale}; {with_reference}{one.n_overlap} matches in overlaps, "
+            f"rms {one.rms:.1f} mas"
         )
     for name, why in done.refused.items():
         yield f"refused: {name}: {why}"
