@@ -202,7 +202,7 @@ alternate = Table(
     must("dx", Float, "shift to the east in the tangent plane there, arcsec"),
     must("dy", Float, "shift to the north, arcsec"),
     must("roll", Float, "turn about the point, from north to east, degrees"),
-    must("scale", Float, "factor of distances from the point"),
+    must("scale", Float, "factor of distances from the point, a pure number"),
     must("fit", String(8), "what was fitted: shift, rshift or rscale"),
     must("n_sources", Integer, "sources found in the exposure"),
     must("n_reference", Integer, "matches with the reference catalog"),

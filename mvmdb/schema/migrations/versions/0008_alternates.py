@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("dx", sa.Float(), nullable=False, comment="shift to the east in the tangent plane there, arcsec"),
         sa.Column("dy", sa.Float(), nullable=False, comment="shift to the north, arcsec"),
         sa.Column("roll", sa.Float(), nullable=False, comment="turn about the point, from north to east, degrees"),
-        sa.Column("scale", sa.Float(), nullable=False, comment="factor of distances from the point"),
+        sa.Column("scale", sa.Float(), nullable=False, comment="factor of distances from the point, a pure number"),
         sa.Column("fit", sa.String(8), nullable=False, comment="what was fitted: shift, rshift or rscale"),
         sa.Column("n_sources", sa.Integer(), nullable=False, comment="sources found in the exposure"),
         sa.Column("n_reference", sa.Integer(), nullable=False, comment="matches with the reference catalog"),
