@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from archive import CELL, CENTER, Archive, call
+from archive import CELL, CENTER, FINE, Archive, call
 from astropy.io import fits
 from fitsfiles import set_keywords
 from skyfield import Shot, SkyField, misplace
@@ -51,6 +51,7 @@ def test_layers_use_a_solution_once_they_are_told(fresh: Archive) -> None:
     assert not fresh.reasons()
     product = next(fresh.products.glob(f"{CELL}/*_f125w_all_drz.fits"))
     assert set(fits.getdata(product, "HDRTAB")["WCSNAME"]) == {"IDC_w3m18525i alternate gaia"}
+    assert "The alternate solution gaia places all of them." in call(fresh, "explain", FINE).output
     text = call(fresh, "explain", "ib6o04aa").output
     assert "Layers use its alternate gaia: " in text
     assert {path: path.read_bytes() for path in fresh.inbox.iterdir()} == before

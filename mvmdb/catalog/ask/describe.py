@@ -115,7 +115,9 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
         lines.append("No exposure is expected in it any more.")
     else:
         e = t.exposure.c
-        query = sa.select(e.ipppssoo, e.path).select_from(t.layer_member.join(t.exposure)).order_by(e.ipppssoo)
+        query = (
+            sa.select(e.ipppssoo, e.path, e.alternate).select_from(t.layer_member.join(t.exposure)).order_by(e.ipppssoo)
+        )
         of_layer = connection.execute(query.where(t.layer_member.c.layer_id == row.id)).all()
         members = [member.ipppssoo for member in of_layer]
         awaited = [member.ipppssoo for member in of_layer if not member.path]
@@ -128,6 +130,11 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
         ]
         if awaited:
             lines.append(f"It waits for the files of {len(awaited)} of them: {', '.join(awaited)}.")
+        solved = [member for member in of_layer if member.alternate]
+        if solved:
+            name_of_solution = solved[0].alternate.split(" ")[0]  # one setting names it for all
+            which = "all" if len(solved) == len(of_layer) else ", ".join(member.ipppssoo for member in solved)
+            lines.append(f"The alternate solution {name_of_solution} places {which} of them.")
     lines += _product_lines(product)
     return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))
 
