@@ -12,6 +12,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from fitsfiles import write_exposure
+from mosaic_field import Star, measure_star
 
 from mvmdb.demo.render import StarTable, add_stars, find_star_pixels
 
@@ -60,6 +61,19 @@ class SkyField:
         rows = zip(*(stars[name][::every].tolist() for name in names), strict=True)
         path.write_text("\n".join([",".join(names), *(",".join(map(repr, row)) for row in rows)]) + "\n")
         return path
+
+    def errors_in(self, product: Path) -> np.ndarray:
+        """(n, 2): x, y of bright, isolated stars in a fine mosaic from where the reference has them, milliarcsec."""
+        stars = self.stars()
+        errors = []
+        for number in np.argsort(-stars["rate"])[:12]:
+            east = (stars["ra"] - stars["ra"][number]) * np.cos(np.radians(stars["dec"])) * 3600
+            distance = np.hypot(east, (stars["dec"] - stars["dec"][number]) * 3600)
+            if np.sort(distance)[1] > 2.0:
+                star = Star(*(float(stars[name][number]) for name in ("ra", "dec", "rate")))
+                with np.errstate(invalid="ignore"):  # no pixels around stars beside the mosaic
+                    errors.append(measure_star(product, star, radius_arcsec=0.5)[1:])
+        return 40 * np.array([error for error in errors if np.isfinite(error).all()])
 
     def expose(self, folder: Path, shot: Shot, *, cosmic_rays: int = 0, **options: object) -> tuple[Path, list[WCS]]:
         """Write an exposure with a wrong header; the true WCS of its chips are returned as well."""

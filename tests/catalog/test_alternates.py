@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from archive import CELL, CENTER, FINE, Archive, call
 from astropy.io import fits
@@ -50,6 +51,9 @@ def test_layers_use_a_solution_once_they_are_told(fresh: Archive) -> None:
     assert not fresh.reconcile().failed
     assert not fresh.reasons()
     product = next(fresh.products.glob(f"{CELL}/*_f125w_all_drz.fits"))
+    errors = FIELD.errors_in(product)
+    assert len(errors) > 4
+    assert np.hypot(*np.median(errors, axis=0)) < 5
     assert set(fits.getdata(product, "HDRTAB")["WCSNAME"]) == {"IDC_w3m18525i alternate gaia"}
     assert "The alternate solution gaia places all of them." in call(fresh, "explain", FINE).output
     text = call(fresh, "explain", "ib6o04aa").output

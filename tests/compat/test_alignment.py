@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mosaic_field import CELL, Star, measure_star
+from mosaic_field import CELL
 from skyfield import Shot, SkyField
 
 import mvmdb
@@ -27,17 +27,9 @@ def poller(tmp_path: Path) -> Path:
 
 
 def star_errors(folder: Path) -> np.ndarray:
-    """(n, 2): x, y of isolated stars in the fine mosaic from where the reference has them, milliarcsec."""
+    """As `SkyField.errors_in`, of the fine mosaic in a folder."""
     (product,) = folder.glob("*/*_f125w_all_drz.fits")
-    stars = FIELD.stars()
-    errors = []
-    for number in np.argsort(-stars["rate"])[:12]:
-        east = (stars["ra"] - stars["ra"][number]) * np.cos(np.radians(stars["dec"])) * 3600
-        distance = np.hypot(east, (stars["dec"] - stars["dec"][number]) * 3600)
-        if np.sort(distance)[1] > 2.0:
-            star = Star(float(stars["ra"][number]), float(stars["dec"][number]), float(stars["rate"][number]))
-            errors.append(measure_star(product, star, radius_arcsec=0.5)[1:])
-    return np.array(errors) * 40
+    return FIELD.errors_in(product)
 
 
 def test_mosaics_have_their_stars_where_the_reference_has_them(
