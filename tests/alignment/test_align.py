@@ -16,6 +16,7 @@ from skyfield import Shot, SkyField, misplace
 from mvmdb.alignment.align import align_exposures
 from mvmdb.alignment.reference import read_reference
 from mvmdb.alignment.values import AlignInput, AlignmentResult, Fit
+from mvmdb.errors import UsageError
 from mvmdb.exposures.read import read_exposure
 
 SHOTS = (
@@ -173,3 +174,9 @@ def test_other_fits_have_fewer_and_more_parameters(tmp_path: Path, fit: Fit) -> 
         assert {(one.roll, one.scale) for one in corrections} == {(0.0, 1.0)}
     else:
         assert all(0 < abs(one.scale - 1) < 2e-4 for one in corrections)
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mvmdb.alignment.align.find_spec", lambda name: None if name == "tweakwcs" else object())
+    with pytest.raises(UsageError, match=r"aligning needs tweakwcs, which is not installed; run: pip install"):
+        align_exposures([])
