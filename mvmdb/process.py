@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
 
+from mvmdb.correction import digest_realigned, format_alternate
 from mvmdb.errors import UsageError
 from mvmdb.jobs.drizzle_jobs import drizzle_job
 from mvmdb.jobs.lock import claim_folder
@@ -20,7 +22,7 @@ from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import parse_cell_name
 from mvmdb.parameters.values import Parameters
 from mvmdb.pollers.exposures import PollerWork, read_poller_work
-from mvmdb.records import Canvas, CellExposure, LayerJob, Policy
+from mvmdb.records import Canvas, CellExposure, Dataset, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
 from mvmdb.rectangles.make import make_rectangle
 from mvmdb.rectangles.plan import RectangleOptions
@@ -28,6 +30,16 @@ from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
 
 log = logging.getLogger(__name__)
+
+SOLUTION = "aligned"
+"""The name of the solutions that `align_first` finds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Align:
+    """How exposures are aligned before they are drizzled: to a catalog in a file, or to each other (None)."""
+
+    reference: str | None = None
 
 
 def process_poller(
@@ -39,6 +51,7 @@ def process_poller(
     monitor: Monitor = SILENT,
     limits: tuple[int, int, int, int] | None = None,
     parameters: Parameters | None = None,
+    align_first: Align | None = None,
     wait: float = 0.0,
 ) -> ReconcileReport:
     """Make each layer of a poller file that has a NEW row, from all of its rows, NEW and OLD.
@@ -48,7 +61,8 @@ def process_poller(
     stands for the file of that name in that folder. Products go to `products/<skycell>/`. Workers make the layers
     (None: processes, one per core). With `limits` (X0, X1, Y0, Y1, the first and last fine pixels of a rectangle in the
     projection cell), the mosaics are of that rectangle, from all rows, NEW or OLD. With `parameters`, layers are
-    drizzled with the values that these set.
+    drizzled with the values that these set. With `align_first`, all exposures are aligned together before: one with too
+    few matches keeps its own solution, which is logged as a warning. No exposure's file is changed.
 
     Raises InputError if the file cannot be read, `parameters` must name a layer and does not, or `products` cannot be
     written or locked; ExposureError or NothingViableError if none of its exposures can be used; UsageError for
@@ -57,20 +71,24 @@ def process_poller(
     """
     started = monotonic()
     work = read_poller_work(source, policy)
+    exposures = {name: CellExposure.of(dataset) for name, dataset in work.datasets.items()}
+    placed = {name for members in work.cells.values() for name in members}
+    if align_first is not None:
+        with open_workers(workers) as opened:
+            exposures |= _align([work.datasets[name] for name in sorted(placed)], align_first, opened, monitor)
     if limits is not None:
         rectangle = Rectangle(_projection_cell(work), Canvas(*limits))
-        placed = {name for members in work.cells.values() for name in members}
-        exposures = [CellExposure.of(dataset) for name, dataset in work.datasets.items() if name in placed]
+        within = [exposure for name, exposure in exposures.items() if name in placed]
         options = RectangleOptions() if parameters is None else RectangleOptions(adjust=parameters.adjust)
         report = make_rectangle(
-            exposures, rectangle, products, policy, options, workers=workers, monitor=monitor, wait=wait
+            within, rectangle, products, policy, options, workers=workers, monitor=monitor, wait=wait
         )
         report.refused.update(work.unusable)
         report.beside.update(work.beside)
         return report
     report = ReconcileReport()
     with claim_folder(products, wait=wait), open_workers(workers) as opened:
-        build = partial(_build_jobs, work, products, policy, parameters)
+        build = partial(_build_jobs, work, exposures, products, policy, parameters)
         planned = {skycell: build(skycell, set()) for skycell in sorted(work.cells)}
         _warn_of_unmatched(parameters, planned)
         monitor.plan_known(sum(map(len, planned.values())))
@@ -86,6 +104,27 @@ def process_poller(
     return report
 
 
+def _align(datasets: Sequence[Dataset], align: Align, workers: Workers, monitor: Monitor) -> dict[str, CellExposure]:
+    """The exposures that could be aligned together, with their new solutions."""
+    from mvmdb.alignment.align import align_exposures
+    from mvmdb.alignment.reference import read_reference
+    from mvmdb.alignment.values import AlignInput
+
+    reference = None if align.reference is None else read_reference(align.reference)
+    inputs = [AlignInput.of(dataset) for dataset in datasets]
+    result = align_exposures(inputs, reference, workers=workers, monitor=monitor)
+    for name, why in result.refused.items():
+        log.warning("%s is not aligned, and keeps its own solution: %s", name, why)
+    by_name = {dataset.exposure.ipppssoo: dataset for dataset in datasets}
+    exposures = {}
+    for one in result.aligned:
+        text = format_alternate(SOLUTION, one.correction)
+        exposure = CellExposure.of(by_name[one.ipppssoo])
+        digest = digest_realigned(exposure.wcs_digest, text)
+        exposures[one.ipppssoo] = replace(exposure, alternate=text, wcs_digest=digest)
+    return exposures
+
+
 def _projection_cell(work: PollerWork) -> int:
     """The projection cell of the poller's sky cells. Raises UsageError if they are in several."""
     projection_cells = sorted({parse_cell_name(skycell).projection_cell for skycell in work.cells})
@@ -99,11 +138,17 @@ def _projection_cell(work: PollerWork) -> int:
 
 
 def _build_jobs(
-    work: PollerWork, products: Path, policy: Policy, parameters: Parameters | None, skycell: str, refused: set[str]
+    work: PollerWork,
+    known: Mapping[str, CellExposure],
+    products: Path,
+    policy: Policy,
+    parameters: Parameters | None,
+    skycell: str,
+    refused: set[str],
 ) -> list[LayerJob]:
     """The jobs of a sky cell's layers that have a NEW member, made without the exposures in `refused` (ipppssoo)."""
     is_new = {name: new for name, new in work.cells[skycell].items() if name not in refused}
-    exposures = {name: CellExposure.of(work.datasets[name]) for name in sorted(is_new)}
+    exposures = {name: known[name] for name in sorted(is_new)}
     layers = expect_cell_layers(parse_cell_name(skycell), list(exposures.values()), policy)
     due = [layer for layer in layers if any(is_new[member.ipppssoo] for member in layer.members)]
     if parameters is not None:

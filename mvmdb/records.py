@@ -80,7 +80,7 @@ class Dataset:
 class CellExposure:
     """An eligible exposure as a mosaic needs it: its file, the pixels and WCS that file must have, and its footprint.
 
-    `exptime` in seconds, `expstart` and `expend` in MJD.
+    `exptime` in seconds, `expstart` and `expend` in MJD. `alternate`, `wcs_digest`: as in MemberInput.
     """
 
     ipppssoo: str
@@ -96,6 +96,7 @@ class CellExposure:
     exptime: float
     expstart: float | None
     expend: float | None
+    alternate: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset) -> CellExposure:
@@ -297,7 +298,8 @@ class MemberInput:
     """One member as a mosaic job needs it: its file, and the pixels and WCS that the file must still have.
 
     `sky` is the value kept from an earlier product (electrons/s/arcsec^2), None where it has to be solved for;
-    `drizzled` says that the present product already contains the member (only for an `add`).
+    `drizzled` says that the present product already contains the member (only for an `add`). `alternate` is the text of
+    a solution (`format_alternate`) that takes the place of the file's, and is in the `wcs_digest`; empty for none.
     """
 
     ipppssoo: str
@@ -308,6 +310,7 @@ class MemberInput:
     sky_group: str
     sky: float | None = None
     drizzled: bool = False
+    alternate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import InputError, UsageError
 
 TABLES = {
+    "alternate": "SELECT * FROM alternate",
     "archive": "SELECT * FROM archive WHERE key NOT LIKE 'pollers_%'",
     "skycell": "SELECT * FROM skycell",
     "exposure": "SELECT * FROM exposure",

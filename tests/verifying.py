@@ -87,6 +87,8 @@ ROWS: dict[str, tuple[str, set[str]]] = {
     "member digest": (f"UPDATE exposure SET member_digest = 'abc' {EXPOSURE}", {"exposure-wrong"}),
     "pixels": (f"UPDATE exposure SET pixels = 'd:abc' {EXPOSURE}", {"exposure-wrong"}),
     "wcs digest": (f"UPDATE exposure SET wcs_digest = 'abc' {EXPOSURE}", {"exposure-wrong"}),
+    "wcs of members": (f"UPDATE exposure SET member_wcs = 'abc' {EXPOSURE}", {"exposure-wrong"}),
+    "alternate": (f"UPDATE exposure SET alternate = 'x 1 2 3 4 5 1' {EXPOSURE}", {"exposure-wrong"}),
     "kind": (  # one FLC evicts the FLT
         f"UPDATE exposure SET kind = 'flc' {EXPOSURE}",
         {"exposure-wrong", "dataset-wrong", "layer-wrong", "digest-wrong", "member-wrong", "canvas-wrong"},

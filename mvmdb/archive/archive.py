@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from mvmdb.archive.access import Work
+from mvmdb.archive.aligning import Aligning
 from mvmdb.archive.asking import Asking
 from mvmdb.archive.deciding import Deciding
 from mvmdb.archive.fields import Fields
@@ -16,7 +17,7 @@ from mvmdb.monitor import SILENT, Monitor
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
-class Archive(Asking, Fields, Working, Deciding, Keeping):
+class Archive(Asking, Fields, Working, Aligning, Deciding, Keeping):
     """An archive: each method does what the command of its name does, and each command calls its method.
 
     Methods open the catalog, do their work, and close it: an archive holds no connection and no lock between calls.

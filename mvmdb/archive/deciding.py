@@ -23,6 +23,7 @@ class Deciding(Access):
         layers: ExptimeLayers | None = None,
         epochs: str | None = None,
         errors: bool | None = None,
+        alternate: str | None = None,
         keep_history: int | None = None,
         rebuild: bool = False,
         move: bool = False,
@@ -32,15 +33,17 @@ class Deciding(Access):
 
         `rule`: which sky cells an exposure is a member of (`overlap` or `nearest`). `products`: the products folder.
         `layers`: one layer for all exposure times, or by `classes` or `clusters` of them. `epochs`: layers by date
-        (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `keep_history`: the days
-        of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`. `upgrade`: bring an older
-        catalog's schema up to date first. Raises UsageError for what is not valid. The command `init`.
+        (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `alternate`: the name of
+        the solution of `align` that layers use where an exposure has it, `none` for those of the files. `keep_history`:
+        the days of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`. `upgrade`: bring an
+        older catalog's schema up to date first. Raises UsageError for what is not valid. The command `init`.
         """
         from mvmdb.catalog.configure import initialise
         from mvmdb.catalog.products.folder import Consent
 
         call = call_of("configure", rule=rule, products=products, layers=layers, epochs=epochs, errors=errors,
-                       keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade)  # fmt: skip
+                       alternate=alternate, keep_history=keep_history, rebuild=rebuild, move=move,
+                       upgrade=upgrade)  # fmt: skip
         runs: list[int] = []
 
         def record(opened: Engine) -> Engine:
@@ -52,7 +55,7 @@ class Deciding(Access):
             trouble = initialise(
                 self.address, rule=rule, products=None if products is None else Path(products), exptime_layers=layers,
                 epochs=epochs, errors=errors, consent=Consent(rebuild, move), keep_history=keep_history,
-                upgrade=upgrade, record=record,
+                alternate=alternate, upgrade=upgrade, record=record,
             )  # fmt: skip
         except BaseException as error:
             for run in runs:

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mvmdb.catalog import due_pollers
+from mvmdb.catalog.alternates import choose_alternate
 from mvmdb.catalog.decisions.keep import keep_decisions
 from mvmdb.catalog.exposures.memberships import recompute_memberships
 from mvmdb.catalog.exposures.standing import lift_refusals
@@ -43,6 +44,7 @@ def initialise(
     errors: bool | None = None,
     consent: Consent = UNASKED,
     keep_history: int | None = None,
+    alternate: str | None = None,
     upgrade: bool = False,
     record: Callable[[sa.Engine], sa.Engine] = lambda engine: engine,
 ) -> str:
@@ -51,9 +53,10 @@ def initialise(
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
     (`none`, `yearly`, or dates joined with commas) or `errors` recomputes every layer. Raises UsageError for other
     epochs, and for a products folder that `require_products_folder` refuses without the user's consent.
-    `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given the engine and returns the
-    one to work with, which the caller may have bound to a run of the history. Returns what keeps the decisions file
-    from being written, or an empty text.
+    `alternate` is the name of the solution that layers use, or `none`: the layers of exposures that have it are
+    recomputed. `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given the engine and
+    returns the one to work with, which the caller may have bound to a run of the history. Returns what keeps the
+    decisions file from being written, or an empty text.
     """
     normal = None if epochs is None else parse_epochs(epochs)
     if keep_history is not None and not 0 <= keep_history <= LONGEST_HISTORY:
@@ -73,6 +76,8 @@ def initialise(
         with engine.begin() as connection:
             _configure(connection, rule, products, keep_history)
             configure_layers(connection, exptime_layers, normal, errors)
+            if alternate is not None:
+                choose_alternate(connection, alternate)
         return keep_decisions(engine)
 
 

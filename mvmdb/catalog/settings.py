@@ -23,7 +23,11 @@ KEEP_HISTORY = "history_days"
 """The setting of how many days of history are kept; 0, or absent, is for ever."""
 PRODUCTS = "products"
 """The setting of the products folder."""
-CONFIGURATION = ("rule", PRODUCTS, "exptime_layers", "epochs", "errors", "include_small", "only_cte", KEEP_HISTORY)
+ALTERNATE = "alternate"
+"""The setting that names the alternate solution which layers use; empty, or absent, for the files' own."""
+CONFIGURATION = (
+    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", ALTERNATE, "include_small", "only_cte", KEEP_HISTORY,
+)  # fmt: skip
 """The settings that a user can change."""
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
@@ -98,6 +102,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
         "layers": policy.exptime_layers,
         "epochs": policy.epochs or "none",
         "errors": policy.errors,
+        "alternate": read_settings(connection).get(ALTERNATE) or "none",
         "keep-history": history_days(connection) or "for ever",
         "MVM_INCLUDE_SMALL": policy.include_small,
         "MVM_ONLY_CTE": policy.only_cte,

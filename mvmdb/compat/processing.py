@@ -13,7 +13,7 @@ from mvmdb.exposures.eligibility import apply_switches
 from mvmdb.jobs.report import ReconcileReport, failures
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.parameters.read import Section, read_parameters, write_parameters
-from mvmdb.process import process_poller
+from mvmdb.process import Align, process_poller
 from mvmdb.recipe import Recipe
 from mvmdb.records import Policy
 from mvmdb.sky.tessellation import PROJECTION_SIZE
@@ -26,6 +26,8 @@ FAILED = 1
 KEYWORD_PROBLEM = 15
 ONLY_SMALL = 55
 NOTHING_VIABLE = 65
+REFERENCE = "MVMDB_REFERENCE"
+"""The variable of the environment that names the file of a reference catalog."""
 PHOT_MODES = ("aperture", "segment", "both")
 
 
@@ -49,7 +51,9 @@ def run_mvm_processing(
     0: done. 1: something cannot be read, written or made, as the log says. 15: the keywords of an exposure cannot be
     used. 55: there are only ACS/HRC and ACS/SBC data, and MVM_INCLUDE_SMALL is off. 65: no exposure is viable.
 
-    `skip_gaia_alignment`: True; exposures are taken as they are aligned. `diagnostic_mode`: log as with `log_level`
+    `skip_gaia_alignment`: False aligns all exposures together first, to the catalog in the file that MVMDB_REFERENCE
+    names (as for `mvmdb align`), or without it to each other; nothing is fetched, and exposures are not changed. One
+    with too few matches keeps its own solution, with a warning in the log. `diagnostic_mode`: log as with `log_level`
     DEBUG. `input_custom_pars_file`: drizzle parameters, in TOML or drizzlepac's JSON, of which the section
     `default_values` is read, or `parameters` if `use_defaults_configs` is False. `output_custom_pars_file`: a file of
     JSON that gets the parameters that were used. `phot_mode`: without effect, as in drizzlepac's MVM code.
@@ -74,6 +78,7 @@ def run_mvm_processing(
                 report = process_poller(
                     Path(input_filename), Path(output or "."), policy,
                     workers=workers, limits=limits, parameters=given,
+                    align_first=None if skip_gaia_alignment else Align(os.environ.get(REFERENCE) or None),
                 )  # fmt: skip
             if output_custom_pars_file is not None:
                 write_parameters(output_custom_pars_file, _used_recipes(report))
@@ -102,12 +107,8 @@ def _check_arguments(
 ) -> None:
     if isinstance(skip_gaia_alignment, (str, os.PathLike)):
         raise UsageError(
-            f"skip_gaia_alignment is {str(skip_gaia_alignment)!r}; expected True; the folder of products is output=..."
-        )
-    if not skip_gaia_alignment:
-        raise UsageError(
-            "skip_gaia_alignment is False; expected True: mvmdb does not align exposures; "
-            "align them first, with drizzlepac, and ingest them again"
+            f"skip_gaia_alignment is {str(skip_gaia_alignment)!r}; expected True or False; "
+            "the folder of products is output=..."
         )
     if phot_mode not in PHOT_MODES:
         raise UsageError(f"phot_mode is {phot_mode!r}; expected {', '.join(PHOT_MODES)}; none makes a source list")

@@ -30,6 +30,7 @@ def drizzle_job(
             member.wcs_digest,
             member.sky_group,
             sky=kept.get(member.ipppssoo),
+            alternate=exposures[member.ipppssoo].alternate,
         )
         for member in layer.members
     )

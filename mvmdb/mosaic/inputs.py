@@ -12,6 +12,7 @@ from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 from numpy.typing import NDArray
 
+from mvmdb.correction import digest_realigned, parse_alternate
 from mvmdb.errors import ExposureError, ProductError
 from mvmdb.exposures.fits.cards import Cards, Value, to_number
 from mvmdb.exposures.fits.digest import digest_pixels
@@ -60,13 +61,16 @@ def inspect_member(member: MemberInput) -> InspectedMember:
     else:
         _compare(member, "pixel token", exposure.pixels, member.pixels)
     _compare(member, "identity", exposure.ipppssoo, member.ipppssoo)
-    _compare(member, "WCS digest", exposure.wcs_digest or "none", member.wcs_digest)
+    _compare(member, "WCS digest", digest_realigned(exposure.wcs_digest or "none", member.alternate), member.wcs_digest)
     outlines = tuple(parse_region(exposure.s_region))
     if len(outlines) != exposure.n_chips:
         raise ProductError(
             f"{member.path} has {len(outlines)} footprints for {exposure.n_chips} chips; expected one per chip; "
             "ingest the file again"
         )
+    correction = parse_alternate(member.alternate)[1]
+    if correction is not None:
+        outlines = tuple(correction.move_outline(outline) for outline in outlines)
     observations = {chip.ver: _observe(exposure, file.primary, chip.header) for chip in file.images("SCI")}
     return InspectedMember(member, dataset, digest, member.wcs_digest, outlines, observations)
 
@@ -99,7 +103,7 @@ def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky
             exptime=exposure.exptime,
             expstart=math.nan if exposure.expstart is None else exposure.expstart,
             expend=math.nan if exposure.expend is None else exposure.expend,
-            wcsname=(exposure.wcsname or "").rstrip(),
+            wcsname=_solution_used(exposure, member),
             bunit=chip.bunit.rstrip(),
             idcscale=chip.idcscale,
             subtracted=chip.subtracted,
@@ -113,6 +117,12 @@ def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky
         )
         for chip, outline in zip(used, inspected.outlines, strict=True)
     ]
+
+
+def _solution_used(exposure: Exposure, member: MemberInput) -> str:
+    """WCSNAME, and the name of the alternate that was put on top of it, if any."""
+    wcsname, (alternate, _) = (exposure.wcsname or "").rstrip(), parse_alternate(member.alternate)
+    return f"{wcsname} alternate {alternate}".lstrip() if alternate else wcsname
 
 
 def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]:

@@ -145,7 +145,7 @@ def _drizzle(
     work = BandedDrizzle(
         grid,
         job.recipe,
-        [DrizzledMember(i.member.ipppssoo, i.member.path, skies[i.member.ipppssoo]) for i in members],
+        [DrizzledMember(m.ipppssoo, m.path, skies[m.ipppssoo], m.alternate) for m in (i.member for i in members)],
         [source.reach for source in sources],
         present,
         loading,
@@ -221,7 +221,9 @@ def _threads(job: LayerJob) -> int:
 
 def _sources(members: Sequence[MemberInput], outlines: Mapping[str, Outlines], grid: LayerGrid) -> list[SkySource]:
     shapes = iter(grid.outlines_on_canvas([outline for m in members for outline in outlines[m.ipppssoo]]))
-    return [SkySource(m.ipppssoo, m.path, tuple(islice(shapes, len(outlines[m.ipppssoo])))) for m in members]
+    return [
+        SkySource(m.ipppssoo, m.path, tuple(islice(shapes, len(outlines[m.ipppssoo]))), m.alternate) for m in members
+    ]
 
 
 def _open_present(job: LayerJob, target: Path) -> StoredProduct:

@@ -31,6 +31,7 @@ from mvmdb.schema.types import CaselessText
 
 __all__ = [
     "DOUBTFUL",
+    "alternate",
     "archive",
     "claim",
     "coordinator",
@@ -102,8 +103,19 @@ exposure = Table(
     may("fit", Text, "kind of fit of WCSNAME"),
     may("astrometric_catalog", Text, "astrometric catalog of WCSNAME"),
     may("wcs_digest", String(40), "digest of every chip's WCS"),
+    may(
+        "member_wcs",
+        String(40),
+        "digest of the WCS that layers use: wcs_digest, or another where there is an alternate",
+    ),
+    must(
+        "alternate",
+        Text,
+        "solution that layers use: name, ra, dec, dx, dy, roll, scale; empty for the file's own",
+        server_default=text("''"),
+    ),
     must("pixels", String(40), "identity of the SCI and DQ arrays"),
-    must("member_digest", String(40), "digest of it as a member of layers: identity, kind, pixels and WCS"),
+    must("member_digest", String(40), "digest of it as a member of layers: identity, kind, pixels and member_wcs"),
     may("pixel_digest", String(40), "digest of the SCI and DQ arrays, once they were read"),
     must("eligible", Boolean, "whether it may enter layers"),
     must("ineligible_rule", Text, "eligibility rules that it fails, joined with ;"),
@@ -178,6 +190,30 @@ membership = Table(
     sqlite_with_rowid=False,
     comment="which exposures overlap which sky cells",
 )
+
+alternate = Table(
+    "alternate",
+    metadata,
+    Column("ipppssoo", String(8), primary_key=True, comment="exposure"),
+    Column("name", String(40), primary_key=True, comment="name of the solution"),
+    must("wcs_digest", String(40), "wcs_digest of the file that it corrects; it holds for no other"),
+    must("ra", Float, "point of the correction: middle of the exposure, degrees"),
+    must("dec", Float, "point of the correction: middle of the exposure, degrees"),
+    must("dx", Float, "shift to the east in the tangent plane there, arcsec"),
+    must("dy", Float, "shift to the north, arcsec"),
+    must("roll", Float, "turn about the point, from north to east, degrees"),
+    must("scale", Float, "factor of distances from the point, a pure number"),
+    must("fit", String(8), "what was fitted: shift, rshift or rscale"),
+    must("n_sources", Integer, "sources found in the exposure"),
+    must("n_reference", Integer, "matches with the reference catalog"),
+    must("n_overlap", Integer, "matches with sources of other exposures"),
+    must("rms_mas", Float, "rms of the matches' residuals along an axis, milliarcsec"),
+    must("reference", Text, "file name of the reference catalog; empty: aligned to each other"),
+    must("reference_digest", String(40), "digest of that file"),
+    must("made_at", DateTime, "when it was computed (UTC)"),
+    comment="alternate solutions of exposures, which layers may be told to use",
+)
+"""Not tied to rows of `exposure`: a solution outlives an exposure that leaves, and waits for one that comes."""
 
 recipe = Table(
     "recipe",

@@ -129,7 +129,7 @@ def _stale_reason() -> Any:
         _reason("member-added", exposure.c.ipppssoo, sa.and_(differs, product_member.c.product_id.is_(None)), new),
         _reason("member-removed", product_member.c.ipppssoo, sa.and_(differs, ~still.exists()), lost),
         _reason("member-recalibrated", exposure.c.ipppssoo, product_member.c.pixels != exposure.c.pixels, kept),
-        _reason("member-realigned", exposure.c.ipppssoo, product_member.c.wcs_digest != exposure.c.wcs_digest, kept),
+        _reason("member-realigned", exposure.c.ipppssoo, product_member.c.wcs_digest != exposure.c.member_wcs, kept),
         _reason("canvas-changed", nobody, moved, made),
         _reason("recipe-changed", nobody, _made_otherwise(differs, moved), made.join(t.recipe)),
         sa.select(product.c.layer, product.c.skycell, sa.literal_column("'orphaned'"), sa.null())
@@ -154,7 +154,7 @@ def _made_otherwise(differs: Any, moved: Any) -> Any:
             t.layer_member.c.layer_id == layer.c.id,
             sa.or_(
                 product_member.c.pixels.is_distinct_from(exposure.c.pixels),
-                product_member.c.wcs_digest.is_distinct_from(exposure.c.wcs_digest),
+                product_member.c.wcs_digest.is_distinct_from(exposure.c.member_wcs),
             ),
         )
         .correlate(layer, product)

@@ -30,6 +30,7 @@ from mvmdb.catalog.check.values import cells_of_names, find_unreadable, names_of
 from mvmdb.catalog.decisions.keep import keep_decisions
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.rows import chunks
+from mvmdb.correction import digest_realigned
 from mvmdb.errors import NameFormatError, ProductError
 from mvmdb.layers.digests import digest_member
 from mvmdb.mosaic.product.leftovers import find_leftovers
@@ -170,7 +171,8 @@ def _choose_identity(row: Any, read: FileRead, identities: Sequence[str]) -> str
     exposure = read.dataset.exposure
     known = [row.pixels, exposure.pixels, *filter(None, [read.pixel_digest]), *identities]
     for pixels in known:
-        if digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or "") == row.member_digest:
+        wcs = digest_realigned(exposure.wcs_digest or "", row.alternate)
+        if digest_member(exposure.ipppssoo, exposure.kind, pixels, wcs) == row.member_digest:
             return str(pixels)
     return str(row.pixels if row.pixels in known[1:] else exposure.pixels)
 

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from archive import CELL, FINE, Archive
 from click.testing import CliRunner
+from skyfield import SkyField
 from sqlalchemy import event
 
 from mvmdb.cli import commands
@@ -150,6 +151,8 @@ def test_no_command_reads_files_or_prints_while_a_transaction_is_open(archive: A
     archive.expose("ib6o07tuq", science=np.zeros((64, 64), "f4"))  # empty, which its pixels alone tell
     run_one("nightly", archive.inbox, "--jobs", 1)
     run_one("mosaic", "--at", 52.68, -26.0, "--size", 0.2, "--filter", "f125w", "--jobs", 1, "-o", archive.folder)
+    stars = SkyField(n=3).write_reference(archive.folder / "stars.csv")
+    assert "refused: ib6o04tu" in run_one("align", CELL, "--reference", stars, "--executor", "serial")
     run_one("mosaic", "--at", 52.68, -26.0, "--size", 0.2, "--filter", "f125w", "-o", archive.folder / "x", **other)
     archive.products.rename(archive.folder / "moved")
     run_one("adopt", archive.folder / "moved")
@@ -169,7 +172,13 @@ def test_no_command_reads_files_or_prints_while_a_transaction_is_open(archive: A
         it.execute(sa.text("UPDATE exposure SET program = 'XXX'"))
     assert "exposure-wrong" in run_one("verify")
     run_one("verify", "--deep", "--repair", "--executor", "serial")
-    for words in (("config",), ("history",), ("history", "--json"), ("history", "--layer", FINE)):
+    for words in (
+        ("config",),
+        ("history",),
+        ("history", "--json"),
+        ("history", "--layer", FINE),
+        ("search", "exposures"),
+    ):
         run_one(*words)
     assert done | NO_CATALOG == set(commands.commands), "a new command belongs into this test"
 

@@ -80,8 +80,6 @@ def test_custom_limits_are_0_based_pixels_of_the_projection_cell(poller: Path, t
 
 
 def test_arguments_that_mvmdb_cannot_follow_are_refused(poller: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="skip_gaia_alignment is False; expected True: mvmdb does not align"):
-        mvmdb.run_mvm_processing(str(poller), skip_gaia_alignment=False)
     with pytest.raises(UsageError, match=r"the folder of products is output="):
         mvmdb.run_mvm_processing(str(poller), str(tmp_path))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="output_file_prefix is 'mine'; expected None"):

@@ -96,6 +96,19 @@ def test_data_of_every_release_survive_the_upgrade(databases: Databases, revisio
             assert {key: new[key] for key in kept} == {key: old[key] for key in kept}, name
 
 
+def test_layers_of_an_upgraded_catalog_use_the_solutions_of_files(databases: Databases) -> None:
+    address = databases.empty()
+    engine = open_engine(address, create=True)
+    with engine.begin() as connection:
+        build_at(connection, "0007")
+        fill(connection)
+    engine.dispose()
+    initialise(address, upgrade=True)
+    with open_catalog(address) as engine, engine.connect() as connection:
+        e = t.exposure.c
+        assert connection.execute(sa.select(e.member_wcs, e.alternate)).all() == [("F125W", "")]
+
+
 def test_upgrading_twice_changes_nothing(databases: Databases) -> None:
     address = databases.catalog()
     for _ in range(2):

@@ -21,6 +21,8 @@ from mvmdb.schema.values import stored_columns
 TIME = "'2026-01-01 00:00:00.000000'"
 ROWS_MORE = (
     "INSERT INTO sky_pair VALUES (1, 2, 'measure', 'a', 'b', 1, 2, 3, 4)",
+    "INSERT INTO alternate VALUES ('ib6o04zz', 'gaia', 'abc', 1, 2, 0.1, 0.2, 0.01, 1, 'rshift', 20, 10, 5, 3, '', '', "
+    f"{TIME})",
     f"INSERT INTO quarantine VALUES ('/a.fits', 'vanished', 'gone', {TIME}, 1, 2, false)",
     "INSERT INTO run (id, command, arguments, username, host, pid, version, started_at) "
     f"VALUES (1, 'nightly', '', 'me', 'here', 1, '0', {TIME})",

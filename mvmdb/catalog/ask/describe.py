@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from mvmdb.catalog.alternates import describe_solution
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile, find_quarantined
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.choose import Candidate, explain_choice
@@ -114,7 +115,9 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
         lines.append("No exposure is expected in it any more.")
     else:
         e = t.exposure.c
-        query = sa.select(e.ipppssoo, e.path).select_from(t.layer_member.join(t.exposure)).order_by(e.ipppssoo)
+        query = (
+            sa.select(e.ipppssoo, e.path, e.alternate).select_from(t.layer_member.join(t.exposure)).order_by(e.ipppssoo)
+        )
         of_layer = connection.execute(query.where(t.layer_member.c.layer_id == row.id)).all()
         members = [member.ipppssoo for member in of_layer]
         awaited = [member.ipppssoo for member in of_layer if not member.path]
@@ -127,6 +130,11 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
         ]
         if awaited:
             lines.append(f"It waits for the files of {len(awaited)} of them: {', '.join(awaited)}.")
+        solved = [member for member in of_layer if member.alternate]
+        if solved:
+            name_of_solution = solved[0].alternate.split(" ")[0]  # one setting names it for all
+            which = "all" if len(solved) == len(of_layer) else ", ".join(member.ipppssoo for member in solved)
+            lines.append(f"The alternate solution {name_of_solution} places {which} of them.")
     lines += _product_lines(product)
     return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))
 
@@ -256,6 +264,8 @@ def _standing_lines(row: Any) -> list[str]:
         lines.append(f"Warning: {row.warnings}.")
     known = "known" if row.pixel_digest else "not read yet"
     lines.append(f"Pixels {row.pixels} (digest {known}), WCS {row.wcs_digest or 'none'}.")
+    if row.alternate:
+        lines.append(f"Layers use its {describe_solution(row.alternate)}; with it, the WCS is {row.member_wcs}.")
     return lines
 
 

@@ -30,7 +30,7 @@ def load_eligible_exposures(
     """
     e, m = t.exposure.c, t.membership.c
     query = (
-        sa.select(*(e[field.name] for field in fields(CellExposure)))
+        sa.select(*(e["member_wcs" if field.name == "wcs_digest" else field.name] for field in fields(CellExposure)))
         .select_from(t.exposure.join(t.membership))
         .where(m.skycell_id.in_([cell.index for cell in cells]), e.ipppssoo.not_in(exclude))
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
@@ -75,7 +75,7 @@ def load_skies(connection: sa.Connection, layer: str, members: Sequence[str]) ->
     query = (
         sa.select(m.ipppssoo, m.sky)
         .select_from(t.product_member.join(t.product).join(t.exposure, e.ipppssoo == m.ipppssoo))
-        .where(p.layer == layer, m.pixels == e.pixels, m.wcs_digest == e.wcs_digest, m.sky.is_not(None))
+        .where(p.layer == layer, m.pixels == e.pixels, m.wcs_digest == e.member_wcs, m.sky.is_not(None))
     )
     skies = {name: float(sky) for name, sky in connection.execute(query)}
     members_of_product = set(

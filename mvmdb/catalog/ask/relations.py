@@ -20,6 +20,8 @@ _UNITS = {
     "bytes": "byte",
     "bytes of the product": "byte",
     "bytes; empty if unknown": "byte",
+    "arcsec": "arcsec",
+    "milliarcsec": "mas",
     "MB": "Mbyte",
     "ns since 1970": "ns",
 }

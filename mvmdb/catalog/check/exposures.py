@@ -10,8 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.alternates import load_chosen
 from mvmdb.catalog.check.close import is_same
 from mvmdb.catalog.check.finding import Damage, Finding, differences
+from mvmdb.correction import digest_realigned
 from mvmdb.errors import MvmdbError
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
 from mvmdb.instruments import find_detector
@@ -62,8 +64,9 @@ def check_exposures(
     for exposure, cell, *box in connection.execute(sa.select(*columns).where(among(connection, m.c.exposure_id, ids))):
         recorded.setdefault(exposure, {})[cell] = tuple(box)
     findings: list[Finding] = []
+    chosen = load_chosen(connection, ids)
     for row in rows:
-        findings += _check_row(row, corrections)
+        findings += _check_row(row, chosen.get(row.id, ""), corrections)
         findings += _check_files(row, files.get(row.id, []))
     findings += _check_memberships(rows, recorded, rule, corrections)
     return findings
@@ -74,9 +77,9 @@ def load_exposure_rows(connection: sa.Connection, names: Sequence[str]) -> list[
     return list(connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(names))))
 
 
-def _check_row(row: Any, corrections: Corrections) -> Iterator[Finding]:
+def _check_row(row: Any, alternate: str, corrections: Corrections) -> Iterator[Finding]:
     try:
-        implied = _implied_by(row)
+        implied = _implied_by(row, alternate)
     except (MvmdbError, ValueError, KeyError) as error:
         found, expected = str(error), "values that an exposure can have"
     else:
@@ -92,8 +95,12 @@ def _check_row(row: Any, corrections: Corrections) -> Iterator[Finding]:
     yield Finding(Damage.EXPOSURE_WRONG, exposure=row.ipppssoo, table="exposure", found=found, expected=expected)
 
 
-def _implied_by(row: Any) -> dict[str, object]:
-    """The columns of an exposure that follow from others; raises where those others are nonsense."""
+def _implied_by(row: Any, alternate: str) -> dict[str, object]:
+    """The columns of an exposure that follow from others, and from the solution that layers are told to use.
+
+    Raises where those others are nonsense.
+    """
+    used = None if row.wcs_digest is None else digest_realigned(row.wcs_digest, alternate)
     find_detector(row.instrument, row.detector)
     ra, dec = footprint_center(parse_region(row.s_region)) if row.s_region else (None, None)
     values: dict[str, object] = {
@@ -107,7 +114,9 @@ def _implied_by(row: Any) -> dict[str, object]:
         "ineligible_reason": row.ineligible_reason if row.ineligible_rule else "",
         "withdrawn_why": row.withdrawn_why if row.withdrawn_at is not None else None,
         "pruned": row.pruned and row.withdrawn_at is not None,
-        "member_digest": digest_member(row.ipppssoo, row.kind, row.pixels, row.wcs_digest or ""),
+        "alternate": alternate,
+        "member_wcs": used,
+        "member_digest": digest_member(row.ipppssoo, row.kind, row.pixels, used or ""),
     }
     solution = split_wcsname(row.wcsname)
     values |= {"distortion": solution.distortion, "fit": solution.fit, "astrometric_catalog": solution.catalog}

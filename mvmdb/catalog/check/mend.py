@@ -10,6 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.alternates import use_alternates
 from mvmdb.catalog.check.exposures import is_camera, is_region
 from mvmdb.catalog.check.finding import Finding
 from mvmdb.catalog.check.references import find_dangling
@@ -133,9 +134,11 @@ def rewrite_exposure(
     values |= {"pixels": pixels, "pixel_digest": pixel_digest, "member_digest": digest}
     values["pruned"] = before.pruned and before.withdrawn_at is not None
     values["withdrawn_why"] = before.withdrawn_why if before.withdrawn_at is not None else None
+    values |= {"alternate": "", "member_wcs": exposure.wcs_digest}
     values |= {"path": dataset.path, "filename": Path(dataset.path).name}
     keys = _of_cameras(keys_of_exposures(connection, [before.id]))
     connection.execute(sa.update(t.exposure).where(t.exposure.c.id == before.id).values(**values))
+    use_alternates(connection, [before.id])
     fit_datasets(connection, [exposure.ipppssoo])
     recompute_members(connection, [exposure.ipppssoo], policy)
     refresh_layers(connection, keys, policy)

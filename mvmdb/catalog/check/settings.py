@@ -9,8 +9,9 @@ from typing import get_args
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.alternates import check_name
 from mvmdb.catalog.check.finding import Damage, Finding
-from mvmdb.catalog.settings import LONGEST_HISTORY, PRODUCTS, read_settings
+from mvmdb.catalog.settings import ALTERNATE, LONGEST_HISTORY, PRODUCTS, read_settings
 from mvmdb.errors import UsageError
 from mvmdb.layers.divisions import parse_epochs
 from mvmdb.records import ExptimeLayers, Rule
@@ -58,6 +59,7 @@ _CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
     "exptime_layers": (lambda value: value in get_args(ExptimeLayers), "all, classes or clusters"),
     "epochs": (lambda value: parse_epochs(value) == value, "epochs, as init takes them"),
     "errors": _SWITCH,
+    ALTERNATE: (lambda value: value == "" or check_name(value) == value, "the name of a solution, or nothing"),
     "include_small": _SWITCH,
     "only_cte": _SWITCH,
     "products": (lambda value: value.startswith("/"), "an absolute path"),

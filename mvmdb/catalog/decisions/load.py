@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, fields
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.decisions.restore import Waiting, load_waiting, write_waiting
-from mvmdb.catalog.decisions.values import Decisions, KeptExposure, KeptFile, KeptProduct
+from mvmdb.catalog.decisions.values import Decisions, KeptAlternate, KeptExposure, KeptFile, KeptProduct
 from mvmdb.catalog.settings import CONFIGURATION, PRODUCTS, read_settings, write_settings
 from mvmdb.exposures.eligibility import PIXEL_RULES
 from mvmdb.exposures.warning_texts import join_warnings, split_warnings
 from mvmdb.schema import tables as t
+from mvmdb.schema.engine import upsert
 
 IDENTITY = "catalog"
 """The setting that holds the catalog's random identity; it is given when the first decisions file is written."""
@@ -35,6 +38,7 @@ def load_decisions(connection: sa.Connection) -> Decisions:
         tuple(exposures[name] for name in sorted(exposures)),
         tuple(accepted[path] for path in sorted(accepted)),
         tuple(adopted[layer] for layer in sorted(adopted)),
+        tuple(_load_alternates(connection)),
     )
 
 
@@ -49,6 +53,8 @@ def record_decisions(connection: sa.Connection, decisions: Decisions) -> None:
     give_identity(connection, decisions.catalog)
     tables = {TABLES: json.dumps(decisions.tables)} if decisions.tables else {}
     write_settings(connection, {**decisions.settings, **tables})
+    rows = [asdict(one) | {"made_at": dt.datetime.fromisoformat(one.made_at)} for one in decisions.alternates]
+    upsert(connection, t.alternate, ("ipppssoo", "name"), rows)
     write_waiting(connection, Waiting(decisions.exposures, decisions.accepted, decisions.adopted))
 
 
@@ -99,6 +105,13 @@ def _load_accepted(connection: sa.Connection) -> Iterator[KeptFile]:
     query = sa.select(q.path, q.kind, q.size, q.mtime_ns, q.first_seen).where(q.accepted).order_by(q.path)
     for row in connection.execute(query):
         yield KeptFile(row.path, row.kind, row.size, row.mtime_ns, row.first_seen.isoformat())
+
+
+def _load_alternates(connection: sa.Connection) -> Iterator[KeptAlternate]:
+    a = t.alternate.c
+    query = sa.select(*(a[one.name] for one in fields(KeptAlternate))).order_by(a.ipppssoo, a.name)
+    for row in connection.execute(query):
+        yield KeptAlternate(**(dict(row._mapping) | {"made_at": row.made_at.isoformat()}))
 
 
 def _load_adopted(connection: sa.Connection) -> Iterator[KeptProduct]:

@@ -112,7 +112,7 @@ def _restore(connection: sa.Connection, kept: KeptExposure, row: Any, digest: st
     change: dict[str, Any] = {
         "pixels": kept.pixels,
         "pixel_digest": kept.pixel_digest or row.pixel_digest,
-        "member_digest": digest_member(row.ipppssoo, row.kind, kept.pixels, row.wcs_digest or ""),
+        "member_digest": digest_member(row.ipppssoo, row.kind, kept.pixels, row.member_wcs or ""),
         "warnings": join_warnings([*(of_pixels or split_warnings(kept.warnings)[0]), *others]),
     }
     events = []

@@ -57,8 +57,31 @@ class KeptProduct:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAlternate:
+    """An alternate solution: the columns of its row in the table `alternate`, with the time in ISO 8601."""
+
+    ipppssoo: str
+    name: str
+    wcs_digest: str
+    ra: float
+    dec: float
+    dx: float
+    dy: float
+    roll: float
+    scale: float
+    fit: str
+    n_sources: int
+    n_reference: int
+    n_overlap: int
+    rms_mas: float
+    reference: str
+    reference_digest: str
+    made_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decisions:
-    """All of it; `exposures`, `accepted` and `adopted` are sorted.
+    """All of it; `exposures`, `accepted`, `adopted` and `alternates` are sorted.
 
     `catalog` is the random identity of the catalog that wrote it. `settings` are those of the table `archive` that a
     user sets. `tables` are the words that followed `mvmdb import`, of each table that was imported.
@@ -70,6 +93,7 @@ class Decisions:
     exposures: tuple[KeptExposure, ...] = ()
     accepted: tuple[KeptFile, ...] = ()
     adopted: tuple[KeptProduct, ...] = ()
+    alternates: tuple[KeptAlternate, ...] = ()
 
 
 def format_decisions(decisions: Decisions) -> str:
@@ -97,6 +121,7 @@ def parse_decisions(text: str, path: str) -> Decisions:
             tuple(KeptExposure(**one) for one in values["exposures"]),
             tuple(KeptFile(**one) for one in values["accepted"]),
             tuple(KeptProduct(**one) for one in values["adopted"]),
+            tuple(KeptAlternate(**one) for one in values.get("alternates", ())),  # absent before schema 0008
         )
     except (LookupError, AttributeError, TypeError) as error:
         raise _damaged(path, f"something is missing from it ({error})") from error

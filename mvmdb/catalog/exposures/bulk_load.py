@@ -39,6 +39,7 @@ WORTH_DROPPING_INDEXES = 10_000
 """From this many rows in the first batch, the indexes of an empty catalog are built after all rows are in."""
 _KEYS_AT_ONCE = 10_000
 _MAX_OBSMODES = 65536
+_WCS = COLUMNS.index("wcs_digest")
 _FILLED_FIRST = (t.skycell, t.exposure, t.membership)
 
 
@@ -221,8 +222,10 @@ def _insert(
 ) -> None:
     """Insert exposures: their keys, COLUMNS and member digests."""
     time = plain_time(connection, now())
-    names = ("id", *COLUMNS, "member_digest", "path", "registered_at", "changed_at")
-    values = ((id_, *row, digest, "", time, time) for id_, row, digest in zip(ids, rows, digests, strict=True))
+    names = ("id", *COLUMNS, "member_digest", "member_wcs", "alternate", "path", "registered_at", "changed_at")
+    values = (
+        (id_, *row, digest, row[_WCS], "", "", time, time) for id_, row, digest in zip(ids, rows, digests, strict=True)
+    )
     bulk_insert(connection, t.exposure, names, values)
 
 
@@ -233,10 +236,11 @@ def _update(
     if not ids:
         return set()
     old_keys = keys_of_exposures(connection, ids)
-    names = [*COLUMNS, "member_digest", "changed_at"]
+    names = [*COLUMNS, "member_digest", "member_wcs", "alternate", "changed_at"]
     time = now()
     values = [
-        {"key": id_} | {f"new_{name}": value for name, value in zip(names, (*row, digest, time), strict=True)}
+        {"key": id_}
+        | {f"new_{name}": value for name, value in zip(names, (*row, digest, row[_WCS], "", time), strict=True)}
         for id_, row, digest in zip(ids, rows, digests, strict=True)
     ]
     change = sa.update(t.exposure).where(t.exposure.c.id == sa.bindparam("key"))

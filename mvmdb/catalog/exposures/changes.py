@@ -27,6 +27,8 @@ def _describe(row: Mapping[str, Any], before: Any) -> Iterator[Event]:
         yield Event(Happened.EXPOSURE_CHANGED, exposure=name, path=path, detail=detail)
     if before.wcs_digest != row["wcs_digest"]:
         detail = f"WCSNAME {before.wcsname or 'none'} -> {row['wcsname'] or 'none'}"
+        if before.alternate:
+            detail += f"; its alternate {before.alternate.split(' ')[0]} was of the former WCS, and is used no more"
         yield Event(Happened.EXPOSURE_REALIGNED, exposure=name, path=path, detail=detail)
     if before.pruned and not row["pruned"]:
         yield Event(Happened.EXPOSURE_RETURNED, exposure=name, path=path, detail="its file is there again")

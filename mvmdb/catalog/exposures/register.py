@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mvmdb.catalog.alternates import use_alternates
 from mvmdb.catalog.clock import now
 from mvmdb.catalog.exposures.changes import describe_changes
 from mvmdb.catalog.exposures.memberships import replace_memberships
@@ -22,6 +23,7 @@ from mvmdb.catalog.history.events import write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
+from mvmdb.correction import digest_realigned
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
 from mvmdb.exposures.reading import ReadDataset
@@ -83,6 +85,7 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
     _write_datasets(connection, files, ids, candidates)
     done.memberships = replace_memberships(connection, [ids[name] for name in moved], memberships)
     done.ineligible = sum(not row["eligible"] for row in rows)
+    use_alternates(connection, [ids[row["ipppssoo"]] for row in rows])
     changed_keys |= keys_of_exposures(connection, ids.values())
     done.layers = refresh_layers(connection, changed_keys, policy)
     return done
@@ -196,11 +199,16 @@ def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
     time = now()
     same = before is not None and (before.pixels, before.wcs_digest) == (pixels, exposure.wcs_digest)
     stays_out = same and not before.pruned  # a pruned exposure returns with its file
+    # Another WCS has no alternate until `use_alternates` finds one of its own.
+    alternate = before.alternate if before is not None and before.wcs_digest == exposure.wcs_digest else ""
+    used = None if exposure.wcs_digest is None else digest_realigned(exposure.wcs_digest, alternate)
     of_pixels = split_warnings(before.warnings)[0] if before is not None and before.pixels == pixels else []
     return exposure_values(exposure) | {
         "warnings": join_warnings([*of_pixels, *exposure.warnings]),
         "pixels": pixels,
-        "member_digest": digest_member(exposure.ipppssoo, exposure.kind, pixels, exposure.wcs_digest or ""),
+        "alternate": alternate,
+        "member_wcs": used,
+        "member_digest": digest_member(exposure.ipppssoo, exposure.kind, pixels, used or ""),
         "pixel_digest": digest,
         "filename": Path(dataset.path).name,
         "path": dataset.path,

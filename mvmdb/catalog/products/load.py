@@ -104,7 +104,7 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
     for layer_ids in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in layer_ids}
         waits_for: dict[int, list[str]] = {}
-        query = sa.select(m.layer_id, e.path, e.ipppssoo, e.pixels, e.wcs_digest)
+        query = sa.select(m.layer_id, e.path, e.ipppssoo, e.pixels, e.member_wcs)
         query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(layer_ids)).order_by(e.ipppssoo)
         for id_, path, *values in connection.execute(query):
             members[id_].append(Member(*values))
@@ -178,13 +178,19 @@ def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[
     groups = {member.ipppssoo: member.sky_group for member in layer.members}
     e = t.exposure.c
     query = (
-        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.wcs_digest)
+        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.member_wcs, e.alternate)
         .select_from(t.layer_member.join(t.exposure).join(t.layer))
         .where(t.layer.c.name == layer.name)
         .order_by(e.ipppssoo)
     )
-    rows = connection.execute(query)
-    return [MemberInput(*row, sky_group=groups[row.ipppssoo]) for row in rows if row.ipppssoo in groups]
+    return [
+        MemberInput(
+            row.ipppssoo, row.path, row.pixels, row.pixel_digest, row.member_wcs, groups[row.ipppssoo],
+            alternate=row.alternate,
+        )
+        for row in connection.execute(query)
+        if row.ipppssoo in groups
+    ]  # fmt: skip
 
 
 def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:

@@ -76,7 +76,7 @@ def rename_pixels(connection: sa.Connection, members: Iterable[ProductMember], p
     for chunk in chunks(by_name):
         for row in connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk))).all():
             member = by_name[row.ipppssoo]
-            digest = digest_member(row.ipppssoo, row.kind, member.pixels, row.wcs_digest or "")
+            digest = digest_member(row.ipppssoo, row.kind, member.pixels, row.member_wcs or "")
             change = {"pixels": member.pixels, "pixel_digest": member.pixel_digest, "member_digest": digest}
             connection.execute(sa.update(t.exposure).where(t.exposure.c.id == row.id).values(**change))
             changed.append(row.id)

@@ -25,6 +25,9 @@ from mvmdb.records import ExptimeLayers, Rule
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--errors/--no-errors", default=None, help="Make mosaics with or without an ERR plane.")
 @click.option(
+    "--alternate", metavar="NAME", help="The solution of `align` that layers use where there is one, or none."
+)
+@click.option(
     "--keep-history", type=click.IntRange(0), metavar="DAYS",
     help="How many days of history nightly keeps; 0, the default, is for ever.",
 )  # fmt: skip
@@ -40,6 +43,7 @@ def init(
     layers: ExptimeLayers | None,
     epochs: str | None,
     errors: bool | None,
+    alternate: str | None,
     keep_history: int | None,
     move: bool,
     rebuild: bool,
@@ -53,14 +57,15 @@ def init(
 
     Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names
     instead of `all`. After such a change, mosaics that are no longer expected are orphaned, and the new layers are
-    stale until they are made. A change of --errors makes all mosaics stale.
+    stale until they are made. A change of --errors makes all mosaics stale. A change of --alternate makes those of
+    exposures stale that have the solution, or had it (member-realigned).
 
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     archive = session.archive()
     archive.configure(
-        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, keep_history=keep_history,
-        rebuild=rebuild, move=move, upgrade=upgrade,
+        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, alternate=alternate,
+        keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
     )  # fmt: skip
     if as_json:
         options.emit_json(archive.config())

@@ -11,12 +11,13 @@ import hashlib
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from astropy.wcs import WCS, DistortionLookupTable, Sip, WcsError
 
+from mvmdb.correction import Correction
 from mvmdb.errors import MvmdbError
 from mvmdb.exposures.fits.cards import Cards, Value
 
@@ -94,6 +95,14 @@ def read_wcs(header: Cards, shape: tuple[int, int], find_table: FindTable) -> Ch
         npol=(_read_lookup(header, 1, _NPOL, find_table), _read_lookup(header, 2, _NPOL, find_table)),
         d2im=_read_d2im(header, find_table),
     )
+
+
+def correct_chip(chip: ChipWcs, correction: Correction | None) -> ChipWcs:
+    """The chip's values after a correction of its exposure: CRVAL and CD change, and the distortion stays."""
+    if correction is None:
+        return chip
+    crval, cd = correction.move_pointing(chip.crval, chip.cd)
+    return replace(chip, crval=crval, cd=cd)
 
 
 def build_wcs(chip: ChipWcs) -> WCS:

@@ -14,10 +14,11 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from mvmdb.correction import Correction
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.checksum import check_sums
-from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs
+from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, correct_chip
 from mvmdb.exposures.fits.file import FitsFile, Hdu, open_or_blame, read_array, read_scaling, scan_open
 from mvmdb.exposures.fits.layout import find_companions, find_flags, read_chip_wcs, read_idcscale, require_sci
 
@@ -48,9 +49,12 @@ class ChipData:
         return rows, columns
 
 
-def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[ChipData]:
+def read_chips(
+    path: str | os.PathLike[str], errors: bool = False, correction: Correction | None = None
+) -> Iterator[ChipData]:
     """Read an exposure one chip at a time, in the order of EXTVER, with ERR or without.
 
+    With a `correction`, the chips get the WCS that it makes of the file's.
     A file with no DQ extension at all has every pixel good; one that has DQ for some chips only is refused.
     Raises ExposureError: as `scan_file`; `no-sci`; `checksum` where DATASUM or CHECKSUM of what is read does not hold;
     `contradictory` where DQ, ERR and SCI do not match, EXPTIME is not a number or the WCS cannot be evaluated; `no-err`
@@ -69,14 +73,20 @@ def read_chips(path: str | os.PathLike[str], errors: bool = False) -> Iterator[C
             )
         check_sums(opened.stream, file.hdus[0], file.path)
         for chip in chips:
-            yield _read_chip(file, opened.stream, chip, flags, sigmas, exptime)
+            yield _read_chip(file, opened.stream, chip, flags, sigmas, exptime, correction)
 
 
 def _read_chip(
-    file: FitsFile, stream: BinaryIO, chip: Hdu, flags: dict[int, Hdu], sigmas: dict[int, Hdu] | None, exptime: float
+    file: FitsFile,
+    stream: BinaryIO,
+    chip: Hdu,
+    flags: dict[int, Hdu],
+    sigmas: dict[int, Hdu] | None,
+    exptime: float,
+    correction: Correction | None,
 ) -> ChipData:
     try:
-        wcs = build_wcs(read_chip_wcs(file, chip, stream))
+        wcs = build_wcs(correct_chip(read_chip_wcs(file, chip, stream), correction))
     except NoSolutionError as error:
         raise ExposureError("contradictory", f"{file.path}: {chip} has no usable WCS: {error}") from error
     return ChipData(

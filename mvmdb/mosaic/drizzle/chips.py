@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.correction import parse_alternate
 from mvmdb.errors import ExposureError, MemberUnusableError, ProductError
 from mvmdb.exposures.eligibility import DATA, EMPTY, ERRORS, EXPOSURE_TIME, UNITS
 from mvmdb.exposures.fits.pixels import ChipData, read_chips
@@ -23,8 +24,10 @@ a file system's error is among them."""
 _ROWS = 256
 
 
-def read_member_chips(path: str, ipppssoo: str, good_bits: int, errors: bool = False) -> Iterator[ChipData]:
-    """Yield each chip of a member's file, with its ERR if `errors` are wanted.
+def read_member_chips(
+    path: str, ipppssoo: str, good_bits: int, errors: bool = False, alternate: str = ""
+) -> Iterator[ChipData]:
+    """Yield each chip of a member's file, with its ERR if `errors` are wanted, placed by the `alternate` if any.
 
     Raises MemberUnusableError: `empty` after the last chip when no pixel that is good by `good_bits` has a finite value
     other than 0, `units` when BUNIT is not electrons or electrons/s, `exposure time` when EXPTIME is not above 0,
@@ -33,7 +36,7 @@ def read_member_chips(path: str, ipppssoo: str, good_bits: int, errors: bool = F
     """
     signal = False
     try:
-        for chip in read_chips(path, errors):
+        for chip in read_chips(path, errors, parse_alternate(alternate)[1]):
             _check(chip, ipppssoo)
             signal = signal or _has_signal(chip, good_bits)
             yield chip

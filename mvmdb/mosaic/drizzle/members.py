@@ -52,11 +52,15 @@ Window = tuple[slice, slice]
 
 @dataclass(frozen=True, slots=True)
 class DrizzledMember:
-    """One member to drizzle: its file, and the sky to subtract in electrons/s/arcsec^2 (None: none)."""
+    """One member to drizzle: its file, and the sky to subtract in electrons/s/arcsec^2 (None: none).
+
+    `alternate` is the text of the solution that takes the place of the file's, if any.
+    """
 
     ipppssoo: str
     path: str
     sky: float | None
+    alternate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,8 @@ def drizzle_members(
     used = []
     for member in members:
         with blame_member(member.ipppssoo):
-            for chip in read_member_chips(member.path, member.ipppssoo, recipe.good_bits, recipe.errors):
+            chips = read_member_chips(member.path, member.ipppssoo, recipe.good_bits, recipe.errors, member.alternate)
+            for chip in chips:
                 subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
                 known = (member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted, count_not_finite(chip))
                 used.append(DrizzledChip(*known, measure_shapes(chip)) if with_shapes else DrizzledChip(*known))

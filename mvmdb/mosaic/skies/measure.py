@@ -30,11 +30,15 @@ a pixel's noise, and a few of them average out the differences between flat fiel
 
 @dataclass(frozen=True, slots=True)
 class SkySource:
-    """One exposure as sky matching needs it: its file, and the outline of each chip in 0-based canvas pixels."""
+    """One exposure as sky matching needs it: its file, and the outline of each chip in 0-based canvas pixels.
+
+    `alternate` is the text of the solution that takes the place of the file's, if any.
+    """
 
     ipppssoo: str
     path: str
     outlines: tuple[shapely.Geometry, ...]
+    alternate: str = ""
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -105,7 +109,7 @@ def _measure_exposure(
     """For one exposure, its (sky, pixels) inside the overlap with each of its neighbours: chips weighted by pixels."""
     totals = dict.fromkeys(neighbours, (0.0, 0))
     source = sources[index]
-    chips = read_member_chips(source.path, source.ipppssoo, recipe.good_bits)
+    chips = read_member_chips(source.path, source.ipppssoo, recipe.good_bits, alternate=source.alternate)
     for chip, outline in zip(chips, source.outlines, strict=True):
         good = good_pixels(chip, recipe.sky_good_bits)
         for j in neighbours:
