@@ -205,11 +205,11 @@ class Working(Access):
 
         For these sky cells, or for every one with a stale layer. The files get the names of the archive's pollers, and
         share blocks with the exposures where the file system can, until one is changed. `link`: `copy`, or `hard` or
-        `symbolic` links, through which drizzlepac would write into the exposures. `full`: mark every row NEW. A second
-        call puts what is missing or has changed. Raises UsageError for the products folder, BusyError if another run
-        works on the folder. The command `stage`.
+        `symbolic` links, through which drizzlepac would write into the exposures; files elsewhere are fetched. `full`:
+        mark every row NEW. A second call puts what is missing or has changed. Raises UsageError for the products
+        folder, BusyError if another run works on the folder. The command `stage`.
         """
-        from mvmdb.catalog.ask.members import load_layer_exposures
+        from mvmdb.catalog.ask.members import load_layer_exposures, load_stamps
         from mvmdb.catalog.open import as_recorded
         from mvmdb.catalog.settings import recorded_products_folder
         from mvmdb.jobs.lock import claim_folder
@@ -229,7 +229,8 @@ class Working(Access):
             keys = chosen_cells(as_recorded(begin), skycells) or planned_cells(outlook.plan)
             with begin() as connection:
                 exposures = load_layer_exposures(connection, keys)
-            planned = plan_cells(exposures, outlook.plan, all_new=full)
+                recorded = load_stamps(connection, {one.path for one in exposures})
+            planned = plan_cells(exposures, outlook.plan, recorded, all_new=full)
         with claim_folder(folder, wait=wait):
             return Staged(stage(planned, folder, link, monitor=self._monitor), outlook.waiting)
 

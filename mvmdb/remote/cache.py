@@ -44,8 +44,8 @@ class Cache:
 
         Raises OSError: ENOSPC where the files in use leave no room; as the store does where it cannot be fetched.
         """
-        name = hashlib.sha256(repr((url, state.size, state.etag, state.modified)).encode()).hexdigest()
-        path, part = self.folder / f"{name}.fits", self.folder / f"{name}.part"
+        path = self._place(url, state)
+        part = path.with_suffix(".part")
         self._require_writable(url)
         while True:
             copy = _open_shared(path, state.size)
@@ -55,6 +55,14 @@ class Cache:
                 if file is not None and not path.exists():
                     self._fetch(url, state, store, file, part)
                     os.replace(part, path)
+
+    def find(self, url: str, state: State) -> BinaryIO | None:
+        """Open the copy of a file in this state, if there is one; it stays while it is open. Raises OSError."""
+        return _open_shared(self._place(url, state), state.size)
+
+    def _place(self, url: str, state: State) -> Path:
+        name = hashlib.sha256(repr((url, state.size, state.etag, state.modified)).encode()).hexdigest()
+        return self.folder / f"{name}.fits"
 
     def _require_writable(self, url: str) -> None:
         try:

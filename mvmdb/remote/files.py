@@ -7,6 +7,7 @@ cache. Every error is an OSError, as that of a local file.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,16 +15,18 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from mvmdb.inputs import open_plain
+from mvmdb.remote import faults
 from mvmdb.remote.address import is_url
 from mvmdb.remote.cache import cache_here
 from mvmdb.remote.ranges import PartsStream
-from mvmdb.remote.state import Stamp
+from mvmdb.remote.state import Stamp, is_unchanged
 from mvmdb.remote.store import store_of
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.background import map_in_threads
 
 AT_ONCE = 16
 """Requests that wait for servers at the same time: a distant one takes a tenth of a second for each."""
+_CHUNK = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,26 @@ def keeping() -> Iterator[None]:
         yield
     finally:
         _kept.leave()
+
+
+def fetch_whole(address: str, recorded: Stamp | None, target: BinaryIO) -> Stamp:
+    """Write a file elsewhere to `target`, from the cache if it has a copy, and return its stamp; nothing is cached.
+
+    Raises OSError, also for a file that is not as it was `recorded` (None: in any state is right).
+    """
+    store = store_of(address)
+    state = store.state(address)
+    if recorded is not None and not is_unchanged(address, recorded, state.stamp):
+        raise faults.outdated(address)
+    copy = cache_here().find(address, state)
+    if copy is None:
+        store.fetch(address, state, target)
+    else:
+        with copy:
+            shutil.copyfileobj(copy, target, _CHUNK)
+    if target.tell() != state.size:
+        raise faults.broken(address, f"{target.tell()} of its {state.size} bytes came; run the command again")
+    return state.stamp
 
 
 class _Kept:

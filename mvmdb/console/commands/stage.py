@@ -26,8 +26,10 @@ from mvmdb.staging.copies import LINKS, Link
     type=click.Choice(LINKS),
     default="copy",
     show_default=True,
-    help="Link to the exposures instead of copying them: what drizzlepac writes into its inputs, it writes into them.",
+    help="Link to the exposures instead of copying them: what drizzlepac writes into its inputs, it writes into them. "
+    "Files elsewhere are fetched all the same.",
 )
+@options.cache
 @options.wait
 @options.progress
 @options.as_json
@@ -46,7 +48,8 @@ def stage(
 
     For the sky cells named, or for every cell with a stale layer. The files get the names of the archive's pollers.
     Where the file system can, copies share blocks with the exposures until one is changed. A second run puts what is
-    missing or has changed. The exit code is 1 if a sky cell is not complete.
+    missing or has changed. Files elsewhere (https://, s3://) are fetched. The exit code is 1 if a sky cell is not
+    complete.
 
     Example: mvmdb stage skycell-p0726x10y04 -o /scratch/mvm
     """
