@@ -13,6 +13,7 @@ from mvmdb.archive.values import Ingested, Night, Pollers, Reconciled, Staged
 from mvmdb.catalog.narrow import Narrowing, require_known
 from mvmdb.errors import UsageError
 from mvmdb.records import Mark
+from mvmdb.remote.address import require_local
 
 if TYPE_CHECKING:
     from mvmdb.archive.pruning import Pruning
@@ -217,7 +218,7 @@ class Working(Access):
         from mvmdb.staging.plan import plan_cells
         from mvmdb.staging.stage import stage
 
-        folder = Path(output).absolute()
+        folder = require_local(output).absolute()
         with self._looking(skycells) as (outlook, begin, _):
             with as_recorded(begin)() as connection:
                 products = recorded_products_folder(connection)
@@ -236,7 +237,7 @@ class Working(Access):
 
 
 def _path(given: PathLike | None) -> Path | None:
-    return None if given is None else Path(given)
+    return None if given is None else require_local(given)
 
 
 def no_exposures(texts: Sequence[str]) -> UsageError:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.recorded import RecordedRun
 from mvmdb.console.show import say, warn
 from mvmdb.console.streams import Ending, end_stuck_run
@@ -95,7 +96,7 @@ _worker_timeout = click.option(
 _cache = click.option(
     "--cache",
     "cache_folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(file_okay=False),
     envvar="MVMDB_CACHE",
     show_envvar=True,
     metavar="DIR",
@@ -116,9 +117,7 @@ wait = click.option(
     "--wait", type=Duration(), default=0.0, metavar="SECONDS",
     help="If another run works on the folder, wait for it as long as this; else the exit code is 2 at once.",
 )  # fmt: skip
-output = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder to write to."
-)
+output = click.option("-o", "--output", type=LocalPath(file_okay=False), metavar="DIR", help="The folder to write to.")
 available = click.option(
     "--available", is_flag=True, help="Make layers that wait for files from those members that have a file."
 )

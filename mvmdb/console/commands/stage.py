@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mvmdb.console import options
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
@@ -17,7 +18,7 @@ from mvmdb.staging.copies import LINKS, Link
 @click.command(short_help="Fill folders for drizzlepac: exposures and poller.")
 @click.argument("cells", nargs=-1, metavar="[SKYCELL...]")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", required=True,
+    "-o", "--output", type=LocalPath(file_okay=False), metavar="DIR", required=True,
     help="The folder to write to; not the products folder.",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="Mark every row NEW, so that every layer of these sky cells is made.")
