@@ -80,7 +80,7 @@ def test_get_sky_cells_names_files_that_are_in_none(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         cells = mvmdb.get_sky_cells([str(bad), str(good), str(nowhere)])
-    assert {name: cell.members for name, cell in cells.items()} == {CELL: (good.name,)}
+    assert {name: cell.members for name, cell in cells.items()} == {CELL: [str(good)]}
     assert f"{bad} is in no sky cell: {WHY}" in caplog.text
     assert f"{nowhere} is in no sky cell" in caplog.text
 
