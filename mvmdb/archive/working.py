@@ -232,7 +232,7 @@ class Working(Access):
                 exposures = load_layer_exposures(connection, keys)
                 recorded = load_stamps(connection, {one.path for one in exposures})
             planned = plan_cells(exposures, outlook.plan, recorded, all_new=full)
-        with claim_folder(folder, wait=wait):
+        with claim_folder(folder, wait=wait), self._work.caching():
             return Staged(stage(planned, folder, link, monitor=self._monitor), outlook.waiting)
 
 

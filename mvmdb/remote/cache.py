@@ -175,6 +175,29 @@ def cache_here() -> Cache:
     return Cache(folder.expanduser().absolute(), size, _read_wait(os.environ.get(WAIT_VARIABLE)))
 
 
+@contextmanager
+def use_cache(folder: Path | None, size: str | None) -> Iterator[None]:
+    """Make this the cache of this process and of those that it starts; None leaves what the environment says.
+
+    Workers of a Dask cluster have disks of their own, and follow their own environment. Raises InputError for a size
+    that is none.
+    """
+    given = {FOLDER_VARIABLE: None if folder is None else str(folder.expanduser().absolute()), SIZE_VARIABLE: size}
+    if size is not None:
+        parse_size(size)
+    set_here = {name: value for name, value in given.items() if value is not None}
+    before = {name: os.environ.get(name) for name in set_here}
+    os.environ.update(set_here)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def _read_wait(text: str | None) -> float:
     try:
         seconds = float(text or _WAIT)
