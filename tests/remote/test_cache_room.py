@@ -26,6 +26,7 @@ SIZE = 300_000
 def files(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The addresses of four files; the cache holds two of them."""
     monkeypatch.setenv("MVMDB_CACHE_SIZE", f"{2 * SIZE + 1000}B")
+    monkeypatch.setenv("MVMDB_CACHE_WAIT", "30")
     for name in "abcd":
         (web.root / f"{name}_flt.fits").write_bytes(name.encode() * SIZE)
     return [web.at(f"{name}_flt.fits") for name in "abcd"]
