@@ -35,6 +35,7 @@ from mvmdb.console.commands.stage import stage
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.verify import verify
 from mvmdb.console.commands.withdraw import withdraw
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.logs import log_outcome, start_logging
 from mvmdb.console.options import Session
 from mvmdb.console.show import warn
@@ -51,7 +52,7 @@ from mvmdb.passwords import secrets_of, without_secrets
 )  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Log every step on standard error.")
 @click.option(
-    "--log", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--log", type=LocalPath(dir_okay=False), metavar="FILE",
     help="Add a line with the time to this file for every step, error and end of a command.",
 )  # fmt: skip
 @click.pass_context

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from mvmdb.monitor import SILENT, Monitor
 from mvmdb.names import parse_cell_name
 from mvmdb.reconcile.planning import Outlook, join_outlooks, look_ahead
 from mvmdb.records import Policy
+from mvmdb.remote.cache import use_cache
 from mvmdb.shown import Shown, Told
 from mvmdb.workers.choice import ExecutorChoice, open_executor, parse_executor
 from mvmdb.workers.executor import Workers
@@ -34,7 +35,8 @@ class Work:
     """Who does the work that is divided: `executor` or `jobs`, as the options of commands of these names.
 
     `memory_mb` limits each worker: larger mosaics are drizzled in bands, with the same pixels. A worker that gives no
-    sign of progress for `timeout` seconds is given up. `stuck` is called where work in this process hangs.
+    sign of progress for `timeout` seconds is given up. `stuck` is called where work in this process hangs. Files
+    elsewhere are fetched to the folder `cache`, of at most `cache_size`; None leaves what the environment says.
     """
 
     executor: str | None = None
@@ -42,6 +44,12 @@ class Work:
     memory_mb: int | None = None
     timeout: float = WORKER_TIMEOUT
     stuck: Callable[[str], object] = lambda words: None
+    cache: Path | None = None
+    cache_size: str | None = None
+
+    def caching(self) -> AbstractContextManager[None]:
+        """The cache of the block."""
+        return use_cache(self.cache, self.cache_size)
 
     @contextmanager
     def open(self) -> Iterator[Workers]:
@@ -53,7 +61,7 @@ class Work:
         if self.jobs is not None and self.executor is not None:
             raise UsageError(f"jobs={self.jobs} and executor={self.executor!r} are both given; expected one of them")
         choice = ExecutorChoice(n=self.jobs) if self.executor is None else parse_executor(self.executor)
-        with open_executor(choice, Patience(self.timeout), self.stuck) as opened:
+        with self.caching(), open_executor(choice, Patience(self.timeout), self.stuck) as opened:
             yield Workers(opened, self.memory_mb)
 
 

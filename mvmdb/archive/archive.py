@@ -14,6 +14,7 @@ from mvmdb.archive.recording import CallRecorder
 from mvmdb.archive.working import Working
 from mvmdb.catalog.open import open_catalog
 from mvmdb.monitor import SILENT, Monitor
+from mvmdb.remote.address import require_local
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
@@ -34,21 +35,29 @@ def open_archive(
     executor: str | None = None,
     memory_mb: int | None = None,
     worker_timeout: float = WORKER_TIMEOUT,
+    cache: str | os.PathLike[str] | None = None,
+    cache_size: str | None = None,
     monitor: Monitor = SILENT,
 ) -> Archive:
     """The archive whose catalog is at a path or SQLAlchemy URL; with `create`, a missing catalog is created.
 
     `jobs`: the number of worker processes (None: one per core), or `executor`: `serial`, `processes:N` or
     `dask:ADDRESS`. `memory_mb` limits each worker. A worker that gives no sign of progress for `worker_timeout` seconds
-    is given up (0: never). `monitor` is told how work goes on. Raises CatalogError if there is no catalog, or it is one
-    of another schema.
+    is given up (0: never). `cache`: the folder that files elsewhere (`https://`, `s3://`) are fetched to when their
+    pixels are needed (None: MVMDB_CACHE, else `~/.cache/mvmdb`), and `cache_size` the most that it holds, like `50GB`
+    (None: MVMDB_CACHE_SIZE, else 50GB); they hold for this process while a method is at work. `monitor` is told how
+    work goes on. Raises CatalogError if there is no catalog, or it is one of another schema; InputError for a size that
+    is none.
 
     >>> archive = open_archive("mvm.db")
     >>> archive.status()
     <Status: 10 layers, 10 fresh, 0 stale, 0 orphaned>
     """
     text = os.fspath(address)
-    with open_catalog(text, create=create):
+    work = Work(
+        executor, jobs, memory_mb, worker_timeout,
+        cache=None if cache is None else require_local(cache), cache_size=cache_size,
+    )  # fmt: skip
+    with work.caching(), open_catalog(text, create=create):
         pass
-    work = Work(executor, jobs, memory_mb, worker_timeout)
     return Archive(text, CallRecorder(text), work, monitor)

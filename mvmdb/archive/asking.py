@@ -15,6 +15,7 @@ from mvmdb.catalog.clock import utc_time
 from mvmdb.catalog.open import as_recorded, check_file, open_catalog
 from mvmdb.errors import UsageError
 from mvmdb.garbage import gc_paused
+from mvmdb.remote.address import require_local
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -73,12 +74,11 @@ class Asking(Access):
         available: bool = False,
     ) -> Outlook:
         """What `reconcile` with these arguments would do. The command `reconcile --dry-run`."""
-        from pathlib import Path
 
         from mvmdb.catalog.narrow import Narrowing
 
         narrowing = Narrowing(tuple(programs), tuple(filters))
-        folder = None if products is None else Path(products)
+        folder = None if products is None else require_local(products)
         with self._looking(skycells, products=folder, available=available, narrowing=narrowing) as (outlook, _, _):
             return outlook
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from mvmdb.archive.access import Access
 from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
 from mvmdb.archive.values import Quarantine
 from mvmdb.catalog.open import Engine
 from mvmdb.records import ExptimeLayers, Rule
+from mvmdb.remote.address import require_local
 
 
 class Deciding(Access):
@@ -53,7 +53,8 @@ class Deciding(Access):
 
         try:
             trouble = initialise(
-                self.address, rule=rule, products=None if products is None else Path(products), exptime_layers=layers,
+                self.address, rule=rule, products=None if products is None else require_local(products),
+                exptime_layers=layers,
                 epochs=epochs, errors=errors, consent=Consent(rebuild, move), keep_history=keep_history,
                 alternate=alternate, upgrade=upgrade, record=record,
             )  # fmt: skip

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mvmdb.archive.searching import Conditions, Searching, Texts, texts_of
 from mvmdb.archive.values import Reconciled
 from mvmdb.errors import UsageError
+from mvmdb.remote.address import require_local
 
 if TYPE_CHECKING:
     from mvmdb.archive.positions import Position
@@ -69,7 +69,7 @@ class Fields(Searching):
         if scale_there is not None and scale not in (None, scale_there):
             raise UsageError(f"{like} has {scale_there} pixels; expected no other scale than that, found {scale}")
         chosen_scale = scale if scale_there is None else scale_there
-        folder = Path(output or ".").absolute()
+        folder = require_local(output or ".").absolute()
         with self._reading() as (begin, policy):
             with begin() as connection:
                 left_out = [find_exposure(connection, name) for name in texts_of(exclude)]

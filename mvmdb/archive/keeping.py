@@ -17,6 +17,7 @@ from mvmdb.archive.values import Imported, Rebuilt
 from mvmdb.archive.working import PathLike, no_exposures
 from mvmdb.catalog.open import Engine, check_file, open_catalog
 from mvmdb.errors import UsageError
+from mvmdb.remote.address import require_local
 
 if TYPE_CHECKING:
     from mvmdb.reconcile.adopt import AdoptReport
@@ -84,7 +85,7 @@ class Keeping(Access):
         from mvmdb.catalog.settings import products_folder
         from mvmdb.reconcile.adopt import adopt_products
 
-        source = Path(folder)
+        source = require_local(folder)
         if not source.is_dir():
             raise UsageError(f"{source} is no folder; expected one with mosaics: check the path")
         with self._changing(call_of("adopt", str(folder), trust=trust)) as change:
@@ -109,7 +110,7 @@ class Keeping(Access):
             raise UsageError(
                 "no products folder is given; expected -o DIR: give the folder of the lost catalog's products"
             )
-        folder = Path(products).absolute()
+        folder = require_local(products).absolute()
         if not folder.is_dir():
             raise UsageError(
                 f"{folder} is not there; expected the folder of the lost catalog's products: check the path"
@@ -155,7 +156,7 @@ class Keeping(Access):
         from mvmdb.tables.background import read_batches_in_background
         from mvmdb.tables.problems import ProblemList
 
-        started, source, columns = monotonic(), Path(table), dict(mapping or {})
+        started, source, columns = monotonic(), require_local(table), dict(mapping or {})
         aperture_file = None if siaf is None else str(Path(siaf))
         listed = ProblemList(
             Path(f"{source.name}.problems.csv") if problems is None else Path(problems), always=problems is not None

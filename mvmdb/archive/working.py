@@ -13,6 +13,7 @@ from mvmdb.archive.values import Ingested, Night, Pollers, Reconciled, Staged
 from mvmdb.catalog.narrow import Narrowing, require_known
 from mvmdb.errors import UsageError
 from mvmdb.records import Mark
+from mvmdb.remote.address import require_local
 
 if TYPE_CHECKING:
     from mvmdb.archive.pruning import Pruning
@@ -206,11 +207,11 @@ class Working(Access):
 
         For these sky cells, or for every one with a stale layer. The files get the names of the archive's pollers, and
         share blocks with the exposures where the file system can, until one is changed. `link`: `copy`, or `hard` or
-        `symbolic` links, through which drizzlepac would write into the exposures. `full`: mark every row NEW. A second
-        call puts what is missing or has changed. Raises UsageError for the products folder, BusyError if another run
-        works on the folder. The command `stage`.
+        `symbolic` links, through which drizzlepac would write into the exposures; files elsewhere are fetched. `full`:
+        mark every row NEW. A second call puts what is missing or has changed. Raises UsageError for the products
+        folder, BusyError if another run works on the folder. The command `stage`.
         """
-        from mvmdb.catalog.ask.members import load_layer_exposures
+        from mvmdb.catalog.ask.members import load_layer_exposures, load_stamps
         from mvmdb.catalog.open import as_recorded
         from mvmdb.catalog.settings import recorded_products_folder
         from mvmdb.jobs.lock import claim_folder
@@ -218,7 +219,7 @@ class Working(Access):
         from mvmdb.staging.plan import plan_cells
         from mvmdb.staging.stage import stage
 
-        folder = Path(output).absolute()
+        folder = require_local(output).absolute()
         with self._looking(skycells) as (outlook, begin, _):
             with as_recorded(begin)() as connection:
                 products = recorded_products_folder(connection)
@@ -230,13 +231,14 @@ class Working(Access):
             keys = chosen_cells(as_recorded(begin), skycells) or planned_cells(outlook.plan)
             with begin() as connection:
                 exposures = load_layer_exposures(connection, keys)
-            planned = plan_cells(exposures, outlook.plan, all_new=full)
-        with claim_folder(folder, wait=wait):
+                recorded = load_stamps(connection, {one.path for one in exposures})
+            planned = plan_cells(exposures, outlook.plan, recorded, all_new=full)
+        with claim_folder(folder, wait=wait), self._work.caching():
             return Staged(stage(planned, folder, link, monitor=self._monitor), outlook.waiting)
 
 
 def _path(given: PathLike | None) -> Path | None:
-    return None if given is None else Path(given)
+    return None if given is None else require_local(given)
 
 
 def no_exposures(texts: Sequence[str], found: ExposurePaths) -> UsageError:

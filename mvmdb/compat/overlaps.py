@@ -13,15 +13,16 @@ from mvmdb.exposures.place import find_places
 from mvmdb.exposures.read import read_exposure
 from mvmdb.names import format_cell_name
 from mvmdb.pollers.files import read_poller
+from mvmdb.remote.address import is_url, join, require_local
 
 log = logging.getLogger(__name__)
 
 
 class NamedFile(NamedTuple):
-    """A file, and the text that the caller or the poller names it by."""
+    """A file, here or elsewhere, and the text that the caller or the poller names it by."""
 
     name: str
-    path: Path
+    address: str
 
 
 def get_sky_cells(
@@ -34,7 +35,8 @@ def get_sky_cells(
     """The sky cells that these exposures overlap, by name, sorted; an empty dict if they overlap none.
 
     `visit_input`: a poller file (basic or full), or a sequence of exposure file names, which `members` repeats.
-    `input_path`: the folder that relative names are in (None: the current folder); nothing is copied from there.
+    `input_path`: the folder that relative names are in (None: the current folder); nothing is copied from there. Names
+    and the folder may be addresses, `https://` or `s3://`.
     `scale` and `cell_size` can only be those of the tessellation, 0.04 arcsec and 4.2 degrees. With `diagnostic_mode`
     the members of each cell are logged; no file is written.
 
@@ -42,9 +44,9 @@ def get_sky_cells(
     """
     refuse_other_grid(scale=scale, cell_size=cell_size)
     files = list_files(visit_input, input_path)
-    places = find_places([read_exposure(file.path) for file in files], "overlap")
+    places = find_places([read_exposure(file.address) for file in files], "overlap")
     for index, why in places.unplaced.items():
-        log.warning("%s is in no sky cell: %s", files[index].path, why)
+        log.warning("%s is in no sky cell: %s", files[index].address, why)
     projection_cells: dict[int, ProjectionCell] = {}
     found = {}
     for cell, indices in places.cells.items():
@@ -75,14 +77,30 @@ def list_files(
 
     A poller's path that is not there stands for the file of its name in `input_path`, or beside the poller.
     """
-    folder = Path(input_path or "")
+    folder = os.fspath(input_path or "")
     if not isinstance(visit_input, (str, os.PathLike)):
-        return [NamedFile(str(name), folder / name) for name in visit_input]
-    poller = read_poller(visit_input)
+        return [NamedFile(str(name), _join(folder, str(name))) for name in visit_input]
+    poller = read_poller(require_local(visit_input))
     paths = [row.pathname for row in poller.rows] if poller.form == "full" else poller.filenames
     beside = Path(visit_input).parent
     pairs = dict.fromkeys(zip(poller.filenames, paths, strict=True))  # a poller of several sky cells names files again
-    return [NamedFile(name, find_file(folder / path, folder, beside)) for name, path in pairs]
+    return [NamedFile(name, _find(path, folder, beside)) for name, path in pairs]
+
+
+def _join(folder: str, name: str) -> str:
+    """Where a file of this name is; one with an address or an absolute path is in no folder."""
+    if is_url(name) or os.path.isabs(name):
+        return name
+    return join(folder, name) if is_url(folder) else os.path.join(folder, name)
+
+
+def _find(path: str, folder: str, beside: Path) -> str:
+    """Where the file is that a poller names."""
+    if is_url(path):
+        return path
+    if is_url(folder):
+        return path if os.path.isfile(path) else join(folder, os.path.basename(path))
+    return str(find_file(Path(folder, path), Path(folder), beside))
 
 
 def find_file(path: Path, *folders: Path) -> Path:

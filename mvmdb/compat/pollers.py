@@ -13,6 +13,7 @@ from mvmdb.inputs import read_text
 from mvmdb.names import format_cell_name, parse_cell_name
 from mvmdb.pollers.files import PollerRow, write_poller
 from mvmdb.records import Dataset
+from mvmdb.remote.address import canonical, file_name, is_url, require_local
 
 KINDS = ("flc", "flt")
 """The order in which the files of a rootname are looked for."""
@@ -28,10 +29,11 @@ def generate_poller_file(
 
     `input_list` is the name of a text file with one exposure a line, or a sequence of them: file names, or rootnames,
     of which the FLC is taken, else the FLT. They are looked for in the current folder, beside the text file and in
-    `$DATA_PATH/<first 4 characters>/<rootname>/`.
+    `$DATA_PATH/<first 4 characters>/<rootname>/`. File names may be addresses, `https://` or `s3://`.
 
-    Raises UsageError for a type other than `mvm` and for a missing `skycell_name`, NameFormatError if that is not the
-    name of a sky cell, and InputError for a file that is nowhere, or cannot be read or written.
+    Raises UsageError for a type other than `mvm`, for a list or a DATA_PATH that is an address, and for a missing
+    `skycell_name`; NameFormatError if that is not the name of a sky cell; and InputError for a file that is nowhere, or
+    cannot be read or written.
     """
     if poller_file_type != "mvm":
         raise UsageError(f"poller_file_type is {poller_file_type!r}; expected 'mvm': other pollers are drizzlepac's")
@@ -47,6 +49,7 @@ def _read_names(input_list: str | os.PathLike[str] | Sequence[str]) -> list[tupl
     folders = [Path()]
     if not isinstance(input_list, (str, os.PathLike)):
         return [(name.strip(), folders) for name in input_list if name.strip()]
+    require_local(input_list)
     try:
         lines = read_text(input_list).splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -57,16 +60,21 @@ def _read_names(input_list: str | os.PathLike[str] | Sequence[str]) -> list[tupl
     return [(line.strip(), [*folders, Path(input_list).parent]) for line in lines if line.strip()]
 
 
-def _locate(name: str, folders: Sequence[Path]) -> Path:
-    """The file of a file name or a rootname. Raises InputError if it is nowhere."""
+def _locate(name: str, folders: Sequence[Path]) -> str:
+    """The file of a file name or a rootname; an address is not asked for. Raises InputError if it is nowhere."""
+    if is_url(name):
+        address = canonical(name)
+        if not address.endswith(".fits"):
+            raise InputError(f"{address} is no file; expected the address of an exposure, which ends in .fits")
+        return address
     names = [name] if name.endswith(".fits") else [f"{name}_{kind}.fits" for kind in KINDS]
-    cache = os.environ.get("DATA_PATH")
+    cache = require_local(os.environ["DATA_PATH"]) if os.environ.get("DATA_PATH") else None
     root = Path(name).name.removesuffix(".fits").rsplit("_", 1)[0] if name.endswith(".fits") else name
     everywhere = [*folders, *([Path(cache, root[:4], root)] if cache else [])]
     for filename in names:
         path = find_file(Path(filename), *everywhere)
         if path.is_file():
-            return path
+            return str(path)
     places = ", ".join(str(folder.absolute()) for folder in everywhere)
     raise InputError(
         f"found no file {' or '.join(names)} in {places}; expected each exposure of the list; "
@@ -77,7 +85,7 @@ def _locate(name: str, folders: Sequence[Path]) -> Path:
 def _poller_row(dataset: Dataset, skycell: str) -> PollerRow:
     e = dataset.exposure
     return PollerRow(
-        filename=Path(dataset.path).name,
+        filename=file_name(dataset.path),
         proposal_id=e.proposal_id,
         program_id=e.program,
         obset_id=e.visit,

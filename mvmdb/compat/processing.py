@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from mvmdb.errors import ExposureError, MvmdbError, NothingViableError, UsageError
 from mvmdb.exposures.eligibility import apply_switches
@@ -16,6 +15,7 @@ from mvmdb.parameters.read import Section, read_parameters, write_parameters
 from mvmdb.process import Align, process_poller
 from mvmdb.recipe import Recipe
 from mvmdb.records import Policy
+from mvmdb.remote.address import require_local
 from mvmdb.sky.tessellation import PROJECTION_SIZE
 from mvmdb.workers.choice import open_workers
 
@@ -60,6 +60,8 @@ def run_mvm_processing(
     `custom_limits`: X0, X1, Y0, Y1 of a rectangle in 0-based fine pixels of the projection cell, which is made instead.
     `output_file_prefix`: None. `log_level`: the level of the logger `mvmdb` during the call.
 
+    The poller may name addresses, `https://` or `s3://`; pixels are fetched into the cache of MVMDB_CACHE.
+
     mvmdb's own: the products go to `<output>/<skycell>/` (None: below the current folder). `jobs`: the number of worker
     processes (None: one per core).
 
@@ -68,6 +70,7 @@ def run_mvm_processing(
     _check_arguments(
         skip_gaia_alignment, phot_mode, output_file_prefix, input_custom_pars_file, output_custom_pars_file
     )
+    poller, folder = require_local(input_filename), require_local(output or ".")
     limits = _read_limits(custom_limits)
     section: Section = "default_values" if use_defaults_configs else "parameters"
     with _logging_at(logging.DEBUG if diagnostic_mode else log_level):
@@ -76,7 +79,7 @@ def run_mvm_processing(
             policy = apply_switches(Policy(), os.environ)
             with open_workers(jobs=jobs) as workers:
                 report = process_poller(
-                    Path(input_filename), Path(output or "."), policy,
+                    poller, folder, policy,
                     workers=workers, limits=limits, parameters=given,
                     align_first=None if skip_gaia_alignment else Align(os.environ.get(REFERENCE) or None),
                 )  # fmt: skip

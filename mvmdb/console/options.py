@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import wraps
 from itertools import islice
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.recorded import RecordedRun
 from mvmdb.console.show import say, warn
 from mvmdb.console.streams import Ending, end_stuck_run
@@ -95,7 +95,7 @@ _worker_timeout = click.option(
 _cache = click.option(
     "--cache",
     "cache_folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=LocalPath(file_okay=False),
     envvar="MVMDB_CACHE",
     show_envvar=True,
     metavar="DIR",
@@ -116,9 +116,7 @@ wait = click.option(
     "--wait", type=Duration(), default=0.0, metavar="SECONDS",
     help="If another run works on the folder, wait for it as long as this; else the exit code is 2 at once.",
 )  # fmt: skip
-output = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder to write to."
-)
+output = click.option("-o", "--output", type=LocalPath(file_okay=False), metavar="DIR", help="The folder to write to.")
 available = click.option(
     "--available", is_flag=True, help="Make layers that wait for files from those members that have a file."
 )
@@ -160,33 +158,16 @@ def who(command: F) -> F:
 
 
 def cache(command: F) -> F:
-    """Give a command the options of the cache of files elsewhere; its worker processes see them in the environment.
-
-    Workers of a Dask cluster have disks of their own, and take the options from their own environment.
-    """
+    """Give a command the options of the cache of files elsewhere; its worker processes see them in the environment."""
 
     @wraps(command)
     def with_cache(*arguments: Any, cache_folder: Path | None, cache_size: str, **named: Any) -> object:
-        from mvmdb.remote.cache import parse_size
+        from mvmdb.remote.cache import use_cache
 
-        parse_size(cache_size)
-        given = {"MVMDB_CACHE": str(cache_folder.absolute()) if cache_folder else None, "MVMDB_CACHE_SIZE": cache_size}
-        before = {name: os.environ.get(name) for name in given}
-        _set_environment(given)
-        try:
+        with use_cache(cache_folder, cache_size):
             return command(*arguments, **named)
-        finally:
-            _set_environment(before)
 
     return _cache(_cache_size(cast(F, with_cache)))
-
-
-def _set_environment(values: Mapping[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def emit_json(value: object) -> None:

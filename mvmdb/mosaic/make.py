@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +38,7 @@ from mvmdb.mosaic.skies.solve import solve_skies
 from mvmdb.mosaic.trailing import describe_trail
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
-from mvmdb.remote.files import keeping
+from mvmdb.remote.files import keep_fetched
 from mvmdb.workers.background import BackgroundThread, map_in_threads
 
 __all__ = ["make_product", "sweep_temporaries"]
@@ -61,10 +62,14 @@ def make_product(job: LayerJob) -> ProductRecord:
     `add` and `recanvas`) is damaged or not the one the job starts from, or when the target cannot be written;
     MemberUnusableError when a member cannot be used (rules `empty`, `units` and `exposure time`).
     """
+    return keep_fetched(partial(_make, job))
+
+
+def _make(job: LayerJob) -> ProductRecord:
     target = _check_target(job)
     layer = parse_layer_name(job.layer)
     grid = LayerGrid.of_layer(layer, job.canvas)
-    with keeping(), start_helpers(job) as helpers:
+    with start_helpers(job) as helpers:
         if job.action is Action.DRIZZLE:
             made = _drizzle_all(job, grid, helpers)
         elif job.action is Action.ADD:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mvmdb.errors import InputError
+from mvmdb.errors import InputError, UsageError
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _WEB = {"http": "80", "https": "443"}
@@ -102,6 +102,26 @@ def _unescape(path: str) -> str:
 def absolute(address: str) -> str:
     """The canonical form of a URL, or an absolute path. No link is followed: an inbox keeps the name the user knows."""
     return canonical(address) if is_url(address) else os.path.abspath(os.path.expanduser(address))
+
+
+def require_local(path: str | os.PathLike[str]) -> Path:
+    """The path of what is written or read here. Raises UsageError for an address, which would make a folder `s3:`."""
+    if is_url(path):
+        shown = _hide_secrets(os.fspath(path))
+        raise UsageError(f"{shown} is an address; expected a path of this machine: only exposures may lie elsewhere")
+    return Path(path)
+
+
+def _hide_secrets(url: str) -> str:
+    """The address without what may be a password or a signature."""
+    protocol, rest = re.split(r"[?#]", url)[0].split("://", 1)
+    host, slash, path = rest.partition("/")
+    return f"{protocol}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def join(folder: str, name: str) -> str:
+    """The address of a file of this name in a folder elsewhere."""
+    return f"{folder.rstrip('/')}/{name}"
 
 
 def file_name(address: str) -> str:

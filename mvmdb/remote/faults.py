@@ -31,6 +31,11 @@ def changed(url: str) -> OSError:
     return OSError(errno.ESTALE, "it changed while it was being read; ingest it again", url)
 
 
+def outdated(url: str) -> OSError:
+    """The file is not in the state that the catalog has."""
+    return OSError(errno.ESTALE, "it changed since it was registered; ingest it again", url)
+
+
 def broken(url: str, words: str) -> OSError:
     """Anything else, in words."""
     return OSError(errno.EIO, words, url)

@@ -6,24 +6,32 @@ cache. Every error is an OSError, as that of a local file.
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from mvmdb.inputs import open_plain
+from mvmdb.remote import faults
 from mvmdb.remote.address import is_url
-from mvmdb.remote.cache import cache_here
+from mvmdb.remote.cache import NoRoomError, cache_here
 from mvmdb.remote.ranges import PartsStream
-from mvmdb.remote.state import Stamp
+from mvmdb.remote.state import Stamp, is_unchanged
 from mvmdb.remote.store import store_of
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.background import map_in_threads
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 AT_ONCE = 16
 """Requests that wait for servers at the same time: a distant one takes a tenth of a second for each."""
+_CHUNK = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +90,54 @@ def keeping() -> Iterator[None]:
         _kept.leave()
 
 
+def fetch_whole(address: str, recorded: Stamp | None, target: BinaryIO) -> Stamp:
+    """Write a file elsewhere to `target`, from the cache if it has a copy, and return its stamp; nothing is cached.
+
+    Raises OSError, also for a file that is not as it was `recorded` (None: in any state is right).
+    """
+    store = store_of(address)
+    state = store.state(address)
+    if recorded is not None and not is_unchanged(address, recorded, state.stamp):
+        raise faults.outdated(address)
+    copy = cache_here().find(address, state)
+    if copy is None:
+        store.fetch(address, state, target)
+    else:
+        with copy:
+            shutil.copyfileobj(copy, target, _CHUNK)
+    if target.tell() != state.size:
+        raise faults.broken(address, f"{target.tell()} of its {state.size} bytes came; run the command again")
+    return state.stamp
+
+
+def keep_fetched(work: Callable[[], T]) -> T:
+    """Do `work` with what it fetches kept until its end; it may be done twice.
+
+    Where others' copies leave no room, all is let go, and the work is done again when it is its turn to wait for room:
+    if two works waited with copies of their own, each might wait for the other. Raises what `work` raises.
+    """
+    try:
+        with keeping():
+            return work()
+    except Exception as error:
+        if not _lacks_room(error):
+            raise
+        log.info("%s; it is made again when there is room", error)
+    with cache_here().turn(), keeping(), _kept.in_turn():
+        return work()
+
+
+def _lacks_room(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, NoRoomError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 class _Kept:
     """The copies that this process holds open, and so keeps in the cache, with the stamps of their files."""
 
     def __init__(self) -> None:
+        self._turns = 0
         self.stamps: dict[str, Stamp] = {}
         self._copies: dict[str, BinaryIO] = {}
         self._fetching: dict[str, threading.Lock] = {}
@@ -107,6 +159,18 @@ class _Kept:
         for copy in copies:
             copy.close()
 
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        self._turns += 1
+        try:
+            yield
+        finally:
+            self._turns -= 1
+
+    def _bytes(self) -> int:
+        with self._lock:
+            return sum(size for size, _ in self.stamps.values())
+
     def take(self, address: str) -> tuple[Stamp, BinaryIO]:
         with self._lock:
             fetching = self._fetching.setdefault(address, threading.Lock())
@@ -114,7 +178,9 @@ class _Kept:
             if address not in self.stamps:
                 store = store_of(address)
                 state = store.state(address)
-                self._copies[address] = cache_here().open(address, state, store)
+                self._copies[address] = cache_here().open(
+                    address, state, store, mine=self._bytes, in_turn=self._turns > 0
+                )
                 self.stamps[address] = state.stamp
             return self.stamps[address], self._copies[address]
 

@@ -10,10 +10,15 @@ from mvmdb.remote.store import Parts
 
 FIRST = 64 << 10
 """Bytes of the first request: the primary header and that of the first chip."""
-AHEAD = 32 << 10
-"""Bytes of any other request, at least: a header of an exposure and the lookup tables after it."""
+AHEAD = 24 << 10
+"""Bytes of any other request, at least: the longest header of a chip."""
+LEAP = 128 << 10
+"""Bytes after a request that are rather fetched than passed over: a headerlet has 115 kB."""
+LONG = 600 << 10
+"""Bytes of the one request of a file that does so: most of its headerlets, and the lookup tables between them.
 
-
+Measured with eight headerlets: 12 requests of 0.9 MB instead of 18 of 0.6 MB, and a tenth less processor time.
+"""
 MOST_KEPT = 4 << 20
 """Bytes that are kept of one file: many are read at once, and a file may have more headers than it should."""
 
@@ -25,6 +30,8 @@ class PartsStream(io.RawIOBase):
         super().__init__()
         self._parts = parts
         self._position = 0
+        self._end = 0
+        self._has_leapt = False
         self._starts: list[int] = []
         self._kept: list[bytes] = []
         self._keep(0, parts.read(0, FIRST))
@@ -65,13 +72,21 @@ class PartsStream(io.RawIOBase):
             begin = start - self._starts[place]
             return self._kept[place][begin : begin + length]
         limit = self._starts[place + 1] if place + 1 < len(self._starts) else self._size
-        wanted = min(max(length, AHEAD), limit - start)
+        wanted = min(max(length, self._ahead(start)), limit - start)
         data = self._parts.read(start, wanted)
         if len(data) != wanted:
             raise OSError(f"it ends after {len(data)} of {wanted} bytes")
         if length <= AHEAD:
             self._keep(start, data)
+            self._end = start + wanted
         return data[:length]
+
+    def _ahead(self, start: int) -> int:
+        """How many bytes to fetch from `start`, at least: many where little was passed over, but only once."""
+        if self._has_leapt or not 0 < self._end <= start <= self._end + LEAP:
+            return AHEAD
+        self._has_leapt = True
+        return LONG
 
     def _keep(self, start: int, data: bytes) -> None:
         if sum(map(len, self._kept)) + len(data) > MOST_KEPT:

@@ -1,7 +1,8 @@
 """Files of HTTP servers: parts and whole files over fsspec's session, which has the credentials.
 
 fsspec's own files do not tell whether a file changed between two requests, and would read all of it where a server
-takes no notice of Range. A server cannot lead mvmdb to local files, nor from https to http.
+takes no notice of Range. A server cannot lead mvmdb to local files, nor from https to http. A second client for parts
+alone was rejected: http.client takes 0.13 ms of a processor for a request and this one 0.23 ms, a tenth of registering.
 """
 
 from __future__ import annotations

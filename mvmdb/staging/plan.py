@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from mvmdb.catalog.ask.members import LayerExposure
 from mvmdb.errors import InputError
@@ -13,14 +12,16 @@ from mvmdb.pollers.files import PollerRow
 from mvmdb.pollers.rows import poller_rows
 from mvmdb.pollers.write import rows_of_plan
 from mvmdb.records import Plan
+from mvmdb.remote.state import Stamp
 
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """One file to put: where it is, and the name that it gets."""
+    """One file to put: its path or address, the name that it gets, and its size and time as registered, if known."""
 
-    source: Path
+    source: str
     name: str
+    recorded: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class StagedCell:
     rows: tuple[PollerRow, ...]
 
 
-def plan_cells(exposures: Sequence[LayerExposure], plan: Plan, *, all_new: bool) -> list[StagedCell]:
-    """What to put for each sky cell of these exposures, sorted.
+def plan_cells(
+    exposures: Sequence[LayerExposure], plan: Plan, recorded: Mapping[str, Stamp], *, all_new: bool
+) -> list[StagedCell]:
+    """What to put for each sky cell of these exposures, whose files were registered with these stamps; sorted.
 
     Rows of stale layers are NEW, or with `all_new` those of all layers but such as wait for files of their members: of
     these, drizzlepac would make a mosaic without them. Raises InputError if two files of a cell would get one name.
@@ -44,7 +47,7 @@ def plan_cells(exposures: Sequence[LayerExposure], plan: Plan, *, all_new: bool)
         rows = poller_rows(exposures, {one.layer: None for one in exposures if one.layer not in waiting})
     else:
         rows = rows_of_plan(exposures, plan, "layer")
-    return [_plan_cell(skycell, rows[skycell], names) for skycell in sorted(rows)]
+    return [_plan_cell(skycell, rows[skycell], names, recorded) for skycell in sorted(rows)]
 
 
 def staged_name(exposure: LayerExposure) -> str:
@@ -71,7 +74,9 @@ def staged_name(exposure: LayerExposure) -> str:
     return "_".join(words)
 
 
-def _plan_cell(skycell: str, rows: Iterable[PollerRow], names: Mapping[tuple[str, str], str]) -> StagedCell:
+def _plan_cell(
+    skycell: str, rows: Iterable[PollerRow], names: Mapping[tuple[str, str], str], recorded: Mapping[str, Stamp]
+) -> StagedCell:
     files: dict[str, StagedFile] = {}
     staged = []
     for row in rows:
@@ -81,6 +86,6 @@ def _plan_cell(skycell: str, rows: Iterable[PollerRow], names: Mapping[tuple[str
                 f"{row.pathname} and {files[name].source} would both be {name} in the folder of {skycell}; "
                 "expected one file for each exposure; rename one of them"
             )
-        files[name] = StagedFile(Path(row.pathname), name)
+        files[name] = StagedFile(row.pathname, name, recorded.get(row.pathname))
         staged.append(replace(row, filename=name, pathname=name))
     return StagedCell(skycell, tuple(files.values()), tuple(sorted(staged, key=lambda row: row.filename)))

@@ -9,14 +9,18 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mvmdb.atomic import make_folder
 from mvmdb.errors import InputError
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.pollers.files import format_poller_name, read_poller, write_poller
+from mvmdb.remote.address import is_url
 from mvmdb.staging.copies import Link, can_clone, is_current, put
+from mvmdb.staging.fetches import AT_ONCE, Fetches
 from mvmdb.staging.plan import StagedCell, StagedFile
+from mvmdb.workers.background import map_in_threads
 
 log = logging.getLogger(__name__)
 
@@ -75,36 +79,42 @@ def stage(
     """Put the files and the poller of each sky cell into `folder/<skycell>/`; the caller holds the folder's lock.
 
     A file that is there as it should be is not put again, so a killed run is taken up where it was. An input with
-    another size or time, and a copy that was changed, are put anew. If a file of a cell is gone or cannot be put, its
-    poller is not written, the problem is reported, and the other cells are staged. Raises InputError if the folder
+    another size or time, and a copy that was changed, are put anew. A file elsewhere is fetched, also with `link`; one
+    that changed since it was registered is a problem. If a file of a cell is gone or cannot be put, its poller is not
+    written, the problem is reported, and the other cells are staged. Raises InputError if the folder
     cannot be written to, or has not enough space for the copies.
     """
     report = StageReport()
+    fetches = Fetches(file for cell in cells for file in cell.files if is_url(file.source))
     try:
         make_folder(folder)
         _sweep(folder)
         for cell in cells:
             make_folder(folder / cell.skycell)
             _sweep(folder / cell.skycell)
-        due = {cell.skycell: _find_due(cell, folder / cell.skycell, link) for cell in cells}
+        due = {cell.skycell: _find_due(cell, folder / cell.skycell, link, fetches) for cell in cells}
     except OSError as error:
         raise InputError(
             f"cannot write to {error.filename or folder}: {error.strerror}; expected a folder that can be: -o DIR"
         ) from error
-    if link == "copy":
-        _require_space((file for files in due.values() for file in files), folder, free)
+    copies = [file for files in due.values() for file in files if link == "copy" or is_url(file.source)]
+    _require_space(copies, fetches, folder, free)
     monitor.files_announced(sum(map(len, due.values())))
     for cell in cells:
-        report.cells.append(_stage_cell(cell, due[cell.skycell], folder / cell.skycell, link, monitor, report))
+        target = folder / cell.skycell
+        report.cells.append(_stage_cell(cell, due[cell.skycell], target, link, fetches, monitor, report))
     return report
 
 
-def _find_due(cell: StagedCell, folder: Path, link: Link) -> list[StagedFile]:
+def _find_due(cell: StagedCell, folder: Path, link: Link, fetches: Fetches) -> list[StagedFile]:
     """The files that are not there as they should be, and those whose input is gone."""
     due = []
     for file in cell.files:
         try:
-            current = is_current(file.source, folder / file.name, link)
+            if is_url(file.source):
+                current = fetches.is_current(file, folder / file.name)
+            else:
+                current = is_current(Path(file.source), folder / file.name, link)
         except OSError:
             current = False
         if not current:
@@ -112,15 +122,19 @@ def _find_due(cell: StagedCell, folder: Path, link: Link) -> list[StagedFile]:
     return due
 
 
-def _require_space(files: Iterable[StagedFile], folder: Path, free: FreeSpace) -> None:
+def _require_space(files: Iterable[StagedFile], fetches: Fetches, folder: Path, free: FreeSpace) -> None:
     needed = 0
     by_device: dict[int, list[tuple[Path, int]]] = defaultdict(list)
     for file in files:
+        if is_url(file.source):
+            stamp = fetches.stamps[file.source]
+            needed += 0 if isinstance(stamp, OSError) else stamp[0]
+            continue
         try:
             status = os.stat(file.source)
         except OSError:
             continue  # told with its cell
-        by_device[status.st_dev].append((file.source, status.st_size))
+        by_device[status.st_dev].append((Path(file.source), status.st_size))
     for sources in by_device.values():
         if not can_clone(sources[0][0], folder):
             needed += sum(size for _, size in sources)
@@ -133,14 +147,19 @@ def _require_space(files: Iterable[StagedFile], folder: Path, free: FreeSpace) -
 
 
 def _stage_cell(
-    cell: StagedCell, due: Sequence[StagedFile], folder: Path, link: Link, monitor: Monitor, report: StageReport
+    cell: StagedCell,
+    due: Sequence[StagedFile],
+    folder: Path,
+    link: Link,
+    fetches: Fetches,
+    monitor: Monitor,
+    report: StageReport,
 ) -> StagedFolder:
     poller = folder / format_poller_name(cell.skycell)
     n_put, problem = 0, ""
-    for file in due:
-        try:
-            _put(file, folder, link)
-        except InputError as error:
+    threads = AT_ONCE if any(is_url(file.source) for file in due) else 1
+    for file, error in zip(due, map_in_threads(partial(_try, folder, link, fetches), due, threads), strict=True):
+        if error is not None:
             problem = problem or str(error)
         else:
             n_put += 1
@@ -155,13 +174,24 @@ def _stage_cell(
     return StagedFolder(cell.skycell, str(folder), str(poller), len(cell.files), n_put, new, unneeded, problem)
 
 
-def _put(file: StagedFile, folder: Path, link: Link) -> None:
-    target = folder / file.name
-    if not file.source.is_file():
-        raise InputError(f"{file.source} is gone; put the file back, or ingest it where it is now")
-    if file.source.absolute() == target.absolute() or file.source.resolve() == target.absolute():
-        raise InputError(f"{file.source} lies in this folder, where drizzlepac writes; give another one: -o DIR")
-    put(file.source, target, link)
+def _try(folder: Path, link: Link, fetches: Fetches, file: StagedFile) -> InputError | None:
+    """Put one file, and return what is wrong where it cannot be put."""
+    try:
+        if is_url(file.source):
+            fetches.put(file, folder / file.name)
+        else:
+            _put(Path(file.source), folder / file.name, link)
+    except InputError as error:
+        return error
+    return None
+
+
+def _put(source: Path, target: Path, link: Link) -> None:
+    if not source.is_file():
+        raise InputError(f"{source} is gone; put the file back, or ingest it where it is now")
+    if source.absolute() == target.absolute() or source.resolve() == target.absolute():
+        raise InputError(f"{source} lies in this folder, where drizzlepac writes; give another one: -o DIR")
+    put(source, target, link)
 
 
 def _find_unneeded(poller: Path, cell: StagedCell) -> tuple[str, ...]:

@@ -77,7 +77,10 @@ def test_file_that_changed_is_fetched_again(files: list[str], web: WebServer) ->
     assert read(files[0]) == b"A" * SIZE
 
 
-def test_files_in_use_are_not_removed_and_a_full_cache_is_an_error(files: list[str], cache: Path) -> None:
+def test_files_in_use_are_not_removed_and_a_full_cache_is_an_error(
+    files: list[str], cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MVMDB_CACHE_WAIT", "0.3")
     with holder(files[0]), holder(files[1]):
         with pytest.raises(OSError, match=r"has no room for its 300000 bytes: .*--cache-size"):
             read(files[2])

@@ -124,3 +124,12 @@ def test_new_pixels_of_a_server_are_noticed(here: Archive, web: WebServer) -> No
     assert path.stat().st_size == size
     here.ingest(web.at(path))
     assert {code for reasons in here.reasons().values() for code, _ in reasons} == {"member-recalibrated"}
+
+
+@pytest.mark.shared
+def test_headerlets_are_fetched_several_at_once(web: WebServer, shared: Path) -> None:
+    path = write_full_size(shared / "data" / "headers" / "sample_ipppssoot_flc.fits", web.root / "a_flc.fits")
+    assert len(scan_file(path).images("HDRLET")) == 8
+    web.forget()
+    read_exposure(web.at(path))
+    assert web.asked["GET", "/a_flc.fits"] <= 12

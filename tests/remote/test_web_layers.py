@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
-from archive import FINE, Archive
+import pytest
+from archive import CELL, FINE, Archive
 from astropy.io import fits
 from cluster import run_cluster
 from command_line import call, one_line, run
 from fitsfiles import set_pixels
 from webserver import WebServer, touch_later
+
+import mvmdb
+from mvmdb.errors import InputError, UsageError
 
 
 def science(archive: Archive, layer: str = FINE) -> np.ndarray:
@@ -97,3 +102,22 @@ def test_workers_of_a_cluster_fetch_to_their_own_cache(
     assert done.returncode == 0, done.stdout + done.stderr
     assert [copy.stat().st_size for copy in cache.glob("*.fits")] == [path.stat().st_size], "as its environment says"
     assert here.look().stale == 0
+
+
+def test_python_takes_the_cache_and_its_size(here: Archive, web: WebServer, cache: Path, tmp_path: Path) -> None:
+    path = here.expose(folder=web.root)
+    here.ingest(web.at(path))
+    mine, before = tmp_path / "mine", dict(os.environ)
+    full = mvmdb.open(here.address, jobs=2, cache=mine, cache_size="9kB").reconcile(products=here.products)
+    assert all("has no room for its" in (layer.error or "") for layer in full.report.layers)
+    done = mvmdb.open(here.address, jobs=2, cache=str(mine), cache_size="1MB").reconcile(products=here.products)
+    assert (done.report.failed, len(list(mine.glob("*.fits")))) == (0, 1)
+    web.forget()
+    mvmdb.open(here.address, cache=mine).stage([CELL], tmp_path / "staged", full=True)
+    assert (web.total, len(list((tmp_path / "staged" / CELL).glob("*.fits")))) == (0, 1)
+    assert not cache.exists()
+    assert dict(os.environ) == before
+    with pytest.raises(InputError, match="the size of the cache is 'big'"):
+        mvmdb.open(here.address, cache_size="big")
+    with pytest.raises(UsageError, match="s3://bucket/cache is an address"):
+        mvmdb.open(here.address, cache="s3://bucket/cache")

@@ -132,7 +132,7 @@ main()
 def test_disk_space_is_asked_for_before_anything_is_copied(tmp_path: Path) -> None:
     source = tmp_path / "a_flt.fits"
     source.write_bytes(b"x" * 10_000)
-    cell = StagedCell(CELL, (StagedFile(source, "hst_a_flt.fits"),), ())
+    cell = StagedCell(CELL, (StagedFile(str(source), "hst_a_flt.fits"),), ())
     with pytest.raises(InputError, match=r"has 1,058,575 bytes free; expected 1,058,576 for the copies; make room"):
         stage([cell], tmp_path / "out", free=lambda folder: 1_058_575)
     assert list((tmp_path / "out" / CELL).iterdir()) == []
@@ -238,7 +238,7 @@ def test_no_layer_that_waits_for_files_is_new() -> None:
     other = {"ipppssoo": "ib6o04tw", "filename": "ib6o04twq_flt.fits", "path": "/a/ib6o04twq_flt.fits"}
     there = [exposure(), exposure(layer=FINE.replace("f125w", "f140w"), **other)]
     waiting = PlannedLayer(FINE, CELL, Action.DRIZZLE, (), n_waiting=1)
-    (cell,) = plan_cells(there, Plan((waiting,), 1), all_new=True)
+    (cell,) = plan_cells(there, Plan((waiting,), 1), {}, all_new=True)
     assert {row.filename[-17:-9]: row.flag for row in cell.rows} == {"ib6o04tu": "OLD", "ib6o04tw": "NEW"}
     assert len(cell.files) == 2
 
@@ -247,7 +247,7 @@ def test_two_files_of_one_name_are_refused() -> None:
     hap = "hst_12311_07_wfc3_ir_f125w_ibj207r9_flt.fits"
     two = [exposure(ipppssoo=name, filename=hap, path=f"/{name}/{hap}") for name in ("ibj207r9", "ibj207s9")]
     with pytest.raises(InputError, match=f"would both be {hap}"):
-        plan_cells(two, Plan((), 0), all_new=False)
+        plan_cells(two, Plan((), 0), {}, all_new=False)
 
 
 def test_the_owner_of_a_copy_may_change_it_though_the_umask_is_strict(half: Archive) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from mvmdb.catalog.rows import chunks
+from mvmdb.remote.state import Stamp
 from mvmdb.schema import tables as t
 
 
@@ -44,3 +45,13 @@ def load_layer_exposures(connection: sa.Connection, cells: Iterable[int]) -> lis
     for chunk in chunks(cells):
         rows += [LayerExposure(*row) for row in connection.execute(query.where(t.layer.c.skycell_id.in_(chunk)))]
     return rows
+
+
+def load_stamps(connection: sa.Connection, paths: Iterable[str]) -> dict[str, Stamp]:
+    """The size and time of each of these files, by path, as they were registered."""
+    d = t.dataset.c
+    stamps: dict[str, Stamp] = {}
+    for chunk in chunks(paths):
+        for path, *stamp in connection.execute(sa.select(d.path, d.size, d.mtime_ns).where(d.path.in_(chunk))):
+            stamps[path] = (stamp[0], stamp[1])
+    return stamps

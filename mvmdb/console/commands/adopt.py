@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mvmdb.console import options
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.show import say
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Take mosaics that exist as products.")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=LocalPath(), metavar="DIR")
 @click.option("--trust", is_flag=True, help="Take mosaics whose pixels are unproven as fresh, until members change.")
 @options.wait
 @options.as_json

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mvmdb.console import options
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.show import say, warn
 from mvmdb.errors import UsageError
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
 
 
 @click.command("import", short_help="Register exposures from a table.")
-@click.argument("table", type=click.Path(path_type=Path), metavar="TABLE")
+@click.argument("table", type=LocalPath(), metavar="TABLE")
 @click.option(
     "--map", "maps", multiple=True, metavar="OURS=THEIRS", help="The column of a field (may be repeated), e.g. name=id."
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), help="The format, if the content does not reveal it.")
 @click.option(
-    "--siaf", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--siaf", type=LocalPath(dir_okay=False), metavar="FILE",
     help="The telescope's aperture file, for rows without a region (default: the one of the package pysiaf).",
 )  # fmt: skip
 @click.option(
-    "--problems", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--problems", type=LocalPath(dir_okay=False), metavar="FILE",
     help="The file that lists unusable rows (default: TABLE.problems.csv in this folder, if there are more than 20).",
 )  # fmt: skip
 @options.as_json

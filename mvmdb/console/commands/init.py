@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mvmdb.console import options
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.products import move_products, yes
 from mvmdb.records import ExptimeLayers, Rule
@@ -14,9 +15,7 @@ from mvmdb.records import ExptimeLayers, Rule
 
 @click.command(short_help="Create the catalog, or change its configuration.")
 @click.option("--rule", type=click.Choice(["overlap", "nearest"]), help="Which sky cells an exposure is a member of.")
-@click.option(
-    "--products", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The products folder."
-)
+@click.option("--products", type=LocalPath(file_okay=False), metavar="DIR", help="The products folder.")
 @click.option(
     "--layers",
     type=click.Choice(["all", "classes", "clusters"]),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mvmdb.console import options
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 @click.option("--exposure", "exposures", multiple=True, metavar="TEXT", help="With --fit: with this in its name.")
 @click.option("--date", "dates", type=(str, str), metavar="MIN MAX", help="With --fit: begun in this time.")
 @click.option(
-    "--list", "listed", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--list", "listed", type=LocalPath(dir_okay=False), metavar="FILE",
     help="With --fit: named in this file, one per line.",
 )  # fmt: skip
 @click.option(
-    "--like", type=click.Path(path_type=Path, dir_okay=False), metavar="REF.fits",
+    "--like", type=LocalPath(dir_okay=False), metavar="REF.fits",
     help="The rectangle and scale of this image, which must be on the grid of a projection cell.",
 )  # fmt: skip
 @click.option("--filter", "filters", multiple=True, metavar="F", help="This filter, as in layer names (default: all).")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mvmdb.console import options, products
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.pruning import Pruning, pruning
@@ -30,7 +31,7 @@ from mvmdb.records import Mark
 @products.yes
 @products.move_products
 @click.option(
-    "--report", "report_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--report", "report_path", type=LocalPath(dir_okay=False), metavar="FILE",
     help="Write the night's report there: text, a page or JSON, by its ending (.txt, .html, .json).",
 )  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print nothing if nothing came, was made, refused or failed, as for cron.")

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from mvmdb.console import options
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 
 
 @click.command(short_help="Make the mosaics of one poller file, without a catalog.")
-@click.argument("poller", type=click.Path(path_type=Path))
+@click.argument("poller", type=LocalPath())
 @options.output
 @click.option(
     "--limits",
@@ -24,7 +25,7 @@ from mvmdb.console.show import say
 @click.option(
     "--parameters",
     "parameters_file",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="FILE",
     help="Drizzle with the values of this file: *.toml, or drizzlepac's *.json.",
 )

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mvmdb.catalog.ask.search.question import KINDS, Kind
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.errors import UsageError
 
@@ -25,7 +26,7 @@ from mvmdb.errors import UsageError
 @click.option("--exposure", "exposures", multiple=True, metavar="TEXT", help="With this in ROOTNAME or the file name.")
 @click.option("--at", "position", type=(str, str), metavar="RA DEC", help="At this position: degrees, or sexagesimal.")
 @click.option(
-    "--target-file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "--target-file", type=LocalPath(dir_okay=False), metavar="FILE",
     help="At one of these positions: one per line, RA and DEC.",
 )  # fmt: skip
 @click.option(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from mvmdb.console import options
+from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
@@ -17,7 +18,7 @@ from mvmdb.staging.copies import LINKS, Link
 @click.command(short_help="Fill folders for drizzlepac: exposures and poller.")
 @click.argument("cells", nargs=-1, metavar="[SKYCELL...]")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", required=True,
+    "-o", "--output", type=LocalPath(file_okay=False), metavar="DIR", required=True,
     help="The folder to write to; not the products folder.",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="Mark every row NEW, so that every layer of these sky cells is made.")
@@ -26,8 +27,10 @@ from mvmdb.staging.copies import LINKS, Link
     type=click.Choice(LINKS),
     default="copy",
     show_default=True,
-    help="Link to the exposures instead of copying them: what drizzlepac writes into its inputs, it writes into them.",
+    help="Link to the exposures instead of copying them: what drizzlepac writes into its inputs, it writes into them. "
+    "Files elsewhere are fetched all the same.",
 )
+@options.cache
 @options.wait
 @options.progress
 @options.as_json
@@ -46,7 +49,8 @@ def stage(
 
     For the sky cells named, or for every cell with a stale layer. The files get the names of the archive's pollers.
     Where the file system can, copies share blocks with the exposures until one is changed. A second run puts what is
-    missing or has changed. The exit code is 1 if a sky cell is not complete.
+    missing or has changed. Files elsewhere (https://, s3://) are fetched. The exit code is 1 if a sky cell is not
+    complete.
 
     Example: mvmdb stage skycell-p0726x10y04 -o /scratch/mvm
     """

@@ -22,7 +22,7 @@ from mvmdb.exposures.fits.cards import CARD, Cards, Value
 from mvmdb.remote.files import OpenFile, open_headers, open_pixels
 
 BLOCK = 2880
-_READ_AHEAD = 10 * BLOCK
+_READ_AHEAD = 4 * BLOCK
 _LONGEST_HEADER = 4000 * BLOCK
 """Bytes: 144,000 cards, a hundred times as many as the longest headers of Hubble's files have."""
 _MOST_HEADERS = 1000
