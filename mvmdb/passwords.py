@@ -77,8 +77,8 @@ def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
 def hide_slips(url: str) -> str:
     """A URL of a server without what may be a password in the wrong place: beside the user, as the port, as an option.
 
-    >>> hide_slips("postgresql://me;pw@host:pw2/mvm?pasword=pw3&sslmode=require")
-    'postgresql://me***@host:***/mvm?pasword=***&sslmode=require'
+    >>> hide_slips("postgresql://me;pw@host:pw2/mvm?pazzwd=pw3&sslmode=require")
+    'postgresql://me***@host:***/mvm?pazzwd=***&sslmode=require'
     """
     if _SERVER.match(url) is None:
         return url

@@ -39,7 +39,7 @@ ADDRESSES = [
     f"host=127.0.0.1 user=u password={SECRET}",
     f"host=127.0.0.1 password = '{SECRET} more' user=u",
     f"password={SECRET}",
-    f"postgresql+psycopg://u@127.0.0.1:1/d?pasword={SECRET}",
+    f"postgresql+psycopg://u@127.0.0.1:1/d?pazzwd={SECRET}",
     f"postgresql+psycopg://u@127.0.0.1:1/d?connect_timeout=1&pw={SECRET}",
     f"postgresql://u;{SECRET}@127.0.0.1:1/d",
     f"postgresql://u|{SECRET}@127.0.0.1:1/d",
