@@ -157,7 +157,7 @@ bench: env
 
 # No URL may enter the locks: they hold names, versions and hashes, and work with any package index.
 COMPILE = uv pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --no-strip-extras $(UPGRADE)
+  --only-binary :all: --no-emit-index-url --no-emit-find-links --no-header --no-annotate --no-strip-extras $(UPGRADE)
 lock:
 	$(COMPILE) -o requirements/dev.txt
 	$(COMPILE) --resolution lowest-direct -o requirements/lowest.txt

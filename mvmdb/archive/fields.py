@@ -56,7 +56,7 @@ class Fields(Searching):
         """
         from mvmdb.catalog.ask.describe import find_exposure
         from mvmdb.catalog.ask.eligible import load_eligible_exposures, load_skies
-        from mvmdb.pictures import require_pictures, write_picture
+        from mvmdb.pictures.mosaics import require_pictures, write_picture
         from mvmdb.rectangles.estimate import estimate_cost, require_small
         from mvmdb.rectangles.geometry import trim_rectangle
         from mvmdb.rectangles.make import make_rectangle

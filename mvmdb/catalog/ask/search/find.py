@@ -31,7 +31,7 @@ def find_rows(connection: sa.Connection, question: Question, answer: SpooledRows
     """
     relation = relation_of(connection, question.kind)
     columns, order = relation.chosen(question.columns), relation.order(question.sort)
-    conditions = _CONDITIONS[question.kind](connection, question)
+    conditions = conditions_of(connection, question)
     if question.limit is not None and relation.is_of_base(question.sort):
         # Else the columns of all rows are computed, and then most are dropped.
         key = relation.base.c.id
@@ -42,6 +42,11 @@ def find_rows(connection: sa.Connection, question: Question, answer: SpooledRows
     for rows in result.partitions(_ROWS_AT_ONCE):
         answer.extend(tuple(row) for row in rows)
     return list(result.keys())
+
+
+def conditions_of(connection: sa.Connection, question: Question) -> list[Condition]:
+    """The conditions on rows of the table that a question of this kind is about."""
+    return _CONDITIONS[question.kind](connection, question)
 
 
 def _of_exposures(connection: sa.Connection, question: Question) -> list[Condition]:

@@ -12,7 +12,7 @@ from astropy.io import fits
 from PIL import Image
 
 from mvmdb.errors import InputError, UsageError
-from mvmdb.pictures import shrink, stretch, write_picture
+from mvmdb.pictures.mosaics import shrink, stretch, write_picture
 
 
 def mosaic(path: Path, pixels: np.ndarray) -> Path:

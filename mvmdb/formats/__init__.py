@@ -1,0 +1,1 @@
+"""Coverage and observations in the formats that other programs open."""

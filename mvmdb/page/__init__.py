@@ -1,0 +1,1 @@
+"""The sky map in the browser, as static files."""

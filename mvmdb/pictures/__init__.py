@@ -1,0 +1,1 @@
+"""Pictures of mosaics, for people to look at."""

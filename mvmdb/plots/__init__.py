@@ -1,0 +1,1 @@
+"""Plots of the tessellation and of the archive; the only room that imports matplotlib."""

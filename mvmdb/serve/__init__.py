@@ -1,0 +1,1 @@
+"""The catalog and the sky map on localhost, by Datasette."""
