@@ -10,7 +10,7 @@ unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit coverage mutants test-lowest dist test-dist test-wheel test-sdist
 .PHONY: exactness chaos chaos-killed chaos-full chaos-raced chaos-lied conformance conformance-downstream conformance-sky
-.PHONY: conformance-api docs bench lock upgrade clean
+.PHONY: conformance-api docs diagrams bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -30,7 +30,8 @@ help:
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
 	@echo "make conformance-downstream  drizzlepac 3.11 on what mvmdb stages on two nights, and mvmdb on what drizzlepac writes (4 minutes)"
 	@echo "make conformance-api  signatures, attributes and parameter sets against drizzlepac 3.11 in its own environment (seconds)"
-	@echo "make docs         the diagram and the tables of docs/catalog.md from the code"
+	@echo "make docs         the generated parts of pages, and the documentation site in build/site (1 minute)"
+	@echo "make diagrams     pictures of the pages' diagrams, after one has changed (needs npm and Chromium)"
 	@echo "make bench        how fast it is here"
 	@echo "make lock         add to requirements/ what pyproject.toml asks for anew (needs uv)"
 	@echo "make upgrade      choose new versions for all of requirements/ (needs uv)"
@@ -148,9 +149,15 @@ conformance-sky: $(CONFORMANCE)/.ready
 	$(CONFORMANCE)/bin/python -m conformance.sky.compare_wcs
 	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.sky.known_misses
 
+# Generated parts of pages first, then the site, in which a warning is an error.
 docs: env
 	$(BIN)/python tools/schema_page.py
 	$(BIN)/python tools/python_page.py
+	$(BIN)/python tools/docs_site.py -o $(SITE)
+SITE ?= build/site
+
+diagrams: env
+	$(BIN)/python tools/diagrams.py
 
 bench: env
 	for script in bench/*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done

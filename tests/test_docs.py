@@ -28,7 +28,10 @@ from mvmdb.schema.meanings import VIEWS
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("README.md", "docs/catalog.md", "docs/commands.md", "docs/operations.md")
+PAGES = (
+    "README.md", "docs/catalog.md", "docs/commands.md", "docs/operations.md", "docs/howto/archive-engineer.md",
+    "docs/howto/scientist.md", "docs/howto/sql-user.md",
+)  # fmt: skip
 SHELL = ("cp ", "mkdir ", "mv ", "python3 -c ")
 """What pages may call besides mvmdb."""
 
