@@ -7,6 +7,8 @@ import os
 import stat
 from typing import BinaryIO
 
+from mvmdb.errors import InputError
+
 LARGEST_LIST = 256_000_000
 """The most bytes of a list or a poller file: enough for a million exposures."""
 
@@ -33,3 +35,18 @@ def read_text(path: str | os.PathLike[str], most: int = LARGEST_LIST) -> str:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it has more than {most} bytes", os.fspath(path))
     return content.decode("utf-8")
+
+
+def read_named(path: str | os.PathLike[str], what: str, expected: str, most: int = LARGEST_LIST) -> str:
+    """As `read_text`, of a file that a user names as `what` (`the list`). Raises InputError: expected is `expected`."""
+    try:
+        return read_text(path, most)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise InputError(f"{what} {os.fspath(path)} cannot be read ({reason}); expected {expected}") from error
+
+
+def read_entries(path: str | os.PathLike[str], what: str, expected: str) -> list[tuple[int, str]]:
+    """The lines of a list, each with its number from 1; blank ones and those that begin with # are left out."""
+    lines = enumerate(map(str.strip, read_named(path, what, expected).splitlines()), 1)
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]

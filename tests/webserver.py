@@ -180,12 +180,12 @@ class _Handler(BaseHTTPRequestHandler):
                 left -= len(chunk)
                 if path in web.slow and web.closing.wait(0.05):
                     return
+                web.sent[path] += len(chunk)  # before it is sent: a client may ask for the sum as soon as it has all
                 try:
                     self.wfile.write(chunk)
                 except OSError:  # the client has seen enough
                     self.close_connection = True
                     return
-                web.sent[path] += len(chunk)
         if robbed:
             self.close_connection = True
 

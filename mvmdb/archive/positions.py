@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mvmdb.errors import InputError, UsageError
-from mvmdb.inputs import read_text
+from mvmdb.errors import UsageError
+from mvmdb.inputs import read_entries
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -67,18 +67,9 @@ def read_positions(path: str) -> list[tuple[float, float]]:
     Blank lines, and those that begin with `#`, are skipped. Raises InputError if it cannot be read, UsageError for a
     line that is no position.
     """
-    try:
-        lines = read_text(path).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(
-            f"the positions {path} cannot be read ({reason}); expected a text file, one per line"
-        ) from error
     positions = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in read_entries(path, "the positions", "a text file, one per line"):
         words = line.replace(",", " ").split()
-        if not words or words[0].startswith("#"):
-            continue
         if len(words) != 2:
             raise UsageError(f"{path}, line {number}: found {len(words)} words; expected ra and dec")
         positions.append(read_position(*words))

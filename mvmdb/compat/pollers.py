@@ -9,7 +9,7 @@ from pathlib import Path
 from mvmdb.compat.overlaps import find_file
 from mvmdb.errors import InputError, UsageError
 from mvmdb.exposures.read import read_exposure
-from mvmdb.inputs import read_text
+from mvmdb.inputs import read_entries
 from mvmdb.names import format_cell_name, parse_cell_name
 from mvmdb.pollers.files import PollerRow, write_poller
 from mvmdb.records import Dataset
@@ -27,7 +27,7 @@ def generate_poller_file(
 ) -> None:
     """Write a full MVM poller file, every row NEW, for one sky cell.
 
-    `input_list` is the name of a text file with one exposure a line, or a sequence of them: file names, or rootnames,
+    `input_list` is the name of a text file with one exposure per line, or a sequence of them: file names, or rootnames,
     of which the FLC is taken, else the FLT. They are looked for in the current folder, beside the text file and in
     `$DATA_PATH/<first 4 characters>/<rootname>/`. File names may be addresses, `https://` or `s3://`.
 
@@ -50,14 +50,8 @@ def _read_names(input_list: str | os.PathLike[str] | Sequence[str]) -> list[tupl
     if not isinstance(input_list, (str, os.PathLike)):
         return [(name.strip(), folders) for name in input_list if name.strip()]
     require_local(input_list)
-    try:
-        lines = read_text(input_list).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(
-            f"the list {input_list} cannot be read ({reason}); expected a text file with one exposure a line"
-        ) from error
-    return [(line.strip(), [*folders, Path(input_list).parent]) for line in lines if line.strip()]
+    entries = read_entries(input_list, "the list", "a text file with one exposure per line")
+    return [(name, [*folders, Path(input_list).parent]) for _, name in entries]
 
 
 def _locate(name: str, folders: Sequence[Path]) -> str:

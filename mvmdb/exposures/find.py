@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mvmdb.errors import InputError
-from mvmdb.inputs import read_text
+from mvmdb.inputs import read_entries
 from mvmdb.names import parse_exposure_name
 from mvmdb.remote.address import absolute, file_name, is_url
 from mvmdb.remote.listing import list_below
@@ -127,17 +127,8 @@ def _expand_lists(paths: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
 
 
 def _read_list(source: Path) -> Iterator[str]:
-    try:
-        lines = read_text(source).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(
-            f"the list {source} cannot be read ({reason}); expected a text file with one path per line"
-        ) from error
-    for line in lines:
-        entry = line.strip()
-        if entry and not entry.startswith("#"):
-            yield absolute(entry if is_url(entry) else os.path.join(source.parent, os.path.expanduser(entry)))
+    for _, entry in read_entries(source, "the list", "a text file with one path per line"):
+        yield absolute(entry if is_url(entry) else os.path.join(source.parent, os.path.expanduser(entry)))
 
 
 def _search(folder: Path, unreadable: list[str], compressed: set[str]) -> Iterator[str]:

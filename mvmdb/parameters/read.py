@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from mvmdb.atomic import replace_file
 from mvmdb.errors import InputError
-from mvmdb.inputs import read_text
+from mvmdb.inputs import read_named, read_text
 from mvmdb.names import parse_layer_name
 from mvmdb.parameters.astrodrizzle import read_astrodrizzle, write_astrodrizzle
 from mvmdb.parameters.values import Parameters, check_layer, check_values
@@ -42,13 +42,7 @@ def read_parameters(path: str | os.PathLike[str], section: Section | None = None
     kind = Path(path).suffix.lower()
     if kind not in (".toml", ".json"):
         raise InputError(f"{path} is neither TOML nor JSON by its name; expected *.toml, or drizzlepac's *.json")
-    try:
-        text = read_text(path, LARGEST)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(
-            f"the parameters {path} cannot be read ({reason}); expected a file *.toml or *.json"
-        ) from error
+    text = read_named(path, "the parameters", "a file *.toml or *.json", LARGEST)
     try:
         content = tomllib.loads(text) if kind == ".toml" else json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 from mvmdb.atomic import replace_file
 from mvmdb.errors import InputError, NameFormatError
-from mvmdb.inputs import read_text
+from mvmdb.inputs import read_named
 from mvmdb.instruments import HIGHEST_PROPOSAL
 from mvmdb.names import format_cell_name, parse_cell_name, parse_exposure_name
 from mvmdb.remote.address import canonical, is_url
@@ -137,15 +137,11 @@ def read_poller(path: str | os.PathLike[str]) -> Poller:
     Raises InputError, with file and line, if the file cannot be read, is empty, mixes the two forms, has an invalid
     line, or names one file twice in a sky cell. `find_named` finds the named files.
     """
-    try:
-        text = read_text(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(f"the poller file {path} cannot be read ({reason}); expected a text file") from error
+    text = read_named(path, "the poller file", "a text file")
     ends = _LINE_END.split(text)  # str.splitlines would end a line at characters that names may have
     lines = [(number, line.strip()) for number, line in enumerate(ends, 1) if line.strip()]
     if not lines:
-        raise InputError(f"the poller file {path} is empty; expected one exposure a line; write it anew: mvmdb poller")
+        raise InputError(f"the poller file {path} is empty; expected one exposure per line; write it: mvmdb poller")
     full = "," in lines[0][1]
     rows: list[PollerRow] = []
     entries: list[tuple[int, str, str]] = []

@@ -18,7 +18,7 @@ from mvmdb.sky.footprints import Footprints
 from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, project_exposures
 from mvmdb.sky.region import parse_region
 from mvmdb.sky.sphere import FloatArray, sky_to_vector
-from mvmdb.sky.tessellation import CELL_SIZE, PROJECTION_SIZE, STEP, plane_to_sky, projection_cell_centers, sky_to_plane
+from mvmdb.sky.tessellation import CELL_SIZE, PROJECTION_SIZE, STEP, nearest_projection_cell, plane_to_sky, sky_to_plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,7 @@ def rectangle_at(ra: float, dec: float, size: float) -> Rectangle:
         raise UsageError(
             f"found the size {size:g}; expected more than 0 and less than 300 arcmin, the size of a projection cell"
         )
-    centers = projection_cell_centers(np.arange(N_PROJECTION_CELLS))
-    p = int(np.argmax(sky_to_vector(*centers).T @ sky_to_vector(ra, dec)))
+    p = nearest_projection_cell(sky_to_vector(ra, dec))
     x, y = (float(np.ravel(value)[0]) for value in sky_to_plane(p, np.array([ra]), np.array([dec])))
     n = max(1, round(size * 60 / PIXEL_SCALE["fine"]))
     x_min, y_min = (round(middle - (n - 1) / 2) for middle in (x, y))
@@ -90,9 +89,7 @@ def rectangle_around(regions: Sequence[str]) -> Rectangle:
     if not regions:
         raise UsageError("there is no exposure to fit; expected one or more: change the conditions")
     vertices = np.concatenate([polygon for region in regions for polygon in parse_region(region)])
-    middle = sky_to_vector(vertices[:, 0], vertices[:, 1]).mean(axis=1)
-    centers = projection_cell_centers(np.arange(N_PROJECTION_CELLS))
-    p = int(np.argmax(sky_to_vector(*centers).T @ middle))
+    p = nearest_projection_cell(sky_to_vector(vertices[:, 0], vertices[:, 1]).mean(axis=1))
     x, y = sky_to_plane(p, vertices[:, 0], vertices[:, 1])
     low = (float(np.floor(np.min(each) + 0.5)) for each in (x, y))
     high = (float(np.ceil(np.max(each) - 0.5)) for each in (x, y))

@@ -11,12 +11,12 @@ from astropy.wcs import WCS
 
 from mvmdb.errors import InputError, UsageError
 from mvmdb.inputs import open_plain
-from mvmdb.names import N_PROJECTION_CELLS, Scale
+from mvmdb.names import Scale
 from mvmdb.recipe import PIXEL_SCALE
 from mvmdb.records import Canvas
 from mvmdb.rectangles.geometry import Rectangle
 from mvmdb.sky.sphere import sky_to_vector
-from mvmdb.sky.tessellation import COARSE, PROJECTION_CRPIX, projection_cell_centers
+from mvmdb.sky.tessellation import COARSE, PROJECTION_CRPIX, nearest_projection_cell, projection_cell_centers
 
 _NEAR = 1e-6
 """How far, in pixels, an image may be from the grid: rounding in headers."""
@@ -73,10 +73,10 @@ def _place(path: str, wcs: WCS, shape: tuple[int, int]) -> Likeness:
 
 def _nearest_cell(wcs: WCS) -> tuple[int, float]:
     """The projection cell with the nearest centre, and how far that is, in arcsec."""
-    centers = sky_to_vector(*projection_cell_centers(np.arange(N_PROJECTION_CELLS)))
     here = sky_to_vector(float(wcs.wcs.crval[0]), float(wcs.wcs.crval[1]))
-    p = int(np.argmax(centers.T @ here))
-    chord = float(np.linalg.norm(centers[:, p] - here))
+    p = nearest_projection_cell(here)
+    (ra,), (dec,) = projection_cell_centers([p])
+    chord = float(np.linalg.norm(sky_to_vector(ra, dec) - here))
     return p, float(np.rad2deg(2 * np.arcsin(chord / 2))) * 3600
 
 

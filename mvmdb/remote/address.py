@@ -129,11 +129,6 @@ def file_name(address: str) -> str:
     return Path(address).name
 
 
-def folder_above(url: str) -> str:
-    """The folder of a canonical address, with a slash at its end."""
-    return url.split("?", 1)[0].rstrip("/").rpartition("/")[0] + "/"
-
-
 def is_below(url: str, folder: str) -> bool:
     """Whether an address is below a folder, both canonical, and of the same host; the folder itself is not."""
     begin = folder.rstrip("/") + "/"

@@ -131,6 +131,12 @@ def may_reach(p: ArrayLike, vector: FloatArray, chord: ArrayLike) -> NDArray[np.
     return np.asarray(near)
 
 
+def nearest_projection_cell(vector: FloatArray) -> int:
+    """The projection cell whose centre is nearest to a direction (3,), of any length."""
+    centers = sky_to_vector(*projection_cell_centers(np.arange(N_PROJECTION_CELLS)))
+    return int(np.argmax(centers.T @ vector))
+
+
 def cell_centers(cells: Sequence[CellId]) -> tuple[FloatArray, FloatArray]:
     """(ra, dec) in degrees, shape (n,), of the centre of each sky cell."""
     p, x, y = np.array([(c.projection_cell, c.x, c.y) for c in cells], dtype=np.int64).reshape(-1, 3).T

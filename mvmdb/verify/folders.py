@@ -127,5 +127,5 @@ def _check_manifest(folder: Path, recorded: Mapping[str, str]) -> Iterator[Findi
 
 
 def _of_manifest(path: Path, found: str, present: list[str]) -> Finding:
-    expected = f"{len(present)} products and logs, sorted, one a line"
+    expected = f"{len(present)} products and logs, sorted, one per line"
     return Finding(Damage.MANIFEST_WRONG, skycell=path.parent.name, path=str(path), found=found, expected=expected)

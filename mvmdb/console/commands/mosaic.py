@@ -14,8 +14,8 @@ from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
-from mvmdb.errors import InputError, UsageError
-from mvmdb.inputs import read_text
+from mvmdb.errors import UsageError
+from mvmdb.inputs import read_entries
 
 if TYPE_CHECKING:
     from mvmdb.rectangles.estimate import Estimate
@@ -106,14 +106,7 @@ _CONDITIONS = ("programs", "targets", "exposures", "dates")
 
 def _read_list(path: Path) -> list[str]:
     """The names in a text file, one per line; blank lines and those that begin with # are skipped."""
-    try:
-        lines = [line.strip() for line in read_text(path).splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(
-            f"the list {path} cannot be read ({reason}); expected a text file, one name per line"
-        ) from error
-    names = [line for line in lines if line and not line.startswith("#")]
+    names = [name for _, name in read_entries(path, "the list", "a text file, one name per line")]
     if not names:
         raise UsageError(f"the list {path} is empty; expected the names of exposures, one per line")
     return names
