@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.search.question import filter_names
-from mvmdb.catalog.clock import now
+from mvmdb.catalog.clock import time_in
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
@@ -85,7 +85,7 @@ def record_alternates(connection: sa.Connection, rows: Sequence[AlternateRow]) -
 
     If they do, the layers are updated.
     """
-    time = now()
+    time = time_in(connection)
     upsert(connection, t.alternate, ("ipppssoo", "name"), [asdict(row) | {"made_at": time} for row in rows])
     if not rows or read_settings(connection).get(ALTERNATE) != rows[0].name:
         return False
@@ -121,7 +121,7 @@ def use_alternates(connection: sa.Connection, exposures: Iterable[int] | None = 
     The caller updates their layers.
     """
     rows, e = _load_rows(connection, exposures), t.exposure.c
-    time, changed, events = now(), [], []
+    time, changed, events = time_in(connection), [], []
     for row in rows:
         text = _text(row)
         used = None if row.wcs_digest is None else digest_realigned(row.wcs_digest, text)

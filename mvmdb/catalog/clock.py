@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import sqlalchemy as sa
+
 from mvmdb.errors import UsageError
 
 _AGE = re.compile(r"(\d{1,6}) *(h|d|w)")
+_TIME = "mvmdb-time"
 _HOURS = {"h": 1, "d": 24, "w": 168}
 
 
@@ -19,6 +22,18 @@ def utc_text(time: dt.datetime | None) -> str | None:
 def now() -> dt.datetime:
     """The current time for `..._at` columns: UTC, without a time zone, in whole seconds."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None, microsecond=0)
+
+
+def time_in(connection: sa.Connection) -> dt.datetime:
+    """The time of a connection's transaction: that of the first call in it, so that rows and their events agree."""
+    transaction = connection.get_transaction()
+    began: sa.RootTransaction | None
+    time: dt.datetime
+    began, time = connection.info.get(_TIME) or (None, now())
+    if transaction is None or began is not transaction:
+        time = now()
+        connection.info[_TIME] = (transaction, time)
+    return time
 
 
 def utc_time(time: dt.datetime | str) -> dt.datetime:

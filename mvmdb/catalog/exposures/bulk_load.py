@@ -14,7 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from mvmdb.catalog.clock import now
+from mvmdb.catalog.clock import time_in
 from mvmdb.catalog.exposures.memberships import add_memberships
 from mvmdb.catalog.exposures.unplaced import refuse_places
 from mvmdb.catalog.history.events import Event, Happened, write_events
@@ -221,7 +221,7 @@ def _insert(
     connection: sa.Connection, ids: Sequence[int], rows: Sequence[tuple[Any, ...]], digests: Sequence[str]
 ) -> None:
     """Insert exposures: their keys, COLUMNS and member digests."""
-    time = plain_time(connection, now())
+    time = plain_time(connection, time_in(connection))
     names = ("id", *COLUMNS, "member_digest", "member_wcs", "alternate", "path", "registered_at", "changed_at")
     values = (
         (id_, *row, digest, row[_WCS], "", "", time, time) for id_, row, digest in zip(ids, rows, digests, strict=True)
@@ -237,7 +237,7 @@ def _update(
         return set()
     old_keys = keys_of_exposures(connection, ids)
     names = [*COLUMNS, "member_digest", "member_wcs", "alternate", "changed_at"]
-    time = now()
+    time = time_in(connection)
     values = [
         {"key": id_}
         | {f"new_{name}": value for name, value in zip(names, (*row, digest, row[_WCS], "", time), strict=True)}

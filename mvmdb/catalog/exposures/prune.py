@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.clock import now
+from mvmdb.catalog.clock import time_in
 from mvmdb.catalog.exposures.other_files import register_others
 from mvmdb.catalog.exposures.quarantine import VANISHED
 from mvmdb.catalog.history.events import Event, Happened, write_events
@@ -183,7 +183,7 @@ def _prune(engine: Engine, gone: Sequence[GoneFile]) -> list[GoneFile]:
                 pruned.append(GoneFile(*values))
             connection.execute(sa.delete(t.quarantine).where(q.path.in_(chunk), q.kind == VANISHED))
         for chunk in chunks(ids):
-            change = {"withdrawn_at": now(), "withdrawn_why": "its file is gone", "pruned": True}
+            change = {"withdrawn_at": time_in(connection), "withdrawn_why": "its file is gone", "pruned": True}
             connection.execute(sa.update(t.exposure).where(e.id.in_(chunk)).values(**change))
         write_events(connection, [Event(Happened.EXPOSURE_PRUNED, exposure=name, path=path) for name, path in pruned])
         refresh_layers(connection, keys_of_exposures(connection, ids), read_policy(connection))

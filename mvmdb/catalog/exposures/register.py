@@ -5,6 +5,7 @@ exposures/choose.py decides which dataset is active, sky/membership.py which sky
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.alternates import use_alternates
-from mvmdb.catalog.clock import now
+from mvmdb.catalog.clock import time_in
 from mvmdb.catalog.exposures.changes import describe_changes
 from mvmdb.catalog.exposures.memberships import replace_memberships
 from mvmdb.catalog.exposures.read_first import OtherFiles, UnreadFilesError
@@ -76,7 +77,7 @@ def register(connection: sa.Connection, files: Sequence[ReadDataset], policy: Po
             if candidate is not active:
                 done.passive[path], done.why[path] = active.path, explain_choice(active, candidate)
         if chosen.dataset.path in incoming or before is None or before.path != chosen.dataset.path:
-            rows.append(_exposure_row(chosen, before))
+            rows.append(_exposure_row(chosen, before, time_in(connection)))
     changed_keys = keys_of_exposures(connection, [row.id for row in known.values()])
     rows, moved, memberships = _place(rows, known, policy.rule)
     upsert(connection, t.exposure, ("ipppssoo",), rows)
@@ -193,10 +194,9 @@ def _load_candidates(connection: sa.Connection, names: Iterable[str]) -> dict[st
     return candidates
 
 
-def _exposure_row(item: ReadDataset, before: Any) -> dict[str, Any]:
+def _exposure_row(item: ReadDataset, before: Any, time: dt.datetime) -> dict[str, Any]:
     dataset, exposure = item.dataset, item.dataset.exposure
     pixels, digest = _settle_pixels(item, before)
-    time = now()
     same = before is not None and (before.pixels, before.wcs_digest) == (pixels, exposure.wcs_digest)
     stays_out = same and not before.pruned  # a pruned exposure returns with its file
     # Another WCS has no alternate until `use_alternates` finds one of its own.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.clock import now
+from mvmdb.catalog.clock import time_in
 from mvmdb.catalog.exposures.quarantine import stamp_files
 from mvmdb.catalog.exposures.register import load_exposures_by_name
 from mvmdb.catalog.history.events import Event, Happened, write_events
@@ -38,7 +38,12 @@ def refuse_exposure(engine: sa.Engine, ipppssoo: str, rule: str, reason: str, po
 
 
 def _refuse(connection: sa.Connection, ipppssoo: str, path: str | None, rule: str, reason: str) -> None:
-    change = {"eligible": False, "ineligible_rule": rule, "ineligible_reason": reason, "changed_at": now()}
+    change = {
+        "eligible": False,
+        "ineligible_rule": rule,
+        "ineligible_reason": reason,
+        "changed_at": time_in(connection),
+    }
     connection.execute(sa.update(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo).values(**change))
     refused = Event(Happened.EXPOSURE_REFUSED, exposure=ipppssoo, path=path, detail=f"{rule}: {reason}")
     write_events(connection, [refused])
@@ -47,7 +52,7 @@ def _refuse(connection: sa.Connection, ipppssoo: str, path: str | None, rule: st
 def lift_refusals(connection: sa.Connection, rule: str) -> None:
     """Make exposures eligible that only this one of the PIXEL_RULES keeps out; the caller updates their layers."""
     names = connection.scalars(sa.select(t.exposure.c.ipppssoo).where(t.exposure.c.ineligible_rule == rule)).all()
-    change = {"eligible": True, "ineligible_rule": "", "ineligible_reason": "", "changed_at": now()}
+    change = {"eligible": True, "ineligible_rule": "", "ineligible_reason": "", "changed_at": time_in(connection)}
     connection.execute(sa.update(t.exposure).where(t.exposure.c.ineligible_rule == rule).values(**change))
     detail = f"the rule {rule!r} applies no more"
     write_events(connection, [Event(Happened.EXPOSURE_ADMITTED, exposure=name, detail=detail) for name in names])
@@ -68,7 +73,7 @@ def withdraw(connection: sa.Connection, names: Sequence[str], why: str, policy: 
         if why:
             connection.execute(change.where(e.withdrawn_at.is_not(None)).values(withdrawn_why=why))
         still = change.where(sa.or_(e.withdrawn_at.is_(None), e.pruned))
-        connection.execute(still.values(withdrawn_at=now(), withdrawn_why=why, pruned=False))
+        connection.execute(still.values(withdrawn_at=time_in(connection), withdrawn_why=why, pruned=False))
     _refresh_of(connection, names, policy)
 
 
@@ -83,7 +88,9 @@ def readmit(connection: sa.Connection, names: Sequence[str], policy: Policy) -> 
         raise UsageError(f"{', '.join(present)}: not withdrawn; expected exposures that are: see `mvmdb explain`")
     for chunk in chunks(names):
         change = sa.update(t.exposure).where(t.exposure.c.ipppssoo.in_(chunk))
-        connection.execute(change.values(withdrawn_at=None, withdrawn_why=None, pruned=False, changed_at=now()))
+        connection.execute(
+            change.values(withdrawn_at=None, withdrawn_why=None, pruned=False, changed_at=time_in(connection))
+        )
     write_events(connection, [Event(Happened.EXPOSURE_READMITTED, exposure=name) for name in sorted(known)])
     _refresh_of(connection, names, policy)
 

@@ -11,7 +11,7 @@ from itertools import chain
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.clock import now
+from mvmdb.catalog.clock import time_in
 from mvmdb.records import Reason
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_insert, plain_time
@@ -86,7 +86,7 @@ def write_events(connection: sa.Connection, events: Iterable[Event]) -> None:
     first = next(source, None)
     if first is None:  # often: nothing is asked of the database then
         return
-    run, time = connection.get_execution_options().get(RUN_OPTION), plain_time(connection, now())
+    run, time = connection.get_execution_options().get(RUN_OPTION), plain_time(connection, time_in(connection))
     rows = (
         (
             run, time, str(event.kind), event.exposure, event.layer, event.path, event.detail or None,

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.clock import now
+from mvmdb.catalog.clock import time_in
 from mvmdb.catalog.history.events import Event, Happened, format_reasons, write_events
 from mvmdb.catalog.products.attempts import count_failure, forget_failures
 from mvmdb.catalog.products.made_digest import update_made_digest
@@ -54,7 +54,7 @@ def record_product(
     row = product_values(connection, record) | {
         "last_action": action,
         "last_reasons": format_reasons(reasons),
-        "made_at": now(),
+        "made_at": time_in(connection),
         "seconds": seconds,
     }
     upsert(connection, t.product, ("layer",), [row])
