@@ -55,10 +55,11 @@ class DepthMap:
         return DepthMap(order, pixel, np.repeat(self.exptime, counts), np.repeat(self.n_exposures, counts), self.finest)
 
 
-def require_nside(nside: int) -> None:
-    """Raise UsageError unless `nside` is a power of 2 from 1 to 2^24."""
+def require_nside(nside: int) -> int:
+    """`nside`, a power of 2 from 1 to 2^24. Raises UsageError for any other number."""
     if not (0 < nside <= MOST_NSIDE and nside & (nside - 1) == 0):
         raise UsageError(f"found nside {nside}; expected a power of 2 from 1 to {MOST_NSIDE}")
+    return nside
 
 
 def map_depths(footprints: Footprints, exptime: FloatArray, nside: int) -> DepthMap:
