@@ -201,9 +201,7 @@ def _wanted(
     return Wanted(tuple(by), tuple(regions), tuple(map(float, limits)), parse_epochs(division))  # type: ignore[arg-type]
 
 
-def _ask(
-    connection: Connection, question: Question, wanted: Wanted, together: bool, adds: tuple[str, ...]
-) -> Answer:
+def _ask(connection: Connection, question: Question, wanted: Wanted, together: bool, adds: tuple[str, ...]) -> Answer:
     from mvmdb.catalog.ask.footprints import load_cells_of, load_footprints
     from mvmdb.coverage.answers import answer_depths, answer_gains, answer_together
     from mvmdb.sky.position import find_cells_at
@@ -247,9 +245,7 @@ def _without_showing(conditions: Conditions) -> Conditions:
     return {name: value for name, value in conditions.items() if name not in _SHOWING}  # type: ignore[return-value]
 
 
-def _shown(
-    answer: Answer, conditions: Conditions
-) -> tuple[Sequence[str], Iterable[Sequence[Any]], Meanings]:
+def _shown(answer: Answer, conditions: Conditions) -> tuple[Sequence[str], Iterable[Sequence[Any]], Meanings]:
     """The rows as `columns`, `sort` and `limit` want them. Raises UsageError for a column that is not there."""
     names, rows = list(answer.names), list(answer.rows)
     for text in reversed(texts_of(conditions.get("sort", ()))):

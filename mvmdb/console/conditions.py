@@ -62,9 +62,7 @@ def conditions(command: F) -> F:
     """Give a command the conditions of a search; it gets them as one argument, `conditions`, for `Archive.search`."""
 
     @wraps(command)
-    def gathered(
-        *arguments: Any, position: tuple[str, str] | None, target_file: Path | None, **named: Any
-    ) -> object:
+    def gathered(*arguments: Any, position: tuple[str, str] | None, target_file: Path | None, **named: Any) -> object:
         from mvmdb.archive.positions import read_position, read_positions
 
         if position is not None and target_file is not None:

@@ -108,7 +108,9 @@ def _resolve(
             finer = levels[level + 1]
             merged, place = np.unique(np.concatenate([finer[0], children]), return_inverse=True)
             sums = [
-                np.bincount(place.ravel(), weights=np.concatenate([own, np.repeat(parent[split], 4)]), minlength=len(merged))
+                np.bincount(
+                    place.ravel(), weights=np.concatenate([own, np.repeat(parent[split], 4)]), minlength=len(merged)
+                )
                 for own, parent in zip(finer[1:], (seconds, number), strict=True)
             ]
             levels[level + 1] = (merged, sums[0], sums[1])
@@ -170,7 +172,10 @@ def _in_base_pixels(footprints: Footprints) -> Iterator[tuple[NDArray[np.object_
         for begin in range(first, last, _EXPOSURES_AT_ONCE):
             base = int(pairs[0, begin])
             exposure = pairs[1, begin : min(begin + _EXPOSURES_AT_ONCE, last)]
-            low, high = np.searchsorted(footprints.owner, exposure), np.searchsorted(footprints.owner, exposure, "right")
+            low, high = (
+                np.searchsorted(footprints.owner, exposure),
+                np.searchsorted(footprints.owner, exposure, "right"),
+            )
             polygons = expand_ranges(low, high - low)
             vertices = expand_ranges(footprints.polygon_start[polygons], sizes[polygons])
             plane = np.column_stack(project(tangent_frame(*_center(base)), vectors[:, vertices]))

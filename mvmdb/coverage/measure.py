@@ -126,7 +126,7 @@ def _outline(
 
 def _per_group(totals: FloatArray, group: IntArray, n: int) -> FloatArray:
     """(quantities, n) sums over the tiles of each group."""
-    return np.stack([np.bincount(group, weights=column, minlength=n) for column in totals.T])
+    return np.stack([np.bincount(group, weights=column, minlength=n).astype(float) for column in totals.T])
 
 
 def _ratio(total: FloatArray, area: FloatArray) -> FloatArray:

@@ -94,7 +94,8 @@ def clip(footprints: Footprints, regions: Sequence[SkyRegion]) -> Footprints:
             near = np.flatnonzero(depth > _FARTHEST)
             vertices = expand_ranges(footprints.polygon_start[near], sizes[near])
             rings = shapely.linearrings(
-                np.column_stack(project(frame, vectors[:, vertices])), indices=np.repeat(np.arange(len(near)), sizes[near])
+                np.column_stack(project(frame, vectors[:, vertices])),
+                indices=np.repeat(np.arange(len(near)), sizes[near]),
             )
             shapely.prepare(ours)
             chips = shapely.polygons(rings)

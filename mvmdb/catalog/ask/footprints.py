@@ -46,7 +46,9 @@ def load_footprints(
 def load_cells_of(connection: sa.Connection, exposures: Collection[int]) -> list[int]:
     """The keys of the sky cells that any of these exposures (keys) overlaps."""
     m = t.membership.c
-    return list(connection.scalars(sa.select(m.skycell_id).where(among(connection, m.exposure_id, exposures)).distinct()))
+    return list(
+        connection.scalars(sa.select(m.skycell_id).where(among(connection, m.exposure_id, exposures)).distinct())
+    )
 
 
 def _share(column: np.ndarray) -> np.ndarray:

@@ -129,9 +129,16 @@ def _with_layers(connection: sa.Connection, rows: Sequence[Any], places: Sequenc
         pairs += [(number, place_of[exposure]) for exposure in own]
         answer.append(
             (
-                layer.name, layer.instrument, layer.detector, layer.filter, layer.scale, len(own),
-                sum(exptime[exposure] for exposure in own), *_pixel(positions[layer.skycell_id], layer),
-                bool(layer.stale), layer.path,
+                layer.name,
+                layer.instrument,
+                layer.detector,
+                layer.filter,
+                layer.scale,
+                len(own),
+                sum(exptime[exposure] for exposure in own),
+                *_pixel(positions[layer.skycell_id], layer),
+                bool(layer.stale),
+                layer.path,
             )  # fmt: skip
         )
     return AtPosition(tuple(tuple(row[3:]) for row in rows), tuple(answer), tuple(pairs))

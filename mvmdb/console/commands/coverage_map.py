@@ -21,11 +21,14 @@ from mvmdb.names import Scale
     "-o", "--output", type=LocalPath(), required=True, metavar="PATH",
     help="The FITS file of the HEALPix map; for layers and sky cells, the folder.",
 )  # fmt: skip
-@click.option("--nside", type=int, metavar="N", help="Pixels along a side of HEALPix's 12 squares, a power of 2. [default: 4096: 52 arcsec]")
-@click.option("--multiorder", is_flag=True, help="Divide pixels only where the depth changes, down to --nside.")
 @click.option(
-    "--frame", metavar="SKYCELL", help="Instead of HEALPix pixels, the grid of the mosaics of this sky cell."
+    "--nside",
+    type=int,
+    metavar="N",
+    help="Pixels along a side of HEALPix's 12 squares, a power of 2. [default: 4096: 52 arcsec]",
 )
+@click.option("--multiorder", is_flag=True, help="Divide pixels only where the depth changes, down to --nside.")
+@click.option("--frame", metavar="SKYCELL", help="Instead of HEALPix pixels, the grid of the mosaics of this sky cell.")
 @click.option("--scale", type=click.Choice(["fine", "coarse"]), help="The scale of that grid. [default: fine]")
 @conditions
 @click.pass_obj
