@@ -73,8 +73,8 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 
 for command in (
-    init, ingest, import_table, withdraw, readmit, cells, search, coverage, query, status, explain, history, poller, stage,
-    reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, demo,
+    init, ingest, import_table, withdraw, readmit, cells, search, coverage, query, status, explain, history, poller,
+    stage, reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

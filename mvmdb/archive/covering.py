@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from mvmdb.archive.searching import Conditions, Searching, Texts, question_of, texts_of
 from mvmdb.catalog.open import Connection, open_catalog
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from astropy.table import Table
 
-    from mvmdb.archive.positions import Position
     from mvmdb.archive.point_coverage import PointCoverage
+    from mvmdb.archive.positions import Position
     from mvmdb.catalog.ask.search.question import Question
     from mvmdb.coverage.answers import Answer, Meanings, Wanted
     from mvmdb.names import Scale
@@ -77,7 +77,7 @@ class Covering(Searching):
         epochs: str | None = None,
         **conditions: Unpack[Conditions],
     ) -> Iterator[tuple[Sequence[str], Iterable[Sequence[Any]], Meanings]]:
-        """As `coverage`, the names, the rows and the meanings of columns, for a `with` block: layers may be millions."""
+        """As `coverage`, for a `with` block: names, rows and meanings of columns; layers may be millions."""
         from mvmdb.coverage.regions import read_sky_region
 
         limits = tuple(deeper_than) if isinstance(deeper_than, Sequence) else (deeper_than,)
@@ -91,8 +91,8 @@ class Covering(Searching):
                     "coverage by layer is that of the view `coverage`; expected by filter, camera or the like for "
                     "regions, limits of depth, epochs, and what is covered together or added"
                 )
-            with self._view(conditions) as answer:
-                yield answer
+            with self._view(conditions) as view:
+                yield view
             return
         with open_catalog(self.address, read_only=True) as engine, engine.connect() as connection:
             wanted = _wanted(connection, chosen, places, limits, epochs)
@@ -105,17 +105,17 @@ class Covering(Searching):
         from mvmdb.catalog.ask.search.relations import COVERAGE, meanings_of
 
         columns = texts_of(conditions.get("columns", ())) or COVERAGE
-        with self.found("layers", **{**conditions, "columns": columns}) as (names, rows):
+        with self.found("layers", **cast(Conditions, {**conditions, "columns": columns})) as (names, rows):
             yield names, rows, meanings_of("layers")
 
     def coverage_at(self, position: Position, **conditions: Unpack[Conditions]) -> PointCoverage:
-        """Who is in this pixel: every exposure and every layer at a position, those that meet the conditions of `search`.
+        """Who is in this pixel: every exposure and every layer at a position, if it meets the conditions of `search`.
 
         `position`: a SkyCoord, or ra and dec in degrees. Layers come with the pixel in their mosaic and the depth
         there. Raises UsageError for an impossible position. The command `coverage --at`.
         """
-        from mvmdb.archive.positions import to_degrees
         from mvmdb.archive.point_coverage import PointCoverage
+        from mvmdb.archive.positions import to_degrees
         from mvmdb.catalog.ask.point import find_at
 
         ra, dec = to_degrees(position)

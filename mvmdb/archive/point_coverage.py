@@ -43,7 +43,7 @@ class PointCoverage(Shown):
 
     @property
     def layers(self) -> Table:
-        """The layers with such a member: their depth at the position, and its pixel (`x`, `y`, from 1) in the mosaic."""
+        """The layers with such a member, their depth there, and its pixel (`x`, `y`, from 1) in the mosaic."""
         return self.layer_rows.table()
 
     @property

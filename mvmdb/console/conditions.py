@@ -17,7 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _CONDITIONS = (
     click.option("--filter", "filters", multiple=True, metavar="F", help="This filter; two elements are joined by -."),
     click.option(
-        "--camera", "cameras", multiple=True, metavar="C", help="Of this instrument and detector, joined by /, or of one."
+        "--camera", "cameras", multiple=True, metavar="C",
+        help="Of this instrument and detector, joined by /, or of one.",
     ),
     click.option(
         "--date", "dates", type=(str, str), metavar="MIN MAX", help="Begun in this time; MAX may be a whole day."
@@ -72,7 +73,7 @@ def conditions(command: F) -> F:
         found["at"] = at if position is None else [read_position(*position)]
         return command(*arguments, conditions={k: v for k, v in found.items() if v is not None}, **named)
 
-    return _with(_CONDITIONS, gathered)
+    return cast(F, _with(_CONDITIONS, gathered))
 
 
 def showing(command: F) -> F:
@@ -83,7 +84,7 @@ def showing(command: F) -> F:
         shown: dict[str, Any] = {"columns": split(columns), "sort": split(sort)}
         return command(*arguments, shown=shown | ({} if limit is None else {"limit": limit}), **named)
 
-    return _with(_SHOWING, gathered)
+    return cast(F, _with(_SHOWING, gathered))
 
 
 def split(text: str | None) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ def split(text: str | None) -> tuple[str, ...]:
     return () if text is None else tuple(part.strip() for part in text.split(","))
 
 
-def _with(options: tuple[Callable[[Any], Any], ...], command: Any) -> F:
+def _with(options: tuple[Callable[[Any], Any], ...], command: Any) -> Any:
     for option in reversed(options):
         command = option(command)
-    return cast(F, command)
+    return command

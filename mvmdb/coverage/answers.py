@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,7 +92,7 @@ class Wanted:
             return [(region.name, (region,)) for region in self.regions]
         return [(None, self.regions)]
 
-    def keys(self) -> tuple[str, ...]:
+    def key_columns(self) -> tuple[str, ...]:
         """The columns that name a group."""
         return tuple(name for name in self.by if name != "all")
 
@@ -126,8 +127,8 @@ def answer_together(
 ) -> Answer:
     """One row (per region): the area that every group covers, and where every group is deeper than the limits.
 
-    `expected`: the values of each group where they are named, one or more; a group without exposures covers nothing. Raises
-    UsageError for fewer than two groups, and for more than 16.
+    `expected`: the values of each group where they are named, one or more; a group without exposures covers nothing.
+    Raises UsageError for fewer than two groups, and for more than 16.
     """
     rows: list[tuple[Any, ...]] = []
     by = tuple(name for name in wanted.by if name not in ("region", "all"))
@@ -153,7 +154,7 @@ def answer_together(
 def answer_gains(
     exposures: CoveringExposures, footprints: Footprints, wanted: Wanted, adding: NDArray[np.bool_]
 ) -> Answer:
-    """One row per group to which the exposures that are `adding` add: where they are alone, and the depth they bring."""
+    """One row per group to which the exposures that are `adding` add: where they are alone, and their depth."""
     rows: list[tuple[Any, ...]] = []
     for name, regions in wanted.parts():
         there, shapes = _cut(footprints, regions)
@@ -182,7 +183,7 @@ def _cut(footprints: Footprints, regions: Sequence[SkyRegion]) -> tuple[NDArray[
 def _members(groups: Groups) -> list[NDArray[np.int64]]:
     order = np.argsort(groups.number, kind="stable")
     bounds = np.searchsorted(groups.number[order], np.arange(len(groups.keys) + 1))
-    return [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [order[a:b] for a, b in itertools.pairwise(bounds)]
 
 
 def _sums(exposures: CoveringExposures, members: NDArray[np.int64]) -> list[Any]:
@@ -201,13 +202,13 @@ def _rounded(*values: Any) -> list[float]:
 
 def _key(wanted: Wanted, key: tuple[Any, ...], region: str | None) -> list[Any]:
     values = iter(key)
-    return [region if name == "region" else next(values) for name in wanted.keys()]
+    return [region if name == "region" else next(values) for name in wanted.key_columns()]
 
 
 def _answer(
     wanted: Wanted, rows: list[tuple[Any, ...]], values: Meanings, deeper: str, keys: tuple[str, ...] | None = None
 ) -> Answer:
-    keys = wanted.keys() if keys is None else keys
+    keys = wanted.key_columns() if keys is None else keys
     meanings: Meanings = {name: (_KEYS[name], None) for name in keys} | values
     meanings |= {deeper_name(limit): (deeper, "arcmin2") for limit in wanted.deeper_than}
     return Answer(tuple(meanings), tuple(rows), meanings)

@@ -6,6 +6,7 @@ not, so it needs no exposure to be read.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -121,7 +122,7 @@ def _blocks(edges: _Edges, shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
     cost = np.maximum(np.cumsum(change)[:rows] / _CROSSINGS_AT_ONCE, (columns + 1) / _PIXELS_AT_ONCE)
     ends = np.flatnonzero(np.diff(np.floor(np.cumsum(cost)))) + 1
     bounds = [0, *ends.tolist(), rows]
-    return ((a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b > a)
+    return ((a, b) for a, b in itertools.pairwise(bounds) if b > a)
 
 
 def _cross(edges: _Edges, begin: int, end: int, columns: int) -> tuple[IntArray, IntArray, IntArray]:

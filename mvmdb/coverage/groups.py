@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,9 +58,9 @@ def parse_epochs(text: str) -> Epochs:
         days = (np.array(dates, "datetime64[D]") - _MJD_0).astype(float).tolist()
     except ValueError as error:
         raise UsageError(f"found epochs {text!r} ({error}); {expected}") from error
-    if not all(a < b for a, b in zip(days, days[1:], strict=False)):
+    if not all(a < b for a, b in itertools.pairwise(days)):
         raise UsageError(f"found epochs {text!r}; expected each date later than the previous one")
-    names = tuple(f"{a}/{b}" for a, b in zip(dates, dates[1:], strict=False))
+    names = tuple(f"{a}/{b}" for a, b in itertools.pairwise(dates))
     return Epochs(edges=tuple(days), names=names)
 
 

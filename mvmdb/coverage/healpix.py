@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -22,7 +23,8 @@ from mvmdb.sky.sphere import FloatArray, project, sky_to_vector, tangent_frame, 
 MOST_NSIDE = 1 << 24
 """0.01 arcsec: finer than any detector's pixels."""
 _BASE_ORDER = 6  # 0.9 degrees: a footprint lies in one such pixel or a few, and a plane about it has no distortion
-_POINTS = 4  # along the side of a pixel
+_FEWEST_ORDER = 12  # 52 arcsec: shares of larger pixels are summed from these, as their borders bend
+_POINTS, _MOST_POINTS = 4, 256  # along the side of a pixel of the last order; of larger ones the same points
 _EXPOSURES_AT_ONCE = 2000
 _MOST_PIXELS = 200_000_000
 
@@ -69,9 +71,9 @@ def map_depths(footprints: Footprints, exptime: FloatArray, nside: int) -> Depth
     """
     require_nside(nside)
     finest = nside.bit_length() - 1
-    working = max(finest, _BASE_ORDER)
+    working = max(finest, _FEWEST_ORDER)
     order, pixel, share, exposure = _take_apart(footprints, working)
-    levels: list[tuple[IntArray, FloatArray, FloatArray]] = []
+    levels: list[tuple[Any, ...]] = []
     for level in range(working + 1):
         own = order == level
         pixels, place = np.unique(pixel[own], return_inverse=True)
@@ -83,10 +85,8 @@ def map_depths(footprints: Footprints, exptime: FloatArray, nside: int) -> Depth
     return DepthMap(order[by_place], pixel[by_place], seconds[by_place], number[by_place], finest)
 
 
-def _resolve(
-    levels: list[tuple[IntArray, FloatArray, FloatArray]], finest: int
-) -> Iterator[tuple[IntArray, IntArray, FloatArray, FloatArray]]:
-    """From the sums of footprints in pixels of each order, pixels that do not overlap: order, pixel and sums of each."""
+def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, FloatArray]]:
+    """From the sums in pixels of each order, pixels that do not overlap: the order, the pixel and the sums of each."""
     for level in range(len(levels) - 1, finest, -1):  # finer than wanted: means over larger pixels
         pixels, *sums = levels[level]
         coarse, above = levels[level - 1][0], levels[level - 1][1:]
@@ -95,7 +95,7 @@ def _resolve(
             np.bincount(place.ravel(), weights=np.concatenate([a, b / 4.0]), minlength=len(merged))
             for a, b in zip(above, sums, strict=True)
         )
-        levels[level - 1] = (merged, *added)  # type: ignore[assignment]
+        levels[level - 1] = (merged, *added)
     divided = [np.empty(0, np.int64)] * (finest + 1)  # pixels of each order with something in a finer order
     for level in range(finest, 0, -1):
         divided[level - 1] = np.unique(np.concatenate([divided[level], levels[level][0]]) >> 2)
@@ -107,20 +107,18 @@ def _resolve(
             children = (pixels[split][:, None] * 4 + np.arange(4)).ravel()
             finer = levels[level + 1]
             merged, place = np.unique(np.concatenate([finer[0], children]), return_inverse=True)
-            sums = [
+            joined = [
                 np.bincount(
                     place.ravel(), weights=np.concatenate([own, np.repeat(parent[split], 4)]), minlength=len(merged)
                 )
                 for own, parent in zip(finer[1:], (seconds, number), strict=True)
             ]
-            levels[level + 1] = (merged, sums[0], sums[1])
+            levels[level + 1] = (merged, *joined)
 
 
 def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
-    """(order, pixel, share, exposure) of the pixels that make up each footprint; the share is 1 but at the last order."""
-    parts: list[tuple[IntArray, IntArray, FloatArray, IntArray]] = [
-        (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
-    ]
+    """(order, pixel, share, exposure) of the pixels of each footprint; the share is 1 but at the last order."""
+    parts: list[tuple[Any, ...]] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
     for shapes, exposure, base in _in_base_pixels(footprints):
         ra, dec = _center(base)
         rows = np.arange(len(shapes))
@@ -130,7 +128,7 @@ def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArra
             if not len(rows):
                 break
             outlines, place = np.unique(pixel, return_inverse=True)
-            squares = _squares(order, outlines, ra, dec)[place.ravel()]
+            squares = _squares(order, outlines, min(_POINTS << (working - order), _MOST_POINTS), ra, dec)[place.ravel()]
             inside = shapely.contains(shapes[rows], squares)
             touching = ~inside & shapely.intersects(shapes[rows], squares)
             whole = np.flatnonzero(inside)
@@ -142,8 +140,8 @@ def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArra
                 parts.append((np.full(some.sum(), order), pixel[some], share[some], exposure[rows[some]]))
                 break
             rows, pixel = np.repeat(rows, 4), (pixel[:, None] * 4 + np.arange(4)).ravel()
-    order, pixel, share, exposure = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return order, pixel, share, exposure
+    orders, pixels, shares, exposures = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return orders, pixels, shares, exposures
 
 
 def _in_base_pixels(footprints: Footprints) -> Iterator[tuple[NDArray[np.object_], IntArray, int]]:
@@ -191,10 +189,10 @@ def _center(pixel: int) -> tuple[float, float]:
     return float(ra), float(dec)
 
 
-def _squares(order: int, pixels: IntArray, ra: float, dec: float) -> NDArray[np.object_]:
-    """The outlines of pixels in the plane that touches the sky at a position in degrees."""
+def _squares(order: int, pixels: IntArray, points: int, ra: float, dec: float) -> NDArray[np.object_]:
+    """The outlines of pixels, with so many points a side, in the plane that touches the sky at a position in degrees."""
     import healpy
 
-    corners = np.asarray(healpy.boundaries(1 << order, pixels, step=_POINTS, nest=True)).reshape(len(pixels), 3, -1)
+    corners = np.asarray(healpy.boundaries(1 << order, pixels, step=points, nest=True)).reshape(len(pixels), 3, -1)
     x, y = project(tangent_frame(ra, dec), corners.transpose(1, 0, 2))
     return np.asarray(shapely.polygons(np.stack([x, y], axis=-1)))

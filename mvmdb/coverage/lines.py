@@ -5,12 +5,14 @@ under the line is known exactly, since the element of solid angle dx dy / (1 + x
 x / ((1 + y^2) sqrt(1 + x^2 + y^2)) in x. So areas are those on the sphere, and no area of the plane is ever taken.
 
 Between neighbouring ends and crossings of edges, what lies along lines changes smoothly, so that two lines at the nodes
-of Gauss's rule give a whole strip: the sum is exact, but for rounding (1e-9). Crossings grow with the square of the edges, so for more than `EXACT` edges lines lie at equal distances
-instead, in a plane turned so that few edges lie along them. The distance is halved until the results agree.
+of Gauss's rule give a whole strip: the sum is exact, but for rounding (1e-9). Crossings grow with the square of the
+edges, so for more than `EXACT` edges lines lie at equal distances instead, in a plane turned so that few lie along
+them. The distance is halved until the results agree.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -68,7 +70,7 @@ class Outlines:
 
 
 def integrate(outlines: Outlines, measure: Measure, quantities: int) -> FloatArray:
-    """The integrals (n_jobs, quantities), in steradian, of what `measure` gives, over all that each job's edges enclose.
+    """The integrals (n_jobs, quantities), in steradian, of what `measure` gives, over what each job's edges enclose.
 
     Memory beyond input and output is bounded. Right to 0.02%, or to 0.001% of the job's covered area; exact for up to
     80 edges.
@@ -105,7 +107,7 @@ def _integrate_exactly(outlines: Outlines, job: IntArray, n_jobs: int, measure: 
     fraction = bounds & ((1 << _JOB_BITS) - 1)
     middle = (fraction[:-1] + fraction[1:]) / 2.0 / (1 << _BITS) - _OFFSET
     height = np.diff(fraction) / (1 << _BITS)
-    y = (middle[:, None] + height[:, None] * _NODES).ravel()
+    y = np.asarray((middle[:, None] + height[:, None] * _NODES).ravel(), dtype=np.float64)
     height, owner = np.repeat(height / 2.0, 2), np.repeat(bounds[:-1] >> _JOB_BITS, 2)
     slope = (e.x1 - e.x0) / np.where(y1 > y0, y1 - y0, 1.0)
     n_lines = 2 * (last - first)
@@ -195,7 +197,7 @@ def _integrate_at(outlines: Outlines, distance: float, measure: Measure, quantit
     block = np.cumsum(active) // _AT_ONCE
     ends = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), n_lines]
     total = np.zeros(quantities)
-    for begin, stop in zip(ends[:-1], ends[1:], strict=True):
+    for begin, stop in itertools.pairwise(ends):
         low, high = np.clip(first, begin, stop), np.clip(last, begin, stop)
         reached = np.flatnonzero(high > low)
         edge = np.repeat(reached, (high - low)[reached])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.coverage.lines import Measure, Outlines, integrate
+from mvmdb.coverage.lines import Outlines, integrate
 from mvmdb.coverage.tiles import Edges, divide
 from mvmdb.sky.footprints import Footprints, IntArray, expand_ranges
 from mvmdb.sky.sphere import FloatArray
@@ -71,7 +71,7 @@ def measure_depths(
 def measure_together(
     footprints: Footprints, exptime: FloatArray, number: IntArray, n: int, limits: Sequence[float] = ()
 ) -> FloatArray:
-    """(1 + limits,) square arcmin where each of `n` groups has an exposure, and where each is deeper than each limit."""
+    """(1 + limits,) square arcmin where each of `n` groups has an exposure, and where each exceeds each limit."""
     edges = divide(footprints)
     one = np.where(number < 0, -1, 0)
     outlines, _ = _outline(edges, exptime, one, np.maximum(number, 0))

@@ -1,4 +1,4 @@
-"""Regions of the sky that coverage is asked for, and the parts of footprints within them; areas are measured elsewhere."""
+"""Regions of the sky that coverage is asked for, and the parts of footprints within them."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from skypoints import ARCMIN2, PLACES, chip, depths_at, field, sample, union_in_plane, vectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mocpy import MOC
+from skypoints import ARCMIN2, PLACES, chip, depths_at, field, sample, union_in_plane, vectors
 from spherical_geometry.polygon import SphericalPolygon
 
 from mvmdb.coverage import lines

@@ -1,4 +1,4 @@
-"""Who is in this pixel: the exposures and the layers that cover one position, with the pixels of the layers' mosaics."""
+"""Who is in this pixel: the exposures and the layers that cover one position, and where it is in the mosaics."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _with_layers(connection: sa.Connection, rows: Sequence[Any], places: Sequenc
         among(connection, m.exposure_id, [row.id for row in rows]), y.skycell_id.in_([place.cell for place in places])
     )
     members: dict[int, list[int]] = defaultdict(list)
-    for layer, exposure in connection.execute(query):
+    for layer, exposure in connection.execute(query).all():
         members[layer].append(exposure)
     folder = sa.select(t.archive.c.value).where(t.archive.c.key == "products").scalar_subquery()
     exists = sa.and_(p.layer_id == y.id, p.state != "missing")
@@ -139,7 +139,7 @@ def _with_layers(connection: sa.Connection, rows: Sequence[Any], places: Sequenc
                 *_pixel(positions[layer.skycell_id], layer),
                 bool(layer.stale),
                 layer.path,
-            )  # fmt: skip
+            )
         )
     return AtPosition(tuple(tuple(row[3:]) for row in rows), tuple(answer), tuple(pairs))
 
@@ -148,7 +148,7 @@ def _pixel(place: _Place, layer: Any) -> tuple[float, float]:
     """(x, y), from 1, of a position in the pixels of a layer's mosaic; a coarse pixel c has its centre at fine 3 c."""
     first = (layer.x_min, layer.y_min)
     if layer.scale == "fine":
-        return tuple(round(value - low + 1, 3) for value, low in zip((place.x, place.y), first, strict=True))  # type: ignore[return-value]
+        return tuple(round(value - low + 1, 3) for value, low in zip((place.x, place.y), first, strict=True))
     lows = [max(1, (low + 1) // COARSE) for low in first]
     x, y = (value / COARSE - low + 1 for value, low in zip((place.x, place.y), lows, strict=True))
     return round(x, 3), round(y, 3)

@@ -62,7 +62,13 @@ def coverage(
     from mvmdb.console.rows import print_answer
 
     session: Session = context.obj
-    asked = {"by": split(by), "regions": regions, "deeper_than": deeper_than, "together": together, "adds": adds}
+    asked: dict[str, Any] = {
+        "by": split(by),
+        "regions": regions,
+        "deeper_than": deeper_than,
+        "together": together,
+        "adds": adds,
+    }
     asked["epochs"] = epochs
     position = conditions.get("at")
     if position and len(position) == 1 and not conditions["radius"] and not any(asked.values()):
