@@ -25,6 +25,8 @@ MOST_NSIDE = 1 << 24
 _BASE_ORDER = 6  # 0.9 degrees: a footprint lies in one such pixel or a few, and a plane about it has no distortion
 _FEWEST_ORDER = 12  # 52 arcsec: shares of larger pixels are summed from these, as their borders bend
 _POINTS, _MOST_POINTS = 4, 256  # along the side of a pixel of the last order; of larger ones the same points
+_POINTS_AT_POLE = 64  # around the poles, the borders of pixels are arcs of circles
+_POLE = 85.0  # degrees
 _EXPOSURES_AT_ONCE = 2000
 _MOST_PIXELS = 200_000_000
 
@@ -121,6 +123,7 @@ def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArra
     parts: list[tuple[Any, ...]] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
     for shapes, exposure, base in _in_base_pixels(footprints):
         ra, dec = _center(base)
+        points = _POINTS if abs(dec) < _POLE else _POINTS_AT_POLE
         rows = np.arange(len(shapes))
         pixel = np.full(len(shapes), base)
         shapely.prepare(shapes)
@@ -128,7 +131,7 @@ def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArra
             if not len(rows):
                 break
             outlines, place = np.unique(pixel, return_inverse=True)
-            squares = _squares(order, outlines, min(_POINTS << (working - order), _MOST_POINTS), ra, dec)[place.ravel()]
+            squares = _squares(order, outlines, min(points << (working - order), _MOST_POINTS), ra, dec)[place.ravel()]
             inside = shapely.contains(shapes[rows], squares)
             touching = ~inside & shapely.intersects(shapes[rows], squares)
             whole = np.flatnonzero(inside)
@@ -190,7 +193,7 @@ def _center(pixel: int) -> tuple[float, float]:
 
 
 def _squares(order: int, pixels: IntArray, points: int, ra: float, dec: float) -> NDArray[np.object_]:
-    """The outlines of pixels, with so many points a side, in the plane that touches the sky at a position in degrees."""
+    """The outlines of pixels, with so many points a side, in the plane about a position in degrees."""
     import healpy
 
     corners = np.asarray(healpy.boundaries(1 << order, pixels, step=points, nest=True)).reshape(len(pixels), 3, -1)

@@ -202,7 +202,7 @@ def _integrate_at(outlines: Outlines, distance: float, measure: Measure, quantit
         reached = np.flatnonzero(high > low)
         edge = np.repeat(reached, (high - low)[reached])
         line = expand_ranges(low[reached], (high - low)[reached]) - begin
-        middle = bottom + (np.arange(begin, stop) + 0.5) * distance
+        middle = bottom + (np.arange(begin, stop, dtype=np.float64) + 0.5) * distance
         x = e.x0[edge] + (middle[line] - e.y0[edge]) * slope[edge]
         height, owner = np.full(stop - begin, distance), np.zeros(stop - begin, np.int64)
         total += _sum_lines(outlines, edge, line, x, middle, height, measure, owner, 1, quantities)[0]

@@ -146,9 +146,8 @@ def _with_layers(connection: sa.Connection, rows: Sequence[Any], places: Sequenc
 
 def _pixel(place: _Place, layer: Any) -> tuple[float, float]:
     """(x, y), from 1, of a position in the pixels of a layer's mosaic; a coarse pixel c has its centre at fine 3 c."""
-    first = (layer.x_min, layer.y_min)
     if layer.scale == "fine":
-        return tuple(round(value - low + 1, 3) for value, low in zip((place.x, place.y), first, strict=True))
-    lows = [max(1, (low + 1) // COARSE) for low in first]
+        return round(place.x - layer.x_min + 1, 3), round(place.y - layer.y_min + 1, 3)
+    lows = [max(1, (low + 1) // COARSE) for low in (layer.x_min, layer.y_min)]
     x, y = (value / COARSE - low + 1 for value, low in zip((place.x, place.y), lows, strict=True))
     return round(x, 3), round(y, 3)
