@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from mvmdb.coverage.measure import measure_depths
 from mvmdb.errors import NameFormatError
 from mvmdb.names import parse_cell_name
 from mvmdb.sky.area import measure_area
@@ -16,6 +17,7 @@ from mvmdb.sky.region import format_region, normalize_polygon, parse_region
 from mvmdb.sky.sphere import FloatArray, deproject, project, sky_to_vector, tangent_frame, vector_to_sky
 from mvmdb.sky.tessellation import cell_corners
 
+_SMALL = 0.5  # degrees: the areas of spherical_geometry are right to 1e-6 from a hundredth of it on
 _FARTHEST = 0.2  # cosine of 78 degrees: farther off, no footprint meets a polygon of at most 30 degrees
 
 
@@ -47,7 +49,11 @@ class SkyRegion:
         """The area of the region in square arcmin, overlaps of its polygons counted once.
 
         A region may span projection cells, which have no common plane, so spherical_geometry measures it on the sphere.
+        It sums angles, of which little is left over in small polygons: these are integrated as footprints are.
         """
+        if max(radius for *_, radius in self.circles()) < _SMALL:
+            one = Footprints.from_polygons([self.polygons])
+            return float(measure_depths(one, np.ones(1), np.zeros(1, np.int64), 1).area[0])
         from spherical_geometry.polygon import SphericalPolygon
 
         if len(self.polygons) == 1:
