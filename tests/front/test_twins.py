@@ -18,8 +18,13 @@ from mvmdb.cli import commands
 COMMANDS = Path(mvmdb.__file__).parent / "console" / "commands"
 WITHOUT_CATALOG = {"cells", "demo", "process"}
 """Commands that need no catalog: they call a function of their own."""
-TWO = {"init": {"configure", "config"}, "quarantine": {"accept", "quarantine"}, "reconcile": {"preview", "reconcile"}}
-SAME_AS = {"rows": "query", "past": "history", "found": "search"}
+TWO = {
+    "coverage": {"coverage", "coverage_at"},
+    "init": {"configure", "config"},
+    "quarantine": {"accept", "quarantine"},
+    "reconcile": {"preview", "reconcile"},
+}
+SAME_AS = {"rows": "query", "past": "history", "found": "search", "covered": "coverage"}
 """Methods that give rows one after the other, and those that give them all."""
 
 
