@@ -76,6 +76,7 @@ def _of_layers(connection: sa.Connection, question: Question) -> list[Condition]
         conditions.append(y.id.in_(holding))
     conditions += [y.stale] if question.stale else []
     conditions += [y.n_waiting > 0] if question.waiting else []
+    conditions += [t.MIXED] if question.mixed else []  # in the words of its index
     return conditions
 
 
