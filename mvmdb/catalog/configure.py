@@ -55,7 +55,8 @@ def initialise(
 
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
     (`none`, `yearly`, or dates joined with commas), `errors` or `frames` recomputes every layer. An upgrade finds out
-    what its tables newly hold. Raises UsageError for other epochs, and for a products folder that `require_products_folder` refuses without the user's consent.
+    what its tables newly hold. Raises UsageError for other epochs, and for a products folder that
+    `require_products_folder` refuses without the user's consent.
     `alternate` is the name of the solution that layers use, or `none`: the layers of exposures that have it are
     recomputed. `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given the engine and
     returns the one to work with, which the caller may have bound to a run of the history. Returns what keeps the

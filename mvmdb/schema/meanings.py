@@ -41,7 +41,7 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             **_NAMED,
             "frame": "what their positions are tied to: gaia, gsc240-apriori, none, ...; null where no file tells yet",
             "astrometric_catalog": "catalog of WCSNAME, or file of the reference catalog; null where there is none",
-            "fit": "kind of fit of WCSNAME, such as FIT_REL or APRIORI, or ALIGNED by `align`; null where there is none",
+            "fit": "kind of fit of WCSNAME, such as FIT_REL or APRIORI, or ALIGNED by `align`; null for none",
             "n_exposures": "number of these members",
             "exptime": "their summed exposure time, seconds",
             **_of_layer("mixed_arcmin2"),

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    literal_column,
     text,
 )
 
@@ -267,8 +268,8 @@ layer = Table(
     comment="the layers that should exist, and what they should be made of",
 )
 Index("ix_layer_filter_skycell_id", layer.c.filter, layer.c.skycell_id)
-MIXED = text("mixed_arcmin2 > 0")
-"""Which layers mix frames, in the words of the index that holds them alone."""
+MIXED = layer.c.mixed_arcmin2 > literal_column("0")
+"""Which layers mix frames, in the words of the index that holds them alone: a bound value would not be known as 0."""
 Index("ix_layer_mixed_arcmin2", layer.c.mixed_arcmin2, sqlite_where=MIXED, postgresql_where=MIXED)
 Index("ix_layer_stale", layer.c.id, sqlite_where=text("stale = 1"), postgresql_where=text("stale"))
 

@@ -19,7 +19,7 @@ COMMANDS = Path(mvmdb.__file__).parent / "console" / "commands"
 WITHOUT_CATALOG = {"cells", "demo", "process"}
 """Commands that need no catalog: they call a function of their own."""
 TWO = {"init": {"configure", "config"}, "quarantine": {"accept", "quarantine"}, "reconcile": {"preview", "reconcile"}}
-SAME_AS = {"rows": "query", "past": "history", "found": "search"}
+SAME_AS = {"rows": "query", "past": "history", "found": "search", "found_mixed": "astrometry"}
 """Methods that give rows one after the other, and those that give them all."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from mvmdb.errors import UsageError
 @click.option("--astrometry", multiple=True, metavar="TEXT", help="Aligned to it: GAIA, GSC, FIT_REL; or none.")
 @click.option("--stale", is_flag=True, help="Layers that are stale, and what belongs to them.")
 @click.option("--waiting", is_flag=True, help="Layers that wait for files, and what belongs to them.")
+@click.option("--mixed", is_flag=True, help="Layers in which different astrometric frames overlap, and what is theirs.")
 @click.option("--columns", metavar="A,B,...", help="Show these columns; `mvmdb schema` says what they mean.")
 @click.option("--sort", metavar="A,-B,...", help="Sort by these columns, one with - before it from high to low.")
 @click.option("--limit", type=click.IntRange(0), metavar="N", help="Show N rows at most.")
@@ -62,16 +64,29 @@ def search(
 
     Example: mvmdb search layers --at 03:32:14.4 -27:42:36 --radius 0.05 --sort -exptime
     """
-    from mvmdb.archive.positions import read_position, read_positions
     from mvmdb.console.rows import print_answer
+
+    given = asked(position, target_file, columns, sort, conditions)
+    with session.archive().found(kind, **given) as found:
+        print_answer(form, *found, kind)
+
+
+def asked(
+    position: tuple[str, str] | None,
+    target_file: Path | None,
+    columns: str | None,
+    sort: str | None,
+    conditions: Mapping[str, Any],
+) -> Any:
+    """The conditions of a search, as methods of the archive take them. Raises UsageError for two kinds of position."""
+    from mvmdb.archive.positions import read_position, read_positions
 
     if position is not None and target_file is not None:
         raise UsageError("--at and --target-file are both given; expected one of them")
     at = None if target_file is None else read_positions(str(target_file))
     at = at if position is None else [read_position(*position)]
-    conditions = {name: value for name, value in conditions.items() if value is not None}
-    with session.archive().found(kind, at=at, columns=_split(columns), sort=_split(sort), **conditions) as found:
-        print_answer(form, *found, kind)
+    given = {name: value for name, value in conditions.items() if value is not None}
+    return given | {"at": at, "columns": _split(columns), "sort": _split(sort)}
 
 
 def _split(text: str | None) -> tuple[str, ...]:
