@@ -1,13 +1,13 @@
 """What an exposure's positions are tied to, by the names of its solution; how well they agree is not measured here.
 
-Names of solutions are those of the archive (HAP documentation, "Astrometry in the archive"; drizzlepac handbook,
-chapter 4). What they say of frames:
+Names of solutions are those of the archive (drizzlepac's documentation, "Astrometry and Headerlets", section
+"Interpreting WCS names"; its handbook, 4.5). What they say of frames:
 
-- All releases of Gaia are one frame. Each is tied to the ICRS to a fraction of a milliarcsec (Lindegren et al. 2018,
-  2021), and stars' proper motions between the dates of exposures move sources in any frame alike.
+- All releases of Gaia are one frame: each is tied to the ICRS to a fraction of a milliarcsec (Lindegren et al. 2018,
+  2021). They differ in what they know of proper motions.
 - An exposure whose sources were fitted to another catalog is in the frame of that catalog: `gsc242`.
-- An a priori solution has better positions of the guide stars, but none of its own sources was measured, so that errors
-  of the order of 0.1 arcsec remain: it is a frame of its own, `gsc240-apriori`.
+- An a priori solution corrects the positions of the guide stars (GSC240), or is applied without verification (HSC30):
+  what remains of the pointing's error differs from visit to visit. It is a frame of its own, `gsc240-apriori`.
 - `OPUS`, `IDC_...` and `FIT_REL_NONE` have the telescope's pointing: `none`.
 - Any other name was given by whoever aligned the exposure: the frame is that name, or Gaia if it has GAIA in it.
 """
@@ -37,8 +37,11 @@ def frame_of_file(wcsname: str | None, distortion: str | None, fit: str | None, 
     name = (wcsname or "").strip()
     if not name:
         return None
+    start, _, solution = name.partition("-")
+    if distortion is None and start.upper() == "OPUS":  # without a distortion model; `split_wcsname` knows no parts
+        return _family(solution) + _APRIORI_SUFFIX if solution else NONE
     if distortion is None:
-        return NONE if name.upper() == "OPUS" else _family(name)
+        return _family(name)
     if catalog is None:
         return NONE
     return _family(catalog) + (_APRIORI_SUFFIX if fit == APRIORI else "")

@@ -15,6 +15,8 @@ NAMES = {
     None: None,
     " ": None,
     "OPUS": "none",
+    "OPUS-GSC240": "gsc240-apriori",
+    "OPUS-GAIADR1": "gaia-apriori",
     "IDC_w3m18525i": "none",
     "IDC_w3m18525i-FIT_REL_NONE": "none",
     "IDC_w3m18525i-GSC240": "gsc240-apriori",

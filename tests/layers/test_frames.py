@@ -62,7 +62,7 @@ def keep(members, frames: Frames):
     return [number for number, frame in staying if frame in (winner, None)]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(EXPOSURES, st.sampled_from(["any", "gaia", "same"]), st.booleans())
 def test_columns_choose_the_members_that_brute_force_chooses(rows, frames, classes) -> None:
     policy = Policy(frames=frames, exptime_layers="classes" if classes else "all")

@@ -27,6 +27,8 @@ _OF_FILE = """
 UPDATE exposure SET frame = CASE
     WHEN trim(coalesce(wcsname, '')) = '' THEN NULL
     WHEN distortion IS NULL AND upper(trim(wcsname)) = 'OPUS' THEN 'none'
+    WHEN distortion IS NULL AND upper(trim(wcsname)) LIKE 'OPUS-%' AND lower(wcsname) LIKE '%gaia%' THEN 'gaia-apriori'
+    WHEN distortion IS NULL AND upper(trim(wcsname)) LIKE 'OPUS-%' THEN lower(substr(trim(wcsname), 6)) || '-apriori'
     WHEN distortion IS NULL AND lower(wcsname) LIKE '%gaia%' THEN 'gaia'
     WHEN distortion IS NULL THEN lower(trim(wcsname))
     WHEN astrometric_catalog IS NULL THEN 'none'
