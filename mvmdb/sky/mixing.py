@@ -57,7 +57,7 @@ def measure_mixed_areas(
         groups = np.flatnonzero(of_group == number)
         members = [exposure[order[slice(*ends)]] for ends in pairwise(bounds[[*groups, groups[-1] + 1]].tolist())]
         areas[number] = _measure_overlap(int(cell[number]), [[regions[one] for one in some] for some in members])
-    rounded: FloatArray = np.round(np.maximum(areas, 0.0), DECIMALS)
+    rounded: FloatArray = np.maximum(areas, 0.0).round(DECIMALS)
     return rounded
 
 
