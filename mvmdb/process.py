@@ -11,6 +11,7 @@ from time import monotonic
 
 from mvmdb.correction import digest_realigned, format_alternate
 from mvmdb.errors import UsageError
+from mvmdb.frames import frame_of_alternate
 from mvmdb.jobs.drizzle_jobs import drizzle_job
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import ReconcileReport
@@ -112,6 +113,7 @@ def _align(datasets: Sequence[Dataset], align: Align, workers: Workers, monitor:
 
     reference = None if align.reference is None else read_reference(align.reference)
     inputs = [AlignInput.of(dataset) for dataset in datasets]
+    frame = frame_of_alternate(SOLUTION, "" if reference is None else reference.name)
     result = align_exposures(inputs, reference, workers=workers, monitor=monitor)
     for name, why in result.refused.items():
         log.warning("%s is not aligned, and keeps its own solution: %s", name, why)
@@ -121,7 +123,7 @@ def _align(datasets: Sequence[Dataset], align: Align, workers: Workers, monitor:
         text = format_alternate(SOLUTION, one.correction)
         exposure = CellExposure.of(by_name[one.ipppssoo])
         digest = digest_realigned(exposure.wcs_digest, text)
-        exposures[one.ipppssoo] = replace(exposure, alternate=text, wcs_digest=digest)
+        exposures[one.ipppssoo] = replace(exposure, alternate=text, wcs_digest=digest, frame=frame)
     return exposures
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from mvmdb.frames import frame_of_file
 from mvmdb.names import Kind, Scale
 from mvmdb.recipe import Recipe
 
 Rule = Literal["overlap", "nearest"]
 Mark = Literal["layer", "exposure"]
 ExptimeLayers = Literal["all", "classes", "clusters"]
+Frames = Literal["any", "gaia", "same"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class Exposure:
         """Whether the exposure may enter layers."""
         return not self.refusals
 
+    @property
+    def frame(self) -> str | None:
+        """What its positions are tied to (`frame_of_file`)."""
+        return frame_of_file(self.wcsname, self.distortion, self.fit, self.astrometric_catalog)
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -80,7 +87,8 @@ class Dataset:
 class CellExposure:
     """An eligible exposure as a mosaic needs it: its file, the pixels and WCS that file must have, and its footprint.
 
-    `exptime` in seconds, `expstart` and `expend` in MJD. `alternate`, `wcs_digest`: as in MemberInput.
+    `exptime` in seconds, `expstart` and `expend` in MJD. `alternate`, `wcs_digest`: as in MemberInput. `frame`: what
+    its positions are tied to, with the alternate.
     """
 
     ipppssoo: str
@@ -97,6 +105,7 @@ class CellExposure:
     expstart: float | None
     expend: float | None
     alternate: str = ""
+    frame: str | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> CellExposure:
@@ -104,7 +113,7 @@ class CellExposure:
         e = dataset.exposure
         return cls(
             e.ipppssoo, dataset.path, e.kind, e.instrument, e.detector, e.filter, e.pixels, None, e.wcs_digest or "",
-            e.s_region, e.exptime, e.expstart, e.expend,
+            e.s_region, e.exptime, e.expstart, e.expend, frame=e.frame,
         )  # fmt: skip
 
 
@@ -115,7 +124,8 @@ class Policy:
     `rule`: which sky cells an exposure is a member of. `include_small`, `only_cte`: MVM_INCLUDE_SMALL and MVM_ONLY_CTE.
     `exptime_layers`: how layers are divided by exposure time. `epochs`: how they are divided by date: empty (not at
     all), `yearly`, or the dates (YYYY-MM-DD) that bound the ranges, joined with commas. `errors`: whether mosaics have
-    an ERR plane.
+    an ERR plane. `frames`: which exposures layers take by the frames of their solutions: `any`, those on `gaia`, or in
+    each layer those of the `same` frame, which most of its members have.
     """
 
     rule: Rule = "overlap"
@@ -124,6 +134,7 @@ class Policy:
     exptime_layers: ExptimeLayers = "all"
     epochs: str = ""
     errors: bool = False
+    frames: Frames = "any"
 
 
 @dataclass(frozen=True, slots=True)

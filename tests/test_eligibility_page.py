@@ -113,6 +113,13 @@ def test_explain_says_what_the_page_says_of_eligible_exposures(tmp_path: Path) -
     archive.expose("ib6o04tuq")
     archive.ingest()
     said = [why_in_no_layer(archive, "j8oz04kp")]
+    initialise(archive.address, frames="gaia")
+    said.append(why_in_no_layer(archive, "ib6o04tu"))
+    archive.expose("ib6o04twq", wcsname="TWEAK")
+    archive.ingest()
+    initialise(archive.address, frames="same")
+    said.append(why_in_no_layer(archive, "ib6o04tu"))
+    initialise(archive.address, frames="any")
     archive.environ = {"MVM_INCLUDE_SMALL": "off", "MVM_ONLY_CTE": "on"}
     said += [why_in_no_layer(archive, "j8bt06ny"), why_in_no_layer(archive, "j8oz04kp")]
     initialise(archive.address, epochs="2001-01-01,2002-01-01")

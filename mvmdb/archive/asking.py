@@ -37,6 +37,7 @@ class Asking(Access):
         and the digests of products are checked, not only their size and time. Raises UsageError for a sky cell that no
         exposure overlaps, and CatalogError if the catalog cannot be opened, or is damaged. The command `status`.
         """
+        from mvmdb.catalog.ask.mixing import summarize_mixing
         from mvmdb.catalog.ask.warnings import count_warnings
         from mvmdb.catalog.claims.alive import load_at_work
 
@@ -46,7 +47,8 @@ class Asking(Access):
         with gc_paused(), self._looking(skycells, deep=deep) as (outlook, begin, _):
             chosen = chosen_cells(as_recorded(begin), skycells)
             with as_recorded(begin)() as connection:
-                return Status(outlook, count_warnings(connection, chosen), load_at_work(connection))
+                warnings, mixing = count_warnings(connection, chosen), summarize_mixing(connection, chosen)
+                return Status(outlook, warnings, load_at_work(connection), mixing)
 
     def explain(self, name: str) -> Explanation:
         """All that is known about one layer, sky cell, exposure or quarantined file, with its latest events.

@@ -8,7 +8,7 @@ from mvmdb.archive.access import Access
 from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
 from mvmdb.archive.values import Quarantine
 from mvmdb.catalog.open import Engine
-from mvmdb.records import ExptimeLayers, Rule
+from mvmdb.records import ExptimeLayers, Frames, Rule
 from mvmdb.remote.address import require_local
 
 
@@ -23,6 +23,7 @@ class Deciding(Access):
         layers: ExptimeLayers | None = None,
         epochs: str | None = None,
         errors: bool | None = None,
+        frames: Frames | None = None,
         alternate: str | None = None,
         keep_history: int | None = None,
         rebuild: bool = False,
@@ -33,7 +34,9 @@ class Deciding(Access):
 
         `rule`: which sky cells an exposure is a member of (`overlap` or `nearest`). `products`: the products folder.
         `layers`: one layer for all exposure times, or by `classes` or `clusters` of them. `epochs`: layers by date
-        (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `alternate`: the name of
+        (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `frames`: layers take
+        exposures of `any` frame, of `gaia` alone, or each those of the `same` frame, that of most of its members.
+        `alternate`: the name of
         the solution of `align` that layers use where an exposure has it, `none` for those of the files. `keep_history`:
         the days of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`. `upgrade`: bring an
         older catalog's schema up to date first. Raises UsageError for what is not valid. The command `init`.
@@ -42,7 +45,7 @@ class Deciding(Access):
         from mvmdb.catalog.products.folder import Consent
 
         call = call_of("configure", rule=rule, products=products, layers=layers, epochs=epochs, errors=errors,
-                       alternate=alternate, keep_history=keep_history, rebuild=rebuild, move=move,
+                       frames=frames, alternate=alternate, keep_history=keep_history, rebuild=rebuild, move=move,
                        upgrade=upgrade)  # fmt: skip
         runs: list[int] = []
 
@@ -55,7 +58,7 @@ class Deciding(Access):
             trouble = initialise(
                 self.address, rule=rule, products=None if products is None else require_local(products),
                 exptime_layers=layers,
-                epochs=epochs, errors=errors, consent=Consent(rebuild, move), keep_history=keep_history,
+                epochs=epochs, errors=errors, frames=frames, consent=Consent(rebuild, move), keep_history=keep_history,
                 alternate=alternate, upgrade=upgrade, record=record,
             )  # fmt: skip
         except BaseException as error:

@@ -33,6 +33,7 @@ class Conditions(TypedDict, total=False):
     astrometry: Texts
     stale: bool
     waiting: bool
+    mixed: bool
     columns: Texts
     sort: Texts
     limit: int | None
@@ -49,8 +50,8 @@ class Searching(Access):
         text or None. `programs`: proposal numbers, or the three characters in root names. `targets`, `exposures`: parts
         of TARGNAME, and of ROOTNAME or the file name. `skycells`: names. `at`: a SkyCoord of one or many positions, or
         (ra, dec) in degrees; with `radius`, a Quantity or degrees, a footprint comes so near. `astrometry`: parts of
-        the catalog or the kind of fit of WCSNAME, such as `GAIA`; `none` for no catalog. `stale`, `waiting`: layers
-        that are stale, or wait for files.
+        the catalog or the kind of fit of WCSNAME, such as `GAIA`; `none` for no catalog. `stale`, `waiting`, `mixed`:
+        layers that are stale, wait for files, or have members of different astrometric frames that overlap.
 
         A layer meets a condition on exposures if one of its members does, a product if an exposure that it holds does;
         an exposure meets a condition on layers if it is a member of one that does. `columns`: those wanted; `sort`:
@@ -75,6 +76,29 @@ class Searching(Access):
             with open_catalog(self.address, read_only=True) as engine, engine.connect() as connection:
                 names = find_rows(connection, question, rows)
             yield names, rows
+
+    def astrometry(self, **conditions: Unpack[Conditions]) -> Table:
+        """The layers in which members of different astrometric frames overlap, those with the largest area first.
+
+        Sources may be smeared there. Conditions as for `search("layers", ...)`; `columns` may name those of the view
+        `coverage`, `frames` and `mixed_arcmin2` among them. The command `astrometry`.
+        """
+        from mvmdb.archive.tables import to_table
+        from mvmdb.catalog.ask.search.relations import meanings_of
+
+        with self.found_mixed(**conditions) as (names, rows):
+            return to_table(names, rows, meanings_of("layers"))
+
+    @contextmanager
+    def found_mixed(self, **conditions: Unpack[Conditions]) -> Iterator[tuple[list[str], SpooledRows]]:
+        """As `astrometry`, the names and the rows, for a `with` block; many rows are kept in a temporary file."""
+        from mvmdb.catalog.ask.search.relations import ASTROMETRY
+
+        conditions["mixed"] = True
+        conditions["columns"] = conditions.get("columns") or ASTROMETRY
+        conditions["sort"] = conditions.get("sort") or ("-mixed_arcmin2",)
+        with self.found("layers", **conditions) as answer:
+            yield answer
 
     def exposures(self, **conditions: Unpack[Conditions]) -> Table:
         """The exposures that meet these conditions, as `search("exposures", ...)`."""
@@ -108,6 +132,7 @@ def question_of(kind: Kind, conditions: Conditions) -> Question:
         radius=to_deg(conditions.get("radius", 0.0)),
         stale=conditions.get("stale", False),
         waiting=conditions.get("waiting", False),
+        mixed=conditions.get("mixed", False),
         limit=conditions.get("limit"),
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mvmdb.catalog.ask.describe import Description
     from mvmdb.catalog.ask.history import PastRun, RecordedEvent
+    from mvmdb.catalog.ask.mixing import Mixing
     from mvmdb.catalog.claims.alive import AtWork
     from mvmdb.catalog.exposures.bulk_load import BulkReport
     from mvmdb.catalog.exposures.ingest import IngestReport
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Status(Shown):
-    """What is stale, and why: the `outlook`, how many exposures have each kind of warning, and the runs at work."""
+    """What is stale, and why: the `outlook`, how many exposures have each kind of warning, and the runs at work.
+
+    `mixing`: how many layers mix astrometric frames, and the worst.
+    """
 
     outlook: Outlook
     warnings: dict[str, int]
     at_work: Sequence[AtWork]
+    mixing: Mixing
 
     @property
     def layers(self) -> int:

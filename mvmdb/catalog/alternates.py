@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,6 +22,7 @@ from mvmdb.catalog.rows import chunks
 from mvmdb.catalog.settings import ALTERNATE, read_policy, read_settings, write_settings
 from mvmdb.correction import Correction, digest_realigned, format_alternate, parse_alternate
 from mvmdb.errors import UsageError
+from mvmdb.frames import frame_of_alternate, frame_of_file
 from mvmdb.layers.digests import digest_member
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among, upsert
@@ -51,6 +52,13 @@ class AlternateRow:
     rms_mas: float
     reference: str
     reference_digest: str
+
+
+class Chosen(NamedTuple):
+    """A solution that layers use: as `exposure.alternate` holds it, and its frame."""
+
+    text: str
+    frame: str
 
 
 def check_name(name: str) -> str:
@@ -123,25 +131,27 @@ def use_alternates(connection: sa.Connection, exposures: Iterable[int] | None = 
     rows, e = _load_rows(connection, exposures), t.exposure.c
     time, changed, events = time_in(connection), [], []
     for row in rows:
-        text = _text(row)
+        text, frame = _text(row), _frame(row)
         used = None if row.wcs_digest is None else digest_realigned(row.wcs_digest, text)
-        if (row.alternate, row.member_wcs) == (text, used):
+        if (row.alternate, row.member_wcs, row.frame) == (text, used, frame):
             continue
         digest = digest_member(row.ipppssoo, row.kind, row.pixels, used or "")
-        changed.append({"key": row.id, "new_text": text, "new_wcs": used, "new_digest": digest, "new_time": time})
-        events.append(Event(Happened.EXPOSURE_REALIGNED, exposure=row.ipppssoo, detail=_words(row.alternate, text)))
+        changed.append({"key": row.id, "new_text": text, "new_wcs": used, "new_digest": digest, "new_frame": frame,
+                        "new_time": time})  # fmt: skip
+        if (row.alternate, row.member_wcs) != (text, used):
+            events.append(Event(Happened.EXPOSURE_REALIGNED, exposure=row.ipppssoo, detail=_words(row.alternate, text)))
     if changed:
         columns = {"alternate": "new_text", "member_wcs": "new_wcs", "member_digest": "new_digest",
-                   "changed_at": "new_time"}  # fmt: skip
+                   "frame": "new_frame", "changed_at": "new_time"}  # fmt: skip
         change = sa.update(t.exposure).where(e.id == sa.bindparam("key"))
         connection.execute(change.values({name: sa.bindparam(key) for name, key in columns.items()}), changed)
         write_events(connection, events)
     return [int(one["key"]) for one in changed]
 
 
-def load_chosen(connection: sa.Connection, exposures: Iterable[int]) -> dict[int, str]:
-    """The solutions that these exposures (keys) should have in layers, as texts; those without are left out."""
-    return {row.id: text for row in _load_rows(connection, exposures) if (text := _text(row))}
+def load_chosen(connection: sa.Connection, exposures: Iterable[int]) -> dict[int, Chosen]:
+    """The solutions that these exposures (keys) should have in layers; those without are left out."""
+    return {row.id: Chosen(text, str(_frame(row))) for row in _load_rows(connection, exposures) if (text := _text(row))}
 
 
 def _load_rows(connection: sa.Connection, exposures: Iterable[int] | None) -> list[Any]:
@@ -149,8 +159,14 @@ def _load_rows(connection: sa.Connection, exposures: Iterable[int] | None) -> li
     e, a = t.exposure.c, t.alternate.c
     chosen = read_settings(connection).get(ALTERNATE, "")
     holds = sa.and_(a.ipppssoo == e.ipppssoo, a.name == chosen, a.wcs_digest == e.wcs_digest)
-    columns = (e[name] for name in ("id", "ipppssoo", "kind", "pixels", "wcs_digest", "member_wcs", "alternate"))
-    of_solution = (a[name] for name in ("name", "ra", "dec", "dx", "dy", "roll", "scale"))
+    columns = (
+        e[name]
+        for name in (
+            "id", "ipppssoo", "kind", "pixels", "wcs_digest", "member_wcs", "alternate", "frame", "wcsname",
+            "distortion", "fit", "astrometric_catalog",
+        )
+    )  # fmt: skip
+    of_solution = (a[name] for name in ("name", "reference", "ra", "dec", "dx", "dy", "roll", "scale"))
     query = sa.select(*columns, *of_solution).select_from(t.exposure.outerjoin(t.alternate, holds))
     if exposures is None:
         return list(connection.execute(query.where(sa.or_(e.alternate != "", a.name.is_not(None)))))
@@ -159,6 +175,12 @@ def _load_rows(connection: sa.Connection, exposures: Iterable[int] | None) -> li
 
 def _text(row: Any) -> str:
     return "" if row.name is None else format_alternate(row.name, Correction(*row[-6:]))
+
+
+def _frame(row: Any) -> str | None:
+    if row.name is None:
+        return frame_of_file(row.wcsname, row.distortion, row.fit, row.astrometric_catalog)
+    return frame_of_alternate(row.name, row.reference)
 
 
 def describe_solution(text: str) -> str:

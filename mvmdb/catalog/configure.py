@@ -15,10 +15,12 @@ from mvmdb.catalog.decisions.keep import keep_decisions
 from mvmdb.catalog.exposures.memberships import recompute_memberships
 from mvmdb.catalog.exposures.standing import lift_refusals
 from mvmdb.catalog.layers.changed_keys import all_keys
+from mvmdb.catalog.layers.frames import settle_frames
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.products.folder import UNASKED, Consent, require_products_folder
 from mvmdb.catalog.settings import (
+    FRAMES,
     KEEP_HISTORY,
     LONGEST_HISTORY,
     read_policy,
@@ -29,7 +31,7 @@ from mvmdb.catalog.settings import (
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
-from mvmdb.records import ExptimeLayers, Policy, Rule
+from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import open_engine, upgrade_schema
 from mvmdb.schema.engine import clear_errors
 
@@ -42,6 +44,7 @@ def initialise(
     exptime_layers: ExptimeLayers | None = None,
     epochs: str | None = None,
     errors: bool | None = None,
+    frames: Frames | None = None,
     consent: Consent = UNASKED,
     keep_history: int | None = None,
     alternate: str | None = None,
@@ -51,8 +54,9 @@ def initialise(
     """Create a catalog, or change the configuration of an existing one; with `upgrade`, upgrade its schema first.
 
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
-    (`none`, `yearly`, or dates joined with commas) or `errors` recomputes every layer. Raises UsageError for other
-    epochs, and for a products folder that `require_products_folder` refuses without the user's consent.
+    (`none`, `yearly`, or dates joined with commas), `errors` or `frames` recomputes every layer. An upgrade finds out
+    what its tables newly hold. Raises UsageError for other epochs, and for a products folder that
+    `require_products_folder` refuses without the user's consent.
     `alternate` is the name of the solution that layers use, or `none`: the layers of exposures that have it are
     recomputed. `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given the engine and
     returns the one to work with, which the caller may have bound to a run of the history. Returns what keeps the
@@ -73,9 +77,12 @@ def initialise(
         if products is not None:
             require_products_folder(engine.begin, products.absolute(), consent)
             require_no_file(products)
+        if upgrade:
+            with engine.begin() as connection:
+                settle_frames(connection)
         with engine.begin() as connection:
             _configure(connection, rule, products, keep_history)
-            configure_layers(connection, exptime_layers, normal, errors)
+            configure_layers(connection, exptime_layers, normal, errors, frames)
             if alternate is not None:
                 choose_alternate(connection, alternate)
         return keep_decisions(engine)
@@ -112,9 +119,13 @@ def follow_environment(
 
 
 def configure_layers(
-    connection: sa.Connection, exptime_layers: ExptimeLayers | None, epochs: str | None, errors: bool | None
+    connection: sa.Connection,
+    exptime_layers: ExptimeLayers | None,
+    epochs: str | None,
+    errors: bool | None,
+    frames: Frames | None = None,
 ) -> None:
-    """Record how layers are divided by exposure time and by date, and whether mosaics have errors (None: unchanged).
+    """Record how layers are divided, whether mosaics have errors, and of which frames members are (None: unchanged).
 
     If anything changed, all layers are recomputed.
     """
@@ -124,9 +135,11 @@ def configure_layers(
         exptime_layers=recorded.exptime_layers if exptime_layers is None else exptime_layers,
         epochs=recorded.epochs if epochs is None else epochs,
         errors=recorded.errors if errors is None else errors,
+        frames=recorded.frames if frames is None else frames,
     )
     if wanted != recorded:
-        settings = {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs, "errors": str(wanted.errors)}
+        settings = {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs, "errors": str(wanted.errors),
+                    FRAMES: wanted.frames}  # fmt: skip
         write_settings(connection, settings)
         if not wanted.errors:
             lift_refusals(connection, ERRORS)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import apply_switches
-from mvmdb.records import ExptimeLayers, Policy, Rule
+from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
 from mvmdb.schema.values import has_impossible
@@ -25,10 +25,14 @@ PRODUCTS = "products"
 """The setting of the products folder."""
 ALTERNATE = "alternate"
 """The setting that names the alternate solution which layers use; empty, or absent, for the files' own."""
+FRAMES = "frames"
+"""The setting of which exposures layers take by their frames."""
 CONFIGURATION = (
-    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", ALTERNATE, "include_small", "only_cte", KEEP_HISTORY,
+    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", FRAMES, ALTERNATE, "include_small", "only_cte",
+    KEEP_HISTORY,
 )  # fmt: skip
 """The settings that a user can change."""
+_FRAMES: dict[str, Frames] = {"gaia": "gaia", "same": "same"}
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
 
@@ -44,6 +48,7 @@ def read_policy(connection: sa.Connection) -> Policy:
         exptime_layers=_EXPTIME_LAYERS.get(settings.get("exptime_layers", ""), default.exptime_layers),
         epochs=settings.get("epochs", default.epochs),
         errors=settings.get("errors", str(default.errors)) == "True",
+        frames=_FRAMES.get(settings.get(FRAMES, ""), default.frames),
     )
 
 
@@ -102,6 +107,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
         "layers": policy.exptime_layers,
         "epochs": policy.epochs or "none",
         "errors": policy.errors,
+        "frames": policy.frames,
         "alternate": read_settings(connection).get(ALTERNATE) or "none",
         "keep-history": history_days(connection) or "for ever",
         "MVM_INCLUDE_SMALL": policy.include_small,

@@ -14,7 +14,7 @@ from mvmdb.mosaic.product.read import read_product
 from mvmdb.parameters.read import Section, read_parameters, write_parameters
 from mvmdb.process import Align, process_poller
 from mvmdb.recipe import Recipe
-from mvmdb.records import Policy
+from mvmdb.records import Frames, Policy
 from mvmdb.remote.address import require_local
 from mvmdb.sky.tessellation import PROJECTION_SIZE
 from mvmdb.workers.choice import open_workers
@@ -45,6 +45,7 @@ def run_mvm_processing(
     *,
     output: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
+    frames: Frames = "any",
 ) -> int:
     """Make the mosaics of one poller file, and return drizzlepac's code of the result.
 
@@ -63,7 +64,8 @@ def run_mvm_processing(
     The poller may name addresses, `https://` or `s3://`; pixels are fetched into the cache of MVMDB_CACHE.
 
     mvmdb's own: the products go to `<output>/<skycell>/` (None: below the current folder). `jobs`: the number of worker
-    processes (None: one per core).
+    processes (None: one per core). `frames`: layers are made of exposures of `any` astrometric frame, on `gaia` alone,
+    or of the `same` frame, that of most of each layer's.
 
     Raises UsageError for arguments that mvmdb cannot follow.
     """
@@ -76,7 +78,7 @@ def run_mvm_processing(
     with _logging_at(logging.DEBUG if diagnostic_mode else log_level):
         try:
             given = None if input_custom_pars_file is None else read_parameters(input_custom_pars_file, section)
-            policy = apply_switches(Policy(), os.environ)
+            policy = apply_switches(Policy(frames=frames), os.environ)
             with open_workers(jobs=jobs) as workers:
                 report = process_poller(
                     poller, folder, policy,

@@ -42,10 +42,13 @@ _CONDITIONS = (
     click.option("--astrometry", multiple=True, metavar="TEXT", help="Aligned to it: GAIA, GSC, FIT_REL; or none."),
     click.option("--stale", is_flag=True, help="Layers that are stale, and what belongs to them."),
     click.option("--waiting", is_flag=True, help="Layers that wait for files, and what belongs to them."),
+    click.option(
+        "--mixed", is_flag=True, help="Layers in which different astrometric frames overlap, and what is theirs."
+    ),
 )  # fmt: skip
 _NAMES = (
     "filters", "cameras", "dates", "programs", "targets", "skycells", "exposures", "radius", "astrometry", "stale",
-    "waiting",
+    "waiting", "mixed",
 )  # fmt: skip
 _SHOWING = (
     click.option("--columns", metavar="A,B,...", help="Show these columns; `mvmdb schema` says what they mean."),

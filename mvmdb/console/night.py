@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mvmdb.console.mixing import mixing_words
 from mvmdb.console.night_report import comparison, resting_words
 from mvmdb.console.pruning import prune_json, prune_words
 from mvmdb.console.render import file_words, ingest_json, ingest_words, reconcile_json, reconcile_words
@@ -37,5 +38,6 @@ def night_words(report: NightReport, summary: Mapping[str, Any]) -> list[str]:
     lines += [f"poller not written: {problem}" for problem in report.poller_problems]
     lines += [f"problem: {line}" for line in report.gone]
     lines += reconcile_words(report.reconcile)
+    lines += mixing_words(summary["astrometry"], " made")
     lines += [f"not tried: {resting_words(layer)}" for layer in summary["resting"]]
     return [*lines, comparison(summary)] if summary["failed"] or summary["last_night"]["mended"] else lines

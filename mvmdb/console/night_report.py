@@ -10,14 +10,17 @@ from typing import Any
 
 from mvmdb.catalog.ask.night import count_listed
 from mvmdb.console.history import cost_words
+from mvmdb.console.mixing import mixed_words
 from mvmdb.console.render import reasons_words
 from mvmdb.console.show import printable
 from mvmdb.errors import InputError, UsageError
 from mvmdb.records import Reason, ReasonCode
 
 FORMS = (".txt", ".html", ".json")
+_MIXED = "Mixed frames"
 _SECTIONS = (
-    "Came", "Left", "Refused", "Made", "Removed", "Took longest", "Failed", "Not tried", "Problems", "Left alone",
+    "Came", "Left", "Refused", "Made", "Removed", "Took longest", "Failed", "Not tried", "Problems", _MIXED,
+    "Left alone",
 )  # fmt: skip
 
 Report = Mapping[str, Any]
@@ -104,6 +107,7 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
         [_failed_words(line) for line in report["failed"]],
         [resting_words(line) for line in report["resting"]],
         list(report["problems"]),
+        _mixing_lines(report.get("astrometry")),
         [line.removeprefix("left alone: ") for line in report["left_alone"]],
     )
     for name, lines in zip(_SECTIONS, values, strict=True):
@@ -112,6 +116,8 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
 
 
 def _heading(name: str, number: int, lines: list[str]) -> str:
+    if name == _MIXED:
+        return name
     return f"{name} ({number})" if number == len(lines) else f"{name} ({number}, of which the first {len(lines)})"
 
 
@@ -140,6 +146,18 @@ def resting_words(line: Mapping[str, Any]) -> str:
     """A layer that failed again and again, and was not tried in this night."""
     times = f"{line['attempts']} attempts since {line['since'][:10]}"
     return f"{line['layer']}: {line['error']} ({times}; {_next_attempt(line['retry_at'])})"
+
+
+def _mixing_lines(mixing: Mapping[str, Any] | None) -> list[str]:
+    """How many layers made in this night mix astrometric frames, and the worst; earlier reports say nothing of it."""
+    if not mixing or not mixing["mixed_layers"]:
+        return []
+    n, in_all = mixing["mixed_layers"], mixing["mixed_layers_in_all"]
+    return [
+        f"{n} of the layers made, {in_all} in all: members of different astrometric frames overlap, which can "
+        "smear sources; list: mvmdb astrometry",
+        *(f"worst: {mixed_words(layer)}" for layer in mixing["worst"]),
+    ]
 
 
 def _next_attempt(retry_at: str | None) -> str:

@@ -9,22 +9,30 @@ from typing import TYPE_CHECKING
 from mvmdb.console import options
 
 if TYPE_CHECKING:
+    from mvmdb.catalog.ask.mixing import Mixing
     from mvmdb.catalog.claims.alive import AtWork
     from mvmdb.reconcile.planning import Outlook
 
 
 def show_outlook(
-    outlook: Outlook, as_json: bool, warnings: Mapping[str, int] | None = None, at_work: Sequence[AtWork] = ()
+    outlook: Outlook,
+    as_json: bool,
+    warnings: Mapping[str, int] | None = None,
+    at_work: Sequence[AtWork] = (),
+    mixing: Mixing | None = None,
 ) -> None:
     """Print the plan as JSON or in words.
 
-    With `warnings`, also how many exposures have each kind of warning, and the runs that are `at_work`.
+    With `warnings`, also how many exposures have each kind of warning, the runs that are `at_work`, and how many layers
+    mix astrometric frames.
     """
+    from mvmdb.console.mixing import mixing_words
     from mvmdb.console.render import at_work_json, at_work_words, plan_json, plan_words, warning_words
 
+    more = {"warnings": warnings, "at_work": at_work_json(at_work)}
+    more |= {} if mixing is None else {"astrometry": mixing.as_values()}
     if as_json:
-        options.emit_json(
-            plan_json(outlook) | ({} if warnings is None else {"warnings": warnings, "at_work": at_work_json(at_work)})
-        )
-    else:
-        options.emit_lines(chain(plan_words(outlook), warning_words(warnings or {}), at_work_words(at_work)))
+        options.emit_json(plan_json(outlook) | ({} if warnings is None else more))
+        return
+    mixed = () if mixing is None else mixing_words(mixing.as_values())
+    options.emit_lines(chain(plan_words(outlook), warning_words(warnings or {}), mixed, at_work_words(at_work)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-APRIORI = "APRIORI"
+from mvmdb.frames import APRIORI
 
 _NAME = re.compile(r"(?P<distortion>IDC_[^-]+)(?:-(?P<solution>.+))?")
 _FIT = re.compile(r"FIT[-_](?P<how>[A-Z]+)_(?P<catalog>.+)", re.IGNORECASE)

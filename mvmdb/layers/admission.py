@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.frames import GAIA
 from mvmdb.instruments import find_detector
 from mvmdb.names import Kind
 from mvmdb.records import Policy
@@ -22,9 +23,19 @@ def stays(layer: NDArray[np.int64], is_flc: NDArray[np.bool_]) -> NDArray[np.boo
 
 
 def left_out(instrument: str, detector: str, kind: Kind, policy: Policy) -> str:
-    """Why the policy leaves an exposure out; empty if it does not."""
+    """Why the policy leaves the exposures of a detector and kind out of all layers; empty if it does not."""
     if not policy.include_small and is_small(instrument, detector):
         return f"MVM_INCLUDE_SMALL is off, and the detector is {detector.upper()}"
     if policy.only_cte and kind == "flt" and find_detector(instrument, detector).cte_corrected:
         return "MVM_ONLY_CTE is on, and the file is an FLT"
+    return ""
+
+
+def frame_left_out(frame: str | None, policy: Policy) -> str:
+    """Why the policy leaves the exposures of a frame out of all layers; empty if it does not.
+
+    An exposure without a file has no frame yet (None): it is not left out, and its layers wait for what its file says.
+    """
+    if policy.frames == "gaia" and frame not in (GAIA, None):
+        return f"frames are to be gaia, and its solution is of the frame {frame}"
     return ""

@@ -11,13 +11,16 @@ from math import isnan
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mvmdb.layers.digests import digest_recipe
+from mvmdb.layers.frames import count_frames
 from mvmdb.layers.members import FloatArray, IntArray, LayerMembers
 from mvmdb.layers.recipes import layer_name, recipe_texts
 from mvmdb.names import Kind, ObsMode, Scale
 from mvmdb.sky.footprints import expand_ranges
 from mvmdb.sky.layer import measure_areas
+from mvmdb.sky.mixing import measure_mixed_areas
 
 
 class NamedCanvas(NamedTuple):
@@ -33,6 +36,7 @@ class LayersToBuild:
 
     `errors`: as in the policy. `cell`: (m,) `CellId.index`, the key of `canvases`. `obsmode`: (m,). `area`: (m,) square
     arcmin, NaN where it must be measured from `regions`, the `s_region` of the exposures numbered `region_of` (sorted).
+    `mixed`: (m,) of which layers the area where different frames meet is measured, from the same; None for no layer.
     """
 
     errors: bool
@@ -43,6 +47,7 @@ class LayersToBuild:
     area: FloatArray
     region_of: IntArray
     regions: Sequence[str]
+    mixed: NDArray[np.bool_] | None = None
 
 
 class LayerColumns(NamedTuple):
@@ -63,6 +68,8 @@ class LayerColumns(NamedTuple):
     expend: Sequence[float | None]
     area_arcmin2: Sequence[float]
     mean_exposures: Sequence[float]
+    frames: Sequence[str]
+    mixed_arcmin2: Sequence[float]
     x_min: Sequence[int]
     x_max: Sequence[int]
     y_min: Sequence[int]
@@ -143,6 +150,8 @@ def _arrange(
             expend=days(members.expend),
             area_arcmin2=area[number].tolist(),
             mean_exposures=mean[number].tolist(),
+            frames=pick(count_frames(members.start, members.frame, members.frames)),
+            mixed_arcmin2=_measure_mixed(layers)[number].tolist(),
             x_min=x_min,
             x_max=x_max,
             y_min=y_min,
@@ -158,11 +167,32 @@ def _measure(layers: LayersToBuild) -> FloatArray:
     """(m,) `area`, with the missing areas measured, square arcmin."""
     members, area = layers.members, layers.area.copy()
     unmeasured = np.flatnonzero(np.isnan(area))
-    counts = members.counts[unmeasured]
-    region = np.searchsorted(layers.region_of, members.exposure[expand_ranges(members.start[unmeasured], counts)])
-    start = np.concatenate([[0], np.cumsum(counts)])
-    area[unmeasured] = measure_areas(layers.cell[unmeasured], start, region, layers.regions)
+    start, rows = _members_of(members, unmeasured)
+    area[unmeasured] = measure_areas(layers.cell[unmeasured], start, _region(layers, rows), layers.regions)
     return area
+
+
+def _measure_mixed(layers: LayersToBuild) -> FloatArray:
+    """(m,) the area that members of different frames cover, square arcmin; 0 where it is not to be measured."""
+    members, area = layers.members, np.zeros(len(layers.members.key))
+    if layers.mixed is not None and layers.mixed.any():
+        chosen = np.flatnonzero(layers.mixed)
+        start, rows = _members_of(members, chosen)
+        area[chosen] = measure_mixed_areas(
+            layers.cell[chosen], start, _region(layers, rows), members.frame[rows], layers.regions
+        )
+    return area
+
+
+def _members_of(members: LayerMembers, chosen: IntArray) -> tuple[IntArray, IntArray]:
+    """The members of some layers: where those of each begin, and their rows among all members."""
+    counts = members.counts[chosen]
+    return np.concatenate([[0], np.cumsum(counts)]), expand_ranges(members.start[chosen], counts)
+
+
+def _region(layers: LayersToBuild, rows: IntArray) -> IntArray:
+    """The places in `regions` of members, by their rows."""
+    return np.searchsorted(layers.region_of, layers.members.exposure[rows])
 
 
 def _mean_exposures(layers: LayersToBuild, area: FloatArray) -> FloatArray:

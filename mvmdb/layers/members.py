@@ -1,4 +1,4 @@
-"""Which exposures each layer is made of: the policy, FLC before FLT, and the division by exposure time and date.
+"""Which exposures each layer is made of: by policy, kind of file, exposure time, date and frame.
 
 Many layers are decided at once, in columns. All callers use it: the catalog, `process` and `mosaic`.
 """
@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.layers.admission import left_out, stays
+from mvmdb.layers.admission import frame_left_out, left_out, stays
 from mvmdb.layers.digests import digest_members
 from mvmdb.layers.divisions import CLASSES, cluster_members, join_label, label_members
+from mvmdb.layers.frames import keep_same_frame, number_frames
 from mvmdb.names import Kind
 from mvmdb.records import Policy
 
@@ -30,7 +31,7 @@ class Candidates(NamedTuple):
     `key`: index of the exposure's layer key among the requested keys. `exposure`: the caller's number for it.
     `digest`: `digest_member`. `x_min` ... `y_max`: the bounding box of the overlap, fine pixels. `exptime`: seconds.
     `expstart`, `expend`: MJD, None if unknown. `area_arcmin2`: area of the overlap. `has_file`: false if the exposure
-    is known only from a table.
+    is known only from a table. `frame`: what its positions are tied to (mvmdb.frames), None where no file tells.
     """
 
     key: Sequence[int]
@@ -46,6 +47,7 @@ class Candidates(NamedTuple):
     expend: Sequence[float | None]
     area_arcmin2: Sequence[float]
     has_file: Sequence[bool]
+    frame: Sequence[str | None]
 
     @classmethod
     def of_rows(cls, rows: Sequence[Sequence[Any]]) -> Candidates:
@@ -61,7 +63,8 @@ class LayerMembers:
     different `label`. Layer i has the members `start[i]` to `start[i + 1]`, exclusive; `start` is (m + 1,).
     `exposure`: (n,) the caller's numbers. `overlap`: (n,) square arcmin inside the cell. `box`: (m, 4) x_min, x_max,
     y_min, y_max in fine pixels. `exptime`: (m,) seconds. `expstart`, `expend`: (m,) MJD, NaN if no member has it.
-    `waiting`: (m,) the number of members without a file.
+    `waiting`: (m,) the number of members without a file. `frame`: (n,) indices in `frames`, which are in the order of
+    preference; -1 where it is not known yet.
     """
 
     key: IntArray
@@ -76,6 +79,8 @@ class LayerMembers:
     exposure: IntArray
     overlap: FloatArray
     waiting: IntArray
+    frame: IntArray
+    frames: list[str]
 
     @property
     def counts(self) -> IntArray:
@@ -85,7 +90,8 @@ class LayerMembers:
 
 def gather_members(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) -> LayerMembers:
     """The members of the layers of these keys; a key without members has no layer."""
-    kept, layer, labels = _divide(candidates, keys, policy)
+    frames, frame = number_frames(candidates.frame)
+    kept, layer, labels = _divide(candidates, frames, frame, keys, policy)
     first = np.flatnonzero(np.diff(layer, prepend=-1))
     digests = [candidates.digest[row] for row in kept.tolist()]
     start = np.append(first, len(kept))
@@ -109,21 +115,26 @@ def gather_members(candidates: Candidates, keys: Sequence[LayerKey], policy: Pol
         exposure=np.array(candidates.exposure, dtype=np.int64)[kept],
         overlap=pick(candidates.area_arcmin2),
         waiting=_reduce(np.add, 1.0 - np.array(candidates.has_file, dtype=np.float64)[kept], first).astype(np.int64),
+        frame=frame[kept],
+        frames=frames,
     )
 
 
-def _divide(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) -> tuple[IntArray, IntArray, list[str]]:
+def _divide(
+    candidates: Candidates, frames: Sequence[str], frame: IntArray, keys: Sequence[LayerKey], policy: Policy
+) -> tuple[IntArray, IntArray, list[str]]:
     """The indices of candidates that are in a layer, sorted by layer and identity; the layer of each; and the labels.
 
     A layer's number is the index of its key times the number of labels, plus the index of its label. Exposures that the
     policy leaves out are dropped first. The others get their class and epoch. Within these, one FLC evicts every FLT.
-    The remaining exposures are clustered.
+    The remaining exposures are clustered. At last, if each layer is to have one frame, those of other frames go.
     """
     key = np.array(candidates.key, dtype=np.int64)
     is_flc = np.array([kind == "flc" for kind in candidates.kind], dtype=bool)
     exptime = np.array(candidates.exptime, dtype=np.float64)
     labels, label = label_members(policy, exptime, np.array(candidates.expstart, dtype=np.float64))
-    kept = np.flatnonzero(_allowed(keys, policy)[is_flc.astype(np.int64), key] & (label >= 0))
+    admitted = np.array([not frame_left_out(name, policy) for name in (*frames, None)], dtype=bool)[frame]
+    kept = np.flatnonzero(_allowed(keys, policy)[is_flc.astype(np.int64), key] & (label >= 0) & admitted)
     layer = key[kept] * len(labels) + label[kept]
     staying = stays(layer, is_flc[kept])
     kept, layer = kept[staying], layer[staying]
@@ -131,7 +142,11 @@ def _divide(candidates: Candidates, keys: Sequence[LayerKey], policy: Policy) ->
         layer = layer * (1 + len(CLASSES)) + cluster_members(layer, exptime[kept])
         labels = [join_label(name, label) for label in labels for name in ("all", *CLASSES)]
     order = np.argsort(layer, kind="stable")
-    return kept[order], layer[order], labels
+    kept, layer = kept[order], layer[order]
+    if policy.frames == "same":
+        same = keep_same_frame(layer, frame[kept])
+        kept, layer = kept[same], layer[same]
+    return kept, layer, labels
 
 
 def _allowed(keys: Sequence[LayerKey], policy: Policy) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from mvmdb.errors import ExposureError, NothingViableError
 from mvmdb.exposures.choose import Candidate, choose_active
 from mvmdb.exposures.place import find_places
 from mvmdb.exposures.read import read_exposure
-from mvmdb.layers.admission import is_small, left_out
+from mvmdb.layers.admission import frame_left_out, is_small, left_out
 from mvmdb.pollers.files import Poller, find_named, read_poller
 from mvmdb.records import Dataset, Policy
 from mvmdb.remote.address import is_url
@@ -56,6 +56,7 @@ def read_poller_work(source: Path, policy: Policy) -> PollerWork:
         why = "; ".join(refusal.finding for refusal in exposure.refusals)
         only_small = only_small and not why and is_small(exposure.instrument, exposure.detector)
         why = why or left_out(exposure.instrument, exposure.detector, exposure.kind, policy)
+        why = why or frame_left_out(exposure.frame, policy)
         if why:
             unusable[exposure.ipppssoo] = why
             continue

@@ -29,10 +29,22 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             **_of_layer("exptime", "expstart", "expend"),
             "programs": "HST program numbers of its members, joined with commas",
             "astrometric_catalogs": "astrometric catalogs of its members, joined with commas; null where none has one",
-            **_of_layer("area_arcmin2", "mean_exposures"),
+            **_of_layer("area_arcmin2", "mean_exposures", "frames", "mixed_arcmin2"),
             "expstart_utc": "start of its first exposure, ISO 8601, UTC",
             "expend_utc": "end of its last exposure, ISO 8601, UTC",
             **_PRODUCT,
+        },
+    ),
+    "astrometry": (
+        "One row per layer, frame, catalog and kind of fit: how many of its members have such a solution.",
+        {
+            **_NAMED,
+            "frame": "what their positions are tied to: gaia, gsc240-apriori, none, ...; null where no file tells yet",
+            "astrometric_catalog": "catalog of WCSNAME, or file of the reference catalog; null where there is none",
+            "fit": "kind of fit of WCSNAME, such as FIT_REL or APRIORI, or ALIGNED by `align`; null for none",
+            "n_exposures": "number of these members",
+            "exptime": "their summed exposure time, seconds",
+            **_of_layer("mixed_arcmin2"),
         },
     ),
     "history": (

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    literal_column,
     text,
 )
 
@@ -31,6 +32,7 @@ from mvmdb.schema.types import CaselessText
 
 __all__ = [
     "DOUBTFUL",
+    "MIXED",
     "alternate",
     "archive",
     "claim",
@@ -102,6 +104,11 @@ exposure = Table(
     may("distortion", Text, "distortion model of WCSNAME"),
     may("fit", Text, "kind of fit of WCSNAME"),
     may("astrometric_catalog", Text, "astrometric catalog of WCSNAME"),
+    may(
+        "frame",
+        Text,
+        "what its positions are tied to, with the alternate: gaia, gsc240-apriori, none, ...; empty without WCSNAME",
+    ),
     may("wcs_digest", String(40), "digest of every chip's WCS"),
     may(
         "member_wcs",
@@ -242,6 +249,8 @@ layer = Table(
     may("expend", Float, "last end, MJD"),
     must("area_arcmin2", Float, "area that at least one member covers within the cell, square arcmin"),
     must("mean_exposures", Float, "mean number of exposures over that area"),
+    may("frames", Text, "number of members of each frame, the most first: gaia 3, gsc240-apriori 1"),
+    may("mixed_arcmin2", Float, "area that members of different frames cover within the cell, square arcmin"),
     *canvas("bounding box of its members within the cell", nullable=False),
     must("members_digest", String(40), "digest of the sorted members"),
     Column("recipe_id", ForeignKey("recipe.id"), nullable=False, comment="its drizzle parameters"),
@@ -259,6 +268,9 @@ layer = Table(
     comment="the layers that should exist, and what they should be made of",
 )
 Index("ix_layer_filter_skycell_id", layer.c.filter, layer.c.skycell_id)
+MIXED = layer.c.mixed_arcmin2 > literal_column("0")
+"""Which layers mix frames, in the words of the index that holds them alone: a bound value would not be known as 0."""
+Index("ix_layer_mixed_arcmin2", layer.c.mixed_arcmin2, sqlite_where=MIXED, postgresql_where=MIXED)
 Index("ix_layer_stale", layer.c.id, sqlite_where=text("stale = 1"), postgresql_where=text("stale"))
 
 layer_member = Table(

@@ -10,10 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mvmdb.frames import ALIGNED
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 
-VIEWS = ("coverage", "stale_reason", "stale_layer", "history")  # in the order of creation
+VIEWS = ("coverage", "astrometry", "stale_reason", "stale_layer", "history")  # in the order of creation
 
 
 def create_views(connection: sa.Connection) -> None:
@@ -21,6 +22,7 @@ def create_views(connection: sa.Connection) -> None:
     drop_views(connection)
     for name, select in (
         ("coverage", _coverage(connection)),
+        ("astrometry", _astrometry()),
         ("stale_reason", _stale_reason()),
         ("stale_layer", _stale_layer(connection)),
         ("history", _history(connection)),
@@ -65,10 +67,39 @@ def _coverage(connection: sa.Connection) -> sa.Select[Any]:
         catalogs.label("astrometric_catalogs"),
         t.layer.c.area_arcmin2,
         t.layer.c.mean_exposures,
+        t.layer.c.frames,
+        t.layer.c.mixed_arcmin2,
         iso_utc(connection, t.layer.c.expstart).label("expstart_utc"),
         iso_utc(connection, t.layer.c.expend).label("expend_utc"),
         *_product(connection),
     ).select_from(t.layer.join(t.skycell).outerjoin(t.product, t.product.c.layer == t.layer.c.name))
+
+
+def _astrometry() -> sa.Select[Any]:
+    """One row per layer, frame, catalog and kind of fit."""
+    exposure, alternate = t.exposure, t.alternate
+    used = sa.select(t.archive.c.value).where(t.archive.c.key == "alternate").scalar_subquery()
+    solution = sa.and_(
+        exposure.c.alternate != "", alternate.c.ipppssoo == exposure.c.ipppssoo, alternate.c.name == used
+    )
+    aligned = exposure.c.alternate != ""
+    catalog = sa.case((aligned, sa.func.nullif(alternate.c.reference, "")), else_=exposure.c.astrometric_catalog)
+    fit = sa.case((aligned, ALIGNED), else_=exposure.c.fit)
+    groups = (t.layer.c.id, t.layer.c.name, t.skycell.c.name, t.layer.c.mixed_arcmin2, exposure.c.frame, catalog, fit)
+    return (
+        sa.select(
+            t.layer.c.name.label("layer"),
+            t.skycell.c.name.label("skycell"),
+            exposure.c.frame,
+            catalog.label("astrometric_catalog"),
+            fit.label("fit"),
+            sa.func.count().label("n_exposures"),
+            sa.func.sum(exposure.c.exptime).label("exptime"),
+            t.layer.c.mixed_arcmin2,
+        )
+        .select_from(t.layer.join(t.skycell).join(t.layer_member).join(exposure).outerjoin(alternate, solution))
+        .group_by(*groups)
+    )
 
 
 def _product(connection: sa.Connection) -> tuple[sa.Label[Any], sa.Label[Any]]:

@@ -24,7 +24,7 @@ TWO = {
     "quarantine": {"accept", "quarantine"},
     "reconcile": {"preview", "reconcile"},
 }
-SAME_AS = {"rows": "query", "past": "history", "found": "search", "covered": "coverage"}
+SAME_AS = {"rows": "query", "past": "history", "found": "search", "covered": "coverage", "found_mixed": "astrometry"}
 """Methods that give rows one after the other, and those that give them all."""
 
 

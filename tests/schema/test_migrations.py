@@ -12,9 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from databases import Databases, SqliteDatabases
+from test_frames import NAMES
 
 from mvmdb.catalog.configure import initialise
 from mvmdb.catalog.open import open_catalog
+from mvmdb.exposures.wcsname import split_wcsname
 from mvmdb.schema import REVISION, metadata, open_engine, versions
 from mvmdb.schema import tables as t
 from mvmdb.schema.functions import drop_functions
@@ -107,6 +109,37 @@ def test_layers_of_an_upgraded_catalog_use_the_solutions_of_files(databases: Dat
     with open_catalog(address) as engine, engine.connect() as connection:
         e = t.exposure.c
         assert connection.execute(sa.select(e.member_wcs, e.alternate)).all() == [("F125W", "")]
+
+
+def test_an_upgrade_knows_the_frame_of_each_solution_as_the_program_does(databases: Databases) -> None:
+    address = databases.empty()
+    engine = open_engine(address, create=True)
+    with engine.begin() as connection:
+        build_at(connection, "0008")
+        (row,) = fill(connection)["exposure"]
+        reflected = sa.MetaData()
+        reflected.reflect(connection, only=["exposure", "alternate", "archive"])
+        exposure = reflected.tables["exposure"]
+        for key, wcsname in enumerate(NAMES, 2):
+            solution = split_wcsname(wcsname)
+            parts = {"distortion": solution.distortion, "fit": solution.fit, "astrometric_catalog": solution.catalog}
+            own = {"id": key, "ipppssoo": f"i{key:07}", "wcsname": wcsname, "alternate": ""}
+            connection.execute(sa.insert(exposure).values(row | parts | own))
+        connection.execute(sa.insert(reflected.tables["archive"]).values(key="alternate", value="best"))
+        for key, reference in enumerate(("Gaia.csv", "stars.v2.csv", ""), 100):
+            own = {"id": key, "ipppssoo": f"i{key:07}", "alternate": "best 1 2 3"}
+            connection.execute(sa.insert(exposure).values(row | own))
+            (solved,) = connection.execute(sa.select(reflected.tables["alternate"])).mappings().all()[:1]
+            own = {"ipppssoo": f"i{key:07}", "name": "best", "reference": reference}
+            connection.execute(sa.insert(reflected.tables["alternate"]).values(dict(solved) | own))
+    engine.dispose()
+    initialise(address, upgrade=True)
+    with open_catalog(address) as engine, engine.connect() as connection:
+        e = t.exposure.c
+        found = connection.execute(sa.select(e.wcsname, e.frame).where(e.id.between(2, 99)))
+        assert {name: frame for name, frame in found} == NAMES
+        aligned = connection.scalars(sa.select(e.frame).where(e.id >= 100).order_by(e.id)).all()
+        assert aligned == ["gaia", "stars.v2", "aligned-best"]
 
 
 def test_upgrading_twice_changes_nothing(databases: Databases) -> None:

@@ -11,10 +11,11 @@ import numpy as np
 import sqlalchemy as sa
 
 from mvmdb.catalog.alternates import describe_solution
+from mvmdb.catalog.ask.frames import find_outvoted
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile, find_quarantined
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.choose import Candidate, explain_choice
-from mvmdb.layers.admission import left_out
+from mvmdb.layers.admission import frame_left_out, left_out
 from mvmdb.layers.divisions import label_members
 from mvmdb.names import LayerName, parse_cell_name, parse_exposure_name, parse_layer_name, parse_product_name
 from mvmdb.records import Policy, Proof
@@ -125,6 +126,7 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
             f"It should hold {row.n_exposures} {row.kind.upper()} exposures, {row.exptime:.1f} s in all, "
             f"from {_day(row.expstart)} to {_day(row.expend)}: {', '.join(members)}.",
             f"They cover {row.area_arcmin2:.2f} square arcmin of the cell, {row.mean_exposures:.2f} deep on average.",
+            _frame_line(row),
             f"Its canvas is [{_canvas(row)}] in fine pixels, that of every layer of {name.skycell}.",
             f"Its recipe: {_recipe(row.parameters)}.",
         ]
@@ -137,6 +139,13 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
             lines.append(f"The alternate solution {name_of_solution} places {which} of them.")
     lines += _product_lines(product)
     return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))
+
+
+def _frame_line(row: Any) -> str:
+    line = f"Astrometric frames of its members: {row.frames or 'not known; run mvmdb init --upgrade'}."
+    if row.mixed_arcmin2:
+        line += f" Warning: different ones overlap in {row.mixed_arcmin2:.2f} square arcmin, which can smear sources."
+    return line
 
 
 _PROOFS = {
@@ -213,16 +222,19 @@ def _describe_exposure(connection: sa.Connection, ipppssoo: str, policy: Policy)
         f"Footprint: {row.n_chips} chips, {measure_area(row.s_region):.2f} square arcmin at RA {row.ra}, Dec {row.dec}."
         if row.s_region
         else "No footprint.",
-        f"WCS solution: {row.wcsname or 'none'}" + (f", catalog {row.astrometric_catalog}" if row.fit else "") + ".",
+        f"WCS solution: {row.wcsname or 'none'}"
+        + (f", catalog {row.astrometric_catalog}" if row.fit else "")
+        + (f", frame {row.frame}." if row.frame else "."),
         *_dataset_lines(connection, row),
         *_standing_lines(row),
         f"Sky cells: {', '.join(cells) or 'none'}.",
-        f"Layers: {', '.join(layers) or 'none'}{_why_out(row, cells, layers, policy)}.",
+        f"Layers: {', '.join(layers) or 'none'}{_why_out(connection, row, cells, layers, policy)}.",
+        *(f"Left out of {layer}: {why}." for layer, why in find_outvoted(connection, row, policy)),
     ]
     return Description("exposure", ipppssoo, tuple(lines), tuple(layers), tuple(cells))
 
 
-def _why_out(row: Any, cells: Sequence[str], layers: Sequence[str], policy: Policy) -> str:
+def _why_out(connection: sa.Connection, row: Any, cells: Sequence[str], layers: Sequence[str], policy: Policy) -> str:
     """Why an eligible exposure is in no layer; empty if it is in one, or is not eligible."""
     if layers or not row.eligible:
         return ""
@@ -233,6 +245,9 @@ def _why_out(row: Any, cells: Sequence[str], layers: Sequence[str], policy: Poli
     why = left_out(row.instrument, row.detector, row.kind, policy)
     if label_members(policy, np.array([row.exptime]), np.array([row.expstart], dtype=float))[1][0] < 0:
         why = f"its date is in none of the archive's epochs ({policy.epochs})"
+    why = why or frame_left_out(row.frame, policy)
+    if not why and find_outvoted(connection, row, policy):
+        return ", as its frame is not that of most members of a layer"
     return f", as {why}" if why else ", as an FLC of the same layer evicts every FLT"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.history import HistoryQuestion, RecordedEvent, load_events
+from mvmdb.catalog.ask.mixing import summarize_made, summarize_mixing
 from mvmdb.catalog.clock import utc_text
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.attempts import FailingLayer, load_failing
@@ -54,9 +55,10 @@ def summarize_night(
     `counts` has the number of its events by kind. `came`, `left`, `refused` and `made` list the first 1000 of each;
     `slowest` names the layers that took longest. `failed` lists the layers that failed, each with the number of its
     failures in a row, when they began, and when it is tried again. `last_night` compares these with the run of
-    `nightly` before: the layers whose failures are `new_failures`, and the `mended` ones. `resting` layers were not
-    tried, `problems` are those of no single layer, and `left_alone` says which product files were left alone, and why:
-    the history does not hold them.
+    `nightly` before: the layers whose failures are `new_failures`, and the `mended` ones. `astrometry`: how many of the
+    layers that were made mix astrometric frames, the worst, and how many do so in all. `resting` layers were not tried,
+    `problems` are those of no single layer, and `left_alone` says which product files were left alone, and why: the
+    history does not hold them.
     """
     lists: dict[str, list[dict[str, Any]]] = {"came": [], "left": [], "refused": [], "made": [], "failed": []}
     counts: Counter[str] = Counter()
@@ -75,6 +77,7 @@ def summarize_night(
     now = {line["layer"] for line in lists["failed"]}
     with engine.begin() as connection:
         failing = _still_failing(connection, before)
+        mixing, mixed_now = summarize_made(connection, run), summarize_mixing(connection).layers
     return {
         "run": run,
         "host": started.host,
@@ -88,6 +91,7 @@ def summarize_night(
             "new_failures": sorted(now - before),
             "mended": sorted(before - failing),
         },
+        "astrometry": mixing.as_values() | {"mixed_layers_in_all": mixed_now},
         "resting": [_failure(layer) for layer in resting],
         "problems": list(problems),
         "left_alone": list(left_alone),

@@ -10,12 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.alternates import load_chosen
+from mvmdb.catalog.alternates import Chosen, load_chosen
 from mvmdb.catalog.check.close import is_same
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.correction import digest_realigned
 from mvmdb.errors import MvmdbError
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
+from mvmdb.frames import frame_of_file
 from mvmdb.instruments import find_detector
 from mvmdb.layers.digests import digest_member
 from mvmdb.names import CellId, format_layer_filter
@@ -35,18 +36,19 @@ _BOX = ("x_min", "x_max", "y_min", "y_max", "area_arcmin2")
 
 @dataclass(slots=True)
 class Corrections:
-    """What the rows of exposures (keys) should say where they do not: member digests, eligibility, memberships.
+    """What the rows of exposures (keys) should say where they do not: member digests, eligibility, frames, memberships.
 
     `unplaced` are those whose footprint cannot be read.
     """
 
     digests: dict[int, str] = field(default_factory=dict)
     eligible: dict[int, bool] = field(default_factory=dict)
+    frames: dict[int, str | None] = field(default_factory=dict)
     boxes: dict[int, dict[int, Box]] = field(default_factory=dict)
     unplaced: set[int] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.digests or self.eligible or self.boxes)
+        return bool(self.digests or self.eligible or self.frames or self.boxes)
 
 
 def check_exposures(
@@ -66,7 +68,7 @@ def check_exposures(
     findings: list[Finding] = []
     chosen = load_chosen(connection, ids)
     for row in rows:
-        findings += _check_row(row, chosen.get(row.id, ""), corrections)
+        findings += _check_row(row, chosen.get(row.id), corrections)
         findings += _check_files(row, files.get(row.id, []))
     findings += _check_memberships(rows, recorded, rule, corrections)
     return findings
@@ -77,7 +79,7 @@ def load_exposure_rows(connection: sa.Connection, names: Sequence[str]) -> list[
     return list(connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo.in_(names))))
 
 
-def _check_row(row: Any, alternate: str, corrections: Corrections) -> Iterator[Finding]:
+def _check_row(row: Any, alternate: Chosen | None, corrections: Corrections) -> Iterator[Finding]:
     try:
         implied = _implied_by(row, alternate)
     except (MvmdbError, ValueError, KeyError) as error:
@@ -89,17 +91,20 @@ def _check_row(row: Any, alternate: str, corrections: Corrections) -> Iterator[F
             corrections.digests[row.id] = str(implied["member_digest"])
         if "eligible" in wrong:
             corrections.eligible[row.id] = bool(implied["eligible"])
+        if "frame" in wrong:
+            corrections.frames[row.id] = implied["frame"]  # type: ignore[assignment]
         if not wrong:
             return
         found, expected = differences(wrong)
     yield Finding(Damage.EXPOSURE_WRONG, exposure=row.ipppssoo, table="exposure", found=found, expected=expected)
 
 
-def _implied_by(row: Any, alternate: str) -> dict[str, object]:
+def _implied_by(row: Any, chosen: Chosen | None) -> dict[str, object]:
     """The columns of an exposure that follow from others, and from the solution that layers are told to use.
 
     Raises where those others are nonsense.
     """
+    alternate = "" if chosen is None else chosen.text
     used = None if row.wcs_digest is None else digest_realigned(row.wcs_digest, alternate)
     find_detector(row.instrument, row.detector)
     ra, dec = footprint_center(parse_region(row.s_region)) if row.s_region else (None, None)
@@ -120,6 +125,8 @@ def _implied_by(row: Any, alternate: str) -> dict[str, object]:
     }
     solution = split_wcsname(row.wcsname)
     values |= {"distortion": solution.distortion, "fit": solution.fit, "astrometric_catalog": solution.catalog}
+    own = frame_of_file(row.wcsname, solution.distortion, solution.fit, solution.catalog)
+    values["frame"] = own if chosen is None else chosen.frame
     if row.path:
         values["filename"] = Path(row.path).name
     return values

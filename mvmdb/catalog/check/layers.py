@@ -20,6 +20,7 @@ from mvmdb.catalog.layers.canvases import BOX
 from mvmdb.catalog.rows import load_regions
 from mvmdb.layers.build import LayerColumns, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.canvas import bound_canvases
+from mvmdb.layers.frames import mix_frames
 from mvmdb.layers.members import Candidates, LayerKey, LayerMembers, gather_members
 from mvmdb.names import CellId
 from mvmdb.records import Canvas, Policy, ProductState
@@ -28,7 +29,7 @@ from mvmdb.schema.engine import among, bulk_select
 from mvmdb.sky.tessellation import cell_centers
 
 _DIGESTS = ("members_digest", "recipe_digest")
-_MEASURED = {"area_arcmin2", "mean_exposures", "recipe", "recipe_digest"}
+_MEASURED = {"area_arcmin2", "mean_exposures", "mixed_arcmin2", "recipe", "recipe_digest"}
 """Columns that follow from footprints."""
 _NO_CORRECTIONS = Corrections()
 Expected = tuple[dict[str, dict[str, Any]], dict[int, Canvas]]
@@ -213,6 +214,7 @@ def _layers_to_build(
         area=np.where(several, np.nan, alone),
         region_of=measured,
         regions=load_regions(connection, measured.tolist()),
+        mixed=several & mix_frames(members.start, members.frame, len(members.frames)),
     )
 
 
@@ -223,7 +225,7 @@ def _load_candidates(
     e, m = t.exposure.c, t.membership.c
     of_exposure = (
         e.id, e.eligible, e.ipppssoo, e.instrument, e.detector, e.filter, e.kind, e.member_digest, e.exptime,
-        e.expstart, e.expend, (e.path != "").label("has_file"),
+        e.expstart, e.expend, (e.path != "").label("has_file"), e.frame,
     )  # fmt: skip
     usable = sa.and_(e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
     query = sa.select(m.skycell_id, *(m[name] for name in BOX), m.area_arcmin2, *of_exposure)
@@ -260,6 +262,7 @@ def _arrange(rows: Sequence[Any], view: Corrections) -> tuple[list[LayerKey], Ca
         start,
         end,
         has,
+        frame,
     ) in rows:
         if not view.eligible.get(id_, eligible):
             continue
@@ -279,6 +282,7 @@ def _arrange(rows: Sequence[Any], view: Corrections) -> tuple[list[LayerKey], Ca
             end,
             area,
             bool(has),
+            view.frames.get(id_, frame),
         )
         by_key[cell, instrument, detector, filter_name].append((name, values))
     keys = sorted(by_key)

@@ -134,7 +134,7 @@ def rewrite_exposure(
     values |= {"pixels": pixels, "pixel_digest": pixel_digest, "member_digest": digest}
     values["pruned"] = before.pruned and before.withdrawn_at is not None
     values["withdrawn_why"] = before.withdrawn_why if before.withdrawn_at is not None else None
-    values |= {"alternate": "", "member_wcs": exposure.wcs_digest}
+    values |= {"alternate": "", "member_wcs": exposure.wcs_digest, "frame": exposure.frame}
     values |= {"path": dataset.path, "filename": Path(dataset.path).name}
     keys = _of_cameras(keys_of_exposures(connection, [before.id]))
     connection.execute(sa.update(t.exposure).where(t.exposure.c.id == before.id).values(**values))

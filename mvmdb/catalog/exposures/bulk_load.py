@@ -25,6 +25,7 @@ from mvmdb.catalog.settings import read_policy
 from mvmdb.catalog.spool import Spool
 from mvmdb.errors import CatalogError
 from mvmdb.exposures.batch import COLUMNS, ExposureBatch
+from mvmdb.frames import frame_of_file
 from mvmdb.garbage import gc_paused
 from mvmdb.layers.digests import digest_member
 from mvmdb.layers.members import LayerKey
@@ -40,6 +41,7 @@ WORTH_DROPPING_INDEXES = 10_000
 _KEYS_AT_ONCE = 10_000
 _MAX_OBSMODES = 65536
 _WCS = COLUMNS.index("wcs_digest")
+_SOLUTION = [COLUMNS.index(name) for name in ("wcsname", "distortion", "fit", "astrometric_catalog")]
 _FILLED_FIRST = (t.skycell, t.exposure, t.membership)
 
 
@@ -217,14 +219,20 @@ def _digest_members(batch: ExposureBatch, rows: Iterable[int]) -> list[str]:
     return [digest_member(names[row], kinds[row], pixels[row], wcs[row] or "") for row in rows]
 
 
+def _frame(row: Sequence[Any]) -> str | None:
+    """The frame of an exposure, of its COLUMNS."""
+    return frame_of_file(*(row[place] for place in _SOLUTION))
+
+
 def _insert(
     connection: sa.Connection, ids: Sequence[int], rows: Sequence[tuple[Any, ...]], digests: Sequence[str]
 ) -> None:
     """Insert exposures: their keys, COLUMNS and member digests."""
     time = plain_time(connection, time_in(connection))
-    names = ("id", *COLUMNS, "member_digest", "member_wcs", "alternate", "path", "registered_at", "changed_at")
+    names = ("id", *COLUMNS, "member_digest", "member_wcs", "alternate", "frame", "path", "registered_at", "changed_at")
     values = (
-        (id_, *row, digest, row[_WCS], "", "", time, time) for id_, row, digest in zip(ids, rows, digests, strict=True)
+        (id_, *row, digest, row[_WCS], "", _frame(row), "", time, time)
+        for id_, row, digest in zip(ids, rows, digests, strict=True)
     )
     bulk_insert(connection, t.exposure, names, values)
 
@@ -236,11 +244,14 @@ def _update(
     if not ids:
         return set()
     old_keys = keys_of_exposures(connection, ids)
-    names = [*COLUMNS, "member_digest", "member_wcs", "alternate", "changed_at"]
+    names = [*COLUMNS, "member_digest", "member_wcs", "alternate", "frame", "changed_at"]
     time = time_in(connection)
     values = [
         {"key": id_}
-        | {f"new_{name}": value for name, value in zip(names, (*row, digest, row[_WCS], "", time), strict=True)}
+        | {
+            f"new_{name}": value
+            for name, value in zip(names, (*row, digest, row[_WCS], "", _frame(row), time), strict=True)
+        }
         for id_, row, digest in zip(ids, rows, digests, strict=True)
     ]
     change = sa.update(t.exposure).where(t.exposure.c.id == sa.bindparam("key"))

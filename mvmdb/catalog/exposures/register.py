@@ -207,6 +207,7 @@ def _exposure_row(item: ReadDataset, before: Any, time: dt.datetime) -> dict[str
         "warnings": join_warnings([*of_pixels, *exposure.warnings]),
         "pixels": pixels,
         "alternate": alternate,
+        "frame": before.frame if alternate else exposure.frame,
         "member_wcs": used,
         "member_digest": digest_member(exposure.ipppssoo, exposure.kind, pixels, used or ""),
         "pixel_digest": digest,

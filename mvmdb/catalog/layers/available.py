@@ -45,7 +45,7 @@ def load_available(connection: sa.Connection, names: Iterable[str], policy: Poli
         return {}
     write_changed_keys(connection, keys)
     candidates = load_candidates(connection)
-    kept = [row for row in zip(*candidates, strict=True) if row[-1]]
+    kept = [row for row, has in zip(zip(*candidates, strict=True), candidates.has_file, strict=True) if has]
     members = gather_members(Candidates.of_rows(kept), keys, policy)
     built = build_layers(_layers_to_build(connection, members, keys, rows, policy))
     layers: dict[str, ExpectedLayer] = {}

@@ -57,7 +57,7 @@ def load_candidates(connection: sa.Connection) -> Candidates:
         "key": changed_key.c.number, "exposure": e.id, "kind": e.kind, "digest": e.member_digest,
         "x_min": m.x_min, "x_max": m.x_max, "y_min": m.y_min, "y_max": m.y_max,
         "exptime": e.exptime, "expstart": e.expstart, "expend": e.expend, "area_arcmin2": m.area_arcmin2,
-        "has_file": e.path != "",
+        "has_file": e.path != "", "frame": e.frame,
     }  # fmt: skip
     query = (
         sa.select(*(columns[name] for name in Candidates._fields))

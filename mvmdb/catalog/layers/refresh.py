@@ -27,6 +27,7 @@ from mvmdb.catalog.rows import chunks, keys_of_recipes, load_regions
 from mvmdb.errors import WorkersError
 from mvmdb.layers.build import BuiltLayers, LayerColumns, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.digests import digest_recipe
+from mvmdb.layers.frames import mix_frames
 from mvmdb.layers.members import FloatArray, LayerKey, LayerMembers, gather_members
 from mvmdb.names import CellId, format_cell_name
 from mvmdb.records import Canvas, Policy
@@ -120,9 +121,11 @@ def _prepare(
     n_redigested = _redigest_others(connection, keys, moved) if changed.other_cells.size else 0
     area, regrouped = _known_areas(members, changed.recorded)
     counts = members.counts
-    unmeasured = np.flatnonzero(regrouped & (counts > 1))
+    unmeasured, mixed = regrouped & (counts > 1), mix_frames(members.start, members.frame, len(members.frames))
     area[unmeasured] = np.nan
-    exposures = np.unique(members.exposure[expand_ranges(members.start[unmeasured], counts[unmeasured])])
+    # Frames can change while members stay, so where they meet is measured again: few layers mix them.
+    measured = np.flatnonzero(unmeasured | mixed)
+    exposures = np.unique(members.exposure[expand_ranges(members.start[measured], counts[measured])])
     layers = LayersToBuild(
         errors=policy.errors,
         members=members,
@@ -134,6 +137,7 @@ def _prepare(
         area=area,
         region_of=exposures,
         regions=load_regions(connection, exposures.tolist()),
+        mixed=mixed,
     )
     built = partial(build_layers, layers) if child is None else child.submit(build_layers, layers)
     return _DecidedLayers(members, changed.recorded, regrouped, built, n_redigested)

@@ -10,7 +10,7 @@ from mvmdb.console import options
 from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.products import move_products, yes
-from mvmdb.records import ExptimeLayers, Rule
+from mvmdb.records import ExptimeLayers, Frames, Rule
 
 
 @click.command(short_help="Create the catalog, or change its configuration.")
@@ -23,6 +23,10 @@ from mvmdb.records import ExptimeLayers, Rule
 )
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--errors/--no-errors", default=None, help="Make mosaics with or without an ERR plane.")
+@click.option(
+    "--frames", type=click.Choice(["any", "gaia", "same"]),
+    help="Layers take exposures of any astrometric frame, on Gaia alone, or each of the frame of most of its members.",
+)  # fmt: skip
 @click.option(
     "--alternate", metavar="NAME", help="The solution of `align` that layers use where there is one, or none."
 )
@@ -42,6 +46,7 @@ def init(
     layers: ExptimeLayers | None,
     epochs: str | None,
     errors: bool | None,
+    frames: Frames | None,
     alternate: str | None,
     keep_history: int | None,
     move: bool,
@@ -57,13 +62,14 @@ def init(
     Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names
     instead of `all`. After such a change, mosaics that are no longer expected are orphaned, and the new layers are
     stale until they are made. A change of --errors makes all mosaics stale. A change of --alternate makes those of
-    exposures stale that have the solution, or had it (member-realigned).
+    exposures stale that have the solution, or had it (member-realigned), and one of --frames those whose members it
+    adds or removes.
 
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     archive = session.archive()
     archive.configure(
-        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, alternate=alternate,
+        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, frames=frames, alternate=alternate,
         keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
     )  # fmt: skip
     if as_json:

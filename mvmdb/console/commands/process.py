@@ -11,6 +11,7 @@ from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
+from mvmdb.records import Frames
 
 
 @click.command(short_help="Make the mosaics of one poller file, without a catalog.")
@@ -29,6 +30,10 @@ from mvmdb.console.show import say
     metavar="FILE",
     help="Drizzle with the values of this file: *.toml, or drizzlepac's *.json.",
 )
+@click.option(
+    "--frames", type=click.Choice(["any", "gaia", "same"]), default="any",
+    help="Make layers of exposures of any astrometric frame, on Gaia alone, or of the frame that most of each have.",
+)  # fmt: skip
 @options.who
 @options.cache
 @options.memory
@@ -42,6 +47,7 @@ def process(
     output: Path | None,
     limits: tuple[int, int, int, int] | None,
     parameters_file: Path | None,
+    frames: Frames,
     who: Who,
     memory_mb: int | None,
     wait: float,
@@ -64,7 +70,7 @@ def process(
     from mvmdb.process import process_poller
     from mvmdb.records import Policy
 
-    policy = apply_switches(Policy(), os.environ)
+    policy = apply_switches(Policy(frames=frames), os.environ)
     parameters = None if parameters_file is None else read_parameters(parameters_file)
     folder = (output or Path()).absolute()  # a worker on another machine has another current folder
     with options.work_of(who, memory_mb).open() as workers, Progress(progress) as monitor:

@@ -58,6 +58,9 @@ def _of_exposures(connection: sa.Connection, question: Question) -> list[Conditi
     if question.stale:
         of_it = (t.layer_member.c.exposure_id == x.id, t.layer.c.id == t.layer_member.c.layer_id, t.layer.c.stale)
         conditions.append(sa.exists(sa.select(sa.literal(1)).where(*of_it)))
+    if question.mixed:
+        mixed = (t.layer_member.c.exposure_id == x.id, t.layer.c.id == t.layer_member.c.layer_id, t.MIXED)
+        conditions.append(sa.exists(sa.select(sa.literal(1)).where(*mixed)))
     if question.waiting:
         conditions.append(x.path == "")
     return conditions
@@ -76,6 +79,7 @@ def _of_layers(connection: sa.Connection, question: Question) -> list[Condition]
         conditions.append(y.id.in_(holding))
     conditions += [y.stale] if question.stale else []
     conditions += [y.n_waiting > 0] if question.waiting else []
+    conditions += [t.MIXED] if question.mixed else []  # in the words of its index
     return conditions
 
 
@@ -95,6 +99,8 @@ def _of_products(connection: sa.Connection, question: Question) -> list[Conditio
     if question.stale:
         stale = sa.select(t.layer.c.id).where(t.layer.c.stale)
         conditions.append(sa.or_(p.layer_id.in_(stale), p.layer_id.is_(None)))
+    if question.mixed:
+        conditions.append(p.layer_id.in_(sa.select(t.layer.c.id).where(t.MIXED)))
     if question.waiting:
         conditions.append(p.layer_id.in_(sa.select(t.layer.c.id).where(t.layer.c.n_waiting > 0)))
     return conditions

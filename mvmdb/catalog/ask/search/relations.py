@@ -9,7 +9,9 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.ask.relations import find_columns
 from mvmdb.catalog.ask.search.question import Kind
+from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import UsageError
+from mvmdb.frames import GAIA
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time
 from mvmdb.schema.meanings import VIEWS
@@ -24,12 +26,17 @@ _USUAL: dict[Kind, tuple[str, ...]] = {
 }  # fmt: skip
 COVERAGE = tuple(VIEWS["coverage"][1])
 """The columns of the view `coverage`."""
+ASTROMETRY = ("layer", "n_exposures", "frames", "mixed_arcmin2", "area_arcmin2")
+"""The usual columns of layers that mix frames."""
 _UNSHOWN = ("id", "layer_id", "recipe_id")
 _OWN: dict[Kind, dict[str, str]] = {
     "exposures": {
         "expstart_utc": "start, ISO 8601, UTC",
         "expend_utc": "end, ISO 8601, UTC",
-        "standing": "what it is: a member of layers, ineligible, withdrawn, or pruned (its file is gone)",
+        "standing": (
+            "what it is: a member of layers, of another frame than layers take (other frame), ineligible, withdrawn, "
+            "or pruned (its file is gone)"
+        ),
     },
     "layers": {"stale": str(t.layer.c.stale.comment)},
     "products": {"path": "its file", "made_at_utc": "when it was recorded, ISO 8601, UTC"},
@@ -93,7 +100,11 @@ def meanings_of(kind: Kind) -> dict[str, tuple[str, str | None]]:
 def _exposures(connection: sa.Connection) -> Relation:
     x = t.exposure.c
     standing = sa.case(
-        (x.withdrawn_at.is_not(None), "withdrawn"), (x.pruned, "pruned"), (x.eligible, "member"), else_="ineligible"
+        (x.withdrawn_at.is_not(None), "withdrawn"),
+        (x.pruned, "pruned"),
+        (sa.not_(x.eligible), "ineligible"),
+        *((condition, "other frame") for condition in _of_other_frames(connection)),
+        else_="member",
     )
     columns: dict[str, sa.ColumnElement[Any]] = {c.name: c for c in t.exposure.columns if c.name not in _UNSHOWN}
     columns |= {
@@ -102,6 +113,23 @@ def _exposures(connection: sa.Connection) -> Relation:
         "standing": standing,
     }
     return Relation(t.exposure, t.exposure, columns, x.ipppssoo, _USUAL["exposures"])
+
+
+def _of_other_frames(connection: sa.Connection) -> list[sa.ColumnElement[bool]]:
+    """The condition, if the archive has any, by which exposures are in no layer because of their frame.
+
+    With `same`, layers of its camera and filter in one of its sky cells have members of its kind, and none has it.
+    """
+    x, m, y = t.exposure.c, t.membership.c, t.layer.c
+    frames = read_policy(connection).frames
+    if frames == "any":
+        return []
+    if frames == "gaia":
+        return [x.frame.is_not(None) & (x.frame != GAIA)]
+    of_key = sa.and_(*(y[name] == x[name] for name in ("instrument", "detector", "filter", "kind")))
+    in_none = ~sa.exists(sa.select(sa.literal(1)).where(t.layer_member.c.exposure_id == x.id))
+    of_others = sa.exists(sa.select(sa.literal(1)).where(m.exposure_id == x.id, y.skycell_id == m.skycell_id, of_key))
+    return [x.frame.is_not(None) & in_none & of_others]
 
 
 def _layers(_connection: sa.Connection) -> Relation:

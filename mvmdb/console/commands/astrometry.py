@@ -1,0 +1,30 @@
+"""The command astrometry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mvmdb.console.conditions import conditions, showing
+from mvmdb.console.options import Session
+
+
+@click.command(short_help="List the layers that mix astrometric frames, the worst first.")
+@conditions
+@showing
+@click.pass_obj
+def astrometry(session: Session, /, conditions: dict[str, Any], shown: dict[str, Any], form: str | None) -> None:
+    """List the layers in which members of different astrometric frames overlap, those with the largest area first.
+
+    Sources may be smeared there. Conditions and columns are those of `search layers`; without --columns, each layer has
+    the numbers of its members by frame, and the area (square arcmin) that members of different frames cover.
+    `mvmdb init --frames` keeps members of other frames out of layers.
+
+    Example: mvmdb astrometry --filter f814w --limit 20
+    """
+    from mvmdb.catalog.ask.search.relations import meanings_of
+    from mvmdb.console.rows import print_answer
+
+    with session.archive().found_mixed(**conditions, **shown) as (names, rows):
+        print_answer(form, names, rows, meanings_of("layers"))
