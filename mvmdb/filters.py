@@ -39,7 +39,7 @@ class Band:
 @cache
 def list_bands() -> Mapping[tuple[str, str, str], Band]:
     """The bands of single elements, by the names of instrument, detector and filter in names of layers."""
-    with files("mvmdb").joinpath("filters.csv").open(encoding="ascii", newline="") as table:
+    with files("mvmdb").joinpath("filters.csv").open(encoding="ascii") as table:
         return {
             (row["instrument"], row["detector"], row["filter"]): Band(
                 float(row["pivot_nm"]), float(row["low_nm"]), float(row["high_nm"])

@@ -70,7 +70,7 @@ class Searching(Access):
         """As `search`, the names and the rows, for a `with` block; many rows are kept in a temporary file."""
         from mvmdb.catalog.ask.search.find import find_rows
 
-        question = _question(kind, conditions)
+        question = to_question(kind, conditions)
         with SpooledRows() as rows:
             with open_catalog(self.address, read_only=True) as engine, engine.connect() as connection:
                 names = find_rows(connection, question, rows)
@@ -96,7 +96,8 @@ class Searching(Access):
         return self.search("layers", **conditions)
 
 
-def _question(kind: Kind, conditions: Conditions) -> Question:
+def to_question(kind: Kind, conditions: Conditions) -> Question:
+    """What is searched for, with the conditions as `Archive.search` takes them; raises as it does."""
     from mvmdb.archive.positions import to_deg, to_positions
 
     first, last = conditions.get("dates", (None, None))

@@ -26,11 +26,12 @@ _ARCSEC = math.degrees(1.0) * 3600.0
 
 def select_obscore(connection: sa.Connection) -> Any:
     """The query of the view: eligible exposures of the archive, then intact mosaics that are expected."""
-    bands = _bands()
-    return sa.union_all(_exposures(connection, bands), _mosaics(connection, bands))
+    bands = select_bands()
+    return sa.union_all(select_exposures(connection, bands), select_mosaics(connection, bands))
 
 
-def _exposures(connection: sa.Connection, bands: sa.CTE) -> sa.Select[Any]:
+def select_exposures(connection: sa.Connection, bands: sa.CTE) -> sa.Select[Any]:
+    """The rows of exposures, from the table `exposure` with what belongs to it."""
     x, d = t.exposure.c, t.dataset.c
     active = sa.and_(d.exposure_id == x.id, d.active)
     several = x.s_region.like("POLYGON%POLYGON%")
@@ -61,7 +62,8 @@ def _exposures(connection: sa.Connection, bands: sa.CTE) -> sa.Select[Any]:
     ).select_from(source).where(x.eligible, x.withdrawn_at.is_(None), ~x.pruned, x.s_region != "")  # fmt: skip
 
 
-def _mosaics(connection: sa.Connection, bands: sa.CTE) -> sa.Select[Any]:
+def select_mosaics(connection: sa.Connection, bands: sa.CTE) -> sa.Select[Any]:
+    """The rows of mosaics, from the tables `product`, `layer` and `skycell`."""
     p, c = t.product.c, t.skycell.c
     folder = sa.select(t.archive.c.value).where(t.archive.c.key == "products").scalar_subquery()
     circle = sa.literal("CIRCLE ICRS ") + _text(c.ra) + " " + _text(c.dec) + f" {CELL_RADIUS}"
@@ -133,10 +135,10 @@ COLUMNS = (
 """The mandatory columns of ObsCore 1.1, in the standard's order."""
 
 
-def _bands() -> sa.CTE:
+def select_bands() -> sa.CTE:
     """The table of facts about filters, as a part of the query: no table, so that it never lacks a filter."""
     names = ("instrument", "detector", "filter", "em_min", "em_max", "power", "resolution")
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (*place, band.low_nm * 1e-9, band.high_nm * 1e-9, *_powers(place[0], place[1], band))
         for place, band in list_bands().items()
     ]
@@ -201,8 +203,10 @@ def _kilobytes(size: Any) -> Any:
 
 
 def _pixels(first: Any, last: Any, coarse: Any) -> Any:
-    """How many pixels cover the fine ones `first` to `last` (1-based); a coarse pixel c covers 3c-1 to 3c+1."""
-    return sa.case((coarse, (last + 1) // 3 - (first + 1) // 3 + 1), else_=last - first + 1)
+    """How many pixels cover the fine ones `first` to `last`, 1-based, as `Canvas.at_scale` has it."""
+    low = sa.case((first < 2, 1), else_=(first + 1) // 3)
+    high = sa.case((last < 2, 1), else_=(last + 1) // 3)
+    return sa.case((coarse, high - low + 1), else_=last - first + 1)
 
 
 def _text(number: Any) -> Any:
