@@ -7,7 +7,7 @@ import math
 
 from mvmdb.filters import band_of
 
-_SHORTEST, _LONGEST = 200.0, 1700.0  # nm
+_SHORTEST, _LONGEST = 250.0, 1700.0  # nm
 _VIOLET = 0.78  # hue; red is 0
 _UNKNOWN = (160, 160, 160)
 

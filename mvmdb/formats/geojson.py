@@ -58,22 +58,37 @@ def map_rings(polygon: FloatArray) -> list[list[tuple[float, float]]]:
     latitude = polygon[:, 1].copy()
     if abs(turn) > 180.0:  # the polygon holds a pole
         pole = math.copysign(90.0, float(latitude.mean()))
-        longitude, latitude = _follow(np.append(longitude, longitude[0] + turn), np.append(latitude, latitude[0]))
+        longitude, latitude = _begin_at_edge(
+            *_follow(np.append(longitude, longitude[0] + turn), np.append(latitude, latitude[0]))
+        )
         longitude = np.concatenate([longitude, [longitude[-1], longitude[0]]])
         latitude = np.concatenate([latitude, [pole, pole]])
     else:
         longitude, latitude = _follow(np.append(longitude, longitude[0]), np.append(latitude, latitude[0]))
     shape = shapely.make_valid(shapely.polygons(np.column_stack([longitude, latitude])))
-    pieces = []
+    rings = []
     first = math.floor((longitude.min() + 180.0) / 360.0)
     last = math.ceil((longitude.max() + 180.0) / 360.0)
     for turns in range(first, last):
         window = shapely.box(360.0 * turns - 180.0, -90.0, 360.0 * turns + 180.0, 90.0)
-        inside = shapely.get_parts(shapely.get_parts(shapely.intersection(shape, window)))
-        for piece in inside[shapely.get_dimensions(inside) == 2]:
-            ring = shapely.get_coordinates(orient(piece).exterior)
-            pieces.append([(x - 360.0 * turns, y) for x, y in ring.tolist()])
-    return pieces
+        parts = shapely.get_parts(shapely.get_parts(shapely.intersection(shape, window)))
+        for part in parts[shapely.get_dimensions(parts) == 2]:
+            rings.append([(x - 360.0 * turns, y) for x, y in orient(part).exterior.coords])
+    return rings
+
+
+def _begin_at_edge(longitude: FloatArray, latitude: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A line once around a pole, made to begin and to end at the map's edges, where it needs no cut."""
+    edge = 360.0 * math.ceil((min(longitude[0], longitude[-1]) - 180.0) / 360.0) + 180.0
+    crossings = np.flatnonzero((longitude[:-1] < edge) != (longitude[1:] < edge))
+    if len(crossings) == 0:  # it begins there
+        return longitude, latitude
+    n = int(crossings[0]) + 1
+    share = (edge - longitude[n - 1]) / (longitude[n] - longitude[n - 1])
+    height = latitude[n - 1] + share * (latitude[n] - latitude[n - 1])
+    turn = longitude[-1] - longitude[0]
+    around = np.concatenate([[edge], longitude[n:-1], longitude[:n] + turn, [edge + turn]])
+    return around, np.concatenate([[height], latitude[n:-1], latitude[:n], [height]])
 
 
 def _step(first: float, second: float) -> float:

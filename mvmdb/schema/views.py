@@ -27,8 +27,11 @@ def create_views(connection: sa.Connection) -> None:
         ("history", _history(connection)),
         ("obscore", select_obscore(connection)),
     ):
-        text = select.compile(connection, compile_kwargs={"literal_binds": True})
-        connection.exec_driver_sql(f"CREATE VIEW {name} AS {text}".replace("%%", "%"))
+        text = str(select.compile(connection, compile_kwargs={"literal_binds": True}))
+        # PostgreSQL's driver reads % as the beginning of a parameter, so there it stays doubled.
+        if connection.dialect.name == "sqlite":
+            text = text.replace("%%", "%")
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {text}")
 
 
 def drop_views(connection: sa.Connection) -> None:
