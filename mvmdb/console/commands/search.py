@@ -42,7 +42,7 @@ def search(
     """
     from mvmdb.console.rows import print_answer
 
-    limits = {} if limit is None else {"limit": limit}
+    limits: dict[str, Any] = {} if limit is None else {"limit": limit}
     with session.archive().found(kind, columns=_split(columns), sort=_split(sort), **limits, **conditions) as found:
         print_answer(form, *found, kind)
 
