@@ -2,7 +2,8 @@
 
 A test that reads the shared data wears the marker `shared` and takes the fixture `shared` (or one built on it). Without
 the data it is skipped, unless MVMDB_REQUIRE_SHARED=1 is set: then a test that cannot run is a failure. The same holds
-for the PostgreSQL server, with MVMDB_REQUIRE_POSTGRES=1, and for fitsverify, with MVMDB_REQUIRE_FITSVERIFY=1.
+for the PostgreSQL server, with MVMDB_REQUIRE_POSTGRES=1, for its extension pg_sphere, with MVMDB_REQUIRE_PGSPHERE=1,
+and for fitsverify, with MVMDB_REQUIRE_FITSVERIFY=1.
 """
 
 from __future__ import annotations
@@ -92,6 +93,25 @@ def postgres() -> Iterator[Server]:
     except NoServerError as error:
         message = f"no PostgreSQL server can be started: {error}"
         _skip_unless_required(message, "MVMDB_REQUIRE_POSTGRES")
+
+
+@pytest.fixture(scope="session")
+def pgsphere() -> Iterator[Server]:
+    """A PostgreSQL server of the system's, with its extension pg_sphere in the database postgres."""
+    found = sorted(Path("/usr/share/postgresql").glob("*/extension/pg_sphere.control"))
+    if not found:
+        _skip_unless_required(
+            "PostgreSQL has no pg_sphere; install it (apt-get install postgresql-15-pgsphere)", "MVMDB_REQUIRE_PGSPHERE"
+        )
+    programs = Path("/usr/lib/postgresql") / found[-1].parts[-3] / "bin"
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MVMDB_POSTGRES", str(programs))
+            with run_server() as server:
+                server.run("CREATE EXTENSION pg_sphere")
+                yield server
+    except NoServerError as error:
+        _skip_unless_required(f"no PostgreSQL server can be started: {error}", "MVMDB_REQUIRE_PGSPHERE")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -48,7 +48,7 @@ class Commands(click.Group):
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command, and make its options refuse to be given twice, except those that may be repeated."""
-        super().add_command(_with_strict_parser(cmd), name)
+        super().add_command(be_strict(cmd), name)
 
 
 class Subcommands(click.Group):
@@ -56,10 +56,11 @@ class Subcommands(click.Group):
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command, and make its options refuse to be given twice, except those that may be repeated."""
-        super().add_command(_with_strict_parser(cmd), name)
+        super().add_command(be_strict(cmd), name)
 
 
-def _with_strict_parser(command: click.Command) -> click.Command:
+def be_strict(command: click.Command) -> click.Command:
+    """The same command, which refuses options that are given twice or contradict each other."""
     make_parser = command.make_parser
 
     def make_strict_parser(ctx: click.Context) -> Any:

@@ -1,4 +1,4 @@
-"""The catalog's views: coverage, and which layers are stale as far as the database alone can tell.
+"""The catalog's views: coverage, history, and which layers are stale as far as the database alone can tell.
 
 `stale_reason` and `stale_layer` compare recorded digests. What only the files can tell (a product deleted or damaged
 since) is in them once `mvmdb status` has looked.
@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from mvmdb.frames import ALIGNED
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
+from mvmdb.schema.obscore import select_obscore
 
-VIEWS = ("coverage", "astrometry", "stale_reason", "stale_layer", "history")  # in the order of creation
+VIEWS = ("coverage", "astrometry", "stale_reason", "stale_layer", "history", "obscore")  # in the order of creation
 
 
 def create_views(connection: sa.Connection) -> None:
@@ -26,9 +27,13 @@ def create_views(connection: sa.Connection) -> None:
         ("stale_reason", _stale_reason()),
         ("stale_layer", _stale_layer(connection)),
         ("history", _history(connection)),
+        ("obscore", select_obscore(connection)),
     ):
-        text = select.compile(connection, compile_kwargs={"literal_binds": True})
-        connection.exec_driver_sql(f"CREATE VIEW {name} AS {text}".replace("%%", "%"))
+        text = str(select.compile(connection, compile_kwargs={"literal_binds": True}))
+        # PostgreSQL's driver reads % as the beginning of a parameter, so there it stays doubled.
+        if connection.dialect.name == "sqlite":
+            text = text.replace("%%", "%")
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {text}")
 
 
 def drop_views(connection: sa.Connection) -> None:

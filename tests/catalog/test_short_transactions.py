@@ -132,6 +132,8 @@ def test_no_command_reads_files_or_prints_while_a_transaction_is_open(archive: A
         assert run_one(*words) != ""
         assert run_one(*words, **other) != ""
     assert FINE in run_one("search", "layers", "--at", 52.68, -26.0)
+    for format, ending in (("moc", "fits"), ("obscore", "vot"), ("parquet", "parquet"), ("geojson", "json")):
+        assert "row" in run_one("coverage", "export", format, "-o", archive.folder / f"all.{ending}")
     for environ in ({}, other):
         assert "of them put now" in run_one("stage", CELL, "-o", archive.folder / f"staged{len(environ)}", **environ)
     assert "drizzle" in run_one("reconcile", "--dry-run", "-o", archive.folder / "elsewhere")

@@ -24,6 +24,8 @@ _UNITS = {
     "milliarcsec": "mas",
     "MB": "Mbyte",
     "ns since 1970": "ns",
+    "metres": "m",
+    "kilobytes": "kbyte",
 }
 """Units of astropy, by the words with which the meaning of a column ends. A date (MJD) is in days."""
 

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from mvmdb.console.arguments import Subcommands
+from mvmdb.console.commands.coverage_export import export
 from mvmdb.console.commands.coverage_map import coverage_map
 from mvmdb.console.conditions import conditions, showing, split
 from mvmdb.console.options import Session, emit_json
@@ -101,3 +102,4 @@ def _tell_position(
 
 
 coverage.add_command(coverage_map)
+coverage.add_command(export)
