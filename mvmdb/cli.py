@@ -31,6 +31,7 @@ from mvmdb.console.commands.rebuild import rebuild
 from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.search import search
+from mvmdb.console.commands.serve import serve
 from mvmdb.console.commands.stage import stage
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.verify import verify
@@ -73,7 +74,8 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, search, query, status, explain, history, poller, stage,
-    reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, demo,
+    reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, serve,
+    demo,
 ):  # fmt: skip
     commands.add_command(command)
 
