@@ -16,6 +16,7 @@ from mvmdb.console.commands.cells import cells
 from mvmdb.console.commands.config import config
 from mvmdb.console.commands.demo import demo
 from mvmdb.console.commands.explain import explain
+from mvmdb.console.commands.hips import hips
 from mvmdb.console.commands.history import history
 from mvmdb.console.commands.import_table import import_table
 from mvmdb.console.commands.ingest import ingest
@@ -75,7 +76,7 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, search, query, status, explain, history, poller, stage,
     reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, serve,
-    demo,
+    hips, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

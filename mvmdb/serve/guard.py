@@ -45,7 +45,7 @@ def _host_of(scope: Scope) -> str:
     if len(hosts) != 1:
         return ""
     host, colon, port = hosts[0].rpartition(":")
-    return host if colon and port.isdigit() else hosts[0]
+    return str(host) if colon and port.isdigit() else str(hosts[0])
 
 
 async def _answer(send: Send, status: int, words: str, *headers: tuple[bytes, bytes]) -> None:
