@@ -18,6 +18,7 @@ from mvmdb.console.commands.config import config
 from mvmdb.console.commands.coverage import coverage
 from mvmdb.console.commands.demo import demo
 from mvmdb.console.commands.explain import explain
+from mvmdb.console.commands.hips import hips
 from mvmdb.console.commands.history import history
 from mvmdb.console.commands.import_table import import_table
 from mvmdb.console.commands.ingest import ingest
@@ -33,6 +34,7 @@ from mvmdb.console.commands.rebuild import rebuild
 from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.schema import schema
 from mvmdb.console.commands.search import search
+from mvmdb.console.commands.serve import serve
 from mvmdb.console.commands.stage import stage
 from mvmdb.console.commands.status import status
 from mvmdb.console.commands.verify import verify
@@ -75,7 +77,8 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, search, coverage, astrometry, query, status, explain, history,
-    poller, stage, reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, demo,
+    poller, stage, reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, serve,
+    hips, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -13,6 +13,8 @@ from mvmdb.archive.exporting import Exporting
 from mvmdb.archive.fields import Fields
 from mvmdb.archive.keeping import Keeping
 from mvmdb.archive.recording import CallRecorder
+from mvmdb.archive.serving import Serving
+from mvmdb.archive.tiling import Tiling
 from mvmdb.archive.working import Working
 from mvmdb.catalog.open import open_catalog
 from mvmdb.monitor import SILENT, Monitor
@@ -20,7 +22,7 @@ from mvmdb.remote.address import require_local
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
-class Archive(Asking, Covering, Exporting, Fields, Working, Aligning, Deciding, Keeping):
+class Archive(Asking, Covering, Exporting, Fields, Working, Aligning, Deciding, Keeping, Serving, Tiling):
     """An archive: each method does what the command of its name does, and each command calls its method.
 
     Methods open the catalog, do their work, and close it: an archive holds no connection and no lock between calls.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,11 +55,33 @@ def skycell_name_of_position(projection_cell: int | None, x: int | None, y: int 
     return skycell_name(CellId(projection_cell, x, y).index)
 
 
+def _of_numbers(function: Callable[..., Any], kind: type[float] | type[int]) -> Callable[..., Any]:
+    """The function for SQLite, which passes on texts: as PostgreSQL and SQLite's own do, it takes them for numbers.
+
+    Datasette and `sqlite-utils -p` give all parameters as texts, and an empty one where there is none. What is no
+    number is null.
+    """
+
+    @wraps(function)
+    def converted(*values: Any) -> Any:
+        return function(*(_number(value, kind) if isinstance(value, str) else value for value in values))
+
+    return converted
+
+
+def _number(text: str, kind: type[float] | type[int]) -> float | int | None:
+    try:
+        number = kind(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 SQLITE_FUNCTIONS: tuple[tuple[str, Callable[..., Any]], ...] = (
-    ("sky_separation", sky_separation),
-    ("in_cone", in_cone),
-    ("skycell_name", skycell_name),
-    ("skycell_name", skycell_name_of_position),
+    ("sky_separation", _of_numbers(sky_separation, float)),
+    ("in_cone", _of_numbers(in_cone, float)),
+    ("skycell_name", _of_numbers(skycell_name, int)),
+    ("skycell_name", _of_numbers(skycell_name_of_position, int)),
 )
 """Name in SQL and function; functions of one name differ in their number of arguments."""
 

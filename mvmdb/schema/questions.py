@@ -73,6 +73,13 @@ def only_questions(connection: sa.Connection, sql: str) -> Iterator[None]:
             driver.setlimit(limit, value)
 
 
+def confine_sqlite(driver: sqlite3.Connection, largest_value: int = LARGEST_VALUE) -> None:
+    """Let a connection to SQLite do nothing but find rows, for its whole life; values of more bytes are errors."""
+    for limit, value in _LIMITS:
+        driver.setlimit(limit, min(value, largest_value) if limit == sqlite3.SQLITE_LIMIT_LENGTH else value)
+    driver.set_authorizer(_authorize)
+
+
 def deny_attach(action: int, *_: str | None) -> int:
     """The authorizer of every read-only connection to SQLite.
 

@@ -48,7 +48,7 @@ def register_functions(connection: sqlite3.Connection) -> None:
     """Add the SQL functions of a catalog to a connection, and nothing else: no recursive triggers and no plugins."""
     import sqlite_utils  # 0.1 s of import that other databases need not pay
 
-    database = sqlite_utils.Database(connection, execute_plugins=False)
+    database = sqlite_utils.Database(connection, recursive_triggers=False, execute_plugins=False)
     for name, function in SQLITE_FUNCTIONS:
         database.register_function(function, deterministic=True, name=name)
 

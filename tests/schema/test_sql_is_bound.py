@@ -17,6 +17,7 @@ _SQL = re.compile(
 )
 _RUNS_SQL = {"exec_driver_sql", "text", "literal_column", "DDL"}
 ALLOWED = {
+    "catalog/ask/browse.py": {"MOST_MEMORY"},
     "catalog/decisions/load.py": {"rules"},  # PIXEL_RULES
     "console/render.py": {"words"},  # a kind of warning, in a hint for the user
     "schema/bulk_load.py": {"table.name", "name", "constraint.name", "index.name", "', '.join(names)"},
@@ -29,6 +30,7 @@ ALLOWED = {
     "schema/postgres.py": {"WRITERS_LOCK", "_FILES_LOCK", "wait_seconds"},
     "schema/questions.py": {"MOST_MEMORY"},
     "schema/sqlite.py": {"min(_STEP_MS, round(1000 * wait_seconds))", "round(1000 * wait_seconds)"},
+    "serve/plugin.py": {"status", "words"},  # an answer of the web server
     "schema/views.py": {"code", "name", "text"},  # reasons, and the views' own SQL
 }  # fmt: skip
 """What SQL may be put together from: names of schema/tables.py, constants, and numbers of mvmdb's own."""
