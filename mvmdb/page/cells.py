@@ -12,7 +12,7 @@ import numpy as np
 
 from mvmdb.catalog.ask.page.exposures import MappedExposures
 from mvmdb.catalog.ask.page.places import Place
-from mvmdb.names import CELLS_PER_PROJECTION_CELL, CellId, is_cell_name, parse_cell_name
+from mvmdb.names import CELLS_PER_PROJECTION_CELL, is_cell_name, parse_cell_name
 from mvmdb.page.chunks import share_out
 from mvmdb.page.tallies import script, tally
 from mvmdb.page.tree import PageTree
@@ -20,6 +20,16 @@ from mvmdb.page.tree import PageTree
 FULL = 6000
 """Layers and members per file of details, about 200 KB; one sky cell is never divided."""
 _EXPOSURE_LISTS = ("cameras", "filters", "targets", "catalogs", "solutions")
+
+LAYER = (
+    "kind", "n", "waiting", "exptime", "first", "last", "area", "mean", "stale", "failure", "reasons", "product",
+    "members",
+)  # fmt: skip
+"""What a list of a layer's values has: a place in `kinds`, ... and the members (panel.js has the same order).
+
+`members`: places in the list of exposures, each as the difference from the one before; or one number, the place of an
+earlier layer of the sky cell with the same members.
+"""
 
 Pictured = Callable[[str, str, str], str | None]
 """The picture of a product, by its sky cell, file name and digest: its address from the page, None without one."""
@@ -79,34 +89,42 @@ class _Grouped:
         return sum(1 + len(self._members.get(row[0], ())) for row in self.layers.get(cell, ()))
 
     def details(self, cells: Sequence[int], pictured: Pictured) -> dict[str, Any]:
-        """All about some sky cells, with the exposures that they name."""
+        """All about some sky cells, with the exposures that they name.
+
+        `kinds` are the names of layers without `hst_<sky cell>_`.
+        """
         used = {key for cell in cells for row in self.layers.get(cell, ()) for key in self._members.get(row[0], ())}
         rows = sorted((self._exposures[key] for key in used if key in self._exposures), key=lambda row: row[1])
         place_of = {row[0]: place for place, row in enumerate(rows)}
-        return {
-            "exposures": _exposure_columns(rows),
-            "cells": {str(cell): self._cell(cell, place_of, pictured) for cell in cells},
-        }
+        kinds: dict[str, int] = {}
+        listed = {str(cell): self._cell(cell, place_of, kinds, pictured) for cell in cells}
+        return {"exposures": _exposure_columns(rows), "kinds": list(kinds), "cells": listed}
 
-    def _cell(self, cell: int, place_of: dict[int, int], pictured: Pictured) -> dict[str, Any]:
-        name = str(CellId.from_index(self._base + cell))
-        layers: list[dict[str, Any]] = []
+    def _cell(
+        self, cell: int, place_of: dict[int, int], kinds: dict[str, int], pictured: Pictured
+    ) -> dict[str, list[Any]]:
+        """A sky cell: `layers`, each a list in the order of LAYER, `orphans` and `events`."""
+        layers: list[list[Any]] = []
         known: dict[tuple[int, ...], int] = {}
         for row in self.layers.get(cell, ()):
+            _, _, name, _, n, waiting, exptime, first, last, area, mean, stale, failure = row
             members = tuple(sorted(place_of[key] for key in self._members.get(row[0], ()) if key in place_of))
             same = known.setdefault(members, len(layers))
-            product = self._products.get(row[2])
-            layers.append({
-                "name": row[2], "filter": row[3], "n": row[4], "waiting": row[5], "exptime": _number(row[6], 3),
-                "first": _number(row[7], 5), "last": _number(row[8], 5), "area": _number(row[9], 4),
-                "mean": _number(row[10], 3), "stale": int(bool(row[11])), "failure": row[12],
-                "reasons": _by_code(self._reasons.get(row[2], ())),
-                "product": None if product is None else _product(product, pictured),
-                "members": same if same < len(layers) else np.diff(members, prepend=0).tolist(),
-            })  # fmt: skip
-        orphans = [{"name": row[0], "product": _product(row, pictured)} for row in self.orphans.get(cell, ())]
+            product = self._products.get(name)
+            layers.append([
+                kinds.setdefault(name.split("_", 2)[2], len(kinds)), n, waiting, _number(exptime, 3),
+                _number(first, 4), _number(last, 4), _number(area, 4), _number(mean, 3), int(bool(stale)), failure,
+                _by_code(self._reasons.get(name, ())), None if product is None else _product(product, pictured),
+                same if same < len(layers) else _steps(members),
+            ])  # fmt: skip
+        orphans = [[row[0], _product(row, pictured)] for row in self.orphans.get(cell, ())]
         events = [_event(row) for row in self._events.get(cell, ())]
-        return {"name": name, "layers": layers, "orphans": orphans, "events": events}
+        return {"layers": layers, "orphans": orphans, "events": events}
+
+
+def _steps(numbers: Sequence[int]) -> list[int]:
+    """Each number as the difference from the one before."""
+    return [b - a for a, b in zip((0, *numbers), numbers, strict=False)]
 
 
 def _tally(place: Place, exposures: MappedExposures, base: int) -> dict[str, Any]:
@@ -140,10 +158,8 @@ def _exposure_columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
 
 def _product(row: tuple[Any, ...], pictured: Pictured) -> dict[str, Any]:
     _, skycell, filename, state, digest, made_at, _ = row
-    there = state != "missing"
-    return {
-        "file": filename, "state": state, "made": made_at, "picture": pictured(skycell, filename, digest) if there else None
-    }  # fmt: skip
+    picture = pictured(skycell, filename, digest) if state != "missing" else None
+    return {"file": filename, "state": state, "made": made_at, "picture": picture}
 
 
 def _by_code(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
@@ -151,7 +167,7 @@ def _by_code(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     codes: dict[str, list[str]] = {}
     for _, _, code, exposure in rows:
         codes.setdefault(code, []).extend([exposure] if exposure else [])
-    return [[code, exposures] for code, exposures in codes.items()]
+    return [[code, exposures] if exposures else [code] for code, exposures in codes.items()]
 
 
 def _event(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -171,5 +187,6 @@ def _number(value: float | None, digits: int) -> float | None:
     """A number that JSON can hold, whole ones without a point."""
     if value is None or not math.isfinite(value):
         return None
-    rounded = round(float(value), digits)
-    return int(rounded) if rounded == int(rounded) else rounded
+    rounded = round(value, digits)
+    whole = int(rounded)
+    return whole if whole == rounded else rounded

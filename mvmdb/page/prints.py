@@ -53,11 +53,14 @@ def _file(
     footprints = Footprints.from_regions([row[11] for row in rows])
     x, y = (np.rint(values).astype(np.int64) for values in sky_to_plane(p, footprints.ra, footprints.dec))
     polygons: list[list[list[int]]] = [[] for _ in rows]
+    # The first corner, and then steps from corner to corner: half the digits.
     flat = np.column_stack([x, y])
-    starts = footprints.polygon_start.tolist()
+    steps = np.diff(flat, axis=0, prepend=flat[:1])
+    firsts = footprints.polygon_start[:-1]
+    steps[firsts] = flat[firsts]
+    numbers, starts = steps.ravel().tolist(), (2 * footprints.polygon_start).tolist()
     for owner, start, stop in zip(footprints.owner.tolist(), starts, starts[1:], strict=False):
-        # The first corner, and then steps from corner to corner: half the digits.
-        polygons[owner].append(np.diff(flat[start:stop], axis=0, prepend=np.zeros((1, 2), np.int64)).ravel().tolist())
+        polygons[owner].append(numbers[start:stop])
     filters, programs = (np.unique(column[at], return_inverse=True) for column in (exposures.filter, exposures.program))
     value = {
         "p": p,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from mvmdb.sky.tessellation import load_rings
 
 ASSETS = ("app.css", "sphere.js", "data.js", "colours.js", "state.js", "map.js", "panel.js", "search.js", "app.js")
 """The files beside index.html, in the order in which they are loaded."""
-_IMAGES = "@IMAGES@"
+_IMAGES, _VERSION = "@IMAGES@", "@VERSION@"
 
 
 def write_page(
@@ -93,15 +94,17 @@ def _write(begin: Begin, folder: Path, options: PageOptions, products: Path | No
         "layers": totals.layers,
         "stale": totals.stale,
         "skycells": totals.skycells,
-        "rings": [list(row) for row in zip(rings.projcell.tolist(), rings.nband.tolist(), rings.dec.tolist(), strict=True)],
+        "rings": list(zip(rings.projcell.tolist(), rings.nband.tolist(), rings.dec.tolist(), strict=True)),
         "projectionCells": np.diff(projection_cells, prepend=0).tolist(),
         "productsUrl": products_url,
         "sqlUrl": options.sql_url,
     }  # fmt: skip
-    for name in ASSETS:
-        tree.put(f"assets/{name}", (files("mvmdb.page") / "assets" / name).read_bytes())
-    tree.put("data/index.js", script("index", index | sky))
-    tree.put("index.html", _index_html(options))
+    contents = {f"assets/{name}": (files("mvmdb.page") / "assets" / name).read_bytes() for name in ASSETS}
+    contents["data/index.js"] = script("index", index | sky)
+    for name, content in contents.items():
+        tree.put(name, content)
+    version = hashlib.sha256(b"".join(contents.values())).hexdigest()[:12]
+    tree.put("index.html", _index_html(options, version))
     tree.finish()
     first = ["index.html", "data/index.js", *(f"assets/{name}" for name in ASSETS)]
     return PageReport(
@@ -117,9 +120,12 @@ def _products_url(products: Path | None, options: PageOptions) -> str | None:
     return None if products is None else "file://" + quote(str(products.absolute()))
 
 
-def _index_html(options: PageOptions) -> bytes:
-    """The page itself, which may show pictures from where the products are, and nothing else from elsewhere."""
+def _index_html(options: PageOptions, version: str) -> bytes:
+    """The page itself, which may show pictures from where the products are, and nothing else from elsewhere.
+
+    `version` is another one after each change, so that no cache gives old files to a new page.
+    """
     parts: Any = urlsplit(options.products_url or "file:")
     images = {"": "", "file": " file:"}.get(parts.scheme, f" {parts.scheme}://{parts.netloc}")
     text = (files("mvmdb.page") / "assets" / "index.html").read_text("utf-8")
-    return text.replace(_IMAGES, images).encode("utf-8")
+    return text.replace(_IMAGES, images).replace(_VERSION, version).encode("utf-8")

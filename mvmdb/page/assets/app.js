@@ -294,7 +294,7 @@ mvmdbPage.app = (function () {
     if (legend.last === key) return;
     legend.last = key;
     const of = level === "sky" || level === "tiles" ? "per pixel" : level === "cells" ? "per sky cell" : "per exposure";
-    $("legend-title").textContent = `${scale.measure.label}: ${scale.measure.unit}, ${of}`;
+    $("legend-title").textContent = `${scale.measure.label}: ${scale.measure.unit}${scale.measure.share ? "" : `, ${of}`}`;
     const context = $("ramp").getContext("2d"), { width, height } = $("ramp");
     scale.colours.forEach((colour, i) => { context.fillStyle = colour; context.fillRect(Math.floor(i * width / colours.STEPS), 0, Math.ceil(width / colours.STEPS) + 1, height); });
     $("ticks").replaceChildren(...scale.ticks().map((value) => el("span", {}, scale.measure.format(value))));

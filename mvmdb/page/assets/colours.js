@@ -12,8 +12,8 @@ mvmdbPage.colours = (function () {
   const MEASURES = {
     depth: { label: "Depth", unit: "exposure time", ramp: "viridis", log: true, of: (c) => c[1] / 1000, format: duration },
     number: { label: "Number", unit: "exposures", ramp: "viridis", log: true, of: (c) => c[0], format: whole },
-    stale: { label: "Staleness", unit: "exposures in a stale layer", ramp: "cividis", of: (c) => c[2] / c[0], format: percent },
-    frame: { label: "Astrometric mix", unit: "exposures aligned to Gaia", ramp: "cividis", of: (c) => c[3] / c[0], format: percent },
+    stale: { label: "Staleness", unit: "share of exposures in a stale layer", share: true, ramp: "cividis", of: (c) => c[2] / c[0], format: percent },
+    frame: { label: "Astrometric mix", unit: "share of exposures aligned to Gaia", share: true, ramp: "cividis", of: (c) => c[3] / c[0], format: percent },
   };
 
   function whole(n) { return Math.round(n).toLocaleString("en-US"); }
@@ -34,7 +34,7 @@ mvmdbPage.colours = (function () {
   function table(ramp, dark) {
     const key = ramp + dark;
     if (!tables[key]) {
-      const stops = RAMPS[ramp], from = dark ? 0.12 : 0, to = dark ? 1 : 0.94;
+      const stops = RAMPS[ramp], from = dark ? 0.22 : 0, to = dark ? 1 : 0.94;
       tables[key] = Array.from({ length: STEPS }, (_, i) => {
         const at = (from + (to - from) * i / (STEPS - 1)) * (stops.length - 1), low = Math.min(stops.length - 2, Math.floor(at));
         return mix(stops[low], stops[low + 1], at - low);
@@ -58,8 +58,9 @@ mvmdbPage.colours = (function () {
       if (this.measure.log) {
         let low = Infinity, high = 0;
         for (const v of values) if (v > 0) { low = Math.min(low, v); high = Math.max(high, v); }
-        this.low = high ? niceDown(low) : 1;
-        this.high = high ? Math.max(niceUp(high), this.low * 2) : 10;
+        const unit = (value) => (name === "depth" && value >= 36000 ? 3600 : 1); // as `duration` writes it
+        this.low = high ? niceDown(low / unit(low)) * unit(low) : 1;
+        this.high = high ? Math.max(niceUp(high / unit(high)) * unit(high), this.low * 2) : 10;
       }
     }
 

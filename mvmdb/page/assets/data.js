@@ -6,6 +6,7 @@ mvmdbPage.data = (function () {
   const loaded = new Map(); // key: a promise
   const values = new Map(); // key: its value, once there
   const MOST = 400; // files kept; those used longest ago go first
+  const VERSION = document.documentElement.dataset.version;
   let running = 0;
   const queue = [];
   const AT_ONCE = 8;
@@ -24,7 +25,7 @@ mvmdbPage.data = (function () {
       running++;
       waiting.set(key, { resolve });
       const script = document.createElement("script");
-      script.src = `data/${key}.js`;
+      script.src = `data/${key}.js?v=${VERSION}`; // so that no cache mixes two nights
       const end = (works) => {
         running--;
         script.remove();

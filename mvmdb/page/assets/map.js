@@ -225,7 +225,6 @@ mvmdbPage.map = (function () {
       c.fillStyle = look("sky");
       c.fill();
       c.clip();
-      this.graticule(view, look);
       const { level, found, complete } = this.items(view);
       const prints = level === "prints" ? this.prints(view) : { found: [], total: 0, complete: true };
       const shown = level === "prints" ? prints.found : found;
@@ -233,6 +232,7 @@ mvmdbPage.map = (function () {
       if (level === "prints") this.drawPrints(view, prints.found, scale);
       else this.fillItems(view, found, scale, level === "cells" ? 0.88 : 1);
       if (level === "cells" || level === "prints") this.outlineCells(view, found, level, look);
+      this.graticule(view, look, found.length && level !== "prints" ? 0.55 : 1);
       if (this.state.galaxy) this.galacticPlane(view, look);
       if (this.state.cell) this.outline(view, this.cellShape(...this.state.cell).polygon, look("chosen"), 3);
       c.restore();
@@ -331,7 +331,7 @@ mvmdbPage.map = (function () {
       }
     }
 
-    graticule(view, look) {
+    graticule(view, look, alpha) {
       const c = this.context, across = Math.max(this.width, this.height) * view.degreesPerPixel;
       const step = [30, 15, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005].find((n) => across / n >= 4) || 0.0005;
       const [ra0, dec0, reach] = [view.ra, view.dec, Math.min(180, view.reach)];
@@ -348,28 +348,34 @@ mvmdbPage.map = (function () {
       const steps = (a, b) => Array.from({ length: fine + 1 }, (_, i) => a + (b - a) * i / fine);
       for (const ra of ras) this.line(view, steps(low, high).map((dec) => sphere.vector(ra, dec)));
       for (const dec of decs) this.line(view, steps(ra0 - half, ra0 + half).map((ra) => sphere.vector(ra, dec)));
+      c.globalAlpha = alpha;
       c.stroke();
+      c.globalAlpha = 1;
       this.labels(view, look, ras, decs, step, meridians);
     }
 
     labels(view, look, ras, decs, step, meridians) {
       const c = this.context, places = (n) => Math.max(0, Math.ceil(-Math.log10(n) - 1e-9));
       c.font = "11px system-ui, sans-serif";
-      c.fillStyle = look("faint");
+      c.fillStyle = look("label");
+      c.strokeStyle = look("sky");
+      c.lineWidth = 2.5;
+      c.lineJoin = "round";
       c.textAlign = "left";
+      const write = (text, x, y) => { c.strokeText(text, x, y); c.fillText(text, x, y); };
       const seen = new Set();
       for (const ra of ras) {
         const value = ((ra % 360) + 360) % 360, text = `${value.toFixed(places(meridians))}°`;
         const whole = view.reach >= 180, [x, y] = view.project(ra, whole ? 0 : view.dec);
         if (seen.has(text) || x < 4 || x > this.width - 30) continue;
         seen.add(text);
-        c.fillText(text, x + 3, whole ? y - 4 : this.height - 8);
+        write(text, x + 3, whole ? y - 4 : this.height - 24);
       }
       for (const dec of decs) {
         const text = `${dec > 0 ? "+" : ""}${dec.toFixed(places(step))}°`;
         const whole = view.reach >= 180, [x, y] = view.project(view.ra, dec);
         if (y < 14 || y > this.height - 20 || (whole && Math.abs(dec) < 1)) continue;
-        c.fillText(text, whole ? x + 3 : 6, y - 3);
+        write(text, whole ? x + 3 : 6, y - 3);
       }
     }
 

@@ -5,6 +5,20 @@
 mvmdbPage.panel = (function () {
   const { colours, data, search, sphere, state: states } = mvmdbPage;
 
+  // The order of values of a layer in the files (cells.py has the same).
+  const LAYER = ["kind", "n", "waiting", "exptime", "first", "last", "area", "mean", "stale", "failure", "reasons", "product", "members"];
+
+  function unpack(name, cell, kinds) {
+    const layers = cell.layers.map((values) => {
+      const layer = Object.fromEntries(LAYER.map((key, i) => [key, values[i]]));
+      layer.label = kinds[layer.kind].replaceAll("_", " ");
+      layer.name = `hst_${name}_${kinds[layer.kind]}`;
+      layer.reasons = layer.reasons.map(([code, exposures]) => [code, exposures || []]);
+      return layer;
+    });
+    return { layers, orphans: cell.orphans.map(([layer, product]) => ({ name: layer, product })), events: cell.events };
+  }
+
   const REASONS = {
     "product-missing": "there is no mosaic yet, or it is gone",
     "product-damaged": "the mosaic's file is damaged",
@@ -93,7 +107,7 @@ mvmdbPage.panel = (function () {
         this.say(`${name}: no layer of the archive is there.`);
         return;
       }
-      const found = details.cells[local], count = data.countByKey(place.tally, s, new Map()).get(local) || data.emptyCount();
+      const found = unpack(name, details.cells[local], details.kinds), count = data.countByKey(place.tally, s, new Map()).get(local) || data.emptyCount();
       this.frame(cell, name, this.content(name, found, details.exposures, count, s, others, exposures), focus);
       const stale = found.layers.filter((layer) => layer.stale).length;
       this.say(`${name}: ${found.layers.length} layers, ${stale} stale.`);
@@ -114,7 +128,7 @@ mvmdbPage.panel = (function () {
         el("div", { class: "panel-head" }, heading, el("button", { class: "close", "aria-label": "Close the sky cell (Esc)", title: "Close (Esc)", onclick: () => this.onClose() }, "×")),
         el("p", { class: "position" }, text.sexagesimal, el("br"), el("span", { class: "faint" }, `${text.degrees} (ICRS, centre)`), " ",
           el("button", { class: "link", onclick: () => this.onZoom(cell) }, "show on the map")),
-        ...content);
+        ...content.filter((child) => child !== null));
       this.element.scrollTop = 0;
       if (focus) heading.focus();
     }
@@ -141,10 +155,9 @@ mvmdbPage.panel = (function () {
     }
 
     layer(cell, layer, all, exposures) {
-      const label = layer.name.replace(`hst_${cell}_`, "").replaceAll("_", " "), reasons = layer.reasons;
       const members = this.membersOf(layer, all), waits = layer.waiting ? `, ${layer.waiting} without a file` : "";
       const box = el("details", { class: "layer", "data-layer": layer.name },
-        el("summary", {}, el("span", { class: "layer-name" }, label), " ",
+        el("summary", {}, el("span", { class: "layer-name" }, layer.label), " ",
           el("span", { class: layer.stale ? "badge stale" : "badge fresh" }, layer.stale ? (layer.waiting ? "waits for files" : "stale") : "fresh"),
           el("span", { class: "layer-facts" }, `${plural(layer.n, "exposure")}${waits}, ${colours.duration(layer.exptime)}, ${date(layer.first)} to ${date(layer.last)}`)));
       let filled = false;
@@ -154,7 +167,7 @@ mvmdbPage.panel = (function () {
         box.append(
           el("p", { class: "layer-file" }, layer.name),
           el("p", {}, `${layer.area.toLocaleString("en-US", { maximumFractionDigits: 2 })} arcmin² covered, ${layer.mean} exposures deep on average.`),
-          ...this.why(layer, reasons), ...this.product(cell, layer.product), this.members(members, exposures),
+          ...this.why(layer), ...this.product(cell, layer.product), this.members(members, exposures),
           this.query(SQL.members(layer.name), "SQL of the members"));
       });
       return box;
@@ -166,9 +179,9 @@ mvmdbPage.panel = (function () {
       return steps.map((step) => at += step);
     }
 
-    why(layer, reasons) {
+    why(layer) {
       if (!layer.stale) return [];
-      const list = el("ul", { class: "reasons" }, reasons.map(([code, names]) => el("li", {}, el("code", {}, code), `: ${REASONS[code] || "a reason of a newer version"}`,
+      const list = el("ul", { class: "reasons" }, layer.reasons.map(([code, names]) => el("li", {}, el("code", {}, code), `: ${REASONS[code] || "a reason of a newer version"}`,
         names.length ? `: ${names.slice(0, 200).join(", ")}${names.length > 200 ? ` and ${names.length - 200} more` : ""}` : "")));
       return [el("h4", {}, "Why it is stale"), list, layer.failure ? el("p", { class: "problem" }, layer.failure) : null].filter(Boolean);
     }

@@ -94,7 +94,7 @@ mvmdbPage.sphere = (function () {
       let crosses = false;
       for (let i = 0; i < turned.length; i++) {
         const a = turned[i], b = turned[(i + 1) % turned.length];
-        if (a[1] * b[1] < 0 && a[0] * Math.abs(b[1]) + b[0] * Math.abs(a[1]) < 0) crosses = true;
+        if ((a[1] < 0) !== (b[1] < 0) && a[0] * Math.abs(b[1]) + b[0] * Math.abs(a[1]) < 0) crosses = true;
       }
       return crosses ? this.seam(turned) : [turned.map((w) => this.place(w))];
     }
