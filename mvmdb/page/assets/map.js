@@ -366,10 +366,12 @@ mvmdbPage.map = (function () {
       const seen = new Set();
       for (const ra of ras) {
         const value = ((ra % 360) + 360) % 360, text = `${value.toFixed(places(meridians))}°`;
-        const whole = view.reach >= 180, [x, y] = view.project(ra, whole ? 0 : view.dec);
+        const whole = view.reach >= 180, pole = !whole && Math.abs(view.dec) + view.reach >= 88;
+        const dec = whole ? 0 : pole ? Math.sign(view.dec) * (90 - 0.4 * view.reach) : view.dec;
+        const [x, y] = view.project(ra, dec);
         if (seen.has(text) || x < 4 || x > this.width - 30) continue;
         seen.add(text);
-        write(text, x + 3, whole ? y - 4 : this.height - 24);
+        write(text, x + 3, whole || pole ? y - 4 : this.height - 24);
       }
       for (const dec of decs) {
         const text = `${dec > 0 ? "+" : ""}${dec.toFixed(places(step))}°`;

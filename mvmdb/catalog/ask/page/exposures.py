@@ -73,11 +73,11 @@ def load_mapped(connection: sa.Connection) -> MappedExposures:
     ).where(sa.exists(member)).order_by(x.id)  # fmt: skip
     names: dict[str, int] = {}
     rows = iter(bulk_select(connection, query))
-    parts = [_columns(some, names) for some in iter(lambda: list(islice(rows, _AT_ONCE)), [])]
-    joined = [np.concatenate(columns) for columns in zip(*parts, strict=True)] or _columns((), names)
+    parts = [_columns(some, names) for some in iter(lambda: list(islice(rows, _AT_ONCE)), [])] or [_columns((), names)]
+    key, ra, dec, filter_, program, month, milliseconds, frame = map(np.concatenate, zip(*parts, strict=True))
     filters, renumbered = _in_order(names)
-    joined[3] = renumbered[joined[3]]
-    return MappedExposures(*joined, np.isin(joined[0], _stale_ids(connection)), filters)
+    stale = np.isin(key, _stale_ids(connection))
+    return MappedExposures(key, ra, dec, renumbered[filter_], program, month, milliseconds, frame, stale, filters)
 
 
 def load_totals(connection: sa.Connection) -> Totals:
