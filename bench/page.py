@@ -90,6 +90,7 @@ def look(folder: Path) -> None:
             page = browser.new_page(viewport={"width": 1440, "height": 860})
             loaded: list[int] = []
             page.on("response", lambda response, loaded=loaded: loaded.append(int(response.headers["content-length"])))
+            page.goto("about:blank")  # so that the start of the browser's process is not measured
             started = perf_counter()
             page.goto(f"{url}/index.html{view}")
             page.locator("#map[data-complete=true]").wait_for()
