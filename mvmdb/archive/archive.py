@@ -12,6 +12,7 @@ from mvmdb.archive.deciding import Deciding
 from mvmdb.archive.exporting import Exporting
 from mvmdb.archive.fields import Fields
 from mvmdb.archive.keeping import Keeping
+from mvmdb.archive.paging import Paging
 from mvmdb.archive.recording import CallRecorder
 from mvmdb.archive.serving import Serving
 from mvmdb.archive.tiling import Tiling
@@ -22,7 +23,7 @@ from mvmdb.remote.address import require_local
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
-class Archive(Asking, Covering, Exporting, Fields, Working, Aligning, Deciding, Keeping, Serving, Tiling):
+class Archive(Asking, Covering, Exporting, Fields, Working, Aligning, Deciding, Keeping, Paging, Serving, Tiling):
     """An archive: each method does what the command of its name does, and each command calls its method.
 
     Methods open the catalog, do their work, and close it: an archive holds no connection and no lock between calls.
