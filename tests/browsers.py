@@ -73,7 +73,7 @@ def open_page(browser: Browser, allowed: str, **context: Any) -> Iterator[Watche
         watched = Watched(made.new_page(), (allowed,))
         watched.page.set_default_timeout(15_000)
         yield watched
-        assert watched.troubles == []
+        assert not watched.troubles, "; ".join(watched.troubles)
     finally:
         made.close()
 

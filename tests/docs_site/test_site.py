@@ -11,8 +11,9 @@ from pathlib import Path
 import diagrams
 import docs_site
 import pytest
-from browser import Browser, open_browser
+from browsers import open_browser, open_page
 from pages import REPOSITORY
+from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +49,8 @@ def test_nothing_in_the_site_is_loaded_from_elsewhere(site: Path) -> None:
 
 
 def test_the_site_is_searched_from_a_disk(site: Path, browser: Browser) -> None:
-    with browser.page() as page:
+    with open_page(browser, site.as_uri()) as watched:
+        page = watched.page
         page.goto((site / "index.html").as_uri())
         assert page.get_by_role("heading", name="mvmdb", exact=False).first.is_visible()
         page.locator("input[name=q]").first.fill("quarantine")
