@@ -71,16 +71,31 @@ def shrink(pixels: NDArray[Any], largest: int) -> NDArray[np.float32]:
 
 
 def stretch(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Grey from 0 to 255 by an asinh of the range from the sky to the brightest pixels; pixels without data are 0.
-
-    The noise is that of the pixels below their median, most of which are sky.
-    """
+    """Grey from 0 to 255 by an asinh of the range from the sky to the brightest pixels; pixels without data are 0."""
     good = np.isfinite(pixels)
     if not good.any():
         return np.zeros(pixels.shape, np.uint8)
-    below, median, bright = np.percentile(pixels[good], [15.87, 50.0, _WHITE])
-    sigma = median - below
-    low, high = median - _DARKER * sigma, max(bright, median + _BRIGHTER * sigma)
-    scaled = np.clip((np.where(good, pixels, low) - low) / max(float(high - low), 1e-30), 0.0, 1.0)
-    grey = np.arcsinh(scaled / _SOFTENING) / np.arcsinh(1.0 / _SOFTENING)
+    low, high = limits_of(pixels)
+    scaled = np.clip(np.where(good, pixels, low) - low, 0.0, high - low)
+    soft = softening_of(low, high)
+    grey = np.arcsinh(scaled / soft) / np.arcsinh((high - low) / soft)
     return np.where(good, np.round(1 + 254 * grey), 0).astype(np.uint8)
+
+
+def limits_of(pixels: NDArray[np.float32]) -> tuple[float, float]:
+    """The values that are black and white, from the sky to the brightest pixels; (0, 1) where there are no data.
+
+    The noise is that of the pixels below their median, most of which are sky.
+    """
+    values = pixels[np.isfinite(pixels)]
+    if not values.size:
+        return 0.0, 1.0
+    below, median, bright = np.percentile(values, [15.87, 50.0, _WHITE]).tolist()
+    sigma = median - below
+    low = median - _DARKER * sigma
+    return low, max(bright, median + _BRIGHTER * sigma, low + 1e-30)
+
+
+def softening_of(low: float, high: float) -> float:
+    """Where the asinh stretch between these values turns from linear to logarithmic, above the low one."""
+    return _SOFTENING * (high - low)
