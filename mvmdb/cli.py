@@ -14,6 +14,7 @@ from mvmdb.console.commands.adopt import adopt
 from mvmdb.console.commands.align import align
 from mvmdb.console.commands.cells import cells
 from mvmdb.console.commands.config import config
+from mvmdb.console.commands.coverage import coverage
 from mvmdb.console.commands.demo import demo
 from mvmdb.console.commands.explain import explain
 from mvmdb.console.commands.history import history
@@ -72,7 +73,7 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 
 for command in (
-    init, ingest, import_table, withdraw, readmit, cells, search, query, status, explain, history, poller, stage,
+    init, ingest, import_table, withdraw, readmit, cells, search, coverage, query, status, explain, history, poller, stage,
     reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)

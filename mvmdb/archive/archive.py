@@ -7,6 +7,7 @@ import os
 from mvmdb.archive.access import Work
 from mvmdb.archive.aligning import Aligning
 from mvmdb.archive.asking import Asking
+from mvmdb.archive.covering import Covering
 from mvmdb.archive.deciding import Deciding
 from mvmdb.archive.fields import Fields
 from mvmdb.archive.keeping import Keeping
@@ -18,7 +19,7 @@ from mvmdb.remote.address import require_local
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
-class Archive(Asking, Fields, Working, Aligning, Deciding, Keeping):
+class Archive(Asking, Covering, Fields, Working, Aligning, Deciding, Keeping):
     """An archive: each method does what the command of its name does, and each command calls its method.
 
     Methods open the catalog, do their work, and close it: an archive holds no connection and no lock between calls.

@@ -70,7 +70,7 @@ class Searching(Access):
         """As `search`, the names and the rows, for a `with` block; many rows are kept in a temporary file."""
         from mvmdb.catalog.ask.search.find import find_rows
 
-        question = _question(kind, conditions)
+        question = question_of(kind, conditions)
         with SpooledRows() as rows:
             with open_catalog(self.address, read_only=True) as engine, engine.connect() as connection:
                 names = find_rows(connection, question, rows)
@@ -88,15 +88,9 @@ class Searching(Access):
         """The products that meet these conditions, as `search("products", ...)`."""
         return self.search("products", **conditions)
 
-    def coverage(self, **conditions: Unpack[Conditions]) -> Table:
-        """What the layers that meet these conditions cover, and how deeply: the view `coverage`, with its columns."""
-        from mvmdb.catalog.ask.search.relations import COVERAGE
 
-        conditions.setdefault("columns", COVERAGE)
-        return self.search("layers", **conditions)
-
-
-def _question(kind: Kind, conditions: Conditions) -> Question:
+def question_of(kind: Kind, conditions: Conditions) -> Question:
+    """The question that these conditions make. Raises UsageError for values that are not what they should be."""
     from mvmdb.archive.positions import to_deg, to_positions
 
     first, last = conditions.get("dates", (None, None))

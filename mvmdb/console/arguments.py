@@ -48,13 +48,25 @@ class Commands(click.Group):
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command, and make its options refuse to be given twice, except those that may be repeated."""
-        make_parser = cmd.make_parser
+        super().add_command(_with_strict_parser(cmd), name)
 
-        def make_strict_parser(ctx: click.Context) -> Any:
-            return _strict(make_parser(ctx), ctx)
 
-        cmd.make_parser = make_strict_parser  # type: ignore[method-assign]
-        super().add_command(cmd, name)
+class Subcommands(click.Group):
+    """A command that has commands of its own, which refuse options given twice as the others do."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, and make its options refuse to be given twice, except those that may be repeated."""
+        super().add_command(_with_strict_parser(cmd), name)
+
+
+def _with_strict_parser(command: click.Command) -> click.Command:
+    make_parser = command.make_parser
+
+    def make_strict_parser(ctx: click.Context) -> Any:
+        return _strict(make_parser(ctx), ctx)
+
+    command.make_parser = make_strict_parser  # type: ignore[method-assign]
+    return command
 
 
 def _end_run(ctx: click.Context, error: BaseException | None) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from mvmdb.catalog.ask.search.question import Kind
 from mvmdb.console.show import printable
 
 _ROWS_AT_ONCE = 1000
@@ -22,18 +21,18 @@ _GAP = "  "
 
 Names = Sequence[str]
 Rows = Iterable[Sequence[Any]]
+Meaning = tuple[str, str | None]
 
 
-def print_answer(form: str | None, names: Names, rows: Rows, kind: Kind) -> None:
-    """The rows of a search in this form; as a table where none is named."""
+def print_answer(form: str | None, names: Names, rows: Rows, meanings: Mapping[str, Meaning]) -> None:
+    """Rows in this form, with the meaning and unit of columns; as a table where no form is named."""
     if form not in ("ecsv", "votable"):
         forms = {"csv": print_csv, "nl": print_json_lines, "json": print_json}
         forms.get(form or "", print_table)(names, rows)
         return
     from mvmdb.archive.tables import to_table, to_text
-    from mvmdb.catalog.ask.search.relations import meanings_of
 
-    text = to_text(to_table(names, rows, meanings_of(kind)), "votable" if form == "votable" else "ecsv")
+    text = to_text(to_table(names, rows, meanings), "votable" if form == "votable" else "ecsv")
     click.echo(text, nl=False, color=True)
 
 
@@ -48,7 +47,7 @@ def print_csv(names: Names, rows: Rows) -> None:
 
 def print_json_lines(names: Names, rows: Rows) -> None:
     """One JSON object a line."""
-    _print_batches(_batches(f"{json.dumps(_as_json(names, row))}\n" for row in rows))
+    _print_batches(_batches(f"{json.dumps(as_json(names, row))}\n" for row in rows))
 
 
 def print_json(names: Names, rows: Rows) -> None:
@@ -124,7 +123,8 @@ def _encode(value: Any) -> str:
     return json.dumps(_plain(value))
 
 
-def _as_json(names: Names, row: Sequence[Any]) -> Mapping[str, Any]:
+def as_json(names: Names, row: Sequence[Any]) -> Mapping[str, Any]:
+    """One row as JSON knows it."""
     return {name: _plain(value) for name, value in zip(names, row, strict=True)}
 
 

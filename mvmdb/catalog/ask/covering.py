@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.search.find import conditions_of
@@ -16,11 +18,15 @@ def load_covering(connection: sa.Connection, question: Question) -> CoveringExpo
     An exposure that no layer holds (ineligible, withdrawn, an FLT beside FLCs, without a footprint) covers nothing.
     Raises as a search for exposures.
     """
+    return columns_of(connection.execute(covering_query(connection, question)).all())
+
+
+def covering_query(connection: sa.Connection, question: Question) -> sa.Select[Any]:
+    """The query of `load_covering`: rows of the values of COLUMNS."""
     x = t.exposure.c
     of_it = sa.select(sa.literal(1)).where(t.layer_member.c.exposure_id == x.id)
-    query = (
+    return (
         sa.select(*(x[name] for name in COLUMNS))
         .where(*conditions_of(connection, question), sa.exists(of_it))
         .order_by(x.ipppssoo)
     )
-    return columns_of(connection.execute(query).all())
