@@ -23,6 +23,7 @@ from mvmdb.console.commands.ingest import ingest
 from mvmdb.console.commands.init import init
 from mvmdb.console.commands.mosaic import mosaic
 from mvmdb.console.commands.nightly import nightly
+from mvmdb.console.commands.plot import plot
 from mvmdb.console.commands.poller import poller
 from mvmdb.console.commands.process import process
 from mvmdb.console.commands.quarantine import quarantine
@@ -74,7 +75,7 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, search, coverage, query, status, explain, history, poller, stage,
-    reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, demo,
+    plot, reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

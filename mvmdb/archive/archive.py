@@ -11,6 +11,7 @@ from mvmdb.archive.covering import Covering
 from mvmdb.archive.deciding import Deciding
 from mvmdb.archive.fields import Fields
 from mvmdb.archive.keeping import Keeping
+from mvmdb.archive.plotting import Plotting
 from mvmdb.archive.recording import CallRecorder
 from mvmdb.archive.working import Working
 from mvmdb.catalog.open import open_catalog
@@ -19,7 +20,7 @@ from mvmdb.remote.address import require_local
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
-class Archive(Asking, Covering, Fields, Working, Aligning, Deciding, Keeping):
+class Archive(Asking, Plotting, Covering, Fields, Working, Aligning, Deciding, Keeping):
     """An archive: each method does what the command of its name does, and each command calls its method.
 
     Methods open the catalog, do their work, and close it: an archive holds no connection and no lock between calls.

@@ -36,7 +36,9 @@ def draw_cell(figure: Figure, cell: int, seconds: Mapping[tuple[int, int], float
     axes: Any = figure.add_subplot(projection=projection_cell_wcs(cell))
     numbers = [(x, y) for y in range(1, CELLS_PER_SIDE + 1) for x in range(1, CELLS_PER_SIDE + 1)]
     squares = [
-        Rectangle(((x - 1) * STEP + CELL_LOW - 1, (y - 1) * STEP + CELL_LOW - 1), CELL_HIGH - CELL_LOW, CELL_HIGH - CELL_LOW)
+        Rectangle(
+            ((x - 1) * STEP + CELL_LOW - 1, (y - 1) * STEP + CELL_LOW - 1), CELL_HIGH - CELL_LOW, CELL_HIGH - CELL_LOW
+        )
         for x, y in numbers
     ]
     outlines = PatchCollection(squares, facecolors="none", edgecolors=LINE, linewidths=0.6)
@@ -94,6 +96,7 @@ def draw_skycell(figure: Figure, cell: CellId, held: CellMembers) -> None:
         panels[1].set_title("its canvas", pad=10)
     for axes in panels:
         _label_sky(axes)
+        axes.coords[1].set_axislabel("declination (ICRS)" if axes is panels[0] else " ")
     handles, labels = panels[0].get_legend_handles_labels()
     if len(labels) <= _MOST_FILTERS:
         figure.legend(handles, labels, loc="outside lower center", ncols=2 if is_small else 1)

@@ -61,25 +61,30 @@ def read_small(path: Path, name: str, s_regions: Sequence[str], exptime: float, 
     small.pixel_shape = science.shape[::-1]
     weight = np.where(weight > 0, weight, np.float32(np.nan))
     return SmallLayer(
-        name, science, weight, count_depth(small, science.shape, s_regions), small, len(s_regions), exptime
+        name,
+        science,
+        weight,
+        count_depth(small, (science.shape[0], science.shape[1]), s_regions),
+        small,
+        len(s_regions),
+        exptime,
     )
 
 
-def count_depth(wcs: WCS, shape: tuple[int, ...], s_regions: Sequence[str]) -> NDArray[np.int64]:
+def count_depth(wcs: WCS, shape: tuple[int, int], s_regions: Sequence[str]) -> NDArray[np.int64]:
     """How many of the footprints (region texts) hold the centre of each pixel of an image of this shape."""
-    from shapely import STRtree, points
-
+    from mvmdb.mosaic.drizzle.raster import polygon_rings, scan_rings
     from mvmdb.sky.depth import join_chips
 
     footprints = Footprints.from_regions(s_regions)
-    x, y = wcs.all_world2pix(footprints.ra, footprints.dec, 0) if len(footprints.ra) else (footprints.ra, footprints.dec)
-    shapes = join_chips(np.column_stack([x, y]), footprints.polygon_start, footprints.owner, footprints.n)
-    depth = np.zeros(shape, np.int64)
-    for number in range(shape[0]):
-        row = points(np.arange(shape[1], dtype=np.float64), float(number))
-        inside, _ = STRtree(shapes).query(row, predicate="within")
-        depth[number] = np.bincount(inside, minlength=shape[1])
-    return depth
+    steps = np.zeros((shape[0], shape[1] + 1), np.int64)
+    if len(footprints.ra):
+        pixels = np.column_stack(wcs.all_world2pix(footprints.ra, footprints.dec, 0))
+        for outline in join_chips(pixels, footprints.polygon_start, footprints.owner, footprints.n):
+            spans = scan_rings(polygon_rings(outline), shape)
+            np.add.at(steps, (spans.row, spans.start), 1)
+            np.add.at(steps, (spans.row, spans.stop), -1)
+    return np.cumsum(steps, axis=1)[:, :-1]
 
 
 def draw_layer(figure: Figure, layer: SmallLayer) -> None:
@@ -103,7 +108,9 @@ def draw_layer(figure: Figure, layer: SmallLayer) -> None:
         np.where(layer.depth > 0, layer.depth, np.nan), cmap=MAP, origin="lower", norm=norm, interpolation="nearest"
     )
     panels[2].set_title("number of exposures")
-    figure.colorbar(panels[0].images[0], ax=panels[0], orientation="horizontal", pad=0.03).set_ticks([])
+    figure.colorbar(
+        panels[0].images[0], ax=panels[0], orientation="horizontal", pad=0.03, label="faint to bright"
+    ).set_ticks([])
     figure.colorbar(weight, ax=panels[1], orientation="horizontal", pad=0.03, label="exposure time (s)")
     bar = figure.colorbar(depth, ax=panels[2], orientation="horizontal", pad=0.03, label="exposures")
     bar.set_ticks(np.arange(1, most + 1, step) + (step - 1) / 2, labels=_depth_labels(most, step))

@@ -44,7 +44,9 @@ def draw_sky(figure: Figure, positions: Positions | None, projection: Projection
     hours = np.array([9, 6, 3, 0, 21, 18, 15])
     axes.set_xticks(np.deg2rad(to_map(hours * 15.0)), [])
     for hour in hours.tolist():
-        label = axes.text(np.deg2rad(to_map(hour * 15.0)), 0.0, f"{hour}h", ha="center", va="center", fontsize=9, zorder=5)
+        label = axes.text(
+            np.deg2rad(to_map(hour * 15.0)), 0.0, f"{hour}h", ha="center", va="center", fontsize=9, zorder=5
+        )
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0})
     axes.set_yticks(np.deg2rad(np.arange(-60, 61, 30)), [f"{dec:+d}°" if dec else "0°" for dec in range(-60, 61, 30)])
     axes.grid(color=FAINT, linewidth=0.5, alpha=0.5)
@@ -112,7 +114,7 @@ def _cells_near_pole(south: bool) -> NDArray[np.int64]:
 
 
 def _mark(figure: Figure, axes: Any, x: NDArray[Any], y: NDArray[Any], bins: SkyBins, width: float) -> None:
-    """Put a mark where there are exposures, the brighter the more exposure time, with its scale."""
+    """Put a mark where there are exposures, the darker the more exposure time, with its scale."""
     from matplotlib.colors import LogNorm
 
     if not len(bins.exptime):
@@ -120,8 +122,8 @@ def _mark(figure: Figure, axes: Any, x: NDArray[Any], y: NDArray[Any], bins: Sky
     low, high = float(max(bins.exptime.min(), 1.0)), float(max(bins.exptime.max(), 1.0))
     number = len(bins.exptime)
     marks = axes.scatter(
-        x, y, c=bins.exptime, cmap=MAP, norm=LogNorm(low if high > low else low / 10, high), marker="o",
-        s=float(np.clip(12000 / number, 3.0, 24.0)), linewidths=0.3 if number < _MANY else 0, edgecolors="white",
+        x, y, c=bins.exptime, cmap=f"{MAP}_r", norm=LogNorm(low if high > low else low / 10, high), marker="o",
+        s=float(np.clip(12000 / number, 3.0, 24.0)), linewidths=0.5 if number < _MANY else 0, edgecolors=INK,
         zorder=3, rasterized=number > _MANY,
     )  # fmt: skip
     marks.set_gid("coverage")

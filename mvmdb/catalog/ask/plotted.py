@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from mvmdb.catalog.ask.cells import resolve_cells
 from mvmdb.catalog.ask.search.find import conditions_of
 from mvmdb.catalog.ask.search.question import Question
-from mvmdb.names import CellId
+from mvmdb.catalog.settings import products_folder
+from mvmdb.errors import UsageError
+from mvmdb.names import CellId, parse_layer_name, parse_product_name, product_place
 from mvmdb.records import Canvas
 from mvmdb.schema import tables as t
 from mvmdb.schema.addresses import database_url
@@ -49,6 +51,16 @@ class CellMembers:
     canvas: Canvas | None
 
 
+@dataclass(frozen=True, slots=True)
+class LayerFile:
+    """The mosaic of a layer: its `path`, the footprints of the exposures that it holds, and their seconds."""
+
+    name: str
+    path: Path
+    s_regions: tuple[str, ...]
+    exptime: float
+
+
 def has_catalog(address: str) -> bool:
     """Whether there may be a catalog at this address: false for a path where there is no file."""
     url = database_url(address)
@@ -70,9 +82,7 @@ def load_positions(connection: sa.Connection, question: Question) -> Positions:
     return Positions(*rows.T.copy())
 
 
-def load_seconds(
-    connection: sa.Connection, question: Question, projection_cell: int
-) -> dict[tuple[int, int], float]:
+def load_seconds(connection: sa.Connection, question: Question, projection_cell: int) -> dict[tuple[int, int], float]:
     """The summed exposure times of the members of layers in each sky cell (x, y) of a projection cell."""
     x, cell = t.exposure.c, t.skycell.c
     query = (
@@ -100,6 +110,27 @@ def load_cell(connection: sa.Connection, name: str) -> tuple[CellId, CellMembers
     canvas = None if box.x_min is None else Canvas(*box)
     found = (Member(f"{row.instrument}/{row.detector}", row.filter, row.exptime, row.s_region) for row in rows)
     return CellId.from_index(key), CellMembers(tuple(found), canvas)
+
+
+def load_layer(connection: sa.Connection, text: str) -> LayerFile:
+    """The mosaic of a layer, by the layer's or the mosaic's name.
+
+    Raises NameFormatError for a text that names no layer, and UsageError if there is no mosaic, or no products folder.
+    """
+    name = text.rsplit("/", 1)[-1]
+    layer = str(parse_product_name(name)[0] if name.endswith(".fits") else parse_layer_name(name))
+    p, m, x = t.product.c, t.product_member.c, t.exposure.c
+    row = connection.execute(sa.select(p.id, p.skycell, p.filename).where(p.layer == layer)).one_or_none()
+    if row is None:
+        is_expected = connection.scalar(sa.select(t.layer.c.id).where(t.layer.c.name == layer)) is not None
+        remedy = "expected one: make it by mvmdb reconcile" if is_expected else "see `mvmdb search products` for names"
+        raise UsageError(f"{layer} has no mosaic; {remedy}")
+    path = products_folder(connection, None) / product_place(row.skycell, row.filename)
+    query = sa.select(m.exptime, x.s_region).select_from(
+        t.product_member.outerjoin(t.exposure, x.ipppssoo == m.ipppssoo)
+    )
+    members = connection.execute(query.where(m.product_id == row.id).order_by(m.ipppssoo)).all()
+    return LayerFile(layer, path, tuple(one.s_region or "" for one in members), sum(one.exptime for one in members))
 
 
 def _covering(connection: sa.Connection, question: Question) -> list[sa.ColumnElement[bool]]:
