@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mvmdb.archive.point_coverage import PointCoverage
     from mvmdb.catalog.ask.search.question import Question
     from mvmdb.coverage.answers import Answer, Meanings, Wanted
+    from mvmdb.names import Scale
 
 _SHOWING: tuple[str, ...] = ("columns", "sort", "limit")
 
@@ -126,30 +127,43 @@ class Covering(Searching):
         self,
         output: str | os.PathLike[str],
         *,
-        nside: int = 4096,
+        nside: int | None = None,
         multiorder: bool = False,
+        frame: str | None = None,
+        scale: Scale = "fine",
         **conditions: Unpack[Conditions],
     ) -> str:
-        """Write a HEALPix map of exposure time and number of exposures to a FITS file; returns its path.
+        """Write a map of exposure time and number of exposures to a FITS file; returns its path.
 
-        The values are means over each pixel, so that their sum times the area of a pixel is the exact sum. `nside`: a
-        power of 2. With `multiorder`, pixels are only divided where the depth changes, down to `nside`. The map is in
-        ICRS, nested, and has only pixels that are covered. Conditions as for `search`. Raises UsageError for another
-        `nside`, and if nothing is covered. The command `coverage map`.
+        HEALPix: values are means over each pixel, so that their sum times the area of a pixel is the exact sum. `nside`
+        is a power of 2 (None: 4096). With `multiorder`, pixels are only divided where the depth changes, down to
+        `nside`. The map is in ICRS, nested, and has only pixels that are covered.
+
+        With `frame`, the name of a sky cell, the map has the grid of the cell's mosaics of this `scale`, and counts the
+        exposures whose footprint contains the centre of a pixel. Conditions as for `search`. Raises UsageError for
+        another `nside`, for a sky cell without exposures, and if nothing is covered. The command `coverage map`.
         """
+        from mvmdb.catalog.ask.contributing import load_frame
         from mvmdb.catalog.ask.footprints import load_footprints
+        from mvmdb.coverage.frame_file import write_map
         from mvmdb.coverage.healpix import map_depths, require_nside
         from mvmdb.coverage.healpix_file import write_healpix
         from mvmdb.remote.address import require_local
 
-        require_nside(nside)
+        if frame is not None and (nside is not None or multiorder):
+            raise UsageError(f"a map in the frame of {frame} has no HEALPix pixels; expected no nside or multiorder")
+        finest = require_nside(4096 if nside is None else nside)
         target = require_local(output)
         question = question_of("exposures", _without_showing(conditions))
         with open_catalog(self.address, read_only=True) as engine, engine.connect() as connection:
-            exposures, footprints = load_footprints(connection, question)
-        if not len(exposures):
+            framed = None if frame is None else load_frame(connection, question, frame, scale)
+            exposures, footprints = (None, None) if framed else load_footprints(connection, question)
+        if not len(framed.exposures if framed else exposures or ()):
             raise UsageError("no exposure meets these conditions; expected some that cover the sky")
-        write_healpix(target, map_depths(footprints, exposures.exptime, nside), multiorder=multiorder)
+        if framed is not None:
+            write_map(target, framed)
+        elif exposures is not None and footprints is not None:
+            write_healpix(target, map_depths(footprints, exposures.exptime, finest), multiorder=multiorder)
         return str(target)
 
     def exposure_maps(self, names: Texts, output: str | os.PathLike[str]) -> list[str]:
