@@ -13,6 +13,7 @@ from mvmdb.console.arguments import Commands
 from mvmdb.console.commands.adopt import adopt
 from mvmdb.console.commands.align import align
 from mvmdb.console.commands.cells import cells
+from mvmdb.console.commands.companions import companions
 from mvmdb.console.commands.config import config
 from mvmdb.console.commands.coverage import coverage
 from mvmdb.console.commands.demo import demo
@@ -74,8 +75,9 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 
 for command in (
-    init, ingest, import_table, withdraw, readmit, cells, search, coverage, query, status, explain, history, poller, stage,
-    plot, reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, demo,
+    init, ingest, import_table, withdraw, readmit, cells, search, coverage, query, status, explain, history, plot,
+    poller, stage, reconcile, nightly, companions, process, mosaic, align, verify, quarantine, adopt, rebuild, config,
+    schema, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -7,6 +7,7 @@ import os
 from mvmdb.archive.access import Work
 from mvmdb.archive.aligning import Aligning
 from mvmdb.archive.asking import Asking
+from mvmdb.archive.companions import Accompanying
 from mvmdb.archive.covering import Covering
 from mvmdb.archive.deciding import Deciding
 from mvmdb.archive.fields import Fields
@@ -20,7 +21,7 @@ from mvmdb.remote.address import require_local
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
-class Archive(Asking, Plotting, Covering, Fields, Working, Aligning, Deciding, Keeping):
+class Archive(Asking, Plotting, Covering, Fields, Working, Accompanying, Aligning, Deciding, Keeping):
     """An archive: each method does what the command of its name does, and each command calls its method.
 
     Methods open the catalog, do their work, and close it: an archive holds no connection and no lock between calls.

@@ -18,6 +18,7 @@ from mvmdb.records import Reason, ReasonCode
 FORMS = (".txt", ".html", ".json")
 _SECTIONS = (
     "Came", "Left", "Refused", "Made", "Removed", "Took longest", "Failed", "Not tried", "Problems", "Left alone",
+    "Not made beside products",
 )  # fmt: skip
 
 Report = Mapping[str, Any]
@@ -105,6 +106,7 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
         [resting_words(line) for line in report["resting"]],
         list(report["problems"]),
         [line.removeprefix("left alone: ") for line in report["left_alone"]],
+        list(report.get("unmade", ())),
     )
     for name, lines in zip(_SECTIONS, values, strict=True):
         if lines:

@@ -81,7 +81,7 @@ def draw_pole(figure: Figure, positions: Positions | None, *, south: bool = Fals
             axes.text(
                 np.deg2rad(at), 90.0 - abs(height), str(cell), ha="center", va="center", fontsize=8, color=INK,
             )  # fmt: skip
-    sign = "−" if south else "+"
+    sign = "-" if south else "+"
     axes.set_rlim(0.0, POLE_REACH)
     axes.set_rgrids([5, 10, 15], [f"{sign}{90 - reach}°" for reach in (5, 10, 15)], angle=22.5, color=FAINT)
     axes.set_thetagrids(np.arange(0, 360, 45), [f"{hour}h" for hour in range(0, 24, 3)])

@@ -48,6 +48,7 @@ def summarize_night(
     resting: Iterable[FailingLayer] = (),
     problems: Iterable[str] = (),
     left_alone: Iterable[str] = (),
+    unmade: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The summary of a run of `nightly`, as plain values.
 
@@ -56,7 +57,7 @@ def summarize_night(
     failures in a row, when they began, and when it is tried again. `last_night` compares these with the run of
     `nightly` before: the layers whose failures are `new_failures`, and the `mended` ones. `resting` layers were not
     tried, `problems` are those of no single layer, and `left_alone` says which product files were left alone, and why:
-    the history does not hold them.
+    the history does not hold them. `unmade`: the files beside products that could not be made, and why.
     """
     lists: dict[str, list[dict[str, Any]]] = {"came": [], "left": [], "refused": [], "made": [], "failed": []}
     counts: Counter[str] = Counter()
@@ -91,6 +92,7 @@ def summarize_night(
         "resting": [_failure(layer) for layer in resting],
         "problems": list(problems),
         "left_alone": list(left_alone),
+        "unmade": list(unmade),
     }
 
 

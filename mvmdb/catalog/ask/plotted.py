@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """n exposures that are members of layers: `ra` and `dec` in degrees, `exptime` in seconds, `expstart` MJD or NaN."""
+    """n exposures that are members of layers: `ra` and `dec` in degrees, `exptime` in seconds, `expstart` MJD."""
 
     ra: Floats
     dec: Floats

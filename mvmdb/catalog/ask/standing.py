@@ -9,8 +9,8 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from mvmdb.catalog.history.events import Happened
 from mvmdb.catalog.clock import now
+from mvmdb.catalog.history.events import Happened
 from mvmdb.schema import tables as t
 
 _CHANGED = (

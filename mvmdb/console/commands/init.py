@@ -27,6 +27,10 @@ from mvmdb.records import ExptimeLayers, Rule
     "--alternate", metavar="NAME", help="The solution of `align` that layers use where there is one, or none."
 )
 @click.option(
+    "--beside", metavar="KINDS",
+    help="Files that nights keep beside products: jpg, thumb, wht, color, with commas between, or none.",
+)  # fmt: skip
+@click.option(
     "--keep-history", type=click.IntRange(0), metavar="DAYS",
     help="How many days of history nightly keeps; 0, the default, is for ever.",
 )  # fmt: skip
@@ -43,6 +47,7 @@ def init(
     epochs: str | None,
     errors: bool | None,
     alternate: str | None,
+    beside: str | None,
     keep_history: int | None,
     move: bool,
     rebuild: bool,
@@ -64,7 +69,7 @@ def init(
     archive = session.archive()
     archive.configure(
         rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, alternate=alternate,
-        keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
+        beside=beside, keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
     )  # fmt: skip
     if as_json:
         options.emit_json(archive.config())
