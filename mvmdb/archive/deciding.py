@@ -43,7 +43,8 @@ class Deciding(Access):
         the solution of `align` that layers use where an exposure has it, `none` for those of the files. `beside`:
         kinds of files that nights keep beside products (`jpg`, `thumb`, `wht`, `color`), `none` for none.
         `keep_history`: the days of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`.
-        `upgrade`: bring an older catalog's schema up to date first. Raises UsageError for what is not valid. The command `init`.
+        `upgrade`: bring an older catalog's schema up to date first. Raises UsageError for what is not valid. The
+        command `init`.
         """
         from mvmdb.catalog.configure import initialise
         from mvmdb.catalog.products.folder import Consent

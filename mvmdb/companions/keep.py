@@ -52,16 +52,16 @@ def keep_companions(
     workers: Workers,
     *,
     cells: Collection[str] | None = None,
-    thorough: bool = False,
+    doubted: Collection[str] = (),
 ) -> CompanionReport:
     """Bring the files of these kinds beside the recorded products up to date, in these sky cells (names) or in all.
 
-    Workers make them, each from its mosaics alone, so that it does no harm if two runs make the same file. With
-    `thorough`, files are opened that were written after their mosaics.
+    Workers make them, each from its mosaics alone, so that it does no harm if two runs make the same file. In `doubted`
+    sky cells, files are opened that were written after their mosaics: an older mosaic may have been put back.
     """
     report = CompanionReport()
     chosen = _list_cells(products) if cells is None else sorted(cells)
-    jobs = _find_jobs(begin, products, kinds, chosen, thorough, report)
+    jobs = _find_jobs(begin, products, kinds, chosen, doubted, report)
     first = next(jobs, None)
     if first is not None:
         _make_all(first, jobs, workers, report)
@@ -118,7 +118,7 @@ def _find_jobs(
     products: Path,
     kinds: Collection[str],
     cells: Sequence[str],
-    thorough: bool,
+    doubted: Collection[str],
     report: CompanionReport,
 ) -> Iterator[CompanionJob]:
     """The files to make in sky cells; those to be removed are removed on the way."""
@@ -127,7 +127,7 @@ def _find_jobs(
         with begin() as connection:
             recorded = load_products_of(connection, some)
         for cell in some:
-            yield from _find_in_cell(products / cell, recorded.get(cell, []), kinds, thorough, report)
+            yield from _find_in_cell(products / cell, recorded.get(cell, []), kinds, cell in doubted, report)
 
 
 def _find_in_cell(

@@ -108,7 +108,7 @@ def limits_of(pixels: NDArray[np.float32]) -> tuple[float, float]:
     below, median, bright = np.percentile(values, [15.87, 50.0, _WHITE]).tolist()
     sigma = median - below
     low = median - _DARKER * sigma
-    return low, max(bright, median + _BRIGHTER * sigma, low + 1e-30)
+    return low, max(bright, median + _BRIGHTER * sigma, low + max(1e-9 * abs(low), 1e-30))
 
 
 def softening_of(low: float, high: float) -> float:

@@ -33,4 +33,4 @@ def bin_sky(ra: FloatArray, dec: FloatArray, exptime: FloatArray, width: float) 
     bins, member = np.unique(start[row] + column, return_inverse=True)
     number = np.bincount(member, minlength=len(bins))
     sums = [np.bincount(member, weights=values, minlength=len(bins)) for values in (right, dec, exptime)]
-    return SkyBins(sums[0] / number, sums[1] / number, sums[2])
+    return SkyBins(sums[0] / number, sums[1] / number, np.asarray(sums[2], np.float64))

@@ -18,7 +18,6 @@ from mvmdb.catalog.products.load import load_digests
 from mvmdb.catalog.products.record import forget_product, record_failure, record_product, record_warnings
 from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.catalog.settings import recorded_products_folder, set_products_folder
-from mvmdb.companions.keep import keep_companions
 from mvmdb.errors import MemberUnusableError, MvmdbError, ProductError
 from mvmdb.jobs.carry_out import Outcome, carry_out
 from mvmdb.jobs.lock import require_free
@@ -30,7 +29,8 @@ from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import holds_nothing, read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
-from mvmdb.names import CellId, format_cell_name, is_product_of, parse_cell_name, product_place
+from mvmdb.names import is_product_of, parse_cell_name, product_place
+from mvmdb.reconcile.beside import keep_beside
 from mvmdb.reconcile.layer_jobs import LayerWork, Options, find_work
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
@@ -171,19 +171,13 @@ class ReconcileRun:
         self._sweep(self.worked_in, self.taken)  # left by workers that died; others made their layers
         for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
             self.list_products(skycell)
-        self._keep_companions()
+        keep_beside(
+            self.engine.begin, self.products, self.options, self.workers, self.report,
+            worked_in=self.worked_in, seen_in=self.seen_in,
+        )  # fmt: skip
         self.report.waiting = outlook.waiting
         self.report.seconds = round(monotonic() - self.started, 3)
         return self.report
-
-    def _keep_companions(self) -> None:
-        """Make the files beside products that are due; without any that are wanted, remove those that became stale."""
-        cells: set[str] | None = self.worked_in | self.seen_in
-        if self.options.beside:
-            chosen = self.options.cells
-            cells = None if chosen is None else {format_cell_name(CellId.from_index(cell)) for cell in chosen}
-        kept = keep_companions(self.engine.begin, self.products, self.options.beside, self.workers, cells=cells)
-        self.report.companions, self.report.companion_problems = len(kept.made), kept.problems
 
     def _make_all(self, outlook: Outlook, replanned: Replanned) -> Outlook:
         """Make what is planned, and plan again while members turn out to be unusable; return the last plan."""

@@ -12,7 +12,8 @@ from mvmdb.catalog.settings import beside
 from mvmdb.companions.due import find_due
 from mvmdb.companions.keep import keep_companions
 from mvmdb.companions.kinds import KINDS
-from mvmdb.workers.choice import open_workers
+from mvmdb.workers.executor import Workers
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 _EXPECTED = "the file of its mosaic"
 
@@ -36,16 +37,19 @@ def check_companions(begin: Begin, products: Path, cells: Sequence[str], *, thor
             yield _of(cell, str(path), "a file of another mosaic", "no file")
 
 
-def mend_companions(begin: Begin, products: Path, findings: Collection[Finding]) -> list[Finding]:
-    """Make and remove files beside the products of the sky cells of these findings; return the findings mended."""
+def mend_companions(
+    begin: Begin, products: Path, findings: Collection[Finding], workers: Workers | None
+) -> list[Finding]:
+    """Make and remove files beside the products of the sky cells of these findings; return the findings mended.
+
+    Workers make them (None: this process, as looking without them starts none).
+    """
     if not findings:
         return []
     with begin() as connection:
         kinds = _kinds(beside(connection))
-    with open_workers(None) as workers:
-        kept = keep_companions(
-            begin, products, kinds, workers, cells={finding.skycell for finding in findings}, thorough=True
-        )
+    cells = {finding.skycell for finding in findings}
+    kept = keep_companions(begin, products, kinds, workers or IN_THIS_PROCESS, cells=cells, doubted=cells)
     done = {*kept.made, *kept.removed}
     return [finding for finding in findings if finding.path in done]
 

@@ -281,7 +281,7 @@ def _mend_folders(engine: Engine, archive: Inspected, products: Path, found: _Fi
     mended = _mend_manifests(products, found, cells)
     _mend_files(engine, archive, products, found)
     mended += _mend_manifests(products, found, cells)
-    mended += mend_companions(engine.begin, products, found.of(Damage.COMPANION_WRONG))
+    mended += mend_companions(engine.begin, products, found.of(Damage.COMPANION_WRONG), archive.workers)
     due = load_behind(engine.begin)
     wrong = _cells_of(check_pollers(engine.begin, products, archive.policy, cells, due))
     if wrong:
