@@ -14,9 +14,8 @@ from mvmdb.errors import UsageError
 from mvmdb.remote.address import require_local
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from mvmdb.plots.sky import Projection
+    from mvmdb.plots.style import Figure
 
 Kind = Literal["sky", "pole", "cell", "skycell", "layer", "history", "coverage"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -78,9 +78,9 @@ def _draw_layers(axes: Any, standing: Standing) -> None:
 def _date_axis(axes: Any) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=4, maxticks=9)
+    locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.grid(axis="y", color=FAINT, alpha=0.3, linewidth=0.5)
 
 
@@ -102,7 +102,7 @@ def draw_coverage(figure: Figure, rows: Sequence[tuple[str, str, int, float, flo
         (left, 3, 3600.0, "exposure time (hours)"),
         (right, 4, 1.0, "area (square arcmin), overlaps counted once"),
     ):
-        values = [row[column] / factor for row in shown]
+        values = [float(row[column]) / factor for row in shown]
         axes.barh(places, values, color=colors, height=0.72)
         is_wide = max(values) > 100 * max(min(values), 1e-9)
         if is_wide:

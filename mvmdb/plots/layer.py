@@ -113,7 +113,7 @@ def draw_layer(figure: Figure, layer: SmallLayer) -> None:
     ).set_ticks([])
     figure.colorbar(weight, ax=panels[1], orientation="horizontal", pad=0.03, label="exposure time (s)")
     bar = figure.colorbar(depth, ax=panels[2], orientation="horizontal", pad=0.03, label="exposures")
-    bar.set_ticks(np.arange(1, most + 1, step) + (step - 1) / 2, labels=_depth_labels(most, step))
+    bar.set_ticks([first + (step - 1) / 2 for first in range(1, most + 1, step)], labels=_depth_labels(most, step))
     for number, axes in enumerate(panels):
         axes.set_facecolor("#e9ecef")
         ra, dec = axes.coords

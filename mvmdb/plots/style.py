@@ -15,7 +15,7 @@ from mvmdb.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Figure  # noqa: PLC0414 - exported
 
 FORMS = (".png", ".svg")
 """The endings of the files that can be written."""

@@ -23,7 +23,7 @@ _MADE = (
     Happened.LAYER_FOUND,
 )  # fmt: skip
 _ROWS_AT_ONCE = 10_000
-_Keys, _Times = NDArray[np.int64], NDArray[np.datetime64]
+_Columns = tuple[NDArray[np.int64], NDArray[np.datetime64], NDArray[np.bool_]]
 _LOST = (Happened.LAYER_MISSING, Happened.LAYER_DAMAGED)
 
 
@@ -83,7 +83,7 @@ def load_standing(connection: sa.Connection) -> Standing:
     )
 
 
-def _load(connection: sa.Connection, query: sa.Select[Any], fresh: bool) -> tuple[_Keys, _Times, NDArray[np.bool_]]:
+def _load(connection: sa.Connection, query: sa.Select[Any], fresh: bool) -> _Columns:
     """The layers (keys) and times that a query gives, in columns: there may be millions."""
     layers, times = [np.zeros(0, np.int64)], [np.zeros(0, "datetime64[us]")]
     result = connection.execute(query.execution_options(stream_results=True))
