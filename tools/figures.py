@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 FOLDER = Path("docs/figures")
 SKYCELL = "skycell-p0647x10y11"
 LAYER = f"hst_{SKYCELL}_wfc3_ir_f125w_all"
-WIDTH, COLORS = 900, 24
+WIDTH, COLORS = 900, 160
 """How wide figures are in pixels, and how many colours they have: they are to be small files."""
 
 
@@ -46,7 +46,7 @@ def _shrink(source: Path, target: Path) -> Path:
     with Image.open(source) as image:
         size = (WIDTH, round(image.height * WIDTH / image.width))
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    small.quantize(COLORS, dither=Image.Dither.NONE).save(target, optimize=True)
+    small.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)
     return target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ def plot() -> None:
 
 
 def _write(session: Session, kind: Kind, name: str | None, output: Path, **chosen: Any) -> None:
+    # It says on standard error that it lists the machine's fonts, once, where that takes some seconds.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     session.archive().plot(kind, name, output=output, **chosen)
 
 
