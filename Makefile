@@ -10,7 +10,7 @@ unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit coverage mutants test-lowest dist test-dist test-wheel test-sdist
 .PHONY: exactness chaos chaos-killed chaos-full chaos-raced chaos-lied conformance conformance-downstream conformance-sky
-.PHONY: conformance-api docs diagrams bench lock upgrade clean
+.PHONY: conformance-api docs diagrams figures bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -32,6 +32,7 @@ help:
 	@echo "make conformance-api  signatures, attributes and parameter sets against drizzlepac 3.11 in its own environment (seconds)"
 	@echo "make docs         the generated parts of pages, and the documentation site in build/site (1 minute)"
 	@echo "make diagrams     pictures of the pages' diagrams, after one has changed (needs npm and Chromium)"
+	@echo "make figures      the figures of README and docs, from the archive that make demo made"
 	@echo "make bench        how fast it is here"
 	@echo "make lock         add to requirements/ what pyproject.toml asks for anew (needs uv)"
 	@echo "make upgrade      choose new versions for all of requirements/ (needs uv)"
@@ -148,6 +149,10 @@ conformance-api: $(CONFORMANCE)/.ready
 conformance-sky: $(CONFORMANCE)/.ready
 	$(CONFORMANCE)/bin/python -m conformance.sky.compare_wcs
 	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.sky.known_misses
+
+# The demonstration is made first (make demo): the figures show its archive.
+figures: env
+	$(BIN)/python tools/figures.py mvmdb-demo
 
 # Generated parts of pages first, then the site, in which a warning is an error.
 docs: env

@@ -14,6 +14,7 @@ from mvmdb.console.commands.adopt import adopt
 from mvmdb.console.commands.align import align
 from mvmdb.console.commands.astrometry import astrometry
 from mvmdb.console.commands.cells import cells
+from mvmdb.console.commands.companions import companions
 from mvmdb.console.commands.config import config
 from mvmdb.console.commands.coverage import coverage
 from mvmdb.console.commands.demo import demo
@@ -26,6 +27,7 @@ from mvmdb.console.commands.init import init
 from mvmdb.console.commands.mosaic import mosaic
 from mvmdb.console.commands.nightly import nightly
 from mvmdb.console.commands.page import page
+from mvmdb.console.commands.plot import plot
 from mvmdb.console.commands.poller import poller
 from mvmdb.console.commands.process import process
 from mvmdb.console.commands.quarantine import quarantine
@@ -78,8 +80,8 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, search, coverage, astrometry, query, status, explain, history,
-    poller, stage, reconcile, nightly, process, mosaic, align, verify, quarantine, adopt, rebuild, config, schema, page,
-    serve, hips, demo,
+    plot, poller, stage, reconcile, nightly, companions, process, mosaic, align, verify, quarantine, adopt, rebuild,
+    config, schema, page, serve, hips, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

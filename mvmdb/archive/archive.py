@@ -7,12 +7,14 @@ import os
 from mvmdb.archive.access import Work
 from mvmdb.archive.aligning import Aligning
 from mvmdb.archive.asking import Asking
+from mvmdb.archive.companions import Accompanying
 from mvmdb.archive.covering import Covering
 from mvmdb.archive.deciding import Deciding
 from mvmdb.archive.exporting import Exporting
 from mvmdb.archive.fields import Fields
 from mvmdb.archive.keeping import Keeping
 from mvmdb.archive.paging import Paging
+from mvmdb.archive.plotting import Plotting
 from mvmdb.archive.recording import CallRecorder
 from mvmdb.archive.serving import Serving
 from mvmdb.archive.tiling import Tiling
@@ -23,7 +25,10 @@ from mvmdb.remote.address import require_local
 from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
-class Archive(Asking, Covering, Exporting, Fields, Working, Aligning, Deciding, Keeping, Paging, Serving, Tiling):
+class Archive(
+    Asking, Plotting, Covering, Exporting, Fields, Working, Accompanying, Aligning, Deciding, Keeping, Paging, Serving,
+    Tiling,
+):  # fmt: skip
     """An archive: each method does what the command of its name does, and each command calls its method.
 
     Methods open the catalog, do their work, and close it: an archive holds no connection and no lock between calls.

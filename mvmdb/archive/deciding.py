@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from mvmdb.archive.access import Access
+from mvmdb.archive.companions import chosen_kinds
 from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
 from mvmdb.archive.values import Quarantine
 from mvmdb.catalog.open import Engine
 from mvmdb.records import ExptimeLayers, Frames, Rule
 from mvmdb.remote.address import require_local
+
+if TYPE_CHECKING:
+    from mvmdb.archive.searching import Texts
 
 
 class Deciding(Access):
@@ -25,6 +30,7 @@ class Deciding(Access):
         errors: bool | None = None,
         frames: Frames | None = None,
         alternate: str | None = None,
+        beside: Texts | None = None,
         keep_history: int | None = None,
         rebuild: bool = False,
         move: bool = False,
@@ -36,16 +42,19 @@ class Deciding(Access):
         `layers`: one layer for all exposure times, or by `classes` or `clusters` of them. `epochs`: layers by date
         (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `frames`: layers take
         exposures of `any` frame, of `gaia` alone, or each those of the `same` frame, that of most of its members.
-        `alternate`: the name of
-        the solution of `align` that layers use where an exposure has it, `none` for those of the files. `keep_history`:
-        the days of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`. `upgrade`: bring an
-        older catalog's schema up to date first. Raises UsageError for what is not valid. The command `init`.
+        `alternate`: the name of the solution of `align` that layers use where an exposure has it, `none` for those of
+        the files. `beside`: kinds of files that nights keep beside products (`jpg`, `thumb`, `wht`, `color`), `none`
+        for none. `keep_history`: the days of history that nights keep, 0 for ever. `rebuild` and `move` as for
+        `reconcile`. `upgrade`: bring an older catalog's schema up to date first. Raises UsageError for what is not
+        valid. The command `init`.
         """
         from mvmdb.catalog.configure import initialise
         from mvmdb.catalog.products.folder import Consent
 
+        kinds = None if beside is None else ",".join(chosen_kinds(beside))
         call = call_of("configure", rule=rule, products=products, layers=layers, epochs=epochs, errors=errors,
-                       frames=frames, alternate=alternate, keep_history=keep_history, rebuild=rebuild, move=move,
+                       frames=frames, alternate=alternate, beside=kinds, keep_history=keep_history, rebuild=rebuild,
+                       move=move,
                        upgrade=upgrade)  # fmt: skip
         runs: list[int] = []
 
@@ -59,7 +68,7 @@ class Deciding(Access):
                 self.address, rule=rule, products=None if products is None else require_local(products),
                 exptime_layers=layers,
                 epochs=epochs, errors=errors, frames=frames, consent=Consent(rebuild, move), keep_history=keep_history,
-                alternate=alternate, upgrade=upgrade, record=record,
+                alternate=alternate, beside=kinds, upgrade=upgrade, record=record,
             )  # fmt: skip
         except BaseException as error:
             for run in runs:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mvmdb.archive.access import Access, agreed_products, cell_keys, chosen_cells
+from mvmdb.archive.companions import chosen_kinds, kinds_beside
 from mvmdb.archive.recording import ATTENTION, DONE, call_of
 from mvmdb.archive.values import Ingested, Night, Pollers, Reconciled, Staged
 from mvmdb.catalog.narrow import Narrowing, require_known
@@ -17,6 +18,7 @@ from mvmdb.remote.address import require_local
 
 if TYPE_CHECKING:
     from mvmdb.archive.pruning import Pruning
+    from mvmdb.archive.searching import Texts
     from mvmdb.exposures.find import ExposurePaths
     from mvmdb.staging.copies import Link
 
@@ -77,6 +79,7 @@ class Working(Access):
         rebuild: bool = False,
         move: bool = False,
         wait: float = 0.0,
+        beside: Texts | None = None,
     ) -> Night:
         """Do the night's work in one run: ingest, reconcile, and write the poller files of the sky cells concerned.
 
@@ -92,14 +95,16 @@ class Working(Access):
         texts = [os.fspath(path) for path in paths]
         found = find_exposures(texts)
         narrowing = Narrowing(tuple(programs), tuple(filters))
-        chosen = Options(
-            cell_keys(skycells), available=available, move=move, patient=True, wait=wait, narrowing=narrowing
-        )
+        given = None if beside is None else chosen_kinds(beside)
         watched = None if prune is None else prune.watch(found.folders)
         call = call_of("nightly", *texts, products=products, programs=programs, filters=filters, skycells=skycells,
-                       prune=prune, available=available, rebuild=rebuild, move=move)  # fmt: skip
+                       prune=prune, available=available, rebuild=rebuild, move=move, beside=given)  # fmt: skip
         with self._work.open() as workers, self._changing(call, create=True, check=True) as change:
             folder = agreed_products(change.engine, _path(products), rebuild=rebuild, move=move)
+            chosen = Options(
+                cell_keys(skycells), available=available, move=move, patient=True, wait=wait, narrowing=narrowing,
+                beside=kinds_beside(change.engine, given),
+            )  # fmt: skip
             report = run_night(
                 change.engine, found.paths, folder, change.policy, options=chosen, mark=mark, folders=found.folders,
                 stamps=found.stamps, watched=watched,
@@ -108,8 +113,9 @@ class Working(Access):
             problems = [*report.poller_problems, *report.gone, *report.reconcile.problems]
             resting = report.reconcile.resting.values()
             summary = summarize_night(
-                change.engine, change.run, resting=resting, problems=problems, left_alone=report.left_alone
-            )
+                change.engine, change.run, resting=resting, problems=problems, left_alone=report.left_alone,
+                unmade=report.reconcile.companion_problems,
+            )  # fmt: skip
             save_report(change.engine, change.run, summary)
             night = Night(report, summary, change.run, found)
             change.code = ATTENTION if night.attention else DONE
@@ -128,6 +134,7 @@ class Working(Access):
         rebuild: bool = False,
         move: bool = False,
         wait: float = 0.0,
+        beside: Texts | None = None,
     ) -> Reconciled:
         """Make every stale layer fresh, and remove mosaics of layers that are no longer expected.
 
@@ -135,6 +142,7 @@ class Working(Access):
         and match the skies of all members again. `available`: make layers that wait for files from the members that
         have one. `rebuild`: make mosaics again even if most of them are missing; `move`: use this folder although
         another one is recorded. `wait`: for how many seconds to wait for another run. A layer that failed stays stale.
+        `beside`: kinds of files to keep beside products, as for `companions` (None: as the archive is configured).
 
         Raises UsageError if the folder does not look right, BusyError if another run works on it, WorkersError if the
         workers are lost. The command `reconcile`.
@@ -142,16 +150,18 @@ class Working(Access):
         from mvmdb.reconcile.layer_jobs import Options
         from mvmdb.reconcile.run import reconcile
 
+        given = None if beside is None else chosen_kinds(beside)
         narrowing = Narrowing(tuple(programs), tuple(filters))
         call = call_of("reconcile", products=products, programs=programs, filters=filters, skycells=skycells, full=full,
-                       resky=resky, available=available, rebuild=rebuild, move=move)  # fmt: skip
+                       resky=resky, available=available, rebuild=rebuild, move=move, beside=given)  # fmt: skip
         with self._work.open() as workers, self._changing(call) as change:
             cells = chosen_cells(change.engine.begin, skycells)
             with change.engine.begin() as connection:
                 require_known(connection, narrowing)
             chosen = Options(
-                cells, full=full, resky=resky, available=available, move=move, narrowing=narrowing, wait=wait
-            )
+                cells, full=full, resky=resky, available=available, move=move, narrowing=narrowing, wait=wait,
+                beside=kinds_beside(change.engine, given),
+            )  # fmt: skip
             folder = agreed_products(change.engine, _path(products), rebuild=rebuild, move=move)
             report = reconcile(change.engine, folder, change.policy, chosen, workers=workers, monitor=self._monitor)
             done = Reconciled(report)

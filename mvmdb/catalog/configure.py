@@ -20,6 +20,7 @@ from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.products.folder import UNASKED, Consent, require_products_folder
 from mvmdb.catalog.settings import (
+    BESIDE,
     FRAMES,
     KEEP_HISTORY,
     LONGEST_HISTORY,
@@ -48,6 +49,7 @@ def initialise(
     consent: Consent = UNASKED,
     keep_history: int | None = None,
     alternate: str | None = None,
+    beside: str | None = None,
     upgrade: bool = False,
     record: Callable[[sa.Engine], sa.Engine] = lambda engine: engine,
 ) -> str:
@@ -58,9 +60,10 @@ def initialise(
     what its tables newly hold. Raises UsageError for other epochs, and for a products folder that
     `require_products_folder` refuses without the user's consent.
     `alternate` is the name of the solution that layers use, or `none`: the layers of exposures that have it are
-    recomputed. `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given the engine and
-    returns the one to work with, which the caller may have bound to a run of the history. Returns what keeps the
-    decisions file from being written, or an empty text.
+    recomputed. `beside`: the kinds of files that stand beside products, joined by commas, as `companions` writes them;
+    the next run makes them. `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given
+    the engine and returns the one to work with, which the caller may have bound to a run of the history. Returns what
+    keeps the decisions file from being written, or an empty text.
     """
     normal = None if epochs is None else parse_epochs(epochs)
     if keep_history is not None and not 0 <= keep_history <= LONGEST_HISTORY:
@@ -85,6 +88,8 @@ def initialise(
             configure_layers(connection, exptime_layers, normal, errors, frames)
             if alternate is not None:
                 choose_alternate(connection, alternate)
+            if beside is not None:
+                write_settings(connection, {BESIDE: beside})
         return keep_decisions(engine)
 
 

@@ -27,9 +27,11 @@ ALTERNATE = "alternate"
 """The setting that names the alternate solution which layers use; empty, or absent, for the files' own."""
 FRAMES = "frames"
 """The setting of which exposures layers take by their frames."""
+BESIDE = "beside"
+"""The setting of the kinds of files that stand beside products, joined by commas; empty, or absent, for none."""
 CONFIGURATION = (
     "rule", PRODUCTS, "exptime_layers", "epochs", "errors", FRAMES, ALTERNATE, "include_small", "only_cte",
-    KEEP_HISTORY,
+    KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
 _FRAMES: dict[str, Frames] = {"gaia": "gaia", "same": "same"}
@@ -98,6 +100,11 @@ def history_days(connection: sa.Connection) -> int:
     return int(read_settings(connection).get(KEEP_HISTORY, "0"))
 
 
+def beside(connection: sa.Connection) -> str:
+    """The kinds of files that stand beside products, joined by commas; empty for none."""
+    return read_settings(connection).get(BESIDE, "")
+
+
 def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool | None]:
     """The configuration, by the names of the options and variables that set it; None for what is not set."""
     policy, products = read_policy(connection), recorded_products_folder(connection)
@@ -109,6 +116,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
         "errors": policy.errors,
         "frames": policy.frames,
         "alternate": read_settings(connection).get(ALTERNATE) or "none",
+        "beside": beside(connection) or "none",
         "keep-history": history_days(connection) or "for ever",
         "MVM_INCLUDE_SMALL": policy.include_small,
         "MVM_ONLY_CTE": policy.only_cte,

@@ -20,7 +20,7 @@ FORMS = (".txt", ".html", ".json")
 _MIXED = "Mixed frames"
 _SECTIONS = (
     "Came", "Left", "Refused", "Made", "Removed", "Took longest", "Failed", "Not tried", "Problems", _MIXED,
-    "Left alone",
+    "Left alone", "Not made beside products",
 )  # fmt: skip
 
 Report = Mapping[str, Any]
@@ -109,6 +109,7 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
         list(report["problems"]),
         _mixing_lines(report.get("astrometry")),
         [line.removeprefix("left alone: ") for line in report["left_alone"]],
+        list(report.get("unmade", ())),
     )
     for name, lines in zip(_SECTIONS, values, strict=True):
         if lines:

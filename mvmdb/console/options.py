@@ -126,6 +126,11 @@ programs = click.option(
 )  # fmt: skip
 filters = click.option("--filter", "filters", multiple=True, metavar="F", help="Only this filter (may be repeated).")
 cells = click.option("--skycell", "cells", multiple=True, metavar="NAME", help="Only this sky cell (may be repeated).")
+beside = click.option(
+    "--beside", metavar="KINDS",
+    help="Keep these files beside products in this run, or none: jpg, thumb, wht, color, with commas between. "
+    "[default: as init --beside says]",
+)  # fmt: skip
 mark = click.option(
     "--mark",
     type=click.Choice(["layer", "exposure"]),

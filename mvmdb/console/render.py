@@ -188,6 +188,8 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
         "warnings": report.warnings,
         "problems": report.problems,
         "elsewhere": report.elsewhere,
+        "companions": report.companions,
+        "companion_problems": report.companion_problems,
     }
     return {name: getattr(report, name) for name in counts} | rest
 
@@ -204,11 +206,13 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
     lines += [f"left out: {name}: {why}" for name, why in sorted(report.refused.items())]
     lines += [f"warning: {name}: {words}" for name, words in sorted(report.warnings.items())]
     lines += [f"problem: {problem}" for problem in report.problems]
+    lines += [f"warning: {problem}" for problem in report.companion_problems]
     lines += [f"left to another run: {layer} ({holder})" for layer, holder in report.elsewhere.items()]
     lines.append(
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
         f"{report.removed} removed, {report.failed} failed"
         + (f", {report.waiting} waiting for files" if report.waiting else "")
+        + (f"; {report.companions} files made beside products" if report.companions else "")
     )
     return lines
 

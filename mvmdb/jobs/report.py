@@ -26,6 +26,8 @@ class ReconcileReport:
     `resting` maps layers that were not tried, as they have failed again and again, to what is known of them.
     `elsewhere` maps layers that another run was making to that run, in words.
     `warnings` maps members to what their pixels showed, which is no reason to leave them out.
+    `companions` counts the files that were made beside products, and `companion_problems` says which could not be: that
+    is no failure.
     """
 
     drizzled: int = 0
@@ -42,6 +44,8 @@ class ReconcileReport:
     resting: dict[str, FailingLayer] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     elsewhere: dict[str, str] = field(default_factory=dict)
+    companions: int = 0
+    companion_problems: list[str] = field(default_factory=list)
 
     def note(self, outcome: LayerOutcome) -> None:
         """Count one layer's outcome."""

@@ -35,7 +35,8 @@ class Options:
     with the kept skies. `resky`: as `full`, with new skies. `available`: make layers that wait for files from the
     members that have one. `move`: the recorded products have moved to this run's folder. `patient`: leave layers that
     failed again and again until they are due. `narrowing`: only layers of these programs and filters. `wait`: for how
-    many seconds to wait for other runs, until the folder is free and for layers that they make.
+    many seconds to wait for other runs, until the folder is free and for layers that they make. `beside`: the kinds of
+    files that stand beside products.
     """
 
     cells: Sequence[int] | None = None
@@ -46,6 +47,7 @@ class Options:
     patient: bool = False
     narrowing: Narrowing = EVERYTHING
     wait: float = 0.0
+    beside: tuple[str, ...] = ()
 
     @property
     def everything(self) -> bool:

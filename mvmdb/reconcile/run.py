@@ -30,6 +30,7 @@ from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import holds_nothing, read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import is_product_of, parse_cell_name, product_place
+from mvmdb.reconcile.beside import keep_beside
 from mvmdb.reconcile.layer_jobs import LayerWork, Options, find_work
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
@@ -170,6 +171,10 @@ class ReconcileRun:
         self._sweep(self.worked_in, self.taken)  # left by workers that died; others made their layers
         for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
             self.list_products(skycell)
+        keep_beside(
+            self.engine.begin, self.products, self.options, self.workers, self.report,
+            worked_in=self.worked_in, seen_in=self.seen_in,
+        )  # fmt: skip
         self.report.waiting = outlook.waiting
         self.report.seconds = round(monotonic() - self.started, 3)
         return self.report

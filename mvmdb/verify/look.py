@@ -37,6 +37,7 @@ from mvmdb.monitor import SILENT, Monitor
 from mvmdb.names import CellId, format_cell_name
 from mvmdb.reconcile.observe import list_cell_folders
 from mvmdb.records import Policy, Proof
+from mvmdb.verify.companion_files import check_companions
 from mvmdb.verify.decisions_file import check_decisions
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.exposure_files import compare_exposure, find_gone_or_changed
@@ -142,6 +143,8 @@ def _look_at_cells(
         looked.cells += len(cells)
         if archive.products is None:
             continue
+        thorough = archive.workers is not None
+        looked.findings += check_companions(archive.begin, archive.products, list(names), thorough=thorough)
         for cell, recorded in names.items():
             looked.findings += check_folder(archive.begin, archive.products / cell, recorded, archive.left_before)
         looked.findings += check_pollers(archive.begin, archive.products, archive.policy, cells, due)
@@ -149,6 +152,7 @@ def _look_at_cells(
     if archive.products is not None:
         for cell in _name_folders(archive.products, part):
             if cell not in seen:
+                looked.findings += check_companions(archive.begin, archive.products, [cell], thorough=True)
                 looked.findings += check_folder(archive.begin, archive.products / cell, {}, archive.left_before)
 
 

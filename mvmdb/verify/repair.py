@@ -1,7 +1,8 @@
 """Mends what has one right answer: rows that follow from others or from an intact file, manifests, poller files.
 
-Nothing is drizzled, no exposure is touched, and no file is removed but temporary ones of killed runs. What was found
-is mended from its causes to its consequences, each step in a transaction of its own, with an event for each finding.
+Nothing is drizzled, no exposure is touched, and no file is removed but temporary ones of killed runs, and those of
+other mosaics beside products. What was found is mended from its causes to its consequences, each step in a transaction
+of its own, with an event for each finding.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from mvmdb.pollers.write import write_pollers
 from mvmdb.reconcile.observe import observe_products
 from mvmdb.reconcile.planning import look_ahead
 from mvmdb.remote.state import is_unchanged
+from mvmdb.verify.companion_files import mend_companions
 from mvmdb.verify.deep_reads import FileRead, FileToRead, read_files
 from mvmdb.verify.look import Inspected
 from mvmdb.verify.poller_files import check_pollers, load_behind
@@ -279,6 +281,7 @@ def _mend_folders(engine: Engine, archive: Inspected, products: Path, found: _Fi
     mended = _mend_manifests(products, found, cells)
     _mend_files(engine, archive, products, found)
     mended += _mend_manifests(products, found, cells)
+    mended += mend_companions(engine.begin, products, found.of(Damage.COMPANION_WRONG), archive.workers)
     due = load_behind(engine.begin)
     wrong = _cells_of(check_pollers(engine.begin, products, archive.policy, cells, due))
     if wrong:

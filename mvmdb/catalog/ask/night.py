@@ -49,6 +49,7 @@ def summarize_night(
     resting: Iterable[FailingLayer] = (),
     problems: Iterable[str] = (),
     left_alone: Iterable[str] = (),
+    unmade: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The summary of a run of `nightly`, as plain values.
 
@@ -58,7 +59,7 @@ def summarize_night(
     `nightly` before: the layers whose failures are `new_failures`, and the `mended` ones. `astrometry`: how many of the
     layers that were made mix astrometric frames, the worst, and how many do so in all. `resting` layers were not tried,
     `problems` are those of no single layer, and `left_alone` says which product files were left alone, and why: the
-    history does not hold them.
+    history does not hold them. `unmade`: the files beside products that could not be made, and why.
     """
     lists: dict[str, list[dict[str, Any]]] = {"came": [], "left": [], "refused": [], "made": [], "failed": []}
     counts: Counter[str] = Counter()
@@ -95,6 +96,7 @@ def summarize_night(
         "resting": [_failure(layer) for layer in resting],
         "problems": list(problems),
         "left_alone": list(left_alone),
+        "unmade": list(unmade),
     }
 
 

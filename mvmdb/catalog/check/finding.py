@@ -40,6 +40,7 @@ class Damage(StrEnum):
     LEFTOVER = "leftover"
     TRAILER_WRONG = "trailer-wrong"
     MANIFEST_WRONG = "manifest-wrong"
+    COMPANION_WRONG = "companion-wrong"
     POLLER_WRONG = "poller-wrong"
     PLAN_WRONG = "plan-wrong"
     DECISIONS_WRONG = "decisions-wrong"
@@ -177,6 +178,11 @@ MEANINGS: dict[Damage, Meaning] = {
         "the manifest of a sky cell does not list the products that are there, and their logs",
         "it is written again",
         "verify --repair",
+    ),
+    Damage.COMPANION_WRONG: Meaning(
+        "a file that is to stand beside a product is missing, or is that of another mosaic (`init --beside`)",
+        "it is made again, or removed where it belongs to no product",
+        "companions",
     ),
     Damage.POLLER_WRONG: Meaning(
         "the poller file of a sky cell cannot be read, or does not say what the catalog says",

@@ -49,6 +49,17 @@ def load_recorded_products(
     return {row.layer: RecordedProduct(*row) for row in rows}, set(connection.scalars(names))
 
 
+def load_products_of(connection: sa.Connection, skycells: Iterable[str]) -> dict[str, list[RecordedProduct]]:
+    """The recorded products of these sky cells (names), by sky cell; cells that have none are left out."""
+    p = t.product.c
+    found: dict[str, list[RecordedProduct]] = {}
+    for chunk in chunks(skycells):
+        query = sa.select(*(p[name] for name in RecordedProduct._fields)).where(p.skycell.in_(chunk))
+        for row in connection.execute(query.order_by(p.layer)):
+            found.setdefault(row.skycell, []).append(RecordedProduct(*row))
+    return found
+
+
 def load_recorded(connection: sa.Connection, layers: Iterable[str]) -> dict[str, RecordedProduct]:
     """The recorded products of these layers (names), by layer."""
     product = t.product.c

@@ -31,6 +31,10 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
     "--alternate", metavar="NAME", help="The solution of `align` that layers use where there is one, or none."
 )
 @click.option(
+    "--beside", metavar="KINDS",
+    help="Files that nights keep beside products: jpg, thumb, wht, color, with commas between, or none.",
+)  # fmt: skip
+@click.option(
     "--keep-history", type=click.IntRange(0), metavar="DAYS",
     help="How many days of history nightly keeps; 0, the default, is for ever.",
 )  # fmt: skip
@@ -48,6 +52,7 @@ def init(
     errors: bool | None,
     frames: Frames | None,
     alternate: str | None,
+    beside: str | None,
     keep_history: int | None,
     move: bool,
     rebuild: bool,
@@ -70,7 +75,7 @@ def init(
     archive = session.archive()
     archive.configure(
         rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, frames=frames, alternate=alternate,
-        keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
+        beside=beside, keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
     )  # fmt: skip
     if as_json:
         options.emit_json(archive.config())

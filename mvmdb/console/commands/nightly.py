@@ -28,6 +28,7 @@ from mvmdb.records import Mark
 @options.mark
 @pruning()
 @options.available
+@options.beside
 @products.yes
 @products.move_products
 @click.option(
@@ -51,6 +52,7 @@ def nightly(
     mark: Mark,
     pruning: Pruning,
     available: bool,
+    beside: str | None,
     rebuild: bool,
     move: bool,
     report_path: Path | None,
@@ -75,6 +77,7 @@ def nightly(
         night = session.archive(who, memory_mb, monitor).nightly(
             *paths, products=output, programs=programs, filters=filters, skycells=cells, mark=mark,
             prune=pruning.chosen(monitor.close), available=available, rebuild=rebuild, move=move, wait=wait,
+            beside=beside,
         )  # fmt: skip
     options.warn_of(night.found, empty=not quiet)
     if report_path is not None:

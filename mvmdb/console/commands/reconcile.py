@@ -25,6 +25,7 @@ from mvmdb.console.show import say
 @click.option("--full", is_flag=True, help="Drizzle all layers, fresh ones too, from all members; skies are kept.")
 @click.option("--resky", is_flag=True, help="As --full, and match the skies of all members again.")
 @options.available
+@options.beside
 @products.yes
 @products.move_products
 @options.progress
@@ -43,6 +44,7 @@ def reconcile(
     full: bool,
     resky: bool,
     available: bool,
+    beside: str | None,
     rebuild: bool,
     move: bool,
     progress: Form,
@@ -67,7 +69,7 @@ def reconcile(
     with Progress(progress) as monitor:
         done = session.archive(who, memory_mb, monitor).reconcile(
             products=output, programs=programs, filters=filters, skycells=cells, full=full, resky=resky,
-            available=available, rebuild=rebuild, move=move, wait=wait,
+            available=available, rebuild=rebuild, move=move, wait=wait, beside=beside,
         )  # fmt: skip
     if as_json:
         options.emit_json(reconcile_json(done.report))

@@ -41,7 +41,7 @@ def find_leftovers(folder: Path, before_ns: int) -> Iterator[Path]:
     """The temporary files in the folder of one sky cell that `sweep_leftovers` removes."""
     pattern = re.compile(
         rf"\.(?:hst_)?{re.escape(folder.name)}_\w[\w-]*\."
-        r"(?:(?:fits\.findings|fits|txt|out|planned)\.(?:(.+)\.)?\d+\.tmp|fits\.findings)"
+        r"(?:(?:fits\.findings|fits|txt|out|planned|jpg|ecsv)\.(?:(.+)\.)?\d+\.tmp|fits\.findings)"
     )
     for name in os.listdir(folder):
         match = pattern.fullmatch(name)

@@ -1,0 +1,114 @@
+"""What a worker needs to make a product, and what it says of what it made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mvmdb.names import Kind
+from mvmdb.recipe import Recipe
+from mvmdb.records.layers import Canvas, Proof
+from mvmdb.records.plans import Action
+
+
+@dataclass(frozen=True, slots=True)
+class MemberInput:
+    """One member as a mosaic job needs it: its file, and the pixels and WCS that the file must still have.
+
+    `sky` is the value kept from an earlier product (electrons/s/arcsec^2), None where it has to be solved for;
+    `drizzled` says that the present product already contains the member (only for an `add`). `alternate` is the text of
+    a solution (`format_alternate`) that takes the place of the file's, and is in the `wcs_digest`; empty for none.
+    """
+
+    ipppssoo: str
+    path: str
+    pixels: str
+    pixel_digest: str | None
+    wcs_digest: str
+    sky_group: str
+    sky: float | None = None
+    drizzled: bool = False
+    alternate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SkyPair:
+    """Two overlapping exposures: the sky of each in the overlap (electrons/s/arcsec^2), and its number of pixels.
+
+    A pair in which either exposure has no good pixels there says nothing about their skies.
+    """
+
+    first: str
+    second: str
+    first_sky: float
+    second_sky: float
+    first_pixels: int
+    second_pixels: int
+
+    @property
+    def weight(self) -> float:
+        """The weight of the pair's equation: the mean of both numbers of pixels, as in `match` of stsci.skypac."""
+        return 0.5 * (self.first_pixels + self.second_pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerJob:
+    """Everything a worker needs to make one product, without a catalog; it can be pickled.
+
+    `pairs` are the pairs of its members that were measured earlier with the recipe's settings, with `first` < `second`.
+    `memory_mb` limits the memory of the worker's process (None: no limit). `helpers` is the number of extra processes
+    that the worker may start, one per idle processor, and `timeout` is for how long (s) one of them may give no sign of
+    progress (0: for ever). The product depends on none of them.
+    """
+
+    layer: str
+    action: Action
+    kind: Kind
+    canvas: Canvas
+    recipe: Recipe
+    recipe_digest: str
+    members: tuple[MemberInput, ...]
+    target: str
+    pairs: tuple[SkyPair, ...] = ()
+    memory_mb: int | None = None
+    helpers: int = 0
+    timeout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProductMember:
+    """One member as a finished product records it in HDRTAB: `exptime` in seconds, `sky` in electrons/s/arcsec^2.
+
+    `sky` is None if it is not known.
+    """
+
+    ipppssoo: str
+    rootname: str
+    pixels: str
+    pixel_digest: str
+    wcs_digest: str
+    wcsname: str
+    sky_group: str
+    exptime: float
+    sky: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRecord:
+    """A product file as it was read or written: its provenance, size (bytes), time (ns since 1970) and data digest.
+
+    Found while it was made: the `pairs` that were measured, and `warnings` of members, by ipppssoo.
+    """
+
+    layer: str
+    skycell: str
+    path: str
+    size: int
+    mtime_ns: int
+    data_digest: str
+    canvas: Canvas
+    recipe: str
+    recipe_digest: str
+    members: tuple[ProductMember, ...]
+    pairs: tuple[SkyPair, ...] = field(default=(), compare=False)
+    warnings: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    proof: Proof = Proof.PROVEN
