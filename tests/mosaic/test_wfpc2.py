@@ -6,7 +6,6 @@ by the chip's PHOTFLAM and gain.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from mosaic_field import Field, Star, paint_star, plane_stretch
-from wfpc2files import GAINS, PHOTFLAMS, READ_NOISES, SCALES, photflam_of, sci_header, write_wfpc2
+from wfpc2files import GAINS, PHOTFLAMS, SCALES, sci_header, write_wfpc2
 
-from mvmdb.exposures.read import read_exposure
 from mvmdb.mosaic.make import make_product
 
 RA, DEC = 53.05903846302, -27.70586104406
