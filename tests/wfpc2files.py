@@ -58,6 +58,7 @@ def write_wfpc2(
     rates: Mapping[int, np.ndarray] | None = None,
     flags: Mapping[int, np.ndarray] | None = None,
     equalised: bool = False,
+    photflams: Mapping[int, float] | None = None,
     c1m: bool = True,
     primary: Mapping[str, object] | None = None,
     sci: Mapping[str, object] | None = None,
@@ -66,15 +67,15 @@ def write_wfpc2(
 
     `form` is flt or c0m; `c1m` whether a C0M has its flags beside it. `side`: pixels along a chip's side. `ra`, `dec`
     (degrees): the middle of PC1. `rates`: electrons/s in each pixel of a chip, by its number (1 elsewhere); they become
-    DN by chip and gain. `equalised`: as photeq leaves an FLT, all chips scaled to the PHOTFLAM of WF3. `primary` and
-    `sci` override keywords (None removes one).
+    DN by chip and gain. `photflams`: per DN/s, by chip, instead of those of F814W. `equalised`: as photeq leaves an
+    FLT, all chips scaled to the PHOTFLAM of WF3. `primary` and `sci` override keywords (None removes one).
     """
     first = fits.PrimaryHDU(header=_primary(rootname, gain, exptime, binned, form))
     pixels, dqs, errors = [], [], []
     for number, chip in enumerate(chips, 1):
         header = sci_header(chip, (ra, dec), side, binned=binned, distorted=form == "flt")
         header.update(ROOTNAME=rootname.upper(), PHOTMODE=f"WFPC2,{chip},A2D{gain},F814W,,CAL")
-        photflam = photflam_of(chip, gain)
+        photflam = photflams[chip] if photflams else photflam_of(chip, gain)
         rate = (rates or {}).get(chip, np.ones((side, side)))
         counts = rate * exptime / GAINS[gain][chip]
         if equalised:
@@ -143,7 +144,7 @@ def _write(path: Path, primary: fits.PrimaryHDU, images: list[fits.ImageHDU]) ->
 def _primary(rootname: str, gain: int, exptime: float, binned: bool, form: str) -> fits.Header:
     header = fits.Header()
     header.update({
-        "FILETYPE": "SCI", "TELESCOP": "HST", "INSTRUME": "WFPC2", "EQUINOX": 2000.0, "ROOTNAME": rootname,
+        "FILETYPE": "SCI", "TELESCOP": "HST", "INSTRUME": "WFPC2", "EQUINOX": 2000.0, "ROOTNAME": rootname, "DATE": "2004-01-09T03:26:36",
         "PROCTIME": 53013.14019676, "OPUS_VER": "OPUS 14.5a", "CAL_VER": "2.5.5 (Oct 13, 2008)",
         "MODE": "AREA" if binned else "FULL", "SERIALS": "OFF", "IMAGETYP": "EXT", "CDBSFILE": "NO",
         "FILTNAM1": "F814W", "FILTNAM2": "        ", "FILTER1": 46, "FILTER2": 0, "FILTROT": 0.0, "LRFWAVE": 0.0,

@@ -44,10 +44,10 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
     A file that is given is taken whatever its name. A folder is searched, with all folders below it, for names of
     exposures (`*_flt.fits`, `*_flc.fits` and WFPC2's `*_c0m.fits`, in any case); hidden files are left alone. Links to
     files and folders are followed, loops are not, and broken links, pipes and devices are among the paths, as exposures
-    that cannot be read. A list has one path per line, relative to the list's own folder; blank lines and lines that begin with `#` are
-    skipped. URLs may stand wherever paths may: one that does not end in `.fits` is a folder, and is listed; whether a
-    file of a server is there shows when it is read. Raises InputError for a path or a folder that is not there, for a
-    list that cannot be read, and for a URL that cannot be one.
+    that cannot be read. A list has one path per line, relative to the list's own folder; blank lines and lines that
+    begin with `#` are skipped. URLs may stand wherever paths may: one that does not end in `.fits` is a folder, and is
+    listed; whether a file of a server is there shows when it is read. Raises InputError for a path or a folder that is
+    not there, for a list that cannot be read, and for a URL that cannot be one.
     """
     files: set[str] = set()
     empty: list[str] = []
