@@ -144,7 +144,8 @@ def _write(path: Path, primary: fits.PrimaryHDU, images: list[fits.ImageHDU]) ->
 def _primary(rootname: str, gain: int, exptime: float, binned: bool, form: str) -> fits.Header:
     header = fits.Header()
     header.update({
-        "FILETYPE": "SCI", "TELESCOP": "HST", "INSTRUME": "WFPC2", "EQUINOX": 2000.0, "ROOTNAME": rootname, "DATE": "2004-01-09T03:26:36",
+        "FILETYPE": "SCI", "TELESCOP": "HST", "INSTRUME": "WFPC2", "EQUINOX": 2000.0, "ROOTNAME": rootname,
+        "DATE": "2004-01-09T03:26:36",
         "PROCTIME": 53013.14019676, "OPUS_VER": "OPUS 14.5a", "CAL_VER": "2.5.5 (Oct 13, 2008)",
         "MODE": "AREA" if binned else "FULL", "SERIALS": "OFF", "IMAGETYP": "EXT", "CDBSFILE": "NO",
         "FILTNAM1": "F814W", "FILTNAM2": "        ", "FILTER1": 46, "FILTER2": 0, "FILTROT": 0.0, "LRFWAVE": 0.0,
