@@ -74,7 +74,9 @@ def write_wfpc2(
     pixels, dqs, errors = [], [], []
     for number, chip in enumerate(chips, 1):
         header = sci_header(chip, (ra, dec), side, binned=binned, distorted=form == "flt")
-        header.update(ROOTNAME=rootname.upper(), PHOTMODE=f"WFPC2,{chip},A2D{gain},F814W,,CAL")
+        header.update(
+            ROOTNAME=rootname.upper(), EXPNAME=rootname.upper(), PHOTMODE=f"WFPC2,{chip},A2D{gain},F814W,,CAL"
+        )
         photflam = photflams[chip] if photflams else photflam_of(chip, gain)
         rate = (rates or {}).get(chip, np.ones((side, side)))
         counts = rate * exptime / GAINS[gain][chip]

@@ -20,8 +20,6 @@ from mvmdb.remote.pairs import flags_beside
 if TYPE_CHECKING:
     from astropy.io import fits
 
-DETECTOR = "PC"
-
 
 def is_merged(source: str) -> bool:
     """Whether a file is put as one FLT made of two files, by its path or address."""
@@ -75,13 +73,16 @@ def _merge(source: str, pixels: fits.HDUList, marks: fits.HDUList) -> fits.HDULi
     from astropy.io import fits
 
     from mvmdb.exposures.fits.counts import find_conversions
+    from mvmdb.exposures.read import read_exposure
 
     primary = pixels[0].copy()
-    primary.header.update(DETECTOR=DETECTOR, PRIMESI=DETECTOR)
+    detector = read_exposure(source).exposure.detector.upper()
+    primary.header.update(DETECTOR=detector, PRIMESI=detector)
     chips = [hdu for hdu in pixels[1:] if hdu.name == "SCI"]
     exptime = float(primary.header["EXPTIME"])
     conversions = find_conversions(primary.header, [hdu.header for hdu in chips], exptime, source)
-    assert conversions is not None, "only WFPC2 has exposures of two files"
+    if conversions is None:
+        raise ExposureError("unsupported", f"{source} is in electrons; expected counts, as pairs of files are")
     by_version = {hdu.ver: hdu.data for hdu in marks[1:]}
     flags, errors = [], []
     for hdu, conversion in zip(chips, conversions, strict=True):
