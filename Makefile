@@ -134,10 +134,10 @@ $(CONFORMANCE)/.ready: conformance/requirements.txt
 	$(CONFORMANCE)/bin/python -m pip install --quiet -r conformance/requirements.txt
 	touch $@
 
-# SETS="ers acs uvis" are the sets of exposures; WORK names a folder that keeps all files, else none is kept.
-SETS ?= ers acs uvis
+# SETS="ers acs uvis wfpc2" are the sets of exposures; WORK names a folder that keeps all files, else none is kept.
+SETS ?= ers acs uvis wfpc2
 conformance: env $(CONFORMANCE)/.ready
-	$(BIN)/python -m conformance.pixels.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK)) $(SETS)
+	PYTHONPATH=tests $(BIN)/python -m conformance.pixels.run --peer $(CONFORMANCE)/bin/python $(if $(WORK),--work $(WORK)) $(SETS)
 	$(MAKE) conformance-api conformance-downstream
 
 conformance-downstream: env $(CONFORMANCE)/.ready

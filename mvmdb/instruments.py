@@ -48,6 +48,31 @@ class SmallerPixfrac:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How a camera whose files hold counts (DN) and not electrons is calibrated to electrons.
+
+    `gain_keyword` of the primary header names a setting, which `amplifiers` has for each chip (DETECTOR in SCI):
+    (chip, setting) -> electrons per DN, and the noise of one read in electrons. `dark`: electrons/s of an unbinned
+    pixel. `reference`: the chip whose sensitivity the others are scaled to.
+    """
+
+    gain_keyword: str
+    amplifiers: Mapping[tuple[int, int], tuple[float, float]] = field(hash=False)
+    dark: float
+    reference: int
+
+    @property
+    def settings(self) -> tuple[int, ...]:
+        """The settings of the gain that there are, sorted."""
+        return tuple(sorted({setting for _, setting in self.amplifiers}))
+
+    @property
+    def chips(self) -> tuple[int, ...]:
+        """The numbers of the chips, sorted."""
+        return tuple(sorted({chip for chip, _ in self.amplifiers}))
+
+
+@dataclass(frozen=True, slots=True)
 class Detector:
     """One detector.
 
@@ -88,6 +113,10 @@ class Instrument:
     `chips_are_detectors`: DETECTOR is the number of a chip, and all chips form its only detector. `numbered_exposures`:
     its exposures may have digits in their root names where those of other instruments mark an association.
 
+    `counts`: how the counts in its files become electrons; None where files are in electrons. `binned`: (keyword,
+    value) of exposures with pixels of 2 x 2 of the detector's, for cameras without BINAXIS1.
+    `plain_solutions`: its files may have the first pointing's WCS, without a name (WCSNAME) and without distortion.
+
     `imaging`: (keyword, value) of imaging exposures. `calibration_targets`: words in TARGNAME that mark a calibration;
     with `imaging_is_science`, only if the exposure is not `imaging`. `scan_types`: values of SCAN_TYP that mark a
     spatial scan. These are from the HAP pipeline (drizzlepac `haputils/analyze.py`, type MVM).
@@ -103,6 +132,9 @@ class Instrument:
     calibration_targets: tuple[str, ...] = ("DARK", "TUNG", "BIAS", "FLAT", "DEUT", "EARTH-CAL")
     imaging_is_science: bool = False
     scan_types: tuple[str, ...] = ()
+    counts: Counts | None = None
+    binned: tuple[str, str] | None = None
+    plain_solutions: bool = False
 
     def find(self, detector: str) -> Detector | None:
         """The detector of this name, or None."""
@@ -236,6 +268,18 @@ _PC = Detector(
     ),
 )  # fmt: skip
 
+# Gains and read noises are those of the WFPC2 Instrument Handbook, chapter 4; drizzlepac (`wfpc2Data.py`) has the same,
+# and the dark current is its own. The reference chip, WF3, is that of the pipeline, which equalises chips with photeq.
+_WFPC2_COUNTS = Counts(
+    gain_keyword="ATODGAIN",
+    amplifiers={
+        (1, 7): (7.12, 5.24), (2, 7): (7.12, 5.51), (3, 7): (6.90, 5.22), (4, 7): (7.10, 5.19),
+        (1, 15): (13.99, 7.02), (2, 15): (14.50, 7.84), (3, 15): (13.95, 6.99), (4, 15): (13.95, 8.32),
+    },
+    dark=0.005,
+    reference=3,
+)  # fmt: skip
+
 INSTRUMENTS: dict[str, Instrument] = {
     instrument.name: instrument
     for instrument in (
@@ -251,6 +295,9 @@ INSTRUMENTS: dict[str, Instrument] = {
             imaging=("IMAGETYP", "EXT"),
             calibration_targets=("INTFLAT", "UVFLAT", "VISFLAT", "KSPOTS", "DARK", "BIAS", "EARTH-CALIB"),
             imaging_is_science=True,
+            counts=_WFPC2_COUNTS,
+            binned=("MODE", "AREA"),
+            plain_solutions=True,
         ),
     )
 }

@@ -26,7 +26,7 @@ _LAYER = re.compile(
 )
 _PRODUCT = re.compile(r"(?P<layer>hst_skycell-.+)_(?P<suffix>dr[cz])\.fits")
 _ROOTNAME = re.compile(r"[a-z0-9]{9}")
-_PIPELINE = re.compile(r"(?P<root>[a-z0-9]{9})_(?P<kind>fl[tc])\.fits", re.IGNORECASE)
+_PIPELINE = re.compile(r"(?P<root>[a-z0-9]{9})_(?P<kind>fl[tc]|c0m)\.fits", re.IGNORECASE)
 _HAP = re.compile(r"hst_.+_(?P<root>[a-z0-9]{8})_(?P<kind>fl[tc])\.fits", re.IGNORECASE)
 
 
@@ -207,6 +207,8 @@ def is_product_name(text: str) -> bool:
 
 def parse_exposure_name(text: str) -> tuple[str, Kind] | None:
     """(ipppssoo, kind) from an exposure's file name, of the pipeline or of HAP; None for any other name.
+
+    The kind of a WFPC2 exposure in two files (`_c0m.fits`, with its flags in `_c1m.fits`) is flt.
 
     >>> parse_exposure_name("jcz906dvq_flc.fits")
     ('jcz906dv', 'flc')

@@ -124,7 +124,7 @@ def write_exposure(
         _primary(root, kind, instrument or known.instrument, detector, filters or known.filters, exptime, expstart)
     )
     hdus[0].header.update(FILENAME=filename or f"{root}_{kind}.fits", PROCTIME=proctime)
-    _override(hdus[0].header, primary)
+    override(hdus[0].header, primary)
     tables: list[fits.ImageHDU] = []
     for chip in range(chips):
         header = _sci_header(known, pictures[chip].shape, chip, chips, (ra, dec, orientat), wcsname, sip)
@@ -132,7 +132,7 @@ def write_exposure(
         header.update(_statistics(pictures[chip]))
         if lookup_tables:
             tables += _add_lookup_tables(header, pictures[chip].shape, chip, rng)
-        _override(header, sci)
+        override(header, sci)
         hdus.append(fits.ImageHDU(pictures[chip].astype("f4"), header, name="SCI", ver=chip + 1))
         if errors is not False:
             sigma = np.ones(pictures[chip].shape) if errors is True else _per_chip(errors, chips)[chip]
@@ -165,7 +165,7 @@ def realign(path: Path, *, ra_arcsec: float = 0.0, dec_arcsec: float = 0.0, wcsn
 def set_keywords(path: Path, extension: int | tuple[str, int], changes: Mapping[str, object]) -> None:
     """Change header keywords of one extension in place; None removes a keyword."""
     with fits.open(path, mode="update") as hdus:
-        _override(hdus[extension].header, changes)
+        override(hdus[extension].header, changes)
 
 
 def set_pixels(path: Path, science: np.ndarray, extver: int = 1) -> None:
@@ -309,7 +309,8 @@ def _add_lookup_tables(
     return tables
 
 
-def _override(header: fits.Header, changes: Mapping[str, object] | None) -> None:
+def override(header: fits.Header, changes: Mapping[str, object] | None) -> None:
+    """Change keywords of a header; None removes one."""
     for keyword, value in (changes or {}).items():
         if value is None:
             header.remove(keyword, ignore_missing=True)

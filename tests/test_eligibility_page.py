@@ -18,7 +18,7 @@ from mvmdb.catalog.configure import follow_environment, initialise
 from mvmdb.catalog.exposures.standing import withdraw
 from mvmdb.catalog.open import open_catalog
 from mvmdb.exposures import eligibility
-from mvmdb.exposures.doubts import warn
+from mvmdb.exposures.doubts import warn, warn_of_missing_flags
 from mvmdb.exposures.eligibility import HEADER_RULES, PIXEL_RULES, judge
 from mvmdb.exposures.warning_texts import KINDS, warn_not_finite
 from mvmdb.instruments import INSTRUMENTS
@@ -161,6 +161,8 @@ def test_every_warning_has_its_row(tmp_path: Path) -> None:
     }  # fmt: skip
     sci = [{"WCSNAME": "IDC_a-FIT_REL_GAIADR2"}, {"WCSNAME": "IDC_a"}]
     said = [*warn(doubtful, sci, (10.0, 20.06)), *map(str, batch.columns["warnings"])]
+    wfpc2 = warn({"INSTRUME": "WFPC2"}, [{"IDCSCALE": 0.0455, "WCSNAME": "IDC_a"}])
+    said[-1:-1] = [*wfpc2, *warn_of_missing_flags("u2eq0201t_c0m.fits", has_flags=False)]
     said[-1:-1] = [describe_trail([np.tile([1.0, 0.3, 0.5], (20, 1))]), warn_not_finite(5)]
     rows = read_table(WARNINGS)
     assert list(rows) == list(KINDS.values())

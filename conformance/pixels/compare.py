@@ -11,6 +11,7 @@ from astropy.io import fits
 CLIPS, SIGMAS = 8, 4.0
 WHOLE = 1e-6  # pixels: how close to an integer a shift of the canvas must be
 WEIGHT_TARGET = 1e-4
+WF4_GAIN = 7.10  # electrons per DN with ATODGAIN 7
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def compare_products(peer_path: Path, our_path: Path) -> Difference:
         in_theirs, in_ours = _common(theirs["SCI"].shape, ours["SCI"].shape, shift)
         outside = _exposed_outside(theirs["WHT"].data, in_theirs), _exposed_outside(ours["WHT"].data, in_ours)
         a, wa = (theirs[name].data[in_theirs].astype(np.float32) for name in ("SCI", "WHT"))
+        a *= _electrons(theirs["SCI"].header)
         b, wb = (ours[name].data[in_ours].astype(np.float32) for name in ("SCI", "WHT"))
         skies = _sky_steps(theirs, ours)
     both = (wa > 0) & (wb > 0)
@@ -68,6 +70,11 @@ def compare_products(peer_path: Path, our_path: Path) -> Difference:
         ours_nan=int((np.isnan(b) == (wb > 0)).sum()),
         sky=max(np.abs(skies), default=0.0) / sigma,
     )
+
+
+def _electrons(header: fits.Header) -> np.float32:
+    """Electrons per unit of drizzlepac's SCI: of WFPC2, it divides by the gain of the last chip, WF4."""
+    return np.float32(WF4_GAIN if header.get("BUNIT", "").lower().startswith("counts") else 1.0)
 
 
 def clipped_deviation(values: np.ndarray) -> float:
@@ -110,10 +117,16 @@ def _sky_steps(theirs: fits.HDUList, ours: fits.HDUList) -> list[float]:
     scale = abs(ours["SCI"].header["CD2_2"]) * 3600
     return [
         (float(row["MDRIZSKY"]) - expected[_chip(row)])
+        * _factor(row)
         * (scale / float(row["IDCSCALE"])) ** 2
         / (1.0 if row["BUNIT"].upper().endswith("/S") else float(row["EXPTIME"]))
         for row in ours["HDRTAB"].data
     ]
+
+
+def _factor(row: fits.FITS_record) -> float:
+    """Electrons per unit of MDRIZSKY; the column is there where it is not 1."""
+    return float(row["FACTOR"]) if "FACTOR" in row.array.names else 1.0
 
 
 def _chip(row: fits.FITS_record) -> tuple[str, int]:

@@ -25,6 +25,9 @@ SHOTS = (
 )
 
 
+_WHEELS = {"WFC3": ("FILTER",), "ACS": ("FILTER1", "FILTER2"), "WFPC2": ("FILTNAM1", "FILTNAM2")}
+
+
 def write_ers(folder: Path, shared: Path) -> None:
     """Write the real exposures of the ERS field, 12 of F125W and 4 of F140W; grism exposures enter no layer."""
     maker = [sys.executable, str(shared / "tools" / "make_ers_flts.py"), "--names", "svm", str(folder)]
@@ -43,7 +46,17 @@ def write_uvis(folder: Path, shared: Path) -> None:
     _write(folder, make_uvis(shared / "data" / "headers"), "idmo01b{}q")
 
 
-SETS: dict[str, Callable[[Path, Path], None]] = {"ers": write_ers, "acs": write_acs, "uvis": write_uvis}
+def write_wfpc2(folder: Path, shared: Path) -> None:
+    """Write three full-size exposures of WFPC2, with unlike gains."""
+    from conformance.pixels.wfpc2 import simulate_wfpc2  # which needs the tests' modules
+
+    ra, dec = (float(value) for value in cell_wcs(parse_cell_name(SKYCELL), "fine").wcs_pix2world(*MIDDLE, 1))
+    simulate_wfpc2(folder, ra, dec)
+
+
+SETS: dict[str, Callable[[Path, Path], None]] = {
+    "ers": write_ers, "acs": write_acs, "uvis": write_uvis, "wfpc2": write_wfpc2,
+}  # fmt: skip
 
 
 def write_set_poller(folder: Path) -> Path:
@@ -51,7 +64,7 @@ def write_set_poller(folder: Path) -> Path:
     rows = []
     for path in sorted(folder.glob("hst_*_fl?.fits")):
         header = fits.getheader(path)
-        wheels = [header[key].strip() for key in ("FILTER", "FILTER1", "FILTER2") if key in header]
+        wheels = [header[key].strip() for key in _WHEELS[header["INSTRUME"].strip()] if header[key].strip()]
         root = header["ROOTNAME"].strip()
         rows.append(
             PollerRow(

@@ -255,6 +255,6 @@ def no_exposures(texts: Sequence[str], found: ExposurePaths) -> UsageError:
     """What is wrong where these paths stand for no exposures."""
     away = ", ".join(found.unreadable_folders)
     return UsageError(
-        f"no exposures in {', '.join(texts)}; expected files named *_flt.fits or *_flc.fits: check the path"
+        f"no exposures in {', '.join(texts)}; expected files named *_flt.fits, *_flc.fits or *_c0m.fits: check the path"
         + (f"; cannot read the folder {away}: make it readable" if away else "")
     )

@@ -201,7 +201,7 @@ def warn_of(found: ExposurePaths, *, empty: bool = False) -> None:
         warn(f"mvmdb: passed over {path}: it is compressed; uncompress it, or move it away")
     if empty:
         for folder in found.empty_folders:
-            warn(f"mvmdb: no exposures in {folder} (*_flt.fits, *_flc.fits)")
+            warn(f"mvmdb: no exposures in {folder} (*_flt.fits, *_flc.fits, *_c0m.fits)")
 
 
 def work_of(who: Who | None, memory_mb: int | None = None) -> Work:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from mvmdb.exposures.eligibility import Header, holding, word
+from mvmdb.exposures.fits.counts import find_counts, lacks_photflam
 from mvmdb.exposures.fits.layout import is_scale, read_idcscale
 from mvmdb.exposures.plausible import measure_from_target
+from mvmdb.instruments import INSTRUMENTS
+from mvmdb.remote.pairs import flags_beside
 
 FAR_FROM_TARGET = 0.05
 """Degrees, nearly the width of the widest camera: POSTARGs and mosaics of a target stay within it."""
@@ -17,7 +21,8 @@ def warn(
 ) -> tuple[str, ...]:
     """What does not exclude an exposure but may spoil a mosaic, each in words with what was found.
 
-    Guiding on gyros or in coarse track; a WCS that looks wrong; a pixel size that had to be assumed. `sci` are the
+    Guiding on gyros or in coarse track; a WCS that looks wrong; a pixel size that had to be assumed; for WFPC2, a WCS
+    without distortion, and chips that cannot be equalised. `sci` are the
     headers of the chips, `centre` is the footprint's in degrees.
     """
     doubts = (
@@ -25,8 +30,18 @@ def warn(
         *_doubtful_solution(sci),
         _far_from_target(primary, centre),
         _no_idcscale(primary, sci),
+        _no_distortion(primary, sci),
+        _no_photflam(primary, sci),
     )
     return tuple(text for text in doubts if text)
+
+
+def warn_of_missing_flags(path: str, has_flags: bool) -> tuple[str, ...]:
+    """The warning of an exposure of two files of which that with the flags is not there; empty for any other."""
+    beside = flags_beside(path)
+    if beside is None or has_flags:
+        return ()
+    return (f"there is no {os.path.basename(beside)} beside it: all its pixels are taken as good",)
 
 
 def _doubtful_guiding(primary: Header) -> str:
@@ -55,3 +70,17 @@ def _no_idcscale(primary: Header, sci: Sequence[Header]) -> str:
     scale = next((read_idcscale(primary, header) for header in sci), None)
     taken = f"{scale:.5g} arcsec, the detector's, is" if scale else "the size of its pixels at CRPIX is"
     return f"IDCSCALE is missing from SCI; {taken} taken"
+
+
+def _no_distortion(primary: Header, sci: Sequence[Header]) -> str:
+    """A first pointing's WCS is linear, and no name says so."""
+    instrument = INSTRUMENTS.get(word(primary, "INSTRUME").lower())
+    if instrument is None or not instrument.plain_solutions or all(header.get("A_ORDER") for header in sci):
+        return ""
+    return "the WCS has no distortion: positions are off by up to 0.5 arcsec; run updatewcs, or use the FLT"
+
+
+def _no_photflam(primary: Header, sci: Sequence[Header]) -> str:
+    if find_counts(primary) is None or not lacks_photflam(sci):
+        return ""
+    return "PHOTFLAM is missing from SCI; chips are not equalised"

@@ -44,7 +44,7 @@ def judge(primary: Header, sci: Sequence[Header], wcs_problem: str = "") -> tupl
     """
     instrument = INSTRUMENTS[word(primary, "INSTRUME").lower()]
     tried = [(rule, find_fault(primary, instrument)) for rule, find_fault in _PRIMARY_RULES]
-    tried.append((NO_SOLUTION, _no_solution(sci) or wcs_problem))
+    tried.append((NO_SOLUTION, _no_solution(sci, instrument) or wcs_problem))
     return tuple(Refusal(rule, fault) for rule, fault in tried if fault)
 
 
@@ -161,8 +161,8 @@ def _filter_starting(primary: Header, starts: tuple[str, ...]) -> str:
     return ", ".join(f"{keyword} is {name}" for keyword, name in _filters(primary) if name.startswith(starts))
 
 
-def _no_solution(sci: Sequence[Header]) -> str:
-    return "" if all(word(header, "WCSNAME") for header in sci) else "WCSNAME is missing"
+def _no_solution(sci: Sequence[Header], instrument: Instrument) -> str:
+    return "" if instrument.plain_solutions or all(word(header, "WCSNAME") for header in sci) else "WCSNAME is missing"
 
 
 _PRIMARY_RULES: tuple[tuple[str, Callable[[Header, Instrument], str]], ...] = (

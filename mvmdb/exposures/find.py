@@ -13,6 +13,7 @@ from mvmdb.inputs import read_entries
 from mvmdb.names import parse_exposure_name
 from mvmdb.remote.address import absolute, file_name, is_url
 from mvmdb.remote.listing import list_below
+from mvmdb.remote.pairs import flags_beside, join_stamps
 from mvmdb.remote.state import Stamp
 from mvmdb.remote.store import store_of
 
@@ -41,12 +42,12 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
     """The exposures that files, folders and `@list` files stand for.
 
     A file that is given is taken whatever its name. A folder is searched, with all folders below it, for names of
-    exposures (`*_flt.fits`, `*_flc.fits` in any case); hidden files are left alone. Links to files and folders are
-    followed, loops are not, and broken links, pipes and devices are among the paths, as exposures that cannot be
-    read. A list has one path per line, relative to the list's own folder; blank lines and lines that begin with `#` are
-    skipped. URLs may stand wherever paths may: one that does not end in `.fits` is a folder, and is listed; whether a
-    file of a server is there shows when it is read. Raises InputError for a path or a folder that is not there, for a
-    list that cannot be read, and for a URL that cannot be one.
+    exposures (`*_flt.fits`, `*_flc.fits` and WFPC2's `*_c0m.fits`, in any case); hidden files are left alone. Links to
+    files and folders are followed, loops are not, and broken links, pipes and devices are among the paths, as exposures
+    that cannot be read. A list has one path per line, relative to the list's own folder; blank lines and lines that
+    begin with `#` are skipped. URLs may stand wherever paths may: one that does not end in `.fits` is a folder, and is
+    listed; whether a file of a server is there shows when it is read. Raises InputError for a path or a folder that is
+    not there, for a list that cannot be read, and for a URL that cannot be one.
     """
     files: set[str] = set()
     empty: list[str] = []
@@ -82,7 +83,7 @@ def find_exposures(paths: Iterable[str | os.PathLike[str]]) -> ExposurePaths:
 
 
 def is_exposure_name(name: str) -> bool:
-    """Whether a file name is that of an FLT or FLC."""
+    """Whether a file name is that of an FLT or FLC, or of the pixels of an exposure in two files (`*_c0m.fits`)."""
     return parse_exposure_name(name) is not None or name.lower().endswith(("_flt.fits", "_flc.fits"))
 
 
@@ -99,17 +100,23 @@ def _is_file(url: str) -> bool:
 def _list(folder: str, unreadable: list[str], compressed: set[str], stamps: dict[str, Stamp]) -> list[str]:
     """Exposures below a folder elsewhere; what cannot be used goes to the two collections."""
     try:
-        entries = [entry for entry in list_below(folder, unreadable) if _may_be_meant(file_name(entry.url))]
+        listed = list(list_below(folder, unreadable))
+        entries = [entry for entry in listed if _may_be_meant(file_name(entry.url))]
     except FileNotFoundError:
         raise InputError(f"there is no folder {folder}; check the address") from None
     except OSError as error:
         log.warning("%s: %s", folder, error.strerror or error)
         unreadable.append(folder)
         return []
-    found = {entry.url: entry.state for entry in entries if not _is_compressed(file_name(entry.url))}
-    packed = {entry.url for entry in entries} - found.keys()
+    found = {entry.url for entry in entries if not _is_compressed(file_name(entry.url))}
+    unstated = {entry.url for entry in listed if entry.state is None}
+    packed = {entry.url for entry in entries} - found
     compressed.update(url for url in packed if os.path.splitext(url)[0] not in found)
-    stamps.update((url, state.stamp) for url, state in found.items() if state is not None)
+    told = {entry.url: entry.state.stamp for entry in listed if entry.state is not None}
+    for url in found & told.keys():
+        beside = flags_beside(url)
+        if beside not in unstated:  # else its server is asked
+            stamps[url] = told[url] if beside is None else join_stamps(told[url], told.get(beside))
     return list(found)
 
 

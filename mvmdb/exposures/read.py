@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.doubts import warn
+from mvmdb.exposures.doubts import warn, warn_of_missing_flags
 from mvmdb.exposures.eligibility import judge
 from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, digest_wcs
+from mvmdb.exposures.fits.counts import is_binned
 from mvmdb.exposures.fits.digest import make_pixel_token
 from mvmdb.exposures.fits.file import FitsFile, Hdu, open_or_blame, scan_open
 from mvmdb.exposures.fits.layout import find_flags, read_chip_wcs, require_sci
@@ -61,6 +62,7 @@ def _read(file: FitsFile, stream: BinaryIO) -> Dataset:
     _check_size(file)
     chips = require_sci(file)
     _check_complete(file)
+    _check_pair(file)
     find_flags(file, chips)  # else only the drizzle would notice that one is missing
     identity = identify(file)
     detector = find_detector(identity.instrument, identity.detector)
@@ -95,7 +97,10 @@ def _read(file: FitsFile, stream: BinaryIO) -> Dataset:
         pixels=make_pixel_token(file, identity.kind),
         processed=read_date(file, "PROCTIME") or 0.0,
         refusals=judge(file.primary, [chip.header for chip in chips], pointing.problem),
-        warnings=warn(file.primary, [chip.header for chip in chips], (pointing.ra, pointing.dec)),
+        warnings=(
+            *warn(file.primary, [chip.header for chip in chips], (pointing.ra, pointing.dec)),
+            *warn_of_missing_flags(file.path, file.flags is not None),
+        ),
     )
     return Dataset(file.path, file.size, file.mtime_ns, exposure)
 
@@ -110,10 +115,24 @@ def _check_size(file: FitsFile) -> None:
 
 def _check_complete(file: FitsFile) -> None:
     """Refuse a file cut between extensions, which is valid FITS: only NEXTEND shows it. A NEXTEND too low is common."""
-    stated, present = to_number(file.primary.get("NEXTEND")), len(file.hdus) - 1
-    if stated is not None and present < stated:
+    for part in [file] if file.flags is None else [file, file.flags]:
+        stated, present = to_number(part.primary.get("NEXTEND")), part.n_extensions
+        if stated is not None and present < stated:
+            raise ExposureError(
+                "truncated", f"{part.path} has {present} extensions; expected {stated} (NEXTEND); fetch the file again"
+            )
+
+
+def _check_pair(file: FitsFile) -> None:
+    """Refuse the flags of another exposure: two files lie side by side that do not belong together."""
+    if file.flags is None:
+        return
+    of_pixels, of_flags = (str(part.primary.get("ROOTNAME") or "").strip().lower() for part in (file, file.flags))
+    if of_flags != of_pixels:
         raise ExposureError(
-            "truncated", f"{file.path} has {present} extensions; expected {stated} (NEXTEND); fetch the file again"
+            "contradictory",
+            f"{file.flags.path}: ROOTNAME is {of_flags!r}, that of the pixels beside it {of_pixels!r}; expected both "
+            "files of one exposure; fetch both again",
         )
 
 
@@ -136,7 +155,7 @@ def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...], detector: Detector, s
         if error.code != "no-wcs":  # what `sky.footprint` raises for a WCS without a footprint
             raise
         return _Pointing(problem=str(error))
-    binning = max(_binning(chip) for chip in chips)
+    binning = max(_binning(file, chip) for chip in chips)
     if problem := find_implausible(detector, values, outlines, binning):
         return _Pointing(problem=problem)
     ra, dec = footprint_center(outlines)
@@ -145,7 +164,9 @@ def _find_pointing(file: FitsFile, chips: tuple[Hdu, ...], detector: Detector, s
     return _Pointing(ra, dec, format_region(outlines), digest_wcs(values))
 
 
-def _binning(chip: Hdu) -> int:
+def _binning(file: FitsFile, chip: Hdu) -> int:
     """How many pixels of the detector one of a chip's is wide."""
+    if is_binned(file.primary):
+        return 2
     sides = (chip.header.get("BINAXIS1", 1), chip.header.get("BINAXIS2", 1))
     return max(side if isinstance(side, int) and 1 <= side <= MOST_BINNED else 1 for side in sides)

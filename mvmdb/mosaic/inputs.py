@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mvmdb.correction import digest_realigned, parse_alternate
 from mvmdb.errors import ExposureError, ProductError
 from mvmdb.exposures.fits.cards import Cards, Value, to_number
+from mvmdb.exposures.fits.counts import find_sensitivity
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.exposures.fits.file import FitsFile, scan_open
 from mvmdb.exposures.read import read_exposure
@@ -107,6 +108,7 @@ def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky
             bunit=chip.bunit.rstrip(),
             idcscale=chip.idcscale,
             subtracted=chip.subtracted,
+            factor=chip.factor,
             pixels=member.pixels,
             pixel_digest=inspected.pixel_digest,
             wcs_digest=member.wcs_digest,
@@ -126,10 +128,22 @@ def _solution_used(exposure: Exposure, member: MemberInput) -> str:
 
 
 def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]:
-    """(PRIMARY, SCI) cards that a product takes over from its first member: instrument, filter, photometry."""
-    with open_pixels(inspected.member.path) as opened, fits.open(opened.stream, memmap=False) as hdus:
-        science = min((hdu for hdu in hdus if hdu.name == "SCI"), key=lambda hdu: hdu.ver)
-        return carry_cards(hdus[0].header, science.header, inspected.dataset.exposure.filters)
+    """(PRIMARY, SCI) cards that a product takes over from its first member: instrument, filter, photometry.
+
+    The photometry is that of the chip whose sensitivity the pixels have, per electron: the first one, and of WFPC2 the
+    one that the others were scaled to.
+    """
+    with open_pixels(inspected.member.path) as opened:
+        file = scan_open(opened, inspected.member.path)
+    chips = file.images("SCI")
+    primary, sensitivity = file.primary, find_sensitivity(file.primary, [chip.header for chip in chips])
+    general = fits.Header.fromstring(primary.printable)
+    science = fits.Header.fromstring(chips[sensitivity.place].header.printable)
+    if sensitivity.photflam is not None:
+        science["PHOTFLAM"] = (sensitivity.photflam, "erg/cm2/A per electron")
+    if "DETECTOR" not in general:  # WFPC2's chips have numbers instead
+        general["DETECTOR"] = (inspected.dataset.exposure.detector.upper(), "detector in use")
+    return carry_cards(general, science, inspected.dataset.exposure.filters)
 
 
 def carry_cards(primary: fits.Header, science: fits.Header, filters: str) -> tuple[fits.Header, fits.Header]:
@@ -177,7 +191,7 @@ def _observe(exposure: Exposure, primary: Cards, chip: Cards) -> Observation:
         time_obs=_text(primary.get("TIME-OBS")),
         aperture=_text(primary.get("APERTURE")),
         filter=_text(format_header_filter(exposure.filters)),
-        ccdchip=_whole(chip.get("CCDCHIP")),
+        ccdchip=_whole(chip.get("CCDCHIP", chip.get("DETECTOR"))),  # WFPC2 numbers its chips by DETECTOR
         ncombine=_whole(chip.get("NCOMBINE")),
     )
 

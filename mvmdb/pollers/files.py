@@ -173,7 +173,7 @@ def find_named(poller: Poller, folder: str | os.PathLike[str] = ".") -> dict[str
     named = [row.pathname for row in poller.rows] if poller.form == "full" else list(poller.filenames)
     foreign = next((name for name in named if parse_exposure_name(Path(name).name) is None), None)
     if foreign is not None:
-        raise InputError(f"the poller names {_quote(foreign)}; expected exposures: *_flt.fits, *_flc.fits")
+        raise InputError(f"the poller names {_quote(foreign)}; expected exposures: *_flt.fits, *_flc.fits, *_c0m.fits")
     urls = {name: canonical(name) for name in named if is_url(name)}
     places = {name: Path(folder, name) for name in named if name not in urls}
     places |= {name: Path(folder, path.name) for name, path in places.items() if not path.is_file()}

@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO, TypeVar, cast
 
@@ -19,6 +19,7 @@ from mvmdb.inputs import open_plain
 from mvmdb.remote import faults
 from mvmdb.remote.address import is_url
 from mvmdb.remote.cache import NoRoomError, cache_here
+from mvmdb.remote.pairs import JoinedStream, flags_beside, join_stamps
 from mvmdb.remote.ranges import PartsStream
 from mvmdb.remote.state import Stamp, is_unchanged
 from mvmdb.remote.store import store_of
@@ -36,22 +37,60 @@ _CHUNK = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open file, with its size in bytes and its time in ns: the stamp by which it is recognized."""
+    """An open file, with its size in bytes and its time in ns: the stamp by which it is recognized.
+
+    Of an exposure of two files (`pairs.py`), `stream` has the bytes of both, of which the first `pixels` are the file
+    with its pixels; for others, `pixels` is None.
+    """
 
     stream: BinaryIO
     size: int
     mtime_ns: int
+    pixels: int | None = None
 
 
 @contextmanager
 def open_headers(address: str) -> Iterator[OpenFile]:
     """Open a file of which little will be read. Raises OSError, and InputError if its protocol cannot be read here."""
+    with _open_both(address, _open_headers) as opened:
+        yield opened
+
+
+@contextmanager
+def open_pixels(address: str) -> Iterator[OpenFile]:
+    """Open a file of which much will be read: one elsewhere is fetched into the cache first. Raises as `open_headers`.
+
+    Within `keeping` the copy stays, and is the same however often the file is opened.
+    """
+    with _open_both(address, _open_pixels) as opened:
+        yield opened
+
+
+@contextmanager
+def _open_both(address: str, open_one: Callable[[str], AbstractContextManager[OpenFile]]) -> Iterator[OpenFile]:
+    """Open a file, and the one with its flags if the exposure is one of two files; the flags may be missing."""
+    beside = flags_beside(address)
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_one(address))
+        flags = None
+        if beside is not None:
+            with suppress(FileNotFoundError):
+                flags = stack.enter_context(open_one(beside))
+        if flags is not None:
+            stamp = join_stamps((opened.size, opened.mtime_ns), (flags.size, flags.mtime_ns))
+            joined = JoinedStream([(opened.stream, opened.size), (flags.stream, flags.size)])
+            opened = OpenFile(cast(BinaryIO, joined), *stamp, pixels=opened.size)
+        yield opened
+
+
+@contextmanager
+def _open_headers(address: str) -> Iterator[OpenFile]:
     if not is_url(address):
         with open_plain(address, buffering=0) as local:
             yield OpenFile(local, *file_stamp(os.fstat(local.fileno())))
         return
     if address in _kept.stamps:
-        with open_pixels(address) as opened:
+        with _open_pixels(address) as opened:
             yield opened
         return
     parts = store_of(address).open(address)
@@ -65,11 +104,7 @@ def open_headers(address: str) -> Iterator[OpenFile]:
 
 
 @contextmanager
-def open_pixels(address: str) -> Iterator[OpenFile]:
-    """Open a file of which much will be read: one elsewhere is fetched into the cache first. Raises as `open_headers`.
-
-    Within `keeping` the copy stays, and is the same however often the file is opened.
-    """
+def _open_pixels(address: str) -> Iterator[OpenFile]:
     if not is_url(address):
         with open_plain(address) as stream:
             yield OpenFile(stream, *file_stamp(os.fstat(stream.fileno())))
@@ -189,7 +224,17 @@ _kept = _Kept()
 
 
 def stamp_of(address: str) -> Stamp:
-    """The size and time by which a file is recognized, as they are now. Raises OSError."""
+    """The size and time by which an exposure, of one file or two, is recognized, as they are now. Raises OSError."""
+    stamp, beside = _stamp_of(address), flags_beside(address)
+    if beside is None:
+        return stamp
+    try:
+        return join_stamps(stamp, _stamp_of(beside))
+    except FileNotFoundError:
+        return stamp
+
+
+def _stamp_of(address: str) -> Stamp:
     return store_of(address).state(address).stamp if is_url(address) else file_stamp(os.stat(address))
 
 

@@ -58,7 +58,7 @@ def staged_name(exposure: LayerExposure) -> str:
     """
     parsed = parse_exposure_name(exposure.filename)
     if parsed is None:
-        raise InputError(f"{exposure.path} is not named as an exposure; expected *_flt.fits or *_flc.fits")
+        raise InputError(f"{exposure.path} is not named as an exposure; expected *_flt.fits, *_flc.fits or *_c0m.fits")
     if not is_cell_name(exposure.skycell) or "/" in exposure.filename + exposure.visit + exposure.ipppssoo:
         raise InputError(  # rows may have been changed by hand, and such names would lead out of the folder
             f"the catalog has {exposure.filename!r} of {exposure.ipppssoo!r} in {exposure.skycell!r}; expected names "

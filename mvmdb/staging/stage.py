@@ -8,6 +8,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,8 @@ from mvmdb.errors import InputError
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.pollers.files import format_poller_name, read_poller, write_poller
 from mvmdb.remote.address import is_url
+from mvmdb.remote.files import stamp_of
+from mvmdb.staging import merged
 from mvmdb.staging.copies import Link, can_clone, is_current, put
 from mvmdb.staging.fetches import AT_ONCE, Fetches
 from mvmdb.staging.plan import StagedCell, StagedFile
@@ -78,6 +81,7 @@ def stage(
 ) -> StageReport:
     """Put the files and the poller of each sky cell into `folder/<skycell>/`; the caller holds the folder's lock.
 
+    An exposure of two files is put as one FLT (`merged.py`), also with `link`.
     A file that is there as it should be is not put again, so a killed run is taken up where it was. An input with
     another size or time, and a copy that was changed, are put anew. A file elsewhere is fetched, also with `link`; one
     that changed since it was registered is a problem. If a file of a cell is gone or cannot be put, its poller is not
@@ -85,7 +89,7 @@ def stage(
     cannot be written to, or has not enough space for the copies.
     """
     report = StageReport()
-    fetches = Fetches(file for cell in cells for file in cell.files if is_url(file.source))
+    fetches = Fetches(file for cell in cells for file in cell.files if _is_fetched(file))
     try:
         make_folder(folder)
         _sweep(folder)
@@ -97,7 +101,12 @@ def stage(
         raise InputError(
             f"cannot write to {error.filename or folder}: {error.strerror}; expected a folder that can be: -o DIR"
         ) from error
-    copies = [file for files in due.values() for file in files if link == "copy" or is_url(file.source)]
+    copies = [
+        file
+        for files in due.values()
+        for file in files
+        if link == "copy" or is_url(file.source) or merged.is_merged(file.source)
+    ]
     _require_space(copies, fetches, folder, free)
     monitor.files_announced(sum(map(len, due.values())))
     for cell in cells:
@@ -106,12 +115,18 @@ def stage(
     return report
 
 
+def _is_fetched(file: StagedFile) -> bool:
+    return is_url(file.source) and not merged.is_merged(file.source)
+
+
 def _find_due(cell: StagedCell, folder: Path, link: Link, fetches: Fetches) -> list[StagedFile]:
     """The files that are not there as they should be, and those whose input is gone."""
     due = []
     for file in cell.files:
         try:
-            if is_url(file.source):
+            if merged.is_merged(file.source):
+                current = merged.is_current(file.source, folder / file.name)
+            elif is_url(file.source):
                 current = fetches.is_current(file, folder / file.name)
             else:
                 current = is_current(Path(file.source), folder / file.name, link)
@@ -126,6 +141,10 @@ def _require_space(files: Iterable[StagedFile], fetches: Fetches, folder: Path, 
     needed = 0
     by_device: dict[int, list[tuple[Path, int]]] = defaultdict(list)
     for file in files:
+        if merged.is_merged(file.source):
+            with suppress(OSError):  # told with its cell
+                needed += 2 * stamp_of(file.source)[0]  # errors need as much as pixels
+            continue
         if is_url(file.source):
             stamp = fetches.stamps[file.source]
             needed += 0 if isinstance(stamp, OSError) else stamp[0]
@@ -177,7 +196,9 @@ def _stage_cell(
 def _try(folder: Path, link: Link, fetches: Fetches, file: StagedFile) -> InputError | None:
     """Put one file, and return what is wrong where it cannot be put."""
     try:
-        if is_url(file.source):
+        if merged.is_merged(file.source):
+            merged.put(file.source, folder / file.name)
+        elif is_url(file.source):
             fetches.put(file, folder / file.name)
         else:
             _put(Path(file.source), folder / file.name, link)

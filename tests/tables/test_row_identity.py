@@ -58,6 +58,8 @@ def test_exposures_have_letters_where_associations_count_and_wfpc2_numbers_its_e
         (("WFC3", "", "UVIS2-C512C-SUB"), ("wfc3", "uvis")),
         (("ACS", "", "HRC-512"), ("acs", "hrc")),
         (("WFPC2/WFC", "", ""), ("wfpc2", "pc")),
+        (("WFPC2/PC", "", ""), ("wfpc2", "pc")),
+        (("WFPC2/WF", "", ""), ("wfpc2", "pc")),
         (("WFPC2", "3", "WFALL"), ("wfpc2", "pc")),
     ],
 )

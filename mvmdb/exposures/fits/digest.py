@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import Cards
+from mvmdb.exposures.fits.counts import find_counts
 from mvmdb.exposures.fits.file import FitsFile, Hdu, constant_value, open_or_blame, scan_open
 
 CHUNK = 1 << 20
@@ -37,6 +38,7 @@ _STATISTICS = (
 )  # fmt: skip
 _STORAGE = ("BSCALE", "BZERO", "PIXVALUE", "DATASUM")
 _MEANING = ("BUNIT", "IDCSCALE")  # with EXPTIME, what turns stored numbers into brightness
+_COUNTS_PRIMARY, _COUNTS_SCI = ("ATODGAIN", "MODE"), ("DETECTOR", "PHOTFLAM")  # what turns counts into electrons
 _UNSET = ("", "N/A")  # tools that assign reference files write N/A where there was no keyword
 
 
@@ -46,10 +48,12 @@ def make_pixel_token(file: FitsFile, kind: str) -> str:
     Covers root name, kind, exposure time, calibration software, switches and reference files, and the shape, type, size
     and statistics of every SCI and DQ. Two copies of a file have the same token, whatever their names and WCS.
     """
-    values: list[object] = [kind, _values(file.primary, _IDENTITY + _SOFTWARE + _SWITCHES + _FILES)]
+    of_primary, of_sci = _meaning(file)
+    primary = _values(file.primary, _IDENTITY + _SOFTWARE + _SWITCHES + _FILES + of_primary)
+    values: list[object] = [kind, primary]
     for hdu in pixel_hdus(file):
         values.append((hdu.name, hdu.ver, hdu.bitpix, hdu.pixel_shape, hdu.size))
-        values.append(_values(hdu.header, _STATISTICS + _STORAGE + _MEANING if hdu.name == "SCI" else _STORAGE))
+        values.append(_values(hdu.header, _STATISTICS + _STORAGE + of_sci if hdu.name == "SCI" else _STORAGE))
     return "t:" + hashlib.blake2b(repr(values).encode(), digest_size=16).hexdigest()
 
 
@@ -63,17 +67,23 @@ def digest_pixels(path: str | os.PathLike[str]) -> str:
     name = os.fspath(path)
     with open_or_blame(name) as opened:
         file = scan_open(opened, name)
-        digest = hashlib.sha256(repr(_values(file.primary, ("EXPTIME",))).encode())
+        of_primary, of_sci = _meaning(file)
+        digest = hashlib.sha256(repr(_values(file.primary, ("EXPTIME", *of_primary))).encode())
         if not file.images("SCI"):
             raise ExposureError("no-sci", f"{file.path} has no SCI extension; expected an FLT or FLC")
         for hdu in pixel_hdus(file):
-            scaling = _values(hdu.header, ("BSCALE", "BZERO", *_MEANING))
+            scaling = _values(hdu.header, ("BSCALE", "BZERO", *(of_sci if hdu.name == "SCI" else _MEANING)))
             digest.update(repr((hdu.name, hdu.ver, hdu.bitpix, hdu.pixel_shape, scaling)).encode())
             if hdu.shape:
                 _update(digest, opened.stream, hdu, name)
             else:
                 digest.update(repr(float(constant_value(hdu))).encode())
     return "d:" + digest.hexdigest()[:32]
+
+
+def _meaning(file: FitsFile) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The keywords of the primary and SCI headers that, with EXPTIME, turn stored numbers into brightness."""
+    return (_COUNTS_PRIMARY, _MEANING + _COUNTS_SCI) if find_counts(file.primary) is not None else ((), _MEANING)
 
 
 def pixel_hdus(file: FitsFile) -> list[Hdu]:

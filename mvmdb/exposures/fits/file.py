@@ -11,7 +11,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, BinaryIO
 
@@ -20,6 +20,7 @@ import numpy as np
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import CARD, Cards, Value
 from mvmdb.remote.files import OpenFile, open_headers, open_pixels
+from mvmdb.remote.pairs import flags_beside
 
 BLOCK = 2880
 _READ_AHEAD = 4 * BLOCK
@@ -75,17 +76,27 @@ class Hdu:
 
 @dataclass(frozen=True, slots=True)
 class FitsFile:
-    """The headers of one file, with the size in bytes and the modification time that it had when they were read."""
+    """The headers of one file, with the size in bytes and the modification time that it had when they were read.
+
+    Of an exposure of two files (`remote/pairs.py`), `flags` has the headers of the file with its flags, whose images
+    are also among `hdus`, as DQ.
+    """
 
     path: str
     size: int
     mtime_ns: int
     hdus: tuple[Hdu, ...]
+    flags: FitsFile | None = None
 
     @property
     def primary(self) -> Cards:
         """The primary header."""
         return self.hdus[0].header
+
+    @property
+    def n_extensions(self) -> int:
+        """How many extensions the file itself has, without the images of the flags beside it."""
+        return len(self.hdus) - 1 - (0 if self.flags is None else len(_list_images(self.flags.hdus)))
 
     def images(self, name: str) -> tuple[Hdu, ...]:
         """The extensions of one EXTNAME, in the order of EXTVER."""
@@ -106,8 +117,20 @@ def scan_file(path: str | os.PathLike[str]) -> FitsFile:
 
 def scan_open(opened: OpenFile, name: str) -> FitsFile:
     """As `scan_file`, of an open file, which is read from its beginning. Raises OSError too."""
-    opened.stream.seek(0)
-    return FitsFile(name, opened.size, opened.mtime_ns, tuple(_walk(opened.stream, opened.size, name)))
+    pixels, beside = opened.pixels, flags_beside(name)
+    if pixels is None or beside is None:
+        hdus = tuple(_walk(opened.stream, (0, opened.size), name))
+        return FitsFile(name, opened.size, opened.mtime_ns, hdus)
+    hdus = tuple(_walk(opened.stream, (0, pixels), name))
+    flags = tuple(_walk(opened.stream, (pixels, opened.size), beside))
+    arrays = tuple(replace(hdu, name="DQ") for hdu in _list_images(flags))
+    beside_it = FitsFile(beside, opened.size - pixels, opened.mtime_ns, flags)
+    return FitsFile(name, opened.size, opened.mtime_ns, hdus + arrays, beside_it)
+
+
+def _list_images(hdus: tuple[Hdu, ...]) -> list[Hdu]:
+    """The images of a file with flags, whatever they are called: SCI, SDQ or DQ."""
+    return [hdu for hdu in hdus[1:] if hdu.xtension == "IMAGE"]
 
 
 @contextmanager
@@ -158,12 +181,15 @@ def read_scaling(hdu: Hdu) -> tuple[float, float]:
     return numbers[0], numbers[1]
 
 
-def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
-    offset = count = length = 0
+def _walk(stream: BinaryIO, span: tuple[int, int], path: str) -> Iterator[Hdu]:
+    """The HDUs of a file, whose bytes are those of the stream from `span[0]` to `span[1]`."""
+    (first, size), count, length = span, 0, 0
+    offset = stream.seek(first)
     while offset < size:
         start = stream.read(_READ_AHEAD)
-        if offset and _is_fill(start, stream, path):
+        if offset > first and _is_fill(start, stream, path):
             return
+        _check_start(start, offset - first, path)
         raw, data_offset = _read_header(start, stream, offset, size, path)
         count, length = count + 1, length + len(raw)
         if count > _MOST_HEADERS or length > _LONGEST_HEADERS:
@@ -171,7 +197,7 @@ def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
                 "contradictory",
                 f"{path} has {count} headers or more, of {length} bytes together; expected some dozens",
             )
-        hdu = _describe(Cards(raw, path), offset, data_offset, path)
+        hdu = _describe(Cards(raw, path), offset, data_offset, path, is_first=offset == first)
         if data_offset > size:
             raise ExposureError("truncated", f"{path} is cut short: it ends within the header of {hdu}")
         if data_offset + hdu.size > size:
@@ -182,7 +208,7 @@ def _walk(stream: BinaryIO, size: int, path: str) -> Iterator[Hdu]:
         yield hdu
         offset = data_offset + -(-hdu.size // BLOCK) * BLOCK
         stream.seek(offset)
-    if size == 0:
+    if size == first:
         raise ExposureError("truncated", f"{path} is empty")
 
 
@@ -204,7 +230,6 @@ def _is_fill(start: bytes, stream: BinaryIO, path: str) -> bool:
 
 def _read_header(start: bytes, stream: BinaryIO, offset: int, size: int, path: str) -> tuple[bytes, int]:
     """The header at `offset`, without END, and where its data begin; `start` is what was read of it already."""
-    _check_start(start, offset, path)
     raw = bytearray(start)
     searched = 0
     while True:
@@ -245,10 +270,10 @@ def _check_start(raw: bytes, offset: int, path: str) -> None:
         )
 
 
-def _describe(header: Cards, start: int, offset: int, path: str) -> Hdu:
+def _describe(header: Cards, start: int, offset: int, path: str, *, is_first: bool) -> Hdu:
     """The structure that a header states, by section 4.4.1 of the FITS standard."""
     find = header.find
-    xtension = find("XTENSION") if start else "PRIMARY"
+    xtension = "PRIMARY" if is_first else find("XTENSION")
     if not isinstance(xtension, str) or not xtension:
         raise ExposureError("contradictory", f"{path}: XTENSION at byte {start} is {xtension!r}; expected a text")
     name = str(find("EXTNAME") or xtension).strip().upper()
@@ -264,7 +289,7 @@ def _describe(header: Cards, start: int, offset: int, path: str) -> Hdu:
     if len(shape) != naxis:
         raise ExposureError("contradictory", f"{path}: {name} has axes of {sides} pixels; expected whole numbers")
     # The primary header needs neither; an extension has both.
-    absent = (0, 1) if start == 0 else (None, None)
+    absent = (0, 1) if is_first else (None, None)
     extra, groups = _count(find, "PCOUNT", absent[0]), _count(find, "GCOUNT", absent[1])
     if None in (extra, groups) or (xtension == "IMAGE" and (extra, groups) != (0, 1)):
         raise ExposureError(

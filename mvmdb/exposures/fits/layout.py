@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from math import prod
 from typing import BinaryIO, TypeGuard
@@ -9,7 +10,7 @@ from typing import BinaryIO, TypeGuard
 import numpy as np
 
 from mvmdb.errors import ExposureError
-from mvmdb.exposures.fits.cards import Cards, Value
+from mvmdb.exposures.fits.cards import Cards, Value, to_number
 from mvmdb.exposures.fits.chipwcs import ChipWcs, NoSolutionError, Table, read_wcs
 from mvmdb.exposures.fits.file import FitsFile, Hdu, read_array, read_scaling
 from mvmdb.instruments import INSTRUMENTS
@@ -18,6 +19,7 @@ LARGEST_TABLE = 1 << 20
 """Values in a lookup table: Hubble's have 64 x 32 to 4096."""
 MOST_CHIPS = 4
 """WFPC2's."""
+_SCALE_ROOM = 0.1
 LARGEST_SCALE = 1.0
 """Arcsec: the largest pixels of Hubble's cameras, WFC3/IR's, are 0.135."""
 
@@ -87,14 +89,24 @@ def is_scale(value: Value) -> TypeGuard[float]:
 def read_idcscale(primary: Mapping[str, Value], sci: Mapping[str, Value]) -> float | None:
     """A chip's nominal pixel size in arcsec, by which brightness is defined: IDCSCALE, else the detector's.
 
-    None where neither is known (WFPC2, whose chips differ).
+    None where neither is known. Of WFPC2, whose chips differ, IDCSCALE counts only where it is the size of the chip's
+    own pixels to 10%: of binned pixels (MODE AREA) it is half of it.
     """
-    scale = sci.get("IDCSCALE")
-    if is_scale(scale):
-        return float(scale)
     camera = INSTRUMENTS.get(str(primary.get("INSTRUME") or "").strip().lower())
+    scale, pixel = sci.get("IDCSCALE"), None
+    if camera is not None and camera.chips_are_detectors:
+        pixel = _pixel_size(sci)
+    if is_scale(scale) and (pixel is None or abs(scale / pixel - 1) < _SCALE_ROOM):
+        return float(scale)
     detector = camera.find(str(primary.get("DETECTOR") or "").strip().lower()) if camera is not None else None
     return None if detector is None else detector.idcscale
+
+
+def _pixel_size(sci: Mapping[str, Value]) -> float | None:
+    """The size of a chip's pixels at CRPIX in arcsec by its CD matrix, if it has one."""
+    numbers = [to_number(sci.get(f"CD{i}_{j}")) for i in (1, 2) for j in (1, 2)]
+    a, b, c, d = (number or 0.0 for number in numbers)
+    return 3600 * math.sqrt(abs(a * d - b * c)) or None
 
 
 def read_chip_wcs(file: FitsFile, chip: Hdu, stream: BinaryIO) -> ChipWcs:

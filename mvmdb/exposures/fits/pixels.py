@@ -6,8 +6,9 @@ Nothing stays open and nothing is memory-mapped: the caller may change every arr
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,6 +20,7 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.checksum import check_sums
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, correct_chip
+from mvmdb.exposures.fits.counts import Conversion, Plane, find_conversions
 from mvmdb.exposures.fits.file import FitsFile, Hdu, open_or_blame, read_array, read_scaling, scan_open
 from mvmdb.exposures.fits.layout import find_companions, find_flags, read_chip_wcs, read_idcscale, require_sci
 
@@ -27,9 +29,11 @@ from mvmdb.exposures.fits.layout import find_companions, find_flags, read_chip_w
 class ChipData:
     """One chip of an exposure: arrays of (rows, columns) in native byte order.
 
-    `science` is float32 in `bunit` (capitals, `ELECTRONS` or `ELECTRONS/S`), `dq` uint16 bits, `exptime` in seconds,
+    `science` is float32 in `bunit` (capitals, `ELECTRONS` or `ELECTRONS/S`): the stored values times `factor`, where
+    counts became electrons and chips were equalised (counts.py). `dq` has uint16 bits, `exptime` is in seconds,
     `idcscale` the detector's nominal pixel size in arcsec (as `read_idcscale` gives it, else the square root of the
     pixel's area), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not requested.
+    `stored_bunit` is the unit of the stored values.
     """
 
     extver: int
@@ -40,6 +44,8 @@ class ChipData:
     exptime: float
     bunit: str
     idcscale: float
+    stored_bunit: str
+    factor: float = 1.0
     error: np.ndarray[Any, np.dtype[np.float32]] | None = None
 
     @property
@@ -56,24 +62,30 @@ def read_chips(
 
     With a `correction`, the chips get the WCS that it makes of the file's.
     A file with no DQ extension at all has every pixel good; one that has DQ for some chips only is refused.
+    The counts of WFPC2 become electrons, and their errors are computed: FLTs have ERR made of counts as if they were
+    electrons, and other files have none.
     Raises ExposureError: as `scan_file`; `no-sci`; `checksum` where DATASUM or CHECKSUM of what is read does not hold;
     `contradictory` where DQ, ERR and SCI do not match, EXPTIME is not a number or the WCS cannot be evaluated; `no-err`
-    where errors are requested and a chip has none.
+    where errors are requested and a chip has none; `no-gain` where counts cannot become electrons.
     """
     name = os.fspath(path)
     with open_or_blame(name) as opened:
         file = scan_open(opened, name)
         chips = require_sci(file)
         flags = find_flags(file, chips)
-        sigmas = find_companions(file, chips, "ERR") if errors else None
+        sigmas = find_companions(file, chips, "ERR") if errors else {}
         exptime = to_number(file.primary.get("EXPTIME"))
         if exptime is None:
             raise ExposureError(
                 "contradictory", f"{file.path}: EXPTIME is {file.primary.get('EXPTIME')!r}; expected seconds"
             )
         check_sums(opened.stream, file.hdus[0], file.path)
-        for chip in chips:
-            yield _read_chip(file, opened.stream, chip, flags, sigmas, exptime, correction)
+        conversions = find_conversions(file.primary, [chip.header for chip in chips], exptime, file.path)
+        for number, chip in enumerate(chips):
+            conversion = None if conversions is None else conversions[number]
+            stored = _read_chip(file, opened.stream, chip, flags, exptime, correction)
+            read_errors = partial(_read_errors, file, opened.stream, chip, sigmas)
+            yield _convert(stored, conversion, read_errors if errors else None)
 
 
 def _read_chip(
@@ -81,14 +93,15 @@ def _read_chip(
     stream: BinaryIO,
     chip: Hdu,
     flags: dict[int, Hdu],
-    sigmas: dict[int, Hdu] | None,
     exptime: float,
     correction: Correction | None,
 ) -> ChipData:
+    """A chip as it is stored, without errors."""
     try:
         wcs = build_wcs(correct_chip(read_chip_wcs(file, chip, stream), correction))
     except NoSolutionError as error:
         raise ExposureError("contradictory", f"{file.path}: {chip} has no usable WCS: {error}") from error
+    bunit = str(chip.header.get("BUNIT") or "").strip().upper()
     return ChipData(
         extver=chip.ver,
         science=_read_values(file, stream, chip),
@@ -96,15 +109,32 @@ def _read_chip(
         wcs=wcs,
         header=fits.Header.fromstring(chip.header.printable),
         exptime=exptime,
-        bunit=str(chip.header.get("BUNIT") or "").strip().upper(),
+        bunit=bunit,
         idcscale=read_idcscale(file.primary, chip.header) or 3600 * float(np.sqrt(abs(np.linalg.det(wcs.wcs.cd)))),
-        error=None if sigmas is None else _read_errors(file, stream, chip, sigmas),
+        stored_bunit=bunit,
     )
 
 
-def _read_errors(
-    file: FitsFile, stream: BinaryIO, chip: Hdu, sigmas: dict[int, Hdu]
-) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _convert(chip: ChipData, conversion: Conversion | None, read_errors: Callable[[], Plane] | None) -> ChipData:
+    """A chip as it is stored, in electrons and with errors if they are wanted."""
+    if conversion is None:
+        return chip if read_errors is None else replace(chip, error=read_errors())
+    factor = np.float32(conversion.factor)
+    error = None
+    if read_errors is not None:
+        error = conversion.errors(chip.science)
+        error = read_errors() * factor if error is None else error
+    return replace(
+        chip,
+        science=chip.science * factor,
+        bunit=conversion.converted,
+        stored_bunit=conversion.bunit,
+        factor=conversion.factor,
+        error=error,
+    )
+
+
+def _read_errors(file: FitsFile, stream: BinaryIO, chip: Hdu, sigmas: dict[int, Hdu]) -> Plane:
     hdu = sigmas.get(chip.ver)
     if hdu is None:
         which = f"(ERR,{chip.ver})" if sigmas else "ERR"

@@ -54,6 +54,8 @@ def unusable_member(ipppssoo: str, error: ExposureError) -> MemberUnusableError 
         return ProductError(
             f"member {ipppssoo} cannot be read: {error}; put the file back, or ingest it where it is now"
         )
+    if error.code == "no-gain":
+        return MemberUnusableError(ipppssoo, UNITS, str(error))
     if error.code == "no-err":
         return MemberUnusableError(ipppssoo, ERRORS, str(error))
     return MemberUnusableError(ipppssoo, DATA, str(error))

@@ -65,8 +65,9 @@ class DrizzledMember:
 
 @dataclass(frozen=True, slots=True)
 class DrizzledChip:
-    """What was used of one chip, for HDRTAB; `subtracted` is the sky in the input's own units (MDRIZSKY).
+    """What was used of one chip, for HDRTAB; `subtracted` is the sky in the input's own unit, `bunit` (MDRIZSKY).
 
+    `factor`: electrons (or electrons/s) that were made of one stored unit (see `ChipData`).
     `not_finite` counts its infinite and NaN pixels that DQ does not flag. `shapes` are those of its sources (see
     `measure_shapes`), where they were measured.
     """
@@ -76,6 +77,7 @@ class DrizzledChip:
     bunit: str
     idcscale: float
     subtracted: float
+    factor: float = 1.0
     not_finite: int = 0
     shapes: Float = field(default_factory=lambda: np.empty((0, 3)), compare=False)
 
@@ -119,10 +121,22 @@ def drizzle_members(
             chips = read_member_chips(member.path, member.ipppssoo, recipe.good_bits, recipe.errors, member.alternate)
             for chip in chips:
                 subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
-                known = (member.ipppssoo, chip.extver, chip.bunit, chip.idcscale, subtracted, count_not_finite(chip))
-                used.append(DrizzledChip(*known, measure_shapes(chip)) if with_shapes else DrizzledChip(*known))
+                used.append(_describe(member, chip, subtracted, with_shapes))
                 _drizzle_chip(planes, chip, subtracted, grid, recipe)
     return used
+
+
+def _describe(member: DrizzledMember, chip: ChipData, subtracted: float, with_shapes: bool) -> DrizzledChip:
+    return DrizzledChip(
+        member.ipppssoo,
+        chip.extver,
+        chip.stored_bunit,
+        chip.idcscale,
+        subtracted / chip.factor,
+        chip.factor,
+        count_not_finite(chip),
+        *([measure_shapes(chip)] if with_shapes else []),
+    )
 
 
 def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:

@@ -37,15 +37,18 @@ OBSERVATION_COLUMNS = {
 DATE_OBS and TIME_OBS are DATE-OBS and TIME-OBS: FITS advises against a hyphen in a column's name, and fitsverify warns.
 """
 
+FACTOR = "FACTOR"
+"""HDRTAB's column of `ChipRow.factor`. It is only there where it is other than 1 for some chip."""
+
 UNKNOWN = -1
 """A whole number that is not known: TNULL of HDRTAB's columns."""
 
 # No TUNIT of SKY: FITS has no unit electron, and astropy would warn of it at each reading.
 _UNITS = {"EXPTIME": "s", "EXPSTART": "d", "EXPEND": "d", "IDCSCALE": "arcsec", "RA_TARG": "deg", "DEC_TARG": "deg"}
-_DESCRIPTIONS = {"SKY": "electron / (s arcsec2)", "MDRIZSKY": "in units of BUNIT"}
+_DESCRIPTIONS = {"SKY": "electron / (s arcsec2)", "MDRIZSKY": "in units of BUNIT", FACTOR: "electrons per BUNIT"}
 _NUMBERS = {"extver": ">i4", "exptime": ">f8", "expstart": ">f8", "expend": ">f8", "idcscale": ">f8",
             "subtracted": ">f8", "sky": ">f8", "proposid": ">i4", "ra_targ": ">f8", "dec_targ": ">f8",
-            "ccdchip": ">i4", "ncombine": ">i4"}  # fmt: skip
+            "ccdchip": ">i4", "ncombine": ">i4", "factor": ">f8"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class ChipRow:
     """One chip of a member as a product holds it.
 
     `exptime` in seconds, `expstart` and `expend` in MJD (NaN where the exposure has none), `idcscale` in arcsec, `sky`
-    in electrons/s/arcsec^2 (NaN where none was matched), `subtracted` the same in the chip's own units. `observation`
+    in electrons/s/arcsec^2 (NaN where none was matched), `subtracted` the same in the chip's own unit, `bunit`, and
+    `factor` the electrons (or electrons/s) that were made of one such unit: gain and equalisation. `observation`
     is None where an earlier version of mvmdb drizzled the chip and did not record it.
     """
 
@@ -100,9 +104,10 @@ class ChipRow:
     s_region: str
     extname: str = "SCI"
     observation: Observation | None = None
+    factor: float = 1.0
 
 
-_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow) if field.name != "observation"))
+_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow) if field.name not in ("observation", "factor")))
 _OBSERVATION_FIELDS = attrgetter(*(field.name for field in fields(Observation)))
 
 
@@ -146,6 +151,8 @@ def pack_rows(rows: Sequence[ChipRow]) -> fits.BinTableHDU:
     observations = [row.observation or _NOTHING for row in rows]
     columns = [_pack_column(name, field, rows) for name, field in COLUMNS.items()]
     columns += [_pack_column(name, field, observations) for name, field in OBSERVATION_COLUMNS.items()]
+    if any(row.factor != 1.0 for row in rows):
+        columns.append(_pack_column(FACTOR, "factor", rows))
     table = fits.BinTableHDU.from_columns(columns, name="HDRTAB")
     for number, column in enumerate(columns, start=1):
         if column.name in _DESCRIPTIONS:
@@ -186,8 +193,9 @@ def unpack_rows(table: fits.BinTableHDU, path: str) -> tuple[ChipRow, ...]:
     if set(OBSERVATION_COLUMNS) <= set(table.columns.names):
         known = (Observation(**values) for values in _unpack(table, OBSERVATION_COLUMNS))
         observations = [None if observation.proposid == UNKNOWN else observation for observation in known]
-    rows = zip(_unpack(table, COLUMNS), observations, strict=True)
-    return tuple(ChipRow(**values, observation=observation) for values, observation in rows)
+    factors = table.data[FACTOR].tolist() if FACTOR in table.columns.names else [1.0] * len(table.data)
+    rows = zip(_unpack(table, COLUMNS), observations, factors, strict=True)
+    return tuple(ChipRow(**values, observation=observation, factor=factor) for values, observation, factor in rows)
 
 
 def _unpack(table: fits.BinTableHDU, columns: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -205,10 +213,13 @@ def seal_provenance(
     """A digest of everything a product says about itself, which reveals damage to its headers: 32 hex digits.
 
     `data` is the digest of the arrays (SCI, WHT, and ERR if any), `headers` that of their headers and PRIMARY's.
-    A row without an observation is sealed as earlier versions did.
+    A row without an observation, or with the factor 1, is sealed as earlier versions did.
     """
     values = [
-        _ROW_FIELDS(row) + (() if row.observation is None else _OBSERVATION_FIELDS(row.observation)) for row in rows
+        _ROW_FIELDS(row)
+        + (() if row.observation is None else _OBSERVATION_FIELDS(row.observation))
+        + (() if row.factor == 1.0 else (row.factor,))
+        for row in rows
     ]
     text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, values])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -130,7 +130,8 @@ def _median_inside(
     shape = chip.science.shape
     rings = [_to_detector(ring, chip.wcs, grid) for ring in polygon_rings(shapely.segmentize(overlap, EDGE_STEP))]
     mask = fill_mask(scan_rings(rings, (shape[0], shape[1])), (shape[0], shape[1]))
-    clipped = clipped_median(chip.science[mask & good], recipe.sky_lower, recipe.sky_clips, recipe.sky_sigma)
+    lowest = recipe.sky_lower * chip.factor  # it is a limit of stored values
+    clipped = clipped_median(chip.science[mask & good], lowest, recipe.sky_clips, recipe.sky_sigma)
     if clipped is None:
         return None
     return clipped[0] * brightness_per_unit(chip), clipped[1]
