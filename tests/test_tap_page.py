@@ -1,4 +1,4 @@
-"""docs/tap.md: its descriptor is XML that names columns of the catalog, and its index is one that pgsphere makes."""
+"""docs/seeing/tap.md: its descriptor is XML that names columns of the catalog, and its index is one that pgsphere makes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mvmdb.catalog.ask.relations import describe_schema
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / "docs/tap.md").read_text(), re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / "docs/seeing/tap.md").read_text(), re.DOTALL)
 
 
 def test_the_descriptor_names_columns_of_the_catalog_with_their_units() -> None:

@@ -1,7 +1,7 @@
 """The figures of README and docs, in docs/figures: plots of the tessellation, and of the demonstration's archive.
 
 Run by `make figures`, with the demonstration in the folder that is named (default: mvmdb-demo). The commands that make
-the same figures stand beside them in docs/pictures.md.
+the same figures stand beside them in docs/seeing/pictures.md.
 """
 
 from __future__ import annotations

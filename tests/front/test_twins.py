@@ -32,8 +32,9 @@ SAME_AS = {"rows": "query", "past": "history", "found": "search", "covered": "co
 
 
 def called_methods(command: str) -> set[str]:
-    """The methods of the archive that a command's module calls."""
-    (path,) = COMMANDS.glob(f"{command.replace(' ', '_') if command != 'import' else 'import_table'}.py")
+    """The methods of the archive that a command's module calls; a subcommand's own, or that of its group."""
+    names = (command.replace(" ", "_") if command != "import" else "import_table", command.split()[0])
+    path = next(path for name in names if (path := COMMANDS / f"{name}.py").exists())
     methods = {name for name, _ in inspect.getmembers(mvmdb.Archive, callable) if not name.startswith("_")}
     methods.discard("tell")  # of values that methods return, too
     calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))

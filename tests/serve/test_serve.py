@@ -237,7 +237,7 @@ def test_what_cannot_be_served_is_refused_in_one_line(shown: Archive) -> None:
     assert (code, "expected a folder with index.html" in error) == (2, True)
     server = Archive(shown.folder, "postgresql+psycopg://me@nowhere/mvm")
     code, _, error = call(server, "serve")
-    assert (code, "publish it by TAP (docs/tap.md)" in error) == (2, True)
+    assert (code, "publish it by TAP (docs/seeing/tap.md)" in error) == (2, True)
     code, _, error = call(Archive(shown.folder, str(shown.folder / "none.db")), "serve")
     assert (code, "there is no catalog at" in error) == (2, True)
 

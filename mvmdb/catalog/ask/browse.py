@@ -27,7 +27,7 @@ def catalog_file(address: str) -> Path:
     url = database_url(address)
     if url.get_backend_name() != "sqlite":
         raise UsageError(
-            "this catalog is on PostgreSQL, and Datasette shows SQLite files alone; publish it by TAP (docs/tap.md), "
+            "this catalog is on PostgreSQL, and Datasette shows SQLite files alone; publish it by TAP (docs/seeing/tap.md), "
             "or as static files (mvmdb page)"
         )
     with open_catalog(address, read_only=True):

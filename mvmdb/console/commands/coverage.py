@@ -12,6 +12,7 @@ from mvmdb.console.commands.coverage_export import export
 from mvmdb.console.commands.coverage_map import coverage_map
 from mvmdb.console.conditions import conditions, showing, split
 from mvmdb.console.options import Session, emit_json
+from mvmdb.console.show import say
 from mvmdb.errors import UsageError
 
 
@@ -94,8 +95,8 @@ def _tell_position(
     elif form is None:
         for rows in (answer.exposure_rows, answer.layer_rows):
             print_table(rows.names, rows.rows)
-            click.echo()
-        click.echo(answer.tell().line)
+            say("")
+        say(answer.tell().line)
     else:
         rows = answer.pair_rows
         print_answer(form, rows.names, rows.rows, rows.meanings)
