@@ -1,4 +1,4 @@
-"""docs/seeing/tap.md: its descriptor is XML that names columns of the catalog, and its index is one that pgsphere makes."""
+"""docs/seeing/tap.md: its descriptor is XML that names columns of the catalog, and pgsphere makes its index."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ def catalog_file(address: str) -> Path:
     url = database_url(address)
     if url.get_backend_name() != "sqlite":
         raise UsageError(
-            "this catalog is on PostgreSQL, and Datasette shows SQLite files alone; publish it by TAP (docs/seeing/tap.md), "
-            "or as static files (mvmdb page)"
+            "this catalog is on PostgreSQL, and Datasette shows SQLite files alone; publish it by TAP "
+            "(docs/seeing/tap.md), or as static files (mvmdb page)"
         )
     with open_catalog(address, read_only=True):
         return Path(str(url.database)).absolute()
