@@ -9,7 +9,8 @@ headers have the same PHOTPLAM within 0.04%. What `low_nm` and `high_nm` are is 
 - width: half of the handbook's width below and above the pivot wavelength;
 - long-pass: from the filter's cut-on to where a box of constant throughput has this pivot wavelength.
 
-A pivot wavelength may lie outside the band if the filter leaks red light: F280N, FQ232N and FQ243N.
+No second source was found for the filters of WFPC2 that are marked `width`. A pivot wavelength may lie outside the band
+if the filter leaks red light: F280N, FQ232N and FQ243N.
 """
 
 from __future__ import annotations

@@ -25,38 +25,39 @@ from mvmdb.formats.obscore import standard_columns
 from mvmdb.formats.shapes import MOST_VERTICES
 
 TEXT, WHOLE, REAL = "char", "integer", "double"
-# Table 6 of the Recommendation ObsCore 1.1 (2017), with the UCD of obs_publisher_did as its erratum 3 has it.
-MANDATORY: dict[str, tuple[str, str, str]] = {
-    "dataproduct_type": (TEXT, "", "meta.code.class"),
-    "calib_level": (WHOLE, "", "meta.code;obs.calib"),
-    "obs_collection": (TEXT, "", "meta.id"),
-    "obs_id": (TEXT, "", "meta.id"),
-    "obs_publisher_did": (TEXT, "", "meta.ref.ivoid"),
-    "access_url": (TEXT, "", "meta.ref.url"),
-    "access_format": (TEXT, "", "meta.code.mime"),
-    "access_estsize": (WHOLE, "kbyte", "phys.size;meta.file"),
-    "target_name": (TEXT, "", "meta.id;src"),
-    "s_ra": (REAL, "deg", "pos.eq.ra"),
-    "s_dec": (REAL, "deg", "pos.eq.dec"),
-    "s_fov": (REAL, "deg", "phys.angSize;instr.fov"),
-    "s_region": (TEXT, "", "pos.outline;obs.field"),
-    "s_xel1": (WHOLE, "", "meta.number"),
-    "s_xel2": (WHOLE, "", "meta.number"),
-    "s_resolution": (REAL, "arcsec", "pos.angResolution"),
-    "t_min": (REAL, "d", "time.start;obs.exposure"),
-    "t_max": (REAL, "d", "time.end;obs.exposure"),
-    "t_exptime": (REAL, "s", "time.duration;obs.exposure"),
-    "t_resolution": (REAL, "s", "time.resolution"),
-    "t_xel": (WHOLE, "", "meta.number"),
-    "em_min": (REAL, "m", "em.wl;stat.min"),
-    "em_max": (REAL, "m", "em.wl;stat.max"),
-    "em_res_power": (REAL, "", "spect.resolution"),
-    "em_xel": (WHOLE, "", "meta.number"),
-    "o_ucd": (TEXT, "", "meta.ucd"),
-    "pol_states": (TEXT, "", "meta.code;phys.polarization"),
-    "pol_xel": (WHOLE, "", "meta.number"),
-    "facility_name": (TEXT, "", "meta.id;instr.tel"),
-    "instrument_name": (TEXT, "", "meta.id;instr"),
+# Table 6 of the Recommendation ObsCore 1.1 (2017) with its errata: kind, unit, UCD and utype; compared with the tables
+# of lsst/sdm_schemas (yml/ivoa).
+MANDATORY: dict[str, tuple[str, str, str, str]] = {
+    "dataproduct_type": (TEXT, "", "meta.code.class", "ObsDataset.dataProductType"),
+    "calib_level": (WHOLE, "", "meta.code;obs.calib", "ObsDataset.calibLevel"),
+    "obs_collection": (TEXT, "", "meta.id", "DataID.collection"),
+    "obs_id": (TEXT, "", "meta.id", "DataID.observationID"),
+    "obs_publisher_did": (TEXT, "", "meta.ref.ivoid", "Curation.publisherDID"),
+    "access_url": (TEXT, "", "meta.ref.url", "Access.reference"),
+    "access_format": (TEXT, "", "meta.code.mime", "Access.format"),
+    "access_estsize": (WHOLE, "kbyte", "phys.size;meta.file", "Access.size"),
+    "target_name": (TEXT, "", "meta.id;src", "Target.name"),
+    "s_ra": (REAL, "deg", "pos.eq.ra", "Char.SpatialAxis.Coverage.Location.Coord.Position2D.Value2.C1"),
+    "s_dec": (REAL, "deg", "pos.eq.dec", "Char.SpatialAxis.Coverage.Location.Coord.Position2D.Value2.C2"),
+    "s_fov": (REAL, "deg", "phys.angSize;instr.fov", "Char.SpatialAxis.Coverage.Bounds.Extent.diameter"),
+    "s_region": (TEXT, "", "pos.outline;obs.field", "Char.SpatialAxis.Coverage.Support.Area"),
+    "s_xel1": (WHOLE, "", "meta.number", "Char.SpatialAxis.numBins1"),
+    "s_xel2": (WHOLE, "", "meta.number", "Char.SpatialAxis.numBins2"),
+    "s_resolution": (REAL, "arcsec", "pos.angResolution", "Char.SpatialAxis.Resolution.Refval.value"),
+    "t_min": (REAL, "d", "time.start;obs.exposure", "Char.TimeAxis.Coverage.Bounds.Limits.StartTime"),
+    "t_max": (REAL, "d", "time.end;obs.exposure", "Char.TimeAxis.Coverage.Bounds.Limits.StopTime"),
+    "t_exptime": (REAL, "s", "time.duration;obs.exposure", "Char.TimeAxis.Coverage.Support.Extent"),
+    "t_resolution": (REAL, "s", "time.resolution", "Char.TimeAxis.Resolution.Refval.value"),
+    "t_xel": (WHOLE, "", "meta.number", "Char.TimeAxis.numBins"),
+    "em_min": (REAL, "m", "em.wl;stat.min", "Char.SpectralAxis.Coverage.Bounds.Limits.LoLimit"),
+    "em_max": (REAL, "m", "em.wl;stat.max", "Char.SpectralAxis.Coverage.Bounds.Limits.HiLimit"),
+    "em_res_power": (REAL, "", "spect.resolution", "Char.SpectralAxis.Resolution.ResolPower.refVal"),
+    "em_xel": (WHOLE, "", "meta.number", "Char.SpectralAxis.numBins"),
+    "o_ucd": (TEXT, "", "meta.ucd", "Char.ObservableAxis.ucd"),
+    "pol_states": (TEXT, "", "meta.code;phys.polarization", "Char.PolarizationAxis.stateList"),
+    "pol_xel": (WHOLE, "", "meta.number", "Char.PolarizationAxis.numBins"),
+    "facility_name": (TEXT, "", "meta.id;instr.tel", "Provenance.ObsConfig.Facility.name"),
+    "instrument_name": (TEXT, "", "meta.id;instr", "Provenance.ObsConfig.Instrument.name"),
 }
 NEVER_NULL = ("calib_level", "obs_collection", "obs_id", "obs_publisher_did")
 KINDS = {"char": TEXT, "unicodeChar": TEXT, "int": WHOLE, "long": WHOLE, "double": REAL}
@@ -84,9 +85,8 @@ def area_of(vertices: np.ndarray) -> float:
 
 def test_the_votable_has_every_mandatory_column_as_the_standard_says(exported: Path) -> None:
     fields = parse(exported, verify="exception").get_first_table().fields
-    found = {field.name: (KINDS[field.datatype], str(field.unit or ""), field.ucd) for field in fields}
-    assert found == MANDATORY
-    assert [field.utype.startswith("obscore:") for field in fields] == [True] * len(MANDATORY)
+    found = {field.name: (KINDS[field.datatype], str(field.unit or ""), field.ucd, field.utype) for field in fields}
+    assert found == {name: (*facts, f"obscore:{utype}") for name, (*facts, utype) in MANDATORY.items()}
 
 
 def test_the_view_has_the_columns_of_the_standard(placed: mvmdb.Archive) -> None:
