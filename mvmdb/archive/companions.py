@@ -43,10 +43,11 @@ class Accompanying(Access):
     def companions(self, kinds: Texts | None = None, *, skycells: Sequence[str] = (), wait: float = 0.0) -> Companions:
         """Make the files beside products that are missing or stale now, without drizzling, and remove stale ones.
 
-        `kinds`: some of `jpg` (the mosaic), `thumb`, `wht` (the weights), `color` (one for a sky cell), `exptime` (the map of
-        depth) and `exposures` (the list of what the mosaic holds); None: as the archive is configured. `skycells`: only there. `wait`: for how many seconds to wait for another run. A file
-        stands beside its mosaic until the mosaic changes. Raises UsageError for an unknown kind or sky cell, and where
-        Pillow is not installed; BusyError if another run works on the folder. The command `companions`.
+        `kinds`: some of `jpg` (the mosaic), `thumb`, `wht` (the weights), `color` (one for a sky cell), `exptime` (the
+        map of depth) and `exposures` (the list of what the mosaic holds); None: as the archive is configured.
+        `skycells`: only there. `wait`: for how many seconds to wait for another run. A file stands beside its mosaic
+        until the mosaic changes. Raises UsageError for an unknown kind or sky cell, and where Pillow is not installed;
+        BusyError if another run works on the folder. The command `companions`.
         """
         from mvmdb.catalog.claims.coordinator import can_share
         from mvmdb.catalog.settings import products_folder

@@ -1,4 +1,4 @@
-"""The map of depth and the list of exposures beside a mosaic: what the mosaic holds, judged by the catalog's footprints."""
+"""The map of depth and the list of exposures beside a mosaic: what it holds, judged by the catalog's footprints."""
 
 from __future__ import annotations
 

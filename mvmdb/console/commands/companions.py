@@ -12,7 +12,8 @@ from mvmdb.console.show import say
 @click.command(short_help="Make the previews and other files beside mosaics.")
 @click.option(
     "--beside", metavar="KINDS",
-    help="These kinds: jpg, thumb, wht, color, exptime, exposures, with commas between. [default: as init --beside says]",
+    help="These kinds: jpg, thumb, wht, color, exptime, exposures, with commas between. "
+    "[default: as init --beside says]",
 )  # fmt: skip
 @options.cells
 @options.who
