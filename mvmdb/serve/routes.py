@@ -10,6 +10,7 @@ from pathlib import Path
 from mvmdb.companions.kinds import find_kind
 from mvmdb.inputs import open_plain
 from mvmdb.names import is_cell_name, is_product_name, parse_product_name
+from mvmdb.page.tree import OWN
 from mvmdb.serve.drawing import MapDrawing
 from mvmdb.serve.guard import App, Receive, Scope, Send, answer
 
@@ -17,6 +18,11 @@ MAP = "map"
 """Where the map is: /map/index.html."""
 PRODUCTS = "products"
 """Where the products folder is: /products/<sky cell>/<file>."""
+_TYPES = {
+    ".fits": "application/fits", ".ecsv": "text/plain; charset=utf-8", ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+}  # fmt: skip
+"""Types that a system's own list may lack."""
 _PIECE = 1 << 20
 _RETRY = 3
 
@@ -35,10 +41,20 @@ class Routes:
             # Browsers follow Refresh, programs Retry-After.
             wait = str(_RETRY).encode()
             await answer(send, 503, self._drawing.tell(), (b"refresh", wait), (b"retry-after", wait))
+        elif path.startswith(f"/{MAP}/"):
+            await _send_file(scope, send, find_on_map(self._drawing.folder, path.removeprefix(f"/{MAP}/")))
         elif path.startswith(f"/{PRODUCTS}/"):
-            await _send_product(scope, send, find_product(self._products, path.removeprefix(f"/{PRODUCTS}/")))
+            await _send_file(scope, send, find_product(self._products, path.removeprefix(f"/{PRODUCTS}/")))
         else:
             await self._app(scope, receive, send)
+
+
+def find_on_map(folder: Path, path: str) -> Path | None:
+    """A file of the map; None for others in its folder, and outside of it."""
+    first, *others = path.split("/")
+    if path != "index.html" and (first not in OWN or not others):
+        return None
+    return None if any(name.startswith(".") or not name for name in others) else folder / path
 
 
 def find_product(products: Path | None, path: str) -> Path | None:
@@ -50,18 +66,19 @@ def find_product(products: Path | None, path: str) -> Path | None:
     return products / skycell / name if is_product or find_kind(name, skycell) is not None else None
 
 
-async def _send_product(scope: Scope, send: Send, path: Path | None) -> None:
+async def _send_file(scope: Scope, send: Send, path: Path | None) -> None:
+    """Answer with a file as it was when it was opened; Datasette itself would cut one that is replaced meanwhile."""
     try:
         if path is None:
             raise FileNotFoundError
         file = await asyncio.to_thread(open_plain, path)
     except OSError:
-        await answer(send, 404, "there is no such file; expected a mosaic, or a file that stands beside one")
+        await answer(send, 404, "there is no such file; expected one of the map, a mosaic, or a file beside it")
         return
     with file:
         state = os.fstat(file.fileno())
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        kind = "application/fits" if path.suffix == ".fits" else kind
+        kind = _TYPES.get(path.suffix, kind)
         headers = [(b"content-type", kind.encode()), (b"content-length", str(state.st_size).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         left = 0 if scope["method"] == "HEAD" else state.st_size

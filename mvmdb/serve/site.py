@@ -62,7 +62,6 @@ def open_site(file: Path, timeout: float, drawing: MapDrawing | None) -> Iterato
                 "default_cache_ttl": 0,
             },
             template_dir=str(Path(__file__).parent / "templates"),
-            static_mounts=[(MAP, str(drawing.folder))] if drawing is not None else [],
         )
         datasette.remove_database("_memory")
         database = _database_class()(datasette, file)

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from serving import get, running, until
 from skymap import make_known_archive
 
-from mvmdb.serve.routes import find_product
+from mvmdb.serve.routes import find_on_map, find_product
 
 PRODUCT = f"{CELL}/{FINE}_drz.fits"
 
@@ -85,6 +85,16 @@ def test_mosaics_and_files_beside_them_are_served_and_nothing_else(site: str, kn
               f"{CELL}/..%2f..%2fmvm.db", f"{CELL}/{FINE.replace('11y11', '12y11')}_drz.fits")  # fmt: skip
     for name in others:
         assert get(f"{site}/products/{name}")[0] == 404, name
+    for name in (
+        "notes.txt",
+        "data",
+        "data/",
+        "data/../notes.txt",
+        "data/.mvmdb-page",
+        "../mvm.db",
+        "data//etc/passwd",
+    ):
+        assert find_on_map(known.folder / "map", name) is None, name
     assert find_product(known.products, f"{CELL}/{FINE}_drz.fits/..") is None
 
 
