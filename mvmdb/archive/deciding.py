@@ -125,7 +125,7 @@ class Deciding(Access):
         return files
 
 
-def list_texts(given: Sequence[Texts]) -> list[str]:
+def list_texts(given: Sequence[object]) -> list[str]:
     """Texts and lists of texts as one list. Raises UsageError for anything else."""
     texts: list[str] = []
     for one in given:
