@@ -101,7 +101,8 @@ def find_values() -> dict[str, type[Any]]:
     """The values that tell what they are, wherever they are made, by name: those of `values`, and all returned ones."""
     known = {kind.__name__: kind for kind in _descendants(Shown) if dataclasses.is_dataclass(kind)}
     listed = {name: known[name] for name, _ in inspect.getmembers(values, inspect.isclass) if name in known}
-    for _, method in inspect.getmembers(mvmdb.Archive, callable):
+    public = (method for name, method in inspect.getmembers(mvmdb.Archive, callable) if not name.startswith("_"))
+    for method in public:
         for name in re.findall(r"\b[A-Z]\w+", str(inspect.signature(method).return_annotation)):
             if name in known:
                 listed[name] = known[name]
@@ -110,7 +111,9 @@ def find_values() -> dict[str, type[Any]]:
 
 def _descendants(kind: type[Any]) -> Iterator[type[Any]]:
     for module in pkgutil.walk_packages(mvmdb.__path__, "mvmdb."):
-        if module.name.endswith(".values"):  # what a method imports when it is called
+        if module.name.endswith(".values") or module.name.startswith(
+            "mvmdb.archive."
+        ):  # what a method imports when it is called
             importlib.import_module(module.name)
     waiting = [kind]
     while waiting:

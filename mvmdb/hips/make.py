@@ -43,10 +43,10 @@ def make_hips(
 ) -> MadeHips:
     """Make the HiPS of these mosaics in a folder, or bring it up to date; `now` (UTC) becomes its date if it changes.
 
-    `monitor` is told of tiles of the highest order as of files. Workers make these; each holds one tile and the rectangle of a mosaic below it. Raises
-    UsageError without the extra `hips` and for a folder that holds something else, NothingViableError if there is no
-    mosaic, InputError if a mosaic or the folder cannot be read, BusyError if another run works on the folder for longer
-    than `wait` seconds, WorkersError if the workers are lost.
+    `monitor` is told of tiles of the highest order as of files. Workers make these; each holds one tile and the
+    rectangle of a mosaic below it. Raises UsageError without the extra `hips` and for a folder that holds something
+    else, NothingViableError if there is no mosaic, InputError if a mosaic or the folder cannot be read, BusyError if
+    another run works on the folder for longer than `wait` seconds, WorkersError if the workers are lost.
     """
     require_hips()
     started = monotonic()
