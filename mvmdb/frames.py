@@ -31,20 +31,17 @@ def frame_of_file(wcsname: str | None, distortion: str | None, fit: str | None, 
     'gaia'
     >>> frame_of_file("IDC_w3m18525i-GSC240", "IDC_w3m18525i", "APRIORI", "GSC240")
     'gsc240-apriori'
+    >>> frame_of_file("OPUS-GSC240", None, "APRIORI", "GSC240")
+    'gsc240-apriori'
     >>> frame_of_file("TWEAK", None, None, None)
     'tweak'
     """
     name = (wcsname or "").strip()
     if not name:
         return None
-    start, _, solution = name.partition("-")
-    if distortion is None and start.upper() == "OPUS":  # without a distortion model; `split_wcsname` knows no parts
-        return _family(solution) + _APRIORI_SUFFIX if solution else NONE
-    if distortion is None:
-        return _family(name)
-    if catalog is None:
-        return NONE
-    return _family(catalog) + (_APRIORI_SUFFIX if fit == APRIORI else "")
+    if catalog is not None:
+        return _family(catalog) + (_APRIORI_SUFFIX if fit == APRIORI else "")
+    return NONE if distortion is not None or name.upper() == "OPUS" else _family(name)
 
 
 def frame_of_alternate(name: str, reference: str) -> str:

@@ -6,7 +6,9 @@ Run by `make docs`; a test compares the page with what this makes.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,12 +90,36 @@ def _without_doctest(text: str) -> str:
 
 def _describe_values() -> Iterator[str]:
     yield "### What its methods return\n"
-    for name, kind in inspect.getmembers(values, inspect.isclass):
-        if issubclass(kind, Shown) and dataclasses.is_dataclass(kind):
-            fields = [field.name for field in dataclasses.fields(kind)]
-            properties = [name for name, _ in inspect.getmembers(kind, lambda member: isinstance(member, property))]
-            yield f"**{name}.** {inspect.getdoc(kind)}\n"
-            yield f"Attributes: {', '.join(f'`{one}`' for one in [*fields, *properties])}.\n"
+    for name, kind in sorted(find_values().items()):
+        fields = [field.name for field in dataclasses.fields(kind)]
+        properties = [name for name, _ in inspect.getmembers(kind, lambda member: isinstance(member, property))]
+        yield f"**{name}.** {inspect.getdoc(kind)}\n"
+        yield f"Attributes: {', '.join(f'`{one}`' for one in [*fields, *properties])}.\n"
+
+
+def find_values() -> dict[str, type[Any]]:
+    """The values that tell what they are, wherever they are made, by name: those of `values`, and all returned ones."""
+    known = {kind.__name__: kind for kind in _descendants(Shown) if dataclasses.is_dataclass(kind)}
+    listed = {name: known[name] for name, _ in inspect.getmembers(values, inspect.isclass) if name in known}
+    public = (method for name, method in inspect.getmembers(mvmdb.Archive, callable) if not name.startswith("_"))
+    for method in public:
+        for name in re.findall(r"\b[A-Z]\w+", str(inspect.signature(method).return_annotation)):
+            if name in known:
+                listed[name] = known[name]
+    return listed
+
+
+def _descendants(kind: type[Any]) -> Iterator[type[Any]]:
+    for module in pkgutil.walk_packages(mvmdb.__path__, "mvmdb."):
+        if module.name.endswith(".values") or module.name.startswith(
+            "mvmdb.archive."
+        ):  # what a method imports when it is called
+            importlib.import_module(module.name)
+    waiting = [kind]
+    while waiting:
+        found = waiting.pop().__subclasses__()
+        yield from found
+        waiting += found
 
 
 if __name__ == "__main__":

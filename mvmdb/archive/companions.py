@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mvmdb.archive.access import Access, chosen_cells
 from mvmdb.archive.recording import ATTENTION, DONE, call_of
-from mvmdb.companions.kinds import parse_kinds
+from mvmdb.companions.kinds import KINDS, parse_kinds
 from mvmdb.errors import UsageError
 from mvmdb.shown import Shown, Told
 
@@ -43,10 +43,11 @@ class Accompanying(Access):
     def companions(self, kinds: Texts | None = None, *, skycells: Sequence[str] = (), wait: float = 0.0) -> Companions:
         """Make the files beside products that are missing or stale now, without drizzling, and remove stale ones.
 
-        `kinds`: some of `jpg` (the mosaic), `thumb`, `wht` (the weights) and `color` (one for a sky cell); None: as the
-        archive is configured. `skycells`: only there. `wait`: for how many seconds to wait for another run. A file
-        stands beside its mosaic until the mosaic changes. Raises UsageError for an unknown kind or sky cell, and where
-        Pillow is not installed; BusyError if another run works on the folder. The command `companions`.
+        `kinds`: some of `jpg` (the mosaic), `thumb`, `wht` (the weights), `color` (one for a sky cell), `exptime` (the
+        map of depth) and `exposures` (the list of what the mosaic holds); None: as the archive is configured.
+        `skycells`: only there. `wait`: for how many seconds to wait for another run. A file stands beside its mosaic
+        until the mosaic changes. Raises UsageError for an unknown kind or sky cell, and where Pillow is not installed;
+        BusyError if another run works on the folder. The command `companions`.
         """
         from mvmdb.catalog.claims.coordinator import can_share
         from mvmdb.catalog.settings import products_folder
@@ -79,7 +80,7 @@ def chosen_kinds(given: Texts) -> tuple[str, ...]:
     from mvmdb.pictures.mosaics import require_pictures
 
     kinds = parse_kinds(given if isinstance(given, str) else ",".join(given))
-    if kinds:
+    if any(KINDS[kind].is_picture for kind in kinds):
         require_pictures()
     return kinds
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mvmdb.archive.access import Access
@@ -10,6 +11,7 @@ from mvmdb.archive.companions import chosen_kinds
 from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
 from mvmdb.archive.values import Quarantine
 from mvmdb.catalog.open import Engine
+from mvmdb.errors import UsageError
 from mvmdb.records import ExptimeLayers, Frames, Rule
 from mvmdb.remote.address import require_local
 
@@ -43,10 +45,10 @@ class Deciding(Access):
         (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `frames`: layers take
         exposures of `any` frame, of `gaia` alone, or each those of the `same` frame, that of most of its members.
         `alternate`: the name of the solution of `align` that layers use where an exposure has it, `none` for those of
-        the files. `beside`: kinds of files that nights keep beside products (`jpg`, `thumb`, `wht`, `color`), `none`
-        for none. `keep_history`: the days of history that nights keep, 0 for ever. `rebuild` and `move` as for
-        `reconcile`. `upgrade`: bring an older catalog's schema up to date first. Raises UsageError for what is not
-        valid. The command `init`.
+        the files. `beside`: kinds of files that nights keep beside products, as for `companions`, `none` for none.
+        `keep_history`: the days of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`.
+        `upgrade`: bring an older catalog's schema up to date first. Raises UsageError for what is not valid. The
+        command `init`.
         """
         from mvmdb.catalog.configure import initialise
         from mvmdb.catalog.products.folder import Consent
@@ -78,22 +80,23 @@ class Deciding(Access):
         for run in runs:
             self._recorder.end(run, DONE, None)
 
-    def withdraw(self, *exposures: str, why: str = "") -> list[str]:
+    def withdraw(self, *exposures: Texts, why: str = "") -> list[str]:
         """Record that exposures left the archive; their layers become stale. Returns their names (ipppssoo).
 
-        Give an exposure by its ROOTNAME, or by the first eight characters of it. A new version of its file, with other
-        pixels or another WCS, brings it back, and so does `readmit`. Raises UsageError for an exposure that is not in
-        the catalog. The command `withdraw`.
+        Give exposures, or lists of them, by ROOTNAME or by the first eight characters of it. A new version of an
+        exposure's file, with other pixels or another WCS, brings it back, and so does `readmit`. Raises UsageError for
+        an exposure that is not in the catalog. The command `withdraw`.
         """
         from mvmdb.catalog.ask.describe import find_exposure
         from mvmdb.catalog.exposures.standing import withdraw
 
-        with self._changing(call_of("withdraw", *exposures, why=why)) as change, change.engine.begin() as connection:
-            names = [find_exposure(connection, name) for name in exposures]
+        given = list_texts(exposures)
+        with self._changing(call_of("withdraw", *given, why=why)) as change, change.engine.begin() as connection:
+            names = [find_exposure(connection, name) for name in given]
             withdraw(connection, names, why, change.policy)
         return names
 
-    def readmit(self, *exposures: str) -> list[str]:
+    def readmit(self, *exposures: Texts) -> list[str]:
         """Bring withdrawn exposures back; their layers become stale. Returns their names.
 
         The opposite of `withdraw`, with the same arguments and errors. The command `readmit`.
@@ -101,20 +104,34 @@ class Deciding(Access):
         from mvmdb.catalog.ask.describe import find_exposure
         from mvmdb.catalog.exposures.standing import readmit
 
-        with self._changing(call_of("readmit", *exposures)) as change, change.engine.begin() as connection:
-            names = [find_exposure(connection, name) for name in exposures]
+        given = list_texts(exposures)
+        with self._changing(call_of("readmit", *given)) as change, change.engine.begin() as connection:
+            names = [find_exposure(connection, name) for name in given]
             readmit(connection, names, change.policy)
         return names
 
-    def accept(self, *paths: str) -> Quarantine:
+    def accept(self, *paths: Texts) -> Quarantine:
         """Accept quarantined files (paths or names) as they are, until they change. The command `quarantine --accept`.
 
-        Raises UsageError for a file that is not in the quarantine.
+        `paths`: texts, or lists of them. Raises UsageError for a file that is not in the quarantine.
         """
         from mvmdb.catalog.exposures.quarantine import accept_quarantined
 
-        with self._changing(call_of("accept", *paths)) as change:
+        given = list_texts(paths)
+        with self._changing(call_of("accept", *given)) as change:
             with change.engine.begin() as connection:
-                files = Quarantine(accept_quarantined(connection, paths))
+                files = Quarantine(accept_quarantined(connection, given))
             change.code = ATTENTION if files.attention else DONE
         return files
+
+
+def list_texts(given: Sequence[object]) -> list[str]:
+    """Texts and lists of texts as one list. Raises UsageError for anything else."""
+    texts: list[str] = []
+    for one in given:
+        some = [one] if isinstance(one, str) else list(one) if isinstance(one, Iterable) else [one]
+        for text in some:
+            if not isinstance(text, str):
+                raise UsageError(f"{text!r} is given; expected a text, or a list of texts")
+            texts.append(text)
+    return texts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 from mvmdb.archive.access import Access
 from mvmdb.errors import UsageError
@@ -25,35 +25,38 @@ class Serving(Access):
         host: str = "127.0.0.1",
         port: int = PORT,
         timeout: float = SQL_SECONDS,
-        page: str | os.PathLike[str] | None = None,
+        with_map: bool = True,
+        map_folder: str | os.PathLike[str] | None = None,
         ready: Callable[[str], object] | None = None,
     ) -> None:
         """Show the catalog in Datasette, read-only, until SIGINT or SIGTERM (raised as KeyboardInterrupt by Ctrl-C).
 
         It listens on `host` and `port` (0: any that is free), for this machine alone unless `host` is another address.
-        `ready` is told the address when requests are answered. A question may take `timeout` seconds. `page`: a folder
-        with a map (`index.html`), shown below /map/. SQLite takes at most 1 GB of memory in this process from then on.
-        Needs the extra `serve`. Raises UsageError for a catalog on PostgreSQL, a port that is in use, a folder without
-        a map, and where Datasette is not installed. The command `serve`.
+        `ready` is told the address when requests are answered. A question may take `timeout` seconds. `with_map`: the
+        map of the sky is at /map/, drawn by another process when the server starts and whenever the catalog has
+        changed, in `map_folder`, as by `page` (None: a temporary folder); its links to mosaics and to the files beside
+        them are answered from the products folder. SQLite takes at most 1 GB of memory in this process from then on.
+        Needs the extra `serve`. Raises UsageError for a catalog on PostgreSQL, a port that is in use, a folder of
+        something else, and where Datasette is not installed. The command `serve`.
         """
         from mvmdb.catalog.ask.browse import catalog_file
+        from mvmdb.catalog.open import open_catalog
+        from mvmdb.catalog.settings import recorded_products_folder
+        from mvmdb.serve import drawing as maps
         from mvmdb.serve.server import run_server
 
         if not 0 < timeout < 60:
             raise UsageError(
                 f"the time limit is {timeout}; expected more than 0 and less than 60 s: a night waits for 60"
             )
-        run_server(
-            catalog_file(self.address), host=host, port=port, timeout=timeout, page=_map_in(page),
-            ready=ready or (lambda address: None),
+        file, chosen = catalog_file(self.address), None if map_folder is None else require_local(map_folder).absolute()
+        run = partial(
+            run_server, file, host=host, port=port, timeout=timeout, ready=ready or (lambda address: None)
         )  # fmt: skip
-
-
-def _map_in(page: str | os.PathLike[str] | None) -> Path | None:
-    """The folder of the map. This is the one place where `serve` gets it. Raises UsageError if no map is there."""
-    if page is None:
-        return None
-    folder = require_local(page).absolute()
-    if not (folder / "index.html").is_file():
-        raise UsageError(f"there is no map in {folder}; expected a folder with index.html")
-    return folder
+        if not with_map:
+            run(drawing=None, products=None)
+            return
+        with open_catalog(self.address, read_only=True) as engine, engine.begin() as connection:
+            products = recorded_products_folder(connection)
+        with maps.map_folder(chosen) as folder:
+            run(drawing=maps.MapDrawing(self.address, file, folder), products=products)

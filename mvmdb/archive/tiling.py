@@ -53,5 +53,5 @@ class Tiling(Access):
         with self._work.open() as workers:
             return make_hips(
                 mosaics, options, require_local(output).absolute(), workers=workers, now=dt.datetime.now(dt.UTC),
-                wait=wait,
+                wait=wait, monitor=self._monitor,
             )  # fmt: skip

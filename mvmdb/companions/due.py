@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mvmdb.catalog.products.observed import RecordedProduct
-from mvmdb.companions.kinds import KINDS, digests_of, find_kind, format_mark, read_mark
+from mvmdb.companions.kinds import KINDS, find_kind, format_mark, read_mark
+from mvmdb.coverage.frame import FramedLayer
 from mvmdb.names import is_product_name, is_product_of
 from mvmdb.records import ProductState
 
@@ -27,10 +28,14 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class CompanionJob:
-    """Files to make from the same mosaics (paths); complete without a catalog, for a worker."""
+    """Files to make from the same mosaics (paths); complete without a catalog, for a worker.
+
+    `held`: what the only mosaic holds, as the catalog says it, where the mosaic itself does not.
+    """
 
     sources: tuple[str, ...]
     outputs: tuple[Output, ...]
+    held: FramedLayer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +65,17 @@ def find_due(
         names = set(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return DueCompanions()
-    digests = digests_of(
-        product
+    recorded = {
+        product.filename: product
         for product in products
         if product.state == ProductState.INTACT and product.filename in names and _is_in_place(product)
-    )
+    }
     due: dict[tuple[str, ...], list[Output]] = defaultdict(list)
     extra = []
     expected = {}
-    for name, kind, sources in _list_possible(folder.name, digests):
+    for name, kind, sources in _list_possible(folder.name, recorded):
         expected[name] = kind, sources
-        mark = format_mark(kind, [(source, digests[source]) for source in sources])
+        mark = format_mark(kind, [(source, KINDS[kind].digest(recorded[source])) for source in sources])
         if kind in kinds:
             found = "no file" if name not in names else _judge(folder, name, sources, mark, thorough, settle)
             if found:
@@ -92,13 +97,13 @@ def _is_in_place(product: RecordedProduct) -> bool:
     return is_product_name(product.filename) and is_product_of(product.layer, product.skycell, product.filename)
 
 
-def _list_possible(skycell: str, digests: Mapping[str, str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _list_possible(skycell: str, recorded: Collection[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """(file name, kind, file names of its mosaics) of each file that may stand beside these products."""
     for kind in KINDS.values():
         if kind.subject == "product":
-            for product in sorted(digests):
+            for product in sorted(recorded):
                 yield kind.name_file(product), kind.name, (product,)
-        elif sources := kind.sources(digests):
+        elif sources := kind.sources(recorded):
             yield kind.name_file(skycell), kind.name, tuple(sources)
 
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mvmdb.atomic import remove_file
+from mvmdb.catalog.ask.contributing import load_held
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.observed import RecordedProduct, load_products_of
 from mvmdb.companions.due import CompanionJob, Output, find_due
-from mvmdb.companions.kinds import KINDS
+from mvmdb.companions.kinds import KINDS, Sources
 from mvmdb.errors import MvmdbError, WorkersError
-from mvmdb.names import is_cell_name
+from mvmdb.names import is_cell_name, parse_product_name
+from mvmdb.records import Proof
 from mvmdb.workers.executor import Workers
-
-if TYPE_CHECKING:
-    from mvmdb.pictures.previews import SmallMosaic
 
 log = logging.getLogger(__name__)
 
@@ -96,18 +95,16 @@ def _name(job: CompanionJob) -> str:
 
 def make_companions(job: CompanionJob) -> list[_Result]:
     """Make the files of a job; what goes wrong with one of them does not keep the others from being made."""
-    from mvmdb.pictures.previews import SmallMosaic
-
-    mosaics = [SmallMosaic(Path(source)) for source in job.sources]
-    return [_make(output, mosaics) for output in job.outputs]
+    sources = Sources(tuple(Path(source) for source in job.sources), job.held)
+    return [_make(output, sources) for output in job.outputs]
 
 
-def _make(output: Output, mosaics: list[SmallMosaic]) -> _Result:
+def _make(output: Output, sources: Sources) -> _Result:
     try:
-        KINDS[output.kind].make(mosaics, Path(output.target), output.mark)
+        KINDS[output.kind].make(sources, Path(output.target), output.mark)
     except MvmdbError as error:
         return _Result(output.target, str(error))
-    except Exception as error:  # a surprise in one picture must not stop the night
+    except Exception as error:  # a surprise in one file must not stop the night
         log.info("", exc_info=True)
         return _Result(output.target, f"{type(error).__name__}: {error}")
     return _Result(output.target)
@@ -127,7 +124,19 @@ def _find_jobs(
         with begin() as connection:
             recorded = load_products_of(connection, some)
         for cell in some:
-            yield from _find_in_cell(products / cell, recorded.get(cell, []), kinds, cell in doubted, report)
+            listed = recorded.get(cell, [])
+            foreign = {product.filename for product in listed if product.proof != Proof.PROVEN}
+            for job in _find_in_cell(products / cell, listed, kinds, cell in doubted, report):
+                yield _with_members(begin, job, foreign)
+
+
+def _with_members(begin: Begin, job: CompanionJob, foreign: Collection[str]) -> CompanionJob:
+    """The job with what the catalog knows of its members, if their list of another program lacks footprints."""
+    name = Path(job.sources[0]).name
+    if name not in foreign or not any(KINDS[output.kind].of_members for output in job.outputs):
+        return job
+    with begin() as connection:
+        return replace(job, held=load_held(connection, parse_product_name(name)[0]))
 
 
 def _find_in_cell(

@@ -128,8 +128,8 @@ filters = click.option("--filter", "filters", multiple=True, metavar="F", help="
 cells = click.option("--skycell", "cells", multiple=True, metavar="NAME", help="Only this sky cell (may be repeated).")
 beside = click.option(
     "--beside", metavar="KINDS",
-    help="Keep these files beside products in this run, or none: jpg, thumb, wht, color, with commas between. "
-    "[default: as init --beside says]",
+    help="Keep these files beside products in this run, or none: jpg, thumb, wht, color, exptime, exposures, with "
+    "commas between. [default: as init --beside says]",
 )  # fmt: skip
 mark = click.option(
     "--mark",

@@ -49,23 +49,33 @@ def write_exposure_map(folder: Path, layer: FramedLayer) -> tuple[Path, Path]:
     """
     paths = folder / map_filename(layer.layer), folder / list_filename(layer.layer)
     write_map(paths[0], layer)
-    text = _list_exposures(layer)
-    replace_file(paths[1], lambda stream: stream.write(text.encode()))
+    write_list(paths[1], layer)
     return paths
 
 
-def write_map(target: Path, layer: FramedLayer) -> None:
-    """Write the map of `write_exposure_map` alone. Raises OSError."""
-    replace_file(target, lambda stream: _write_map(stream, layer, target.name))
+def write_map(target: Path, layer: FramedLayer, comment: str | None = None) -> None:
+    """Write the map of `write_exposure_map` alone, with a comment (at most 72 characters) in its first header.
+
+    Raises OSError.
+    """
+    replace_file(target, lambda stream: _write_map(stream, layer, target.name, comment))
 
 
-def _write_map(stream: BinaryIO, layer: FramedLayer, filename: str) -> None:
+def write_list(target: Path, layer: FramedLayer, comment: str | None = None) -> None:
+    """Write the list of `write_exposure_map` alone, with a comment in its header (`meta`). Raises OSError."""
+    text = _list_exposures(layer, comment)
+    replace_file(target, lambda stream: stream.write(text.encode()))
+
+
+def _write_map(stream: BinaryIO, layer: FramedLayer, filename: str, comment: str | None) -> None:
     from astropy.io import fits
 
     primary = fits.PrimaryHDU()
     primary.header["FILENAME"] = filename
     primary.header["SCELLID"] = (str(layer.cell).removeprefix("skycell-"), "sky cell")
     primary.header["NDRIZIM"] = (len(layer.exposures), "number of exposures")
+    if comment is not None:
+        primary.header["COMMENT"] = comment
     stream.write(primary.header.tostring().encode("ascii"))
     exptimes = (band.exptime.astype(">f4") for band in iterate_bands(layer))
     _write_image(stream, layer, "EXPTIME", -32, exptimes, ("BUNIT", "s", "summed exposure time"))
@@ -103,11 +113,13 @@ def _write_image(
     stream.write(bytes(-size % _BLOCK))
 
 
-def _list_exposures(layer: FramedLayer) -> str:
+def _list_exposures(layer: FramedLayer, comment: str | None) -> str:
     from astropy.table import Column, Table
 
     exposures = layer.exposures
     table = Table(meta={"layer": layer.layer, "skycell": str(layer.cell), "scale": layer.scale})
+    if comment is not None:
+        table.meta["comment"] = comment
     for name, (meaning, unit) in _COLUMNS.items():
         values = getattr(exposures, name)
         if values.dtype == object:

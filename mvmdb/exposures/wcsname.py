@@ -1,9 +1,9 @@
 """What a WCSNAME says about an astrometric solution, and which of two is better; pixels and WCS are not read.
 
 The names are those of the archive (HAP documentation, "Astrometry in the archive"):
-`OPUS` the pipeline's first pointing; `IDC_<distortion model>` that pointing with distortion; `...-<catalog>` an
-a priori solution, the guide stars' positions corrected by a catalog; `...-FIT_<how>_<catalog>` an a posteriori
-solution, sources in the image fitted to a catalog.
+`OPUS` the pipeline's first pointing, without distortion; `IDC_<distortion model>` that pointing with distortion;
+`...-<catalog>` an a priori solution, the guide stars' positions corrected by a catalog; `...-FIT_<how>_<catalog>` an
+a posteriori solution, sources in the image fitted to a catalog.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mvmdb.frames import APRIORI
 
-_NAME = re.compile(r"(?P<distortion>IDC_[^-]+)(?:-(?P<solution>.+))?")
+_NAME = re.compile(r"(?:(?P<distortion>IDC_[^-]+)|(?i:OPUS))(?:-(?P<solution>.+))?")
 _FIT = re.compile(r"FIT[-_](?P<how>[A-Z]+)_(?P<catalog>.+)", re.IGNORECASE)
 
 # Newer Gaia releases have better positions and proper motions; HSC 3 and GSC 2.4 were themselves tied to Gaia DR1.
@@ -38,6 +38,8 @@ def split_wcsname(wcsname: str | None) -> Solution:
     Solution(distortion='IDC_2731450pi', fit='FIT_REL', catalog='GAIAeDR3')
     >>> split_wcsname("IDC_w3m18525i-HSC30")
     Solution(distortion='IDC_w3m18525i', fit='APRIORI', catalog='HSC30')
+    >>> split_wcsname("OPUS-GSC240")
+    Solution(distortion=None, fit='APRIORI', catalog='GSC240')
     >>> split_wcsname("OPUS")
     Solution(distortion=None, fit=None, catalog=None)
     """
@@ -57,9 +59,9 @@ def split_wcsname(wcsname: str | None) -> Solution:
 def rank_solution(wcsname: str | None) -> int:
     """How good a solution is, by its name; higher is better, and 0 is no solution at all.
 
-    First by tier: none, OPUS, distortion only, fitted but to no catalog (`FIT_REL_NONE`), a priori, a posteriori, and
-    any name of another form: no pipeline gives one, so somebody aligned the exposure on purpose (TweakReg calls its
-    solution TWEAK). Then by catalog, then by how it was fitted.
+    First by tier: none, OPUS, that corrected a priori, distortion only, fitted but to no catalog (`FIT_REL_NONE`), a
+    priori, a posteriori, and any name of another form: no pipeline gives one, so somebody aligned the exposure on
+    purpose (TweakReg calls its solution TWEAK). Then by catalog, then by how it was fitted.
     """
     name = (wcsname or "").strip()
     if not name:
@@ -68,7 +70,7 @@ def rank_solution(wcsname: str | None) -> int:
     if name.upper() == "OPUS":
         tier = 1
     elif solution.distortion is None:
-        tier = 7
+        tier = 7 if solution.catalog is None else 2
     elif solution.fit is None:
         tier = 3
     elif solution.catalog is None:

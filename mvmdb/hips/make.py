@@ -22,6 +22,7 @@ from mvmdb.hips.state import State, load_state, save_state
 from mvmdb.hips.tiles import FORMATS, make_tile, mosaic_wcs
 from mvmdb.hips.values import LOWEST, HipsMosaic, HipsOptions, MadeHips, TileTask
 from mvmdb.jobs.lock import claim_folder
+from mvmdb.monitor import SILENT, Monitor
 from mvmdb.workers.executor import Workers
 
 _AT_ONCE = 500
@@ -38,13 +39,14 @@ def make_hips(
     workers: Workers,
     now: dt.datetime,
     wait: float = 0.0,
+    monitor: Monitor = SILENT,
 ) -> MadeHips:
     """Make the HiPS of these mosaics in a folder, or bring it up to date; `now` (UTC) becomes its date if it changes.
 
-    Workers make tiles of the highest order; each holds one tile and the rectangle of a mosaic below it. Raises
-    UsageError without the extra `hips` and for a folder that holds something else, NothingViableError if there is no
-    mosaic, InputError if a mosaic or the folder cannot be read, BusyError if another run works on the folder for longer
-    than `wait` seconds, WorkersError if the workers are lost.
+    `monitor` is told of tiles of the highest order as of files. Workers make these; each holds one tile and the
+    rectangle of a mosaic below it. Raises UsageError without the extra `hips` and for a folder that holds something
+    else, NothingViableError if there is no mosaic, InputError if a mosaic or the folder cannot be read, BusyError if
+    another run works on the folder for longer than `wait` seconds, WorkersError if the workers are lost.
     """
     require_hips()
     started = monotonic()
@@ -65,7 +67,8 @@ def make_hips(
         pending = len(state.unfinished)
         _remove(folder, order, gone, state)
         tasks = (TileTask(str(folder), order, number, grey, expected[number]) for number in due)
-        _make_tiles(folder, tasks, keys, state, workers)
+        monitor.files_announced(len(due))
+        _make_tiles(folder, tasks, keys, state, workers, monitor)
         if due or gone or pending:
             _finish(folder, options, state, now, workers)
     return MadeHips(
@@ -112,7 +115,9 @@ def _remove(folder: Path, order: int, gone: Sequence[int], state: State) -> None
     save_state(folder, state)
 
 
-def _make_tiles(folder: Path, tasks: Iterator[TileTask], keys: dict[int, str], state: State, workers: Workers) -> None:
+def _make_tiles(
+    folder: Path, tasks: Iterator[TileTask], keys: dict[int, str], state: State, workers: Workers, monitor: Monitor
+) -> None:
     """Make tiles of the highest order, and note each some hundred of them."""
     while some := list(islice(tasks, _AT_ONCE)):
         state.unfinished.update(task.number for task in some)
@@ -120,6 +125,7 @@ def _make_tiles(folder: Path, tasks: Iterator[TileTask], keys: dict[int, str], s
         for number, filled in _results(make_tile, some, len(some), workers):
             state.tiles[number] = keys[number]
             (state.filled.add if filled else state.filled.discard)(number)
+            monitor.files_read(1)
         save_state(folder, state)
 
 

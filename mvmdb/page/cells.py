@@ -22,8 +22,8 @@ FULL = 6000
 _EXPOSURE_LISTS = ("cameras", "filters", "targets", "catalogs", "solutions")
 
 LAYER = (
-    "kind", "n", "waiting", "exptime", "first", "last", "area", "mean", "stale", "failure", "reasons", "product",
-    "members",
+    "kind", "n", "waiting", "exptime", "first", "last", "area", "mean", "stale", "failure", "frames", "mixed",
+    "reasons", "product", "members",
 )  # fmt: skip
 """What a list of a layer's values has: a place in `kinds`, ... and the members (panel.js has the same order).
 
@@ -107,14 +107,15 @@ class _Grouped:
         layers: list[list[Any]] = []
         known: dict[tuple[int, ...], int] = {}
         for row in self.layers.get(cell, ()):
-            _, _, name, _, n, waiting, exptime, first, last, area, mean, stale, failure = row
+            _, _, name, _, n, waiting, exptime, first, last, area, mean, stale, failure, frames, mixed = row
             members = tuple(sorted(place_of[key] for key in self._members.get(row[0], ()) if key in place_of))
             same = known.setdefault(members, len(layers))
             product = self._products.get(name)
             layers.append([
                 kinds.setdefault(name.split("_", 2)[2], len(kinds)), n, waiting, _number(exptime, 3),
                 _number(first, 4), _number(last, 4), _number(area, 4), _number(mean, 3), int(bool(stale)), failure,
-                _by_code(self._reasons.get(name, ())), None if product is None else _product(product, pictured),
+                frames, _number(mixed, 6), _by_code(self._reasons.get(name, ())),
+                None if product is None else _product(product, pictured),
                 same if same < len(layers) else _steps(members),
             ])  # fmt: skip
         orphans = [[row[0], _product(row, pictured)] for row in self.orphans.get(cell, ())]
@@ -131,14 +132,15 @@ def _tally(place: Place, exposures: MappedExposures, base: int) -> dict[str, Any
     """The tally by sky cell: an exposure counts in each cell of which a layer holds it."""
     cell_of = {row[0]: row[1] - base for row in place.layers}
     stale_layers = {row[0] for row in place.layers if row[11]}
-    pairs: dict[tuple[int, int], bool] = {}
+    mixed_layers = {row[0] for row in place.layers if (row[14] or 0) > 0}
+    pairs: dict[tuple[int, int], int] = {}
     for layer, exposure in place.members:
         pair = (cell_of[layer], exposure)
-        pairs[pair] = pairs.get(pair, False) or layer in stale_layers
+        pairs[pair] = pairs.get(pair, 0) | (layer in stale_layers) | 2 * (layer in mixed_layers)
     key, ids = (np.fromiter((pair[n] for pair in pairs), np.int64, len(pairs)) for n in (0, 1))
-    chosen, stale = exposures.places(ids), np.fromiter(pairs.values(), bool, len(pairs))
+    chosen, flags = exposures.places(ids), np.fromiter(pairs.values(), np.int64, len(pairs))
     kept = chosen >= 0  # one that came after the exposures were read is shown next time
-    return tally(exposures, chosen[kept], key[kept], stale[kept])
+    return tally(exposures, chosen[kept], key[kept], (flags & 1 > 0)[kept], (flags & 2 > 0)[kept])
 
 
 def _exposure_columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:

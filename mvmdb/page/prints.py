@@ -75,6 +75,7 @@ def _file(
         "t": exposures.milliseconds[at].tolist(),
         "frame": exposures.frame[at].tolist(),
         "s": exposures.stale[at].astype(int).tolist(),
+        "x": exposures.mixed[at].astype(int).tolist(),
         "starts": [None if row[6] is None else round(row[6], 4) for row in rows],
         "polygons": polygons,
     }

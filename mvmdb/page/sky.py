@@ -30,7 +30,7 @@ def write_sky(tree: PageTree, exposures: MappedExposures) -> dict[str, Any]:
     dated = month[month >= 0]
 
     def of(chosen: IntArray, key: IntArray, **by: bool) -> dict[str, Any]:
-        return tally(exposures, chosen, key[chosen], exposures.stale[chosen], **by)
+        return tally(exposures, chosen, key[chosen], exposures.stale[chosen], exposures.mixed[chosen], **by)
 
     tree.put("data/sky/all.js", script("sky/all", of(everyone, coarse, by_filter=False, by_program=False)))
     filters = []

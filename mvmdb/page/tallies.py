@@ -1,4 +1,4 @@
-"""Tallies: how many exposures, how long, how many stale and to what aligned, by place, filter, month and program.
+"""Tallies: how many exposures, how long, how many stale, and of which frames, by place, filter, month and program.
 
 A tally is exact: all sums are of whole numbers, exposure times in milliseconds.
 """
@@ -21,16 +21,18 @@ def tally(
     chosen: IntArray,
     key: IntArray,
     stale: NDArray[np.bool_],
+    mixed: NDArray[np.bool_],
     *,
     by_filter: bool = True,
     by_month: bool = True,
     by_program: bool = True,
 ) -> dict[str, Any]:
-    """The columns of a tally of the exposures at the places `chosen`; `key` and `stale` are theirs, one per place.
+    """The columns of a tally of the exposures at the places `chosen`; `key`, `stale` and `mixed` are
+    theirs, one per place.
 
     `k`: keys, in increasing order, each as the difference from the one before. `f`, `q`: places in the lists `filters`
-    and `programs`; `m`: months. `n`: exposures, `t`: ms, `s`: stale ones, `g`: aligned to Gaia, `o`: to another
-    catalog; the rest is aligned to none.
+    and `programs`; `m`: months. `n`: exposures, `t`: ms, `s`: stale ones, `x`: those in a layer that mixes frames, `g`:
+    of the frame of Gaia, `o`: of another one; of the rest no frame is known.
     """
     columns: dict[str, IntArray] = {"k": key}
     lists: dict[str, list[Any]] = {}
@@ -43,7 +45,7 @@ def tally(
         used, columns["q"] = np.unique(exposures.program[chosen], return_inverse=True)
         lists["programs"] = used.tolist()
     if not len(chosen):
-        return lists | {name: [] for name in (*columns, "n", "t", "s", "g", "o")}
+        return lists | {name: [] for name in (*columns, "n", "t", "s", "x", "g", "o")}
     order = np.lexsort(tuple(reversed(columns.values())))
     ordered = {name: column[order] for name, column in columns.items()}
     new = np.zeros(len(order), bool)
@@ -56,6 +58,7 @@ def tally(
         "n": np.ones(len(order), np.int64),
         "t": exposures.milliseconds[chosen][order],
         "s": stale[order].astype(np.int64),
+        "x": mixed[order].astype(np.int64),
         "g": (frame == GAIA).astype(np.int64),
         "o": (frame == OTHER).astype(np.int64),
     }

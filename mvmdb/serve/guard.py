@@ -19,22 +19,19 @@ class Guard:
     """An ASGI application before another one.
 
     `names`: the hosts that a request may be addressed to, without ports; empty: any. A page of a stranger's that had
-    its own host name resolve to this machine (DNS rebinding) could otherwise read the catalog. `redirects`: paths, each
-    with the one that it means.
+    its own host name resolve to this machine (DNS rebinding) could otherwise read the catalog.
     """
 
-    def __init__(self, app: App, names: Collection[str], redirects: dict[str, str]) -> None:
-        self._app, self._names, self._redirects = app, frozenset(names), redirects
+    def __init__(self, app: App, names: Collection[str]) -> None:
+        self._app, self._names = app, frozenset(names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["method"] not in _READING:
-            await _answer(send, 405, "this server only reads; expected GET or HEAD", (b"allow", b"GET, HEAD, OPTIONS"))
+            await answer(send, 405, "this server only reads; expected GET or HEAD", (b"allow", b"GET, HEAD, OPTIONS"))
         elif self._names and _host_of(scope) not in self._names:
-            await _answer(send, 421, "this server has another name; expected the address that `mvmdb serve` printed")
-        elif scope["path"] in self._redirects:
-            await _answer(send, 302, "", (b"location", self._redirects[scope["path"]].encode()))
+            await answer(send, 421, "this server has another name; expected the address that `mvmdb serve` printed")
         else:
             await self._app(scope, receive, send)
 
@@ -48,7 +45,8 @@ def _host_of(scope: Scope) -> str:
     return str(host) if colon and port.isdigit() else str(hosts[0])
 
 
-async def _answer(send: Send, status: int, words: str, *headers: tuple[bytes, bytes]) -> None:
+async def answer(send: Send, status: int, words: str, *headers: tuple[bytes, bytes]) -> None:
+    """Answer a request with a line of text."""
     start = [(b"content-type", b"text/plain; charset=utf-8"), *headers]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": words.encode()})

@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from mvmdb.errors import UsageError
+from mvmdb.page.values import PageOptions
+from mvmdb.serve.drawing import MapDrawing
 from mvmdb.serve.guard import LOOPBACK, Guard
-from mvmdb.serve.site import MAP, Site, open_site, require_datasette
+from mvmdb.serve.routes import PRODUCTS, Routes
+from mvmdb.serve.site import Site, open_site, require_datasette
 
 _GRACE_SECONDS = 2
 
@@ -21,18 +25,27 @@ def run_server(
     host: str,
     port: int,
     timeout: float,
-    page: Path | None,
+    drawing: MapDrawing | None,
+    products: Path | None,
     ready: Callable[[str], object],
 ) -> None:
     """Serve a catalog's file until SIGINT or SIGTERM, which is raised again as it would have been without a server.
 
-    `ready` is told the address once requests are answered. `port` 0: any that is free. Raises UsageError if the place
-    is taken, and where Datasette is not installed.
+    `ready` is told the address once requests are answered. `port` 0: any that is free. `drawing`: the map, kept up to
+    date meanwhile; `products`: the folder that it links to. Raises UsageError if the place is taken, and where
+    Datasette is not installed.
     """
     require_datasette()
-    with _listen(host, port) as listening, open_site(file, timeout, page) as site:
+    with ExitStack() as stack:
+        listening = stack.enter_context(_listen(host, port))
+        site = stack.enter_context(open_site(file, timeout, drawing))
+        app = site.datasette.app()
+        if drawing is not None:
+            links = None if products is None else f"/{PRODUCTS}"
+            stack.enter_context(drawing.kept(PageOptions(products_url=links, sql_url=site.database_path)))
+            app = Routes(app, drawing, products)
         address = _address_of(host, listening)
-        _server_class()(site, _names_of(host), page is not None, lambda: ready(address)).run([listening])
+        _server_class()(site, Guard(app, _names_of(host)), lambda: ready(address)).run([listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -77,11 +90,10 @@ def _server_class() -> Any:
     class Server(uvicorn.Server):
         """A server of one site, which says when it is ready, and ends the questions that are at work when it ends."""
 
-        def __init__(self, site: Site, names: tuple[str, ...], has_map: bool, ready: Callable[[], object]) -> None:
-            redirects = {f"/{MAP}{end}": f"/{MAP}/index.html" for end in ("", "/")} if has_map else {}
+        def __init__(self, site: Site, app: Guard, ready: Callable[[], object]) -> None:
             super().__init__(
                 uvicorn.Config(
-                    Guard(site.datasette.app(), names, redirects),
+                    app,
                     lifespan="on",
                     ws="none",
                     log_config=None,

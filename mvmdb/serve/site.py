@@ -14,10 +14,10 @@ from mvmdb.catalog.ask.canned import CANNED
 from mvmdb.catalog.ask.relations import describe_schema
 from mvmdb.errors import UsageError
 from mvmdb.serve import plugin
+from mvmdb.serve.drawing import MapDrawing
 from mvmdb.serve.metadata import example_of
+from mvmdb.serve.routes import MAP
 
-MAP = "map"
-"""Where the map is: /map/index.html."""
 _MOST_ROWS = 10_000
 _COUNTS = """SELECT (SELECT count(*) FROM exposure) AS exposures, (SELECT count(*) FROM skycell) AS skycells,
 (SELECT count(*) FROM layer) AS layers, (SELECT count(*) FROM layer WHERE stale) AS stale,
@@ -31,6 +31,11 @@ class Site:
     datasette: Any
     database: Any
 
+    @property
+    def database_path(self) -> str:
+        """The path of Datasette's page about the catalog, which takes `?sql=`."""
+        return str(self.datasette.urls.database(self.database.name))
+
     def interrupt(self) -> None:
         """End the questions that are being answered."""
         for connection in self.database.readers:
@@ -38,8 +43,8 @@ class Site:
 
 
 @contextmanager
-def open_site(file: Path, timeout: float, page: Path | None) -> Iterator[Site]:
-    """The site of a catalog's file; a question may take `timeout` seconds. `page` is the folder of the map.
+def open_site(file: Path, timeout: float, drawing: MapDrawing | None) -> Iterator[Site]:
+    """The site of a catalog's file; a question may take `timeout` seconds. `drawing` is the map, if there is to be one.
 
     Other plugins than this package's have no part in it while the block runs. Raises UsageError where Datasette is not
     installed.
@@ -57,7 +62,6 @@ def open_site(file: Path, timeout: float, page: Path | None) -> Iterator[Site]:
                 "default_cache_ttl": 0,
             },
             template_dir=str(Path(__file__).parent / "templates"),
-            static_mounts=[(MAP, str(page))] if page is not None else [],
         )
         datasette.remove_database("_memory")
         database = _database_class()(datasette, file)
@@ -65,7 +69,7 @@ def open_site(file: Path, timeout: float, page: Path | None) -> Iterator[Site]:
         datasette.mvmdb_timeout = timeout  # for plugin.py
 
         async def start() -> dict[str, Any]:
-            return await _describe_start(datasette, database, page is not None)
+            return await _describe_start(datasette, database, drawing)
 
         datasette.jinja_env.globals["mvmdb_start"] = start
         try:
@@ -145,7 +149,7 @@ def _only_own_plugins() -> Iterator[None]:
             pm.register(found, name)
 
 
-async def _describe_start(datasette: Any, database: Any, has_map: bool) -> dict[str, Any]:
+async def _describe_start(datasette: Any, database: Any, drawing: MapDrawing | None) -> dict[str, Any]:
     """What the start page shows."""
     values = await plugin.load_examples(database)
     try:
@@ -158,7 +162,8 @@ async def _describe_start(datasette: Any, database: Any, has_map: bool) -> dict[
         "file": str(database.path),
         "address": address,
         "counts": counts,
-        "map": f"/{MAP}/index.html" if has_map else None,
+        "map": None if drawing is None else f"/{MAP}/index.html",
+        "map_waits": drawing.tell() if drawing is not None and not drawing.is_there else None,
         "queries": [
             {
                 "title": query.title,

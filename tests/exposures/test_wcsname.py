@@ -19,6 +19,9 @@ from mvmdb.exposures.wcsname import APRIORI, Solution, rank_solution, split_wcsn
         ("IDC_w3m18525i-FIT_REL_NONE", ("IDC_w3m18525i", "FIT_REL", None)),
         (" IDC_w3m18525i ", ("IDC_w3m18525i", None, None)),
         ("OPUS", (None, None, None)),
+        ("OPUS-GSC240", (None, APRIORI, "GSC240")),
+        ("OPUS-HSC30", (None, APRIORI, "HSC30")),
+        ("OPUSCULE", (None, None, None)),
         ("TWEAK", (None, None, None)),
         ("", (None, None, None)),
         (None, (None, None, None)),
@@ -32,6 +35,8 @@ def test_solutions_rank_from_none_to_the_best_fit() -> None:
     ascending = [
         None,
         "OPUS",
+        "OPUS-GSC240",
+        "OPUS-HSC30",
         "IDC_a",
         "IDC_a-FIT_REL_NONE",
         "IDC_a-GSC240",

@@ -14,6 +14,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 import mvmdb
+from mvmdb.errors import UsageError
 
 EXPOSURE = "ib6o04tu"
 
@@ -124,3 +125,13 @@ def test_a_program_verifies_and_writes_pollers(opened: mvmdb.Archive, archive: A
     assert len(Path(path).read_text().splitlines()) == 2
     assert opened.config()["products"] == str(archive.products)
     assert {relation["name"] for relation in opened.schema()} >= {"exposure", "coverage"}
+
+
+def test_exposures_are_given_one_by_one_or_in_lists(opened: mvmdb.Archive, archive: Archive) -> None:
+    opened.ingest(archive.inbox)
+    names = [EXPOSURE, "ib6o04tv"]
+    assert opened.withdraw(["ib6o04tuq"], "ib6o04tvq", why="test") == names
+    assert opened.readmit(tuple(names)) == names
+    with pytest.raises(UsageError, match=r"7 is given; expected a text, or a list of texts"):
+        opened.withdraw([7])  # type: ignore[list-item]
+    assert opened.exposures(columns=["standing"])["standing"].tolist() == ["member", "member"]

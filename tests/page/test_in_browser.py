@@ -141,8 +141,20 @@ def test_a_click_tells_what_the_catalog_and_explain_tell(served: Watched, web: s
     told = facts(page)
     assert told["exposures"] == str(count["exposures"]) == "5"
     assert float(told["seconds"].removesuffix(" s").replace(",", "")) == pytest.approx(count["seconds"], abs=0.06)
-    assert told["frames"] == "Gaia 2, none 3"
+    ((gaia, none, mixed),) = known.rows(
+        f"""SELECT count(DISTINCT CASE WHEN e.frame = 'gaia' THEN e.id END), count(DISTINCT CASE WHEN e.frame = 'none'
+        THEN e.id END), count(DISTINCT CASE WHEN l.mixed_arcmin2 > 0 THEN e.id END)
+        FROM exposure e JOIN layer_member m ON m.exposure_id = e.id JOIN layer l ON l.id = m.layer_id
+        WHERE l.name LIKE 'hst_{CELL}_%'"""
+    )
+    assert told["frames"] == f"Gaia {gaia}, none {none}"
+    assert told["in-mixed"] == f"{mixed} of 5"
+    assert mixed > 0
     page.click(f'.layer[data-layer="{FINE}"] summary')
+    ((frames, area),) = known.rows(f"SELECT frames, mixed_arcmin2 FROM layer WHERE name = '{FINE}'")
+    said = page.locator(f'.layer[data-layer="{FINE}"] .layer-frames').text_content() or ""
+    assert said.startswith(f"Frames: {frames}. Different frames overlap in ")
+    assert float(said.split(" in ")[1].split()[0]) == pytest.approx(area, abs=1e-4)
     reasons = {(code, exposure) for code, exposure in known.rows(
         f"SELECT reason, exposure FROM stale_reason WHERE layer = '{FINE}'")}  # fmt: skip
     text = page.locator(f'.layer[data-layer="{FINE}"] .reasons').text_content() or ""

@@ -16,6 +16,7 @@ from skymap import HOSTILE
 
 import mvmdb
 from mvmdb.errors import InputError, UsageError
+from mvmdb.page.cells import LAYER
 from mvmdb.page.chunks import share_out
 from mvmdb.page.values import PageOptions
 
@@ -76,6 +77,9 @@ def test_tallies_are_those_of_the_exposures_on_either_database(archive: Archive,
     seconds = archive.rows("SELECT exptime FROM exposure WHERE eligible")
     total = sum(round(1000 * row[0]) for row in seconds)
     assert [sum(index["sky"][name]) for name in ("n", "t", "s", "g", "o")] == [4, total, 4, 1, 1]
+    mixing = "SELECT count(DISTINCT exposure_id) FROM layer_member m JOIN layer l ON l.id = m.layer_id"
+    ((mixed,),) = archive.rows(f"{mixing} WHERE l.mixed_arcmin2 > 0")
+    assert sum(index["sky"]["x"]) == mixed > 0
     cells = read(tmp_path / "map", "cells/p0726")
     named = archive.rows("SELECT id FROM skycell WHERE projection_cell = 726 ORDER BY id")
     assert cells["cells"] == [key - 726 * 441 for (key,) in named]
@@ -140,7 +144,7 @@ def test_pictures_are_made_when_products_change(tmp_path: Path) -> None:
     (archive.products / CELL / f"{FINE}_drz_thumb.jpg").write_bytes(b"\xff\xd8")
     opened.page(folder, products_url="https://archive.example/products/")
     details = read(folder, "layers/p0726-0")["cells"]
-    products = [layer[11] for cell in details.values() for layer in cell["layers"]]
+    products = [layer[LAYER.index("product")] for cell in details.values() for layer in cell["layers"]]
     (product,) = (product for product in products if product["file"] == f"{FINE}_drz.fits")
     assert product["picture"] == f"https://archive.example/products/{CELL}/{FINE}_drz_thumb.jpg"
     assert "img-src 'self' data: https://archive.example;" in (folder / "index.html").read_text()

@@ -7,13 +7,9 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +17,7 @@ from urllib.parse import quote
 import pytest
 from archive import CELL, FINE, Archive
 from command_line import call
+from serving import get, running, until
 
 from mvmdb.catalog.ask.canned import CANNED
 from mvmdb.catalog.ask.relations import describe_schema
@@ -28,33 +25,6 @@ from mvmdb.catalog.ask.relations import describe_schema
 NAME = "my~2520mvm"
 """`my%20mvm`, as Datasette writes it in addresses."""
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-
-
-@contextmanager
-def running(*words: str, told: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process that says its address: (the process, the address without / at its end)."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if told in line:
-                yield process, re.findall(r"http://[^ ]*\d", line)[0]
-                break
-        else:
-            pytest.fail("it ended without an address")
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def get(address: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(address, timeout=60) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 def rows(address: str, sql: str) -> Any:
@@ -65,11 +35,9 @@ def rows(address: str, sql: str) -> Any:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """Two exposures in a catalog whose name needs care in an address of a file, and a map."""
+    """Two exposures in a catalog whose name needs care in an address of a file, to be read."""
     folder = tmp_path_factory.mktemp("shown")
     (folder / "inbox").mkdir()
-    (folder / "map").mkdir()
-    (folder / "map" / "index.html").write_text("<p>the map")
     archive = Archive(folder, str(folder / "my%20mvm.db"))
     archive.expose("ib6o04tuq")
     archive.expose("ib6o04twq", north=20)
@@ -80,18 +48,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 @pytest.fixture(scope="module")
 def site(shown: Archive) -> Iterator[str]:
     """The address of `mvmdb serve`."""
-    words = (
-        "mvmdb",
-        "--db",
-        shown.address,
-        "serve",
-        "--port",
-        "0",
-        "--timeout",
-        "1",
-        "--map",
-        str(shown.folder / "map"),
-    )
+    words = ("mvmdb", "--db", shown.address, "serve", "--port", "0", "--timeout", "1")
     with running(*words, told="serving") as (_, address):
         yield address
 
@@ -109,8 +66,9 @@ def test_the_start_page_leads_to_map_questions_and_tables(site: str, database: s
     assert "/map/index.html" in links
     assert len([link for link in links if link.startswith("/my")]) >= len(CANNED) + len(describe_schema())
     for link in links:
+        until(lambda link=link: get(site + link)[0] == 200 or "/map/" not in link)
         assert get(site + link)[0] == 200, link
-    assert get(f"{site}/map")[1] == "<p>the map"
+    assert get(f"{site}/map/")[1] == get(f"{site}/map/index.html")[1]
     assert "2 exposures in 1 sky cells" in page
 
 
@@ -213,8 +171,9 @@ def test_a_night_completes_while_the_catalog_is_asked_without_end(tmp_path: Path
 
 
 def test_ctrl_c_ends_it_while_a_question_is_at_work(shown: Archive) -> None:
-    words = ("mvmdb", "--db", shown.address, "serve", "--port", "0", "--timeout", "50")
+    words = ("mvmdb", "--db", shown.address, "serve", "--port", "0", "--timeout", "50", "--no-map")
     with running(*words, told="serving") as (process, address):
+        assert get(f"{address}/map/index.html")[0] == 404
         (found,) = json.loads(get(f"{address}/-/databases.json")[1])
         assert found["path"] == shown.address
         connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
@@ -233,8 +192,13 @@ def test_what_cannot_be_served_is_refused_in_one_line(shown: Archive) -> None:
         code, out, error = call(shown, "serve", "--port", port)
     assert (code, out) == (2, "")
     assert f"port {port} of 127.0.0.1 is in use; give another one with --port" in error
-    code, _, error = call(shown, "serve", "--port", "0", "--map", str(shown.folder / "inbox"))
-    assert (code, "expected a folder with index.html" in error) == (2, True)
+    strange = shown.folder / "strange"
+    strange.mkdir()
+    (strange / "index.html").write_text("<p>mine")
+    code, _, error = call(shown, "serve", "--port", "0", "--map", str(strange))
+    assert (code, "is not of a page of mvmdb" in error) == (2, True)
+    code, _, error = call(shown, "serve", "--map", str(strange), "--no-map")
+    assert (code, "--map and --no-map are both given" in error) == (2, True)
     server = Archive(shown.folder, "postgresql+psycopg://me@nowhere/mvm")
     code, _, error = call(server, "serve")
     assert (code, "publish it by TAP (docs/seeing/tap.md)" in error) == (2, True)

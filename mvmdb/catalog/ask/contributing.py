@@ -12,7 +12,7 @@ from mvmdb.catalog.ask.search.question import Question
 from mvmdb.coverage.frame import FramedLayer
 from mvmdb.coverage.values import COLUMNS, columns_of
 from mvmdb.errors import NameFormatError, UsageError
-from mvmdb.names import CellId, Scale, parse_cell_name, parse_layer_name
+from mvmdb.names import CellId, LayerName, Scale, parse_cell_name, parse_layer_name
 from mvmdb.records import Canvas
 from mvmdb.schema import tables as t
 from mvmdb.sky.tessellation import CELL_SIZE
@@ -28,6 +28,26 @@ def load_contributing(connection: sa.Connection, names: Sequence[str]) -> list[F
     for name in names:
         wanted.update(_layers_called(connection, name))
     return list(_load(connection, sorted(wanted)))
+
+
+def load_held(connection: sa.Connection, layer: LayerName) -> FramedLayer | None:
+    """The exposures that a layer's product holds, as recorded, in its grid; None without a product.
+
+    Where the catalog lacks one of them, or its footprint, None too: what is left would be less than the product holds.
+    """
+    p, m, x = t.product.c, t.product_member.c, t.exposure.c
+    query = sa.select(p.id, p.x_min, p.x_max, p.y_min, p.y_max).where(p.layer == str(layer), p.state != "missing")
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        return None
+    key, *bounds = found
+    of_it = t.product_member.outerjoin(t.exposure, x.ipppssoo == m.ipppssoo)
+    members = sa.select(*(x[name] for name in COLUMNS)).select_from(of_it).where(m.product_id == key)
+    rows = connection.execute(members.order_by(m.ipppssoo)).all()
+    if any(row.s_region is None for row in rows):
+        return None
+    cell = parse_cell_name(layer.skycell)
+    return FramedLayer(str(layer), cell, layer.scale, Canvas(*bounds), columns_of(rows))
 
 
 def load_frame(connection: sa.Connection, question: Question, name: str, scale: Scale) -> FramedLayer:

@@ -12,7 +12,8 @@ from mvmdb.console.show import say
 @click.command(short_help="Make the previews and other files beside mosaics.")
 @click.option(
     "--beside", metavar="KINDS",
-    help="These kinds: jpg, thumb, wht, color, with commas between. [default: as init --beside says]",
+    help="These kinds: jpg, thumb, wht, color, exptime, exposures, with commas between. "
+    "[default: as init --beside says]",
 )  # fmt: skip
 @options.cells
 @options.who
@@ -25,8 +26,9 @@ def companions(
     """Make the files beside mosaics that are missing or stale, without drizzling, and remove those of lost mosaics.
 
     `jpg` is the mosaic, `thumb` a small one, `wht` its weights, and `color` one picture for a sky cell, from its
-    filters in the order of wavelength. `mvmdb init --beside` has every night keep them. The exit code is 1 if one could
-    not be made. Needs the extra `pictures`.
+    filters in the order of wavelength; `exptime` is the map of exposure time and number of exposures, and `exposures`
+    the list of what the mosaic holds. `mvmdb init --beside` has every night keep them. The exit code is 1 if one could
+    not be made. Pictures need the extra `pictures`.
 
     Example: mvmdb companions --beside jpg,thumb --skycell p0647x10y11
     """

@@ -10,6 +10,7 @@ import click
 
 from mvmdb.console import options
 from mvmdb.console.options import Session, Who
+from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 from mvmdb.errors import UsageError
 
@@ -27,9 +28,12 @@ from mvmdb.errors import UsageError
 @click.option("--publisher", metavar="IVOID", help="The authority in its identifier, ivo://...")
 @options.who
 @options.wait
+@options.progress
 @options.as_json
 @click.pass_obj
-def hips(session: Session, /, wanted: str, output: Path | None, who: Who, as_json: bool, **chosen: Any) -> None:
+def hips(
+    session: Session, /, wanted: str, output: Path | None, who: Who, progress: Form, as_json: bool, **chosen: Any
+) -> None:
     """Make a HiPS of a filter's mosaics in a folder, for Aladin and other atlases, or bring it up to date.
 
     Only tiles below which a mosaic changed, came or went are made again, and what follows from them. Values are
@@ -39,7 +43,8 @@ def hips(session: Session, /, wanted: str, output: Path | None, who: Who, as_jso
     """
     if output is None:
         raise UsageError("there is no folder for the tiles; expected -o DIR")
-    done = session.archive(who).hips(wanted, output, **chosen)
+    with Progress(progress) as monitor:
+        done = session.archive(who, monitor=monitor).hips(wanted, output, **chosen)
     if as_json:
         options.emit_json(asdict(done))
         return

@@ -32,7 +32,8 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
 )
 @click.option(
     "--beside", metavar="KINDS",
-    help="Files that nights keep beside products: jpg, thumb, wht, color, with commas between, or none.",
+    help="Files that nights keep beside products: jpg, thumb, wht, color, exptime, exposures, with commas between, "
+    "or none.",
 )  # fmt: skip
 @click.option(
     "--keep-history", type=click.IntRange(0), metavar="DAYS",

@@ -11,6 +11,7 @@ import click
 from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.show import say
+from mvmdb.errors import UsageError
 
 
 @click.command(short_help="Show the catalog in a browser.")
@@ -26,15 +27,26 @@ from mvmdb.console.show import say
     metavar="SECONDS", help="Stop a question that takes longer.",
 )  # fmt: skip
 @click.option(
-    "--map", "page", type=LocalPath(file_okay=False), metavar="DIR", help="Show the map of the sky in this folder too."
-)
+    "--map", "map_folder", type=LocalPath(file_okay=False), metavar="DIR",
+    help="Keep the map of the sky in this folder. [default: a temporary one]",
+)  # fmt: skip
+@click.option("--no-map", is_flag=True, help="Leave the map of the sky out, and the mosaics that it links to.")
 @click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
 @click.pass_obj
-def serve(session: Session, host: str, port: int, timeout: float, page: Path | None, open_browser: bool) -> None:
-    """Show an SQLite catalog in Datasette, read-only, with canned queries and the meaning of every column.
+def serve(
+    session: Session,
+    host: str,
+    port: int,
+    timeout: float,
+    map_folder: Path | None,
+    no_map: bool,
+    open_browser: bool,
+) -> None:
+    """Show an SQLite catalog in Datasette, read-only, with the map of the sky, and the meaning of every column.
 
-    The address is printed when it answers. Ctrl-C or SIGTERM ends it, with exit code 130 or 143. It needs the extra
-    `serve`, and no network.
+    The map is drawn at the start and whenever the catalog has changed; it links to the mosaics, and to the SQL behind
+    what it shows. The address is printed when it answers. Ctrl-C or SIGTERM ends it, with exit code 130 or 143. It
+    needs the extra `serve`, and no network.
 
     Example: mvmdb serve --port 8001 --open
     """
@@ -46,7 +58,11 @@ def serve(session: Session, host: str, port: int, timeout: float, page: Path | N
         if open_browser:
             click.launch(address)
 
+    if no_map and map_folder is not None:
+        raise UsageError("--map and --no-map are both given; expected one of them")
     try:
-        session.archive().serve(host=host, port=port, timeout=timeout, page=page, ready=announce)
+        session.archive().serve(
+            host=host, port=port, timeout=timeout, with_map=not no_map, map_folder=map_folder, ready=announce
+        )
     except KeyboardInterrupt:
         sys.exit(session.ending.code)

@@ -260,7 +260,7 @@ mvmdbPage.app = (function () {
   }
 
   function describe(c) {
-    return `${plural(c[0], "exposure")}, ${colours.duration(c[1] / 1000)}, ${colours.whole(c[2])} in stale layers; aligned to ${panels.frames(c)}`;
+    return `${plural(c[0], "exposure")}, ${colours.duration(c[1] / 1000)}, ${colours.whole(c[2])} in stale layers, ${colours.whole(c[5])} in layers that mix frames; frames: ${panels.frames(c)}`;
   }
 
   // After the map was drawn: the legend, what is shown, and the table.
@@ -309,7 +309,7 @@ mvmdbPage.app = (function () {
       if (item.file) what = el("code", {}, item.file.names[item.i]);
       else if (Array.isArray(item.key)) what = el("button", { class: "link", onclick: () => choose(item.key, {}, true) }, app.tessellation.name(...item.key).replace("skycell-", ""));
       else what = el("button", { class: "link", onclick: () => goTo(sphere.radec(item.centre), level === "sky" ? 20 : 3) }, `pixel ${item.key}`);
-      return el("tr", {}, el("td", {}, what), [position, colours.whole(item.count[0]), colours.exactSeconds(item.count[1]), colours.whole(item.count[2]), colours.whole(item.count[3])].map((value) => el("td", {}, value)));
+      return el("tr", {}, el("td", {}, what), [position, colours.whole(item.count[0]), colours.exactSeconds(item.count[1]), colours.whole(item.count[2]), colours.whole(item.count[5])].map((value) => el("td", {}, value)));
     });
     $("table-note").textContent = items.length > most ? `The first ${most} of ${colours.whole(items.length)} in view, by ${measure.label.toLowerCase()}.` : `${items.length} in view, by ${measure.label.toLowerCase()}.`;
     $("table-body").replaceChildren(...rows);

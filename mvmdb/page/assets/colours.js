@@ -13,7 +13,7 @@ mvmdbPage.colours = (function () {
     depth: { label: "Depth", unit: "exposure time", ramp: "viridis", log: true, of: (c) => c[1] / 1000, format: duration },
     number: { label: "Number", unit: "exposures", ramp: "viridis", log: true, of: (c) => c[0], format: whole },
     stale: { label: "Staleness", unit: "share of exposures in a stale layer", share: true, ramp: "cividis", of: (c) => c[2] / c[0], format: percent },
-    frame: { label: "Astrometric mix", unit: "share of exposures aligned to Gaia", share: true, ramp: "cividis", of: (c) => c[3] / c[0], format: percent },
+    frame: { label: "Astrometric mix", unit: "share of exposures in a layer that mixes frames", share: true, ramp: "cividis", of: (c) => c[5] / c[0], format: percent },
   };
 
   function whole(n) { return Math.round(n).toLocaleString("en-US"); }

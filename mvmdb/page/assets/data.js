@@ -82,11 +82,11 @@ mvmdbPage.data = (function () {
     for (const { key } of queue.splice(0)) loaded.delete(key);
   }
 
-  // A count: exposures, milliseconds, stale ones, aligned to Gaia, aligned to another catalog.
-  const emptyCount = () => [0, 0, 0, 0, 0];
+  // A count: exposures, milliseconds, stale ones, of the frame of Gaia, of another one, in layers that mix frames.
+  const emptyCount = () => [0, 0, 0, 0, 0, 0];
 
   function addCount(count, tally, i) {
-    count[0] += tally.n[i]; count[1] += tally.t[i]; count[2] += tally.s[i]; count[3] += tally.g[i]; count[4] += tally.o[i];
+    count[0] += tally.n[i]; count[1] += tally.t[i]; count[2] += tally.s[i]; count[3] += tally.g[i]; count[4] += tally.o[i]; count[5] += tally.x[i];
   }
 
   // Which rows of a tally, or of footprints, meet the conditions, as a function of the row's number.

@@ -209,7 +209,7 @@ mvmdbPage.map = (function () {
           return points;
         });
         const frame = file.frame[i];
-        return { polygons: shapes, centre: shapes[0][0], count: [1, file.t[i], file.s[i], +(frame === 0), +(frame === 1)] };
+        return { polygons: shapes, centre: shapes[0][0], count: [1, file.t[i], file.s[i], +(frame === 0), +(frame === 1), file.x[i]] };
       });
     }
 

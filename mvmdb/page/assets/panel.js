@@ -6,7 +6,7 @@ mvmdbPage.panel = (function () {
   const { colours, data, search, sphere, state: states } = mvmdbPage;
 
   // The order of values of a layer in the files (cells.py has the same).
-  const LAYER = ["kind", "n", "waiting", "exptime", "first", "last", "area", "mean", "stale", "failure", "reasons", "product", "members"];
+  const LAYER = ["kind", "n", "waiting", "exptime", "first", "last", "area", "mean", "stale", "failure", "frames", "mixed", "reasons", "product", "members"];
 
   function unpack(name, cell, kinds) {
     const layers = cell.layers.map((values) => {
@@ -65,6 +65,7 @@ mvmdbPage.panel = (function () {
 
   const SQL = {
     count: (cell, s) => `SELECT count(*) AS exposures, sum(e.exptime) AS seconds\nFROM exposure e\nWHERE EXISTS (SELECT 1 FROM layer_member m JOIN layer l ON l.id = m.layer_id JOIN skycell c ON c.id = l.skycell_id\n    WHERE m.exposure_id = e.id AND c.name = ${quoted(cell)})${conditionsSql(s)}`,
+    frames: (cell) => `SELECT * FROM astrometry WHERE layer IN (SELECT layer FROM coverage WHERE skycell = ${quoted(cell)}) ORDER BY layer, frame`,
     layers: (cell) => `SELECT * FROM coverage WHERE skycell = ${quoted(cell)} ORDER BY layer`,
     reasons: (cell) => `SELECT layer, reason, exposure FROM stale_reason WHERE skycell = ${quoted(cell)} ORDER BY layer, reason, exposure`,
     history: (cell) => `SELECT at_utc, kind, layer, detail, reasons, run FROM history WHERE layer LIKE ${quoted(`hst_${cell}_%`)} ORDER BY id DESC`,
@@ -139,7 +140,7 @@ mvmdbPage.panel = (function () {
         el("dl", { class: "facts" },
           fact("Exposures", colours.whole(count[0]), "exposures"), fact("Exposure time", colours.exactSeconds(count[1]), "seconds"),
           fact("In stale layers", `${colours.whole(count[2])} of ${colours.whole(count[0])}`, "in-stale"),
-          fact("Aligned to", frames(count), "frames")),
+          fact("Frames", frames(count), "frames"), fact("In layers that mix frames", `${colours.whole(count[5])} of ${colours.whole(count[0])}`, "in-mixed")),
         el("p", { class: "note" }, conditions ? `Exposures that meet the conditions: ${conditions}. Layers below are all of the cell.` : "Exposures that are in a layer of this sky cell."),
         this.query(SQL.count(name, s), "SQL of these numbers"),
         others.length ? el("p", {}, "Also here: ", others.map((cell) => el("button", { class: "chip", onclick: () => this.onChoose(cell) }, this.tessellation.name(...cell).replace("skycell-", "")))) : null,
@@ -147,7 +148,7 @@ mvmdbPage.panel = (function () {
         el("h3", {}, `Layers (${found.layers.length}, ${stale} stale)`),
         ...found.layers.map((layer, i) => this.layer(name, layer, found.layers, exposures)),
         ...found.orphans.map((orphan) => this.orphan(name, orphan)),
-        this.query(SQL.layers(name), "SQL of the layers"), stale ? this.query(SQL.reasons(name), "SQL of the reasons") : null,
+        this.query(SQL.layers(name), "SQL of the layers"), this.query(SQL.frames(name), "SQL of the frames"), stale ? this.query(SQL.reasons(name), "SQL of the reasons") : null,
         el("h3", {}, "History"),
         ...this.history(name, found.events),
         this.query(SQL.history(name), "SQL of the history"),
@@ -167,6 +168,7 @@ mvmdbPage.panel = (function () {
         box.append(
           el("p", { class: "layer-file" }, layer.name),
           el("p", {}, `${layer.area.toLocaleString("en-US", { maximumFractionDigits: 2 })} arcmin² covered, ${layer.mean} exposures deep on average.`),
+          el("p", { class: "layer-frames" }, `Frames: ${layer.frames || "not known yet"}.`, layer.mixed > 0 ? el("span", { class: "problem" }, ` Different frames overlap in ${layer.mixed.toLocaleString("en-US", { maximumFractionDigits: 4 })} arcmin²: sources may be smeared there.`) : ""),
           ...this.why(layer), ...this.product(cell, layer.product), this.members(members, exposures),
           this.query(SQL.members(layer.name), "SQL of the members"));
       });
@@ -258,7 +260,7 @@ mvmdbPage.panel = (function () {
   function text(column, i) { return column.values[column.of[i]]; }
   function plural(n, word) { return `${colours.whole(n)} ${word}${n === 1 ? "" : "s"}`; }
   function frames(count) {
-    const none = count[0] - count[3] - count[4], parts = [[count[3], "Gaia"], [count[4], "another catalog"], [none, "none"]].filter(([n]) => n);
+    const none = count[0] - count[3] - count[4], parts = [[count[3], "Gaia"], [count[4], "another"], [none, "none"]].filter(([n]) => n);
     return parts.map(([n, name]) => `${name} ${colours.whole(n)}`).join(", ") || "nothing";
   }
 

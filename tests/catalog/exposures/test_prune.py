@@ -13,6 +13,7 @@ import pytest
 from archive import Archive, call
 from staleness import agreed_reasons, record_all
 
+import mvmdb
 from mvmdb.catalog.exposures.prune import Watched, prune_exposures
 from mvmdb.catalog.exposures.vanished import note_vanished
 from mvmdb.catalog.open import open_catalog
@@ -110,6 +111,8 @@ def test_a_withdrawal_is_not_undone_by_the_file_that_returns(small: Archive) -> 
     kept = [aside(small), aside(small, "ib6o04tzq_flt.fits")]
     ingest(small, "--prune", "--yes")
     assert pruned(small) == ["ib6o04tu"]
+    found = mvmdb.open(small.address).exposures(columns=["ipppssoo", "standing"])
+    assert {("ib6o04tu", "pruned"), ("ib6o04tz", "withdrawn")} <= {tuple(row) for row in found}
     call(small, "withdraw", "ib6o04tu")  # the user's word replaces that of the pruning
     assert pruned(small) == []
     for path in kept:

@@ -11,11 +11,12 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from mvmdb import frames
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_select, iso_utc_time
 
 GAIA, OTHER, NONE = 0, 1, 2
-"""What an exposure is aligned to: a Gaia catalog, another catalog, or none."""
+"""The frame of an exposure (`mvmdb.frames`): Gaia, another one, or none that is known."""
 UNDATED = -10_000
 """The month of an exposure whose start is not known."""
 _MJD_1858 = -40_587
@@ -30,6 +31,7 @@ class MappedExposures:
     `id`: keys of the table `exposure`. `ra`, `dec`: centre of the footprint, degrees (NaN where unknown). `filter`:
     places in `filters`. `program`: proposal numbers. `month`: of the start, from January 1990 (0); UNDATED if
     unknown. `milliseconds`: exposure time. `frame`: GAIA, OTHER or NONE. `stale`: whether a layer of it is stale.
+    `mixed`: whether a layer of it has members of different frames that overlap.
     """
 
     id: NDArray[np.int64]
@@ -41,6 +43,7 @@ class MappedExposures:
     milliseconds: NDArray[np.int64]
     frame: NDArray[np.int64]
     stale: NDArray[np.bool_]
+    mixed: NDArray[np.bool_]
     filters: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -69,15 +72,17 @@ def load_mapped(connection: sa.Connection) -> MappedExposures:
     x = t.exposure.c
     member = sa.select(sa.literal(1)).where(t.layer_member.c.exposure_id == x.id)
     query = sa.select(
-        x.id, x.ra, x.dec, x.filter, x.proposal_id, x.expstart, x.exptime, x.astrometric_catalog
+        x.id, x.ra, x.dec, x.filter, x.proposal_id, x.expstart, x.exptime, x.frame
     ).where(sa.exists(member)).order_by(x.id)  # fmt: skip
     names: dict[str, int] = {}
     rows = iter(bulk_select(connection, query))
     parts = [_columns(some, names) for some in iter(lambda: list(islice(rows, _AT_ONCE)), [])] or [_columns((), names)]
     key, ra, dec, filter_, program, month, milliseconds, frame = map(np.concatenate, zip(*parts, strict=True))
     filters, renumbered = _in_order(names)
-    stale = np.isin(key, _stale_ids(connection))
-    return MappedExposures(key, ra, dec, renumbered[filter_], program, month, milliseconds, frame, stale, filters)
+    stale, mixed = (np.isin(key, _members_of(connection, which)) for which in (t.layer.c.stale, t.MIXED))
+    return MappedExposures(
+        key, ra, dec, renumbered[filter_], program, month, milliseconds, frame, stale, mixed, filters
+    )  # fmt: skip
 
 
 def load_totals(connection: sa.Connection) -> Totals:
@@ -100,18 +105,16 @@ def month_of(mjd: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(dated, months, UNDATED)
 
 
-def frame_of(catalog: str | None) -> int:
-    """GAIA, OTHER or NONE of an astrometric catalog's name."""
-    if not catalog:
-        return NONE
-    return GAIA if catalog.upper().startswith("GAIA") else OTHER
+def frame_of(frame: str | None) -> int:
+    """GAIA, OTHER or NONE of the name of a frame."""
+    return {frames.GAIA: GAIA, frames.NONE: NONE, None: NONE}.get(frame, OTHER)
 
 
 def _columns(rows: Iterable[Any], names: dict[str, int]) -> list[NDArray[Any]]:
     """The first eight columns; `names` grows by the filters that are new."""
     listed = list(zip(*rows, strict=True)) or [()] * 8
-    key, ra, dec, filters, program, start, exptime, catalog = listed
-    frames = {name: frame_of(name) for name in set(catalog)}
+    key, ra, dec, filters, program, start, exptime, frame = listed
+    known = {name: frame_of(name) for name in set(frame)}
     return [
         np.array(key, np.int64),
         np.array(ra, np.float64),
@@ -120,7 +123,7 @@ def _columns(rows: Iterable[Any], names: dict[str, int]) -> list[NDArray[Any]]:
         np.array(program, np.int64),
         month_of(np.array(start, np.float64)),
         np.rint(np.array(exptime, np.float64) * 1000).astype(np.int64),
-        np.array([frames[name] for name in catalog], np.int64),
+        np.array([known[name] for name in frame], np.int64),
     ]
 
 
@@ -133,7 +136,8 @@ def _in_order(names: dict[str, int]) -> tuple[tuple[str, ...], NDArray[np.int64]
     return filters, renumbered
 
 
-def _stale_ids(connection: sa.Connection) -> NDArray[np.int64]:
+def _members_of(connection: sa.Connection, which: Any) -> NDArray[np.int64]:
+    """The keys of the members of the layers of which this is true."""
     member = t.layer_member
-    query = sa.select(member.c.exposure_id).distinct().select_from(member.join(t.layer)).where(t.layer.c.stale)
+    query = sa.select(member.c.exposure_id).distinct().select_from(member.join(t.layer)).where(which)
     return np.fromiter((row[0] for row in bulk_select(connection, query)), np.int64)

@@ -23,8 +23,9 @@ class Place:
     """The rows of one projection cell.
 
     `layers`: (id, key of the sky cell, name, filter, n_exposures, n_waiting, exptime, expstart, expend, area_arcmin2,
-    mean_exposures, stale, failure) by name. `members`: (layer id, exposure id). `exposures`: (id, ipppssoo, instrument,
-    detector, filter, proposal_id, expstart, exptime, target, astrometric_catalog, wcsname, s_region) by ipppssoo.
+    mean_exposures, stale, failure, frames, mixed_arcmin2) by name. `members`: (layer id, exposure id). `exposures`:
+    (id, ipppssoo, instrument, detector, filter, proposal_id, expstart, exptime, target, astrometric_catalog, wcsname,
+    s_region) by ipppssoo.
     `products`: (layer, skycell, filename, state, data_digest, made_at, layer id) by layer. `reasons`: (layer, skycell,
     reason, exposure). `events`: (layer, at, kind, detail, reasons, n_members, seconds, run), the latest of each layer,
     newest first.
@@ -75,6 +76,7 @@ def _layers(connection: sa.Connection, within: Any) -> Rows:
     columns = (
         y.id, y.skycell_id, y.name, y.filter, y.n_exposures, y.n_waiting, y.exptime, y.expstart, y.expend,
         y.area_arcmin2, y.mean_exposures, y.stale, y.failure,
+        y.frames, y.mixed_arcmin2,
     )  # fmt: skip
     return tuple(bulk_select(connection, sa.select(*columns).where(within).order_by(y.skycell_id, y.name)))
 

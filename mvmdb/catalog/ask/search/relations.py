@@ -100,8 +100,8 @@ def meanings_of(kind: Kind) -> dict[str, tuple[str, str | None]]:
 def _exposures(connection: sa.Connection) -> Relation:
     x = t.exposure.c
     standing = sa.case(
+        (x.pruned, "pruned"),  # it is withdrawn too
         (x.withdrawn_at.is_not(None), "withdrawn"),
-        (x.pruned, "pruned"),
         (sa.not_(x.eligible), "ineligible"),
         *((condition, "other frame") for condition in _of_other_frames(connection)),
         else_="member",

@@ -38,6 +38,20 @@ END
 WHERE alternate = ''
 """
 
+_OPUS = "upper(trim(wcsname)) LIKE 'OPUS-_%'"
+_A_PRIORI = f"""
+UPDATE exposure SET fit = 'APRIORI', astrometric_catalog = substr(trim(wcsname), 6)
+WHERE distortion IS NULL AND {_OPUS}
+"""
+_RANK = f"""
+UPDATE dataset SET wcs_rank = (
+    SELECT 200 + CASE upper(substr(trim(wcsname), 6))
+        WHEN 'HSC30' THEN 30 WHEN 'GSC242' THEN 20 WHEN 'GSC240' THEN 10 ELSE 0 END
+    FROM exposure WHERE exposure.id = dataset.exposure_id)
+WHERE active AND exposure_id IN (SELECT id FROM exposure WHERE {_OPUS})
+"""
+"""Of active files: solutions without a distortion model were taken for those of a user, which rank above fits to Gaia."""
+
 
 def upgrade() -> None:
     op.add_column(
@@ -73,6 +87,8 @@ def upgrade() -> None:
     where = sa.text("mixed_arcmin2 > 0")
     op.create_index("ix_layer_mixed_arcmin2", "layer", ["mixed_arcmin2"], sqlite_where=where, postgresql_where=where)
     op.execute(sa.text(_OF_FILE))
+    op.execute(sa.text(_A_PRIORI))
+    op.execute(sa.text(_RANK))
     _name_references()
 
 
