@@ -64,7 +64,9 @@ def handle_exception(datasette: Any, request: Any, exception: Exception) -> Any:
             request, status, f"the query took longer than {timeout:g} s and was stopped; ask for less, start "
             "mvmdb serve with a longer --timeout, or use mvmdb query"
         )  # fmt: skip
-    return _refuse(request, status, str(getattr(exception, "message", None) or exception))
+    # Datasette's own refusals have the status 500 where it names none, but it is the address that is wrong
+    wrong = type(exception).__name__ == "DatasetteError" and status == 500
+    return _refuse(request, 400 if wrong else status, str(getattr(exception, "message", None) or exception))
 
 
 def _refuse(request: Any, status: int, words: str) -> Any:

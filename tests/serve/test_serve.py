@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -24,6 +26,7 @@ from command_line import call
 
 from mvmdb.catalog.ask.canned import CANNED
 from mvmdb.catalog.ask.relations import describe_schema
+from mvmdb.serve.site import open_site
 
 NAME = "my~2520mvm"
 """`my%20mvm`, as Datasette writes it in addresses."""
@@ -160,6 +163,16 @@ def test_a_question_that_takes_too_long_is_stopped_with_the_remedy(database: str
     status, text = get(f"{database}.json?sql={quote(ENDLESS)}")
     assert status == 400
     assert "took longer than 1 s" in json.loads(text)["error"]
+
+
+def test_what_is_wrong_in_a_question_is_told_to_who_asked_and_not_to_the_log(
+    database: str, shown: Archive, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, text = get(f"{database}/exposure?_sort=nope")
+    assert (status, text.strip()) == (400, "400: Cannot sort table by nope")
+    with open_site(Path(shown.address), 5, None) as site, pytest.raises(sqlite3.OperationalError, match="nope"):
+        asyncio.run(site.database.execute("SELECT nope FROM exposure"))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_only_requests_that_read_and_name_this_server_are_answered(site: str) -> None:
