@@ -67,7 +67,9 @@ def _photograph_page(archive: mvmdb.Archive, target: Path) -> Path:
         page.click(f'[data-layer="{LAYER}"] summary')
         page.locator("#map[data-complete=true]").wait_for()
         page.wait_for_function("document.querySelector('.picture img').complete")
-        page.locator(f'[data-layer="{LAYER}"]').scroll_into_view_if_needed()
+        page.locator(f'[data-layer="{LAYER}"]').evaluate(
+            "box => { box.scrollIntoView(); box.parentElement.scrollBy(0, -52); }"
+        )
         page.screenshot(path=large)
         browser.close()
         return _shrink(large, target)
