@@ -15,6 +15,8 @@ from pluggy import HookimplMarker
 from mvmdb.catalog.ask.browse import are_of_catalog
 from mvmdb.serve.metadata import EXAMPLES, describe_catalog, describe_queries
 
+NO_FILE = "there is no catalog"
+"""How the error begins that says that the catalog's file is gone."""
 _hook = HookimplMarker("datasette")
 
 
@@ -55,6 +57,8 @@ def handle_exception(datasette: Any, request: Any, exception: Exception) -> Any:
     """
     if isinstance(exception, sqlite3.OperationalError) and "locked" in str(exception):
         return _refuse(request, 503, "a run is writing to the catalog; please try again in a moment")
+    if isinstance(exception, sqlite3.OperationalError) and str(exception).startswith(NO_FILE):
+        return _refuse(request, 503, f"{exception}; expected it to be put back soon, else end this server")
     timeout = getattr(datasette, "mvmdb_timeout", None)
     status = getattr(exception, "status", None)
     if timeout is None or status is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,7 @@ from mvmdb.catalog.ask.relations import describe_schema
 from mvmdb.errors import UsageError
 from mvmdb.serve import plugin
 from mvmdb.serve.metadata import example_of
+from mvmdb.serve.plugin import NO_FILE
 
 MAP = "map"
 """Where the map is: /map/index.html."""
@@ -33,7 +37,7 @@ class Site:
 
     def interrupt(self) -> None:
         """End the questions that are being answered."""
-        for connection in self.database.readers:
+        for connection in list(self.database.readers):
             connection.interrupt()
 
 
@@ -93,13 +97,35 @@ def _database_class() -> Any:
     class CatalogDatabase(Database):  # type: ignore[misc]
         """A catalog's file on connections that can only find rows.
 
-        Datasette's own put the path into a URI as it is, so that `a?b.db` would be another file, and give up after 5 s
-        while a run writes.
+        Datasette's own put the path into a URI as it is, so that `a?b.db` would be another file, give up after 5 s
+        while a run writes, and stay at a file that was replaced.
         """
 
         def __init__(self, datasette: Any, file: Path) -> None:
             super().__init__(datasette, str(file), is_mutable=True)
             self.readers: list[sqlite3.Connection] = []
+            self._mine = threading.local()
+
+        async def execute_fn(self, fn: Callable[[sqlite3.Connection], Any]) -> Any:
+            return await asyncio.get_running_loop().run_in_executor(self.ds.executor, lambda: fn(self._reader()))
+
+        def _reader(self) -> sqlite3.Connection:
+            """This thread's connection to the file that is there now: a catalog may be restored in its place."""
+            try:
+                state = os.stat(self.path)
+            except OSError as error:
+                raise sqlite3.OperationalError(f"{NO_FILE} at {self.path}") from error
+            identity = (state.st_dev, state.st_ino)
+            if getattr(self._mine, "identity", None) != identity:
+                self._mine.identity = None
+                if old := getattr(self._mine, "connection", None):
+                    self.readers.remove(old)
+                    old.close()
+                self._mine.connection = None
+                self._mine.connection = self.connect()
+                self.ds._prepare_connection(self._mine.connection, self.name)
+                self._mine.identity = identity
+            return self._mine.connection  # type: ignore[no-any-return]
 
         async def execute(self, sql: str, *args: Any, **named: Any) -> Any:
             named["log_sql_errors"] = False  # who asked is told; strangers' SQL, of any length, is nothing for the log
@@ -155,13 +181,16 @@ async def _describe_start(datasette: Any, database: Any, has_map: bool) -> dict[
     try:
         row = (await database.execute(_COUNTS)).first()
         counts = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row is no dict
-    except sqlite3.Error:  # a run writes: the links are right all the same
+        problem = ""
+    except sqlite3.Error as error:  # the links are right all the same
         counts = {}
+        problem = "a run is writing to the catalog now" if "locked" in str(error) else str(error)
     address = datasette.urls.database(database.name)
     return {
         "file": str(database.path),
         "address": address,
         "counts": counts,
+        "problem": problem,
         "map": f"/{MAP}/index.html" if has_map else None,
         "queries": [
             {

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -24,9 +26,10 @@ import pytest
 from archive import CELL, FINE, Archive
 from command_line import call
 
+import mvmdb
 from mvmdb.catalog.ask.canned import CANNED
 from mvmdb.catalog.ask.relations import describe_schema
-from mvmdb.serve.site import open_site
+from mvmdb.serve.site import Site, open_site
 
 NAME = "my~2520mvm"
 """`my%20mvm`, as Datasette writes it in addresses."""
@@ -173,6 +176,27 @@ def test_what_is_wrong_in_a_question_is_told_to_who_asked_and_not_to_the_log(
     with open_site(Path(shown.address), 5, None) as site, pytest.raises(sqlite3.OperationalError, match="nope"):
         asyncio.run(site.database.execute("SELECT nope FROM exposure"))
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_catalog_that_was_replaced_is_shown_as_it_is_now(shown: Archive, tmp_path: Path) -> None:
+    file, other = tmp_path / "mvm.db", Archive(tmp_path, str(tmp_path / "other.db"))
+    shutil.copy(shown.address, file)
+    mvmdb.open(other.address, create=True)
+
+    async def count(site: Site) -> Any:
+        return (await site.database.execute("SELECT count(*) FROM exposure")).first()[0]
+
+    async def ask(site: Site) -> list[Any]:
+        counts = [await count(site)]
+        file.unlink()
+        with pytest.raises(sqlite3.OperationalError, match="there is no catalog at"):
+            await count(site)
+        os.replace(other.address, file)
+        return [*counts, await count(site)]
+
+    with open_site(file, 5, None) as site:
+        assert asyncio.run(ask(site)) == [2, 0]
+        assert len(site.database.readers) <= 2
 
 
 def test_only_requests_that_read_and_name_this_server_are_answered(site: str) -> None:
