@@ -15,8 +15,7 @@ from pluggy import HookimplMarker
 from mvmdb.catalog.ask.browse import are_of_catalog
 from mvmdb.serve.metadata import EXAMPLES, describe_catalog, describe_queries
 
-NO_FILE = "there is no catalog"
-"""How the error begins that says that the catalog's file is gone."""
+LOCKED = "a run is writing to the catalog; please try again in a moment"
 _hook = HookimplMarker("datasette")
 
 
@@ -56,9 +55,7 @@ def handle_exception(datasette: Any, request: Any, exception: Exception) -> Any:
     That a run is writing is said everywhere; the rest in `mvmdb serve`, whose time limit it is.
     """
     if isinstance(exception, sqlite3.OperationalError) and "locked" in str(exception):
-        return _refuse(request, 503, "a run is writing to the catalog; please try again in a moment")
-    if isinstance(exception, sqlite3.OperationalError) and str(exception).startswith(NO_FILE):
-        return _refuse(request, 503, f"{exception}; expected it to be put back soon, else end this server")
+        return _refuse(request, 503, LOCKED)
     timeout = getattr(datasette, "mvmdb_timeout", None)
     status = getattr(exception, "status", None)
     if timeout is None or status is None:

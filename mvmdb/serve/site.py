@@ -18,7 +18,6 @@ from mvmdb.catalog.ask.relations import describe_schema
 from mvmdb.errors import UsageError
 from mvmdb.serve import plugin
 from mvmdb.serve.metadata import example_of
-from mvmdb.serve.plugin import NO_FILE
 
 MAP = "map"
 """Where the map is: /map/index.html."""
@@ -93,6 +92,13 @@ def require_datasette() -> None:
 def _database_class() -> Any:
     """Datasette's database, made when it is known to be installed."""
     from datasette.database import Database
+    from datasette.views.base import DatasetteError
+
+    class CatalogUnavailableError(DatasetteError, sqlite3.OperationalError):  # type: ignore[misc]
+        """Nobody can read the catalog now. Of other errors of SQLite's Datasette prints a traceback."""
+
+        def __init__(self, message: str) -> None:
+            super().__init__(message, status=503)
 
     class CatalogDatabase(Database):  # type: ignore[misc]
         """A catalog's file on connections that can only find rows.
@@ -114,7 +120,9 @@ def _database_class() -> Any:
             try:
                 state = os.stat(self.path)
             except OSError as error:
-                raise sqlite3.OperationalError(f"{NO_FILE} at {self.path}") from error
+                raise CatalogUnavailableError(
+                    f"there is no catalog at {self.path}; expected it to be put back soon, else end this server"
+                ) from error
             identity = (state.st_dev, state.st_ino)
             if getattr(self._mine, "identity", None) != identity:
                 self._mine.identity = None
@@ -129,7 +137,12 @@ def _database_class() -> Any:
 
         async def execute(self, sql: str, *args: Any, **named: Any) -> Any:
             named["log_sql_errors"] = False  # who asked is told; strangers' SQL, of any length, is nothing for the log
-            return await super().execute(sql, *args, **named)
+            try:
+                return await super().execute(sql, *args, **named)
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    raise CatalogUnavailableError(plugin.LOCKED) from error
+                raise
 
         def connect(self, write: bool = False) -> sqlite3.Connection:
             if write:
@@ -184,7 +197,7 @@ async def _describe_start(datasette: Any, database: Any, has_map: bool) -> dict[
         problem = ""
     except sqlite3.Error as error:  # the links are right all the same
         counts = {}
-        problem = "a run is writing to the catalog now" if "locked" in str(error) else str(error)
+        problem = str(error)
     address = datasette.urls.database(database.name)
     return {
         "file": str(database.path),
