@@ -98,7 +98,7 @@ def _database_class() -> Any:
         """Nobody can read the catalog now. Of other errors of SQLite's Datasette prints a traceback."""
 
         def __init__(self, message: str) -> None:
-            super().__init__(message, status=503)
+            DatasetteError.__init__(self, message, status=503)
 
     class CatalogDatabase(Database):  # type: ignore[misc]
         """A catalog's file on connections that can only find rows.

@@ -1,4 +1,4 @@
-"""A known archive, its map, and a browser, once for the tests of this folder."""
+"""A known archive, its map, and a browser, once for the tests of a module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from skymap import make_known_archive
 import mvmdb
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     """The archive of skymap.py; its folder `map` is the page. Tests read both."""
     archive = make_known_archive(tmp_path_factory.mktemp("known") / "archive")
@@ -22,14 +22,14 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     return archive
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium."""
     with open_browser() as opened:
         yield opened
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def web(known: Archive) -> Iterator[str]:
     """The address of the archive's folder on the web; the page is at `/map/`."""
     with serve_folder(known.folder) as address:
