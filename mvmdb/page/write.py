@@ -29,7 +29,18 @@ from mvmdb.page.values import PageOptions, PageReport
 from mvmdb.pictures.mosaics import require_pictures
 from mvmdb.sky.tessellation import load_rings
 
-ASSETS = ("app.css", "sphere.js", "data.js", "colours.js", "state.js", "map.js", "panel.js", "search.js", "app.js")
+ASSETS = (
+    "app.css",
+    "sphere.js",
+    "data.js",
+    "colours.js",
+    "state.js",
+    "graticule.js",
+    "map.js",
+    "panel.js",
+    "search.js",
+    "app.js",
+)
 """The files beside index.html, in the order in which they are loaded."""
 _IMAGES, _VERSION = "@IMAGES@", "@VERSION@"
 

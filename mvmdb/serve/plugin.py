@@ -15,6 +15,7 @@ from pluggy import HookimplMarker
 from mvmdb.catalog.ask.browse import are_of_catalog
 from mvmdb.serve.metadata import EXAMPLES, describe_catalog, describe_queries
 
+LOCKED = "a run is writing to the catalog; please try again in a moment"
 _hook = HookimplMarker("datasette")
 
 
@@ -54,7 +55,7 @@ def handle_exception(datasette: Any, request: Any, exception: Exception) -> Any:
     That a run is writing is said everywhere; the rest in `mvmdb serve`, whose time limit it is.
     """
     if isinstance(exception, sqlite3.OperationalError) and "locked" in str(exception):
-        return _refuse(request, 503, "a run is writing to the catalog; please try again in a moment")
+        return _refuse(request, 503, LOCKED)
     timeout = getattr(datasette, "mvmdb_timeout", None)
     status = getattr(exception, "status", None)
     if timeout is None or status is None:
@@ -64,7 +65,9 @@ def handle_exception(datasette: Any, request: Any, exception: Exception) -> Any:
             request, status, f"the query took longer than {timeout:g} s and was stopped; ask for less, start "
             "mvmdb serve with a longer --timeout, or use mvmdb query"
         )  # fmt: skip
-    return _refuse(request, status, str(getattr(exception, "message", None) or exception))
+    # Datasette's own refusals have the status 500 where it names none, but it is the address that is wrong
+    wrong = type(exception).__name__ == "DatasetteError" and status == 500
+    return _refuse(request, 400 if wrong else status, str(getattr(exception, "message", None) or exception))
 
 
 def _refuse(request: Any, status: int, words: str) -> Any:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
+import os
 import re
+import shutil
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,8 +23,10 @@ from archive import CELL, FINE, Archive
 from command_line import call
 from serving import get, running, until
 
+import mvmdb
 from mvmdb.catalog.ask.canned import CANNED
 from mvmdb.catalog.ask.relations import describe_schema
+from mvmdb.serve.site import Site, open_site
 
 NAME = "my~2520mvm"
 """`my%20mvm`, as Datasette writes it in addresses."""
@@ -118,6 +124,42 @@ def test_a_question_that_takes_too_long_is_stopped_with_the_remedy(database: str
     status, text = get(f"{database}.json?sql={quote(ENDLESS)}")
     assert status == 400
     assert "took longer than 1 s" in json.loads(text)["error"]
+
+
+def test_what_is_wrong_in_a_question_is_told_to_who_asked_and_not_to_the_log(
+    database: str, shown: Archive, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, text = get(f"{database}/exposure?_sort=nope")
+    assert (status, text.strip()) == (400, "400: Cannot sort table by nope")
+    with open_site(Path(shown.address), 5, None) as site, pytest.raises(sqlite3.OperationalError, match="nope"):
+        asyncio.run(site.database.execute("SELECT nope FROM exposure"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_catalog_that_was_replaced_is_shown_as_it_is_now(
+    shown: Archive, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, other = tmp_path / "mvm.db", Archive(tmp_path, str(tmp_path / "other.db"))
+    shutil.copy(shown.address, file)
+    mvmdb.open(other.address, create=True)
+
+    async def count(site: Site) -> Any:
+        return (await site.database.execute("SELECT count(*) FROM exposure")).first()[0]
+
+    async def ask(site: Site) -> list[Any]:
+        await site.datasette.invoke_startup()
+        counts = [await count(site)]
+        file.unlink()
+        with pytest.raises(sqlite3.OperationalError, match="there is no catalog at"):
+            await count(site)
+        answer = await site.datasette.client.get(f"/{site.database.name}/exposure")
+        assert (answer.status_code, answer.text[:27]) == (503, "503: there is no catalog at")
+        os.replace(other.address, file)
+        return [*counts, await count(site)]
+
+    with open_site(file, 5, None) as site:
+        assert asyncio.run(ask(site)) == [2, 0]
+    assert capfd.readouterr() == ("", "")  # no traceback
 
 
 def test_only_requests_that_read_and_name_this_server_are_answered(site: str) -> None:

@@ -18,6 +18,7 @@ mvmdbPage.app = (function () {
     app.index = index;
     app.tessellation = new sphere.Tessellation(index.rings);
     app.map = new maps.SkyMap($("map"), index, app.tessellation);
+    app.first = app.map.firstView();
     app.panel = new panels.Panel($("panel"), index, app.tessellation, (text) => { $("live").textContent = text; });
     app.panel.onClose = () => { change({ cell: null }); $("map").focus(); };
     app.panel.onChoose = (cell) => choose(cell, {}, true);
@@ -41,7 +42,7 @@ mvmdbPage.app = (function () {
 
   // The state of the address, and what follows from it.
   function follow() {
-    const s = states.fromHash(location.hash, app.tessellation, colours.MEASURES), before = app.state;
+    const s = states.fromHash(location.hash, app.tessellation, colours.MEASURES, app.first), before = app.state;
     app.state = app.map.state = s;
     showControls();
     if (s.cell && (!before.cell || String(before.cell) !== String(s.cell) || !app.panel.shown)) app.panel.show(s.cell, s);
@@ -60,6 +61,7 @@ mvmdbPage.app = (function () {
       if (app.state.cell) app.panel.show(app.state.cell, app.state, panel || {});
       else app.panel.hide();
       $("app").classList.toggle("with-panel", !!app.state.cell);
+      if (app.state.cell) $("panel").scrollIntoView({ block: "nearest" }); // where the page is too small for both
     }
     showControls();
     app.map.redraw();
@@ -90,7 +92,7 @@ mvmdbPage.app = (function () {
     }
     const months = app.index.months;
     for (const id of ["first", "last"]) if (months) { $(id).min = states.monthText(months[0]); $(id).max = states.monthText(months[1]); }
-    $("dates-known").textContent = months ? `Exposures begin ${states.monthText(months[0])} to ${states.monthText(months[1])}.` : "";
+    $("dates-known").textContent = months ? `Exposures begin ${panels.range(...months.map(states.monthText))}.` : "";
   }
 
   function pickFilters() {
@@ -163,7 +165,7 @@ mvmdbPage.app = (function () {
   function keys(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
-    if (event.key === "/" && !typing) { event.preventDefault(); if (phone.matches) $("controls").open = true; $("search").focus(); return; }
+    if (event.key === "/" && !typing) { event.preventDefault(); $("search").focus(); return; }
     if (event.key === "Escape" && app.state.cell) { app.panel.onClose(); return; }
     if (event.target !== $("map")) return;
     const view = app.map.view(), step = Math.min(30, 0.12 * Math.min(view.width, view.height) * view.degreesPerPixel);
@@ -197,7 +199,7 @@ mvmdbPage.app = (function () {
 
   function pointers() {
     const canvas = $("map"), down = new Map();
-    let moved = false, spread = 0;
+    let moved = false, spread = 0, middle = null, picked = 0;
     const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
@@ -213,14 +215,21 @@ mvmdbPage.app = (function () {
       moved = true;
       down.set(event.pointerId, [x, y]);
       if (down.size === 1) { const d = app.map.view().degreesPerPixel; pan((x - x0) * d, (y - y0) * d); return; }
-      const [a, b] = [...down.values()], now = Math.hypot(a[0] - b[0], a[1] - b[1]);
-      if (spread) zoom(now / spread, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2);
+      const [a, b] = [...down.values()], now = Math.hypot(a[0] - b[0], a[1] - b[1]), between = [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];
+      if (spread) {
+        const d = app.map.view().degreesPerPixel;
+        pan((between[0] - middle[0]) * d, (between[1] - middle[1]) * d);
+        zoom(now / spread, ...between);
+      }
       spread = now;
+      middle = between;
     });
     const up = (event) => {
       const there = down.delete(event.pointerId);
       spread = 0;
-      if (there && !moved && event.type === "pointerup") pick(...at(event), false);
+      if (!there || moved || event.type !== "pointerup") return;
+      const twice = event.timeStamp - picked < 400; // the second click of two is no click of its own
+      if (!twice) picked = pick(...at(event), false) ? event.timeStamp : 0;
     };
     canvas.addEventListener("pointerup", up);
     canvas.addEventListener("pointercancel", up);
@@ -229,21 +238,22 @@ mvmdbPage.app = (function () {
       event.preventDefault();
       zoom(Math.exp(-Math.max(-240, Math.min(240, event.deltaY * (event.deltaMode ? 30 : 1))) / 320), ...at(event));
     }, { passive: false });
-    canvas.addEventListener("dblclick", (event) => zoom(2.5, ...at(event)));
+    canvas.addEventListener("dblclick", (event) => { if (!picked) zoom(2.5, ...at(event)); });
   }
 
-  // Open what is at a pixel: a sky cell, or the way to sky cells.
+  // Open what is at a pixel: a sky cell, or the way to sky cells. Returns whether something is there.
   function pick(x, y, focus) {
     const hit = app.map.hit(x, y);
-    if (!hit) return;
+    if (!hit) return false;
     const [ra, dec] = sphere.radec(hit.vector);
     if (hit.level === "sky" || hit.level === "tiles") {
       if (hit.item) goTo([ra, dec], hit.level === "sky" ? 20 : 3);
       else $("live").textContent = "Nothing is there.";
-      return;
+      return !!hit.item;
     }
-    if (!hit.item) { $("live").textContent = "No sky cell that meets the conditions is there."; return; }
+    if (!hit.item) { $("live").textContent = "No sky cell that meets the conditions is there."; return false; }
     choose(hit.item.key, { others: hit.cells.slice(1).map((cell) => cell.key), exposures: hit.exposures }, focus);
+    return true;
   }
 
   function hover(x, y) {
@@ -280,7 +290,8 @@ mvmdbPage.app = (function () {
       const n = prints.found.length;
       parts.push(n < prints.total ? `${colours.whole(n)} of ${colours.whole(prints.total)} footprints are drawn; zoom in or choose conditions for all.` : `${plural(n, "footprint")} in view.`);
     }
-    $("status").textContent = [...data.failures][0] || (complete ? "" : "Loading…");
+    const nothing = !found.length && !(level === "prints" && prints.total);
+    $("status").textContent = [...data.failures][0] || (!complete ? "Loading…" : nothing ? emptiness() : "");
     $("shown").textContent = parts.join(" ");
     app.map.canvas.dataset.level = level;
     app.map.canvas.dataset.complete = String(complete && !data.busy);
@@ -289,10 +300,20 @@ mvmdbPage.app = (function () {
     app.ready = complete;
   }
 
+  // Why nothing is in view.
+  function emptiness() {
+    if (!app.index.exposures) return "No exposure of the archive is in a layer yet.";
+    return states.isConditioned(app.state) ? "No exposure in view meets the conditions." : "No exposure is in view.";
+  }
+
   function legend(scale, level) {
     const key = [scale.name, scale.low, scale.high, level === "prints", scale.colours[0]].join();
     if (legend.last === key) return;
     legend.last = key;
+    const counted = level !== "prints" || scale.name !== "number";
+    $("ramp").hidden = $("ticks").hidden = !counted;
+    app.map.redraw(); // the legend may cover other labels than before
+    if (!counted) { $("legend-title").textContent = "Number: each footprint is one exposure"; return; }
     const of = level === "sky" || level === "tiles" ? "per pixel" : level === "cells" ? "per sky cell" : "per exposure";
     $("legend-title").textContent = `${scale.measure.label}: ${scale.measure.unit}${scale.measure.share ? "" : `, ${of}`}`;
     const context = $("ramp").getContext("2d"), { width, height } = $("ramp");

@@ -71,6 +71,9 @@ mvmdbPage.colours = (function () {
 
     step(count) { return Math.round(this.fraction(this.measure.of(count)) * (STEPS - 1)); }
 
+    // The colour of one exposure's footprint. Their number is seen by how many lie upon each other: all have one colour.
+    ofExposure(count) { return this.colours[this.name === "number" ? STEPS >> 1 : this.step(count)]; }
+
     ticks() {
       if (!this.measure.log) return [0, 0.5, 1];
       const middle = Math.sqrt(this.low * this.high);

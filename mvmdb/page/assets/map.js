@@ -2,11 +2,12 @@
 // Draws the sky and says what is where: pixels of the whole sky, finer pixels, sky cells, and footprints, as one zooms.
 
 mvmdbPage.map = (function () {
-  const { sphere, data, colours, state: states } = mvmdbPage;
+  const { sphere, data, colours, graticule, state: states } = mvmdbPage;
   const { RAD, View } = sphere;
   const COARSE = 5, FINE = 9, TILE = 3;
   const PIXEL_5 = 58.6 / 32; // degrees, about
   const MOST_PRINTS = 5000;
+  const SMALL = 12; // degrees from its middle within which an archive is shown closely at first
   const CLOSEST = 0.004; // degrees across
 
   class SkyMap {
@@ -86,6 +87,18 @@ mvmdbPage.map = (function () {
         this.outlines.set(key, outline);
       }
       return outline;
+    }
+
+    // The view of a page whose address gives none: the whole sky, or a small archive's part of it.
+    firstView() {
+      const centres = [], counts = data.countByKey(this.index.sky, this.state, new Map());
+      for (const pixel of counts.keys()) centres.push(this.pixelOutline(COARSE, pixel).centre);
+      const sum = centres.reduce((s, v) => s.map((x, i) => x + v[i]), [0, 0, 0]), length = Math.hypot(...sum);
+      if (length < 1e-9) return undefined;
+      const middle = sum.map((x) => x / length), reach = Math.max(...centres.map((v) => sphere.separation(v, middle)));
+      if (reach > SMALL) return undefined;
+      const [ra, dec] = sphere.radec(middle);
+      return { ra, dec, fov: Math.max(4, 2.6 * (reach + PIXEL_5)) };
     }
 
     // Counts of the whole sky's pixels; null until the files are there.
@@ -232,7 +245,7 @@ mvmdbPage.map = (function () {
       if (level === "prints") this.drawPrints(view, prints.found, scale);
       else this.fillItems(view, found, scale, level === "cells" ? 0.88 : 1);
       if (level === "cells" || level === "prints") this.outlineCells(view, found, level, look);
-      this.graticule(view, look, found.length && level !== "prints" ? 0.55 : 1);
+      graticule.draw(c, view, look, found.length && level !== "prints" ? 0.55 : 1, this.covered());
       if (this.state.galaxy) this.galacticPlane(view, look);
       if (this.state.cell) this.outline(view, this.cellShape(...this.state.cell).polygon, look("chosen"), 3);
       c.restore();
@@ -245,6 +258,15 @@ mvmdbPage.map = (function () {
       this.drawn = { view, level, found, prints, scale, complete: complete && prints.complete };
       data.trim();
       this.onDraw(this.drawn);
+    }
+
+    // What lies on the map, as [left, top, right, bottom] in its pixels: labels under it would be cut.
+    covered() {
+      const map = this.canvas.getBoundingClientRect();
+      return [...this.canvas.parentElement.children].filter((child) => child !== this.canvas && child.id !== "under").map((child) => {
+        const box = child.getBoundingClientRect();
+        return [box.left - map.left, box.top - map.top, box.right - map.left, box.bottom - map.top];
+      });
     }
 
     path(points) {
@@ -275,7 +297,7 @@ mvmdbPage.map = (function () {
       for (const { polygons, count } of prints) {
         c.beginPath();
         for (const polygon of polygons) this.path(polygon.map((v) => view.place(view.turn(v))));
-        c.fillStyle = c.strokeStyle = scale.colours[scale.step(count)];
+        c.fillStyle = c.strokeStyle = scale.ofExposure(count);
         c.globalAlpha = 0.16;
         c.fill("nonzero");
         c.globalAlpha = 0.9;
@@ -319,68 +341,6 @@ mvmdbPage.map = (function () {
       c.stroke();
     }
 
-    // A line through vectors, broken where it leaves the map over the seam.
-    line(view, vectors) {
-      const c = this.context;
-      let last = null;
-      for (const v of vectors) {
-        const w = view.turn(v), point = view.place(w);
-        if (last && !(last.w[0] < 0 && w[0] < 0 && last.w[1] * w[1] < 0)) c.lineTo(...point);
-        else c.moveTo(...point);
-        last = { w };
-      }
-    }
-
-    graticule(view, look, alpha) {
-      const c = this.context, across = Math.max(this.width, this.height) * view.degreesPerPixel;
-      const step = [30, 15, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005].find((n) => across / n >= 4) || 0.0005;
-      const [ra0, dec0, reach] = [view.ra, view.dec, Math.min(180, view.reach)];
-      const cosine = Math.cos(Math.min(89.9, Math.abs(dec0) + Math.min(reach, 60)) * RAD);
-      const meridians = Math.abs(dec0) + reach >= 88 ? Math.max(step, 15) : [15, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005].concat(30).sort((a, b) => a - b).find((n) => n >= step / Math.max(0.02, Math.cos(dec0 * RAD))) || 30;
-      const half = Math.abs(dec0) + reach >= 88 ? 180 : Math.min(180, reach / Math.max(0.01, cosine));
-      const low = Math.max(-90, dec0 - reach), high = Math.min(90, dec0 + reach), fine = 60;
-      c.strokeStyle = look("grid");
-      c.lineWidth = 0.6;
-      c.beginPath();
-      const ras = [], decs = [];
-      for (let i = Math.ceil((ra0 - half) / meridians); i * meridians <= ra0 + half + 1e-9 && ras.length < 200; i++) ras.push(i * meridians);
-      for (let i = Math.ceil(low / step); i * step <= high + 1e-9 && decs.length < 200; i++) if (Math.abs(i * step) < 90) decs.push(i * step);
-      const steps = (a, b) => Array.from({ length: fine + 1 }, (_, i) => a + (b - a) * i / fine);
-      for (const ra of ras) this.line(view, steps(low, high).map((dec) => sphere.vector(ra, dec)));
-      for (const dec of decs) this.line(view, steps(ra0 - half, ra0 + half).map((ra) => sphere.vector(ra, dec)));
-      c.globalAlpha = alpha;
-      c.stroke();
-      c.globalAlpha = 1;
-      this.labels(view, look, ras, decs, step, meridians);
-    }
-
-    labels(view, look, ras, decs, step, meridians) {
-      const c = this.context, places = (n) => Math.max(0, Math.ceil(-Math.log10(n) - 1e-9));
-      c.font = "11px system-ui, sans-serif";
-      c.fillStyle = look("label");
-      c.strokeStyle = look("sky");
-      c.lineWidth = 2.5;
-      c.lineJoin = "round";
-      c.textAlign = "left";
-      const write = (text, x, y) => { c.strokeText(text, x, y); c.fillText(text, x, y); };
-      const seen = new Set();
-      for (const ra of ras) {
-        const value = ((ra % 360) + 360) % 360, text = `${value.toFixed(places(meridians))}°`;
-        const whole = view.reach >= 180, pole = !whole && Math.abs(view.dec) + view.reach >= 88;
-        const dec = whole ? 0 : pole ? Math.sign(view.dec) * (90 - 0.4 * view.reach) : view.dec;
-        const [x, y] = view.project(ra, dec);
-        if (seen.has(text) || x < 4 || x > this.width - 30) continue;
-        seen.add(text);
-        write(text, x + 3, whole || pole ? y - 4 : this.height - 24);
-      }
-      for (const dec of decs) {
-        const text = `${dec > 0 ? "+" : ""}${dec.toFixed(places(step))}°`;
-        const whole = view.reach >= 180, [x, y] = view.project(view.ra, dec);
-        if (y < 14 || y > this.height - 20 || (whole && Math.abs(dec) < 1)) continue;
-        write(text, whole ? x + 3 : 6, y - 3);
-      }
-    }
-
     // The plane of the Galaxy: its pole is at 192.85948, +27.12825 (ICRS).
     galacticPlane(view, look) {
       const pole = new View(192.85948, 27.12825, 1, 0, 0), c = this.context;
@@ -388,7 +348,7 @@ mvmdbPage.map = (function () {
       c.save();
       c.setLineDash([6, 5]);
       c.beginPath();
-      this.line(view, points);
+      graticule.line(c, view, points);
       c.strokeStyle = look("galaxy");
       c.lineWidth = 1.2;
       c.stroke();

@@ -11,13 +11,22 @@ mvmdbPage.panel = (function () {
   function unpack(name, cell, kinds) {
     const layers = cell.layers.map((values) => {
       const layer = Object.fromEntries(LAYER.map((key, i) => [key, values[i]]));
-      layer.label = kinds[layer.kind].replaceAll("_", " ");
+      layer.label = label(kinds[layer.kind]);
       layer.name = `hst_${name}_${kinds[layer.kind]}`;
       layer.reasons = layer.reasons.map(([code, exposures]) => [code, exposures || []]);
       return layer;
     });
     return { layers, orphans: cell.orphans.map(([layer, product]) => ({ name: layer, product })), events: cell.events };
   }
+
+  // "WFC3/IR F125W, coarse" of wfc3_ir_f125w_coarse-all; an older or foreign name as it is.
+  function label(kind) {
+    const found = /^([^_]+)_([^_]+)_([^_]+)_(coarse-)?all$/.exec(kind);
+    return found ? `${found[1]}/${found[2]} ${found[3]}`.toUpperCase() + (found[4] ? ", coarse" : "") : kind.replaceAll("_", " ");
+  }
+
+  // Two dates, or one if they are the same.
+  const range = (first, last) => (first === last ? first : `${first} to ${last}`);
 
   const REASONS = {
     "product-missing": "there is no mosaic yet, or it is gone",
@@ -103,6 +112,10 @@ mvmdbPage.panel = (function () {
         return;
       }
       if (this.shown !== token) return; // another cell was chosen meanwhile
+      if (details && !details.cells[local]) { // files of two states of the page, which was written anew meanwhile
+        this.frame(cell, name, [el("p", { class: "problem", role: "alert" }, "The page has been updated since it was loaded; reload it.")], focus);
+        return;
+      }
       if (!details) {
         this.frame(cell, name, [el("p", { class: "note" }, "No layer of the archive is in this sky cell.")], focus);
         this.say(`${name}: no layer of the archive is there.`);
@@ -160,7 +173,7 @@ mvmdbPage.panel = (function () {
       const box = el("details", { class: "layer", "data-layer": layer.name },
         el("summary", {}, el("span", { class: "layer-name" }, layer.label), " ",
           el("span", { class: layer.stale ? "badge stale" : "badge fresh" }, layer.stale ? (layer.waiting ? "waits for files" : "stale") : "fresh"),
-          el("span", { class: "layer-facts" }, `${plural(layer.n, "exposure")}${waits}, ${colours.duration(layer.exptime)}, ${date(layer.first)} to ${date(layer.last)}`)));
+          el("span", { class: "layer-facts" }, `${plural(layer.n, "exposure")}${waits}, ${colours.duration(layer.exptime)}, ${range(date(layer.first), date(layer.last))}`)));
       let filled = false;
       box.addEventListener("toggle", () => {
         if (filled || !box.open) return;
@@ -213,7 +226,7 @@ mvmdbPage.panel = (function () {
 
     orphan(cell, orphan) {
       return el("details", { class: "layer", "data-layer": orphan.name },
-        el("summary", {}, el("span", { class: "layer-name" }, orphan.name.replace(`hst_${cell}_`, "").replaceAll("_", " ")), " ", el("span", { class: "badge stale" }, "orphaned")),
+        el("summary", {}, el("span", { class: "layer-name" }, label(orphan.name.replace(`hst_${cell}_`, ""))), " ", el("span", { class: "badge stale" }, "orphaned")),
         el("p", {}, REASONS.orphaned), ...this.product(cell, orphan.product));
     }
 
@@ -230,7 +243,7 @@ mvmdbPage.panel = (function () {
       const sorted = [...events].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0)).slice(0, 60);
       return [el("ol", { class: "history" }, sorted.map((event) => el("li", {},
         el("time", { datetime: event.at }, String(event.at).replace("T", " ").replace("Z", "").slice(0, 16)), " ", el("strong", {}, event.kind), " ",
-        String(event.layer).replace(`hst_${cell}_`, "").replaceAll("_", " "),
+        label(String(event.layer).replace(`hst_${cell}_`, "")),
         event.reasons.length ? `: ${event.reasons.join(", ")}` : "", event.detail ? `: ${event.detail}` : "",
         event.run ? el("span", { class: "faint" }, ` (run ${event.run})`) : null))), el("p", { class: "note" }, "The latest events of each layer, times in UTC.")];
     }
@@ -264,5 +277,5 @@ mvmdbPage.panel = (function () {
     return parts.map(([n, name]) => `${name} ${colours.whole(n)}`).join(", ") || "nothing";
   }
 
-  return { Panel, el, date, frames, plural };
+  return { Panel, el, date, frames, plural, range };
 })();

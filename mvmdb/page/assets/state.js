@@ -4,8 +4,9 @@
 mvmdbPage.state = (function () {
   const WHOLE = 360;
 
-  const fresh = () => ({
-    ra: 180, dec: 0, fov: WHOLE, by: "depth", filters: [], first: null, last: null, programs: [], cell: null, galaxy: true,
+  // `first`: where the view is at first, {ra, dec, fov}.
+  const fresh = (first = { ra: 180, dec: 0, fov: WHOLE }) => ({
+    ...first, by: "depth", filters: [], first: null, last: null, programs: [], cell: null, galaxy: true,
   });
 
   // Months are counted from January 1990.
@@ -36,8 +37,8 @@ mvmdbPage.state = (function () {
   }
 
   // The state of an address; what it does not say, or says wrongly, is as at first.
-  function fromHash(hash, tessellation, measures) {
-    const s = fresh();
+  function fromHash(hash, tessellation, measures, first) {
+    const s = fresh(/(^#?|&)(c|fov)=/.test(hash) ? undefined : first);
     for (const part of hash.replace(/^#/, "").split("&")) {
       const at = part.indexOf("="), key = part.slice(0, at), value = part.slice(at + 1);
       if (key === "c") {
