@@ -131,8 +131,9 @@ def thin_labels(bar: Colorbar) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = bar.vmin or 1.0, bar.vmax or 10.0
-    bar.locator = LogLocator(subs=(1.0, 2.0, 5.0) if high < 1000 * low else (1.0,))
-    bar.formatter = FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    if high < 100 * low:
+        bar.locator = LogLocator(subs=(1.0, 2.0, 5.0))
+        bar.formatter = FuncFormatter(lambda value, _: f"{value:,.6g}" if value < 1e4 else f"{value / 1e3:g}k")
     bar.minorformatter = NullFormatter()
     bar.update_ticks()
 

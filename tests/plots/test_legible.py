@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mvmdb.catalog.ask.plotted import Positions
@@ -21,7 +23,7 @@ def drawn(draw: Callable[[Figure], None]) -> Figure:
     with styled():
         figure = new_figure(7.5, 7.8)
         draw(figure)
-        figure.canvas.draw()
+        figure.savefig(BytesIO())  # as it is written: axes of WCS know the places of their labels once they were drawn
     return figure
 
 
@@ -30,14 +32,16 @@ def exposures(dec: list[float], exptime: list[float]) -> Positions:
     return Positions(np.linspace(10, 300, n), np.array(dec), np.array(exptime), np.full(n, 55000.0))
 
 
-@pytest.mark.parametrize("exptime", [[160.0, 6000.0], [300.0, 900.0], [100.0, 100.0], [1.0, 1e6]])
+@pytest.mark.parametrize(
+    "exptime", [[160.0, 6000.0], [300.0, 900.0], [100.0, 100.0], [1.0, 1e6], [2e3, 1e6], [2e4, 1e6]]
+)
 def test_the_scale_of_a_few_exposures_can_be_read(exptime: list[float]) -> None:
     figure = drawn(lambda figure: draw_pole(figure, exposures([80.0, 85.0], exptime)))
-    axis = figure.axes[1].xaxis
-    labels = [label for label in axis.get_ticklabels(which="both") if label.get_text()]
-    inside = [label.get_window_extent() for label in labels]
-    assert len(labels) >= 2
-    places = sorted((box.x0, box.x1) for box in inside)
+    axes = figure.axes[1]
+    labels = [label for label in axes.xaxis.get_ticklabels(which="both") if label.get_text()]
+    boxes = [label.get_window_extent() for label in labels]
+    places = sorted((box.x0, box.x1) for box in boxes if axes.bbox.x0 - 1 <= (box.x0 + box.x1) / 2 <= axes.bbox.x1 + 1)
+    assert len(places) >= 2
     assert all(one[1] < other[0] for one, other in pairwise(places))
 
 
@@ -53,7 +57,7 @@ def test_a_pole_counts_the_exposures_that_it_shows() -> None:
 @pytest.mark.parametrize("cell", [0, 3, 2640, 2643])
 def test_the_title_of_a_projection_cell_at_a_pole_is_above_all_labels(cell: int) -> None:
     figure = drawn(lambda figure: draw_cell(figure, cell, None))
-    title, below = figure.get_suptitle(), figure.axes[0].get_tightbbox()
+    title, below = figure.get_suptitle(), figure.axes[0].get_tightbbox(FigureCanvasAgg(figure).get_renderer())
     assert f"cell {cell}:" in title
     (text,) = [one for one in figure.texts if one.get_text() == title]
     assert below is not None
