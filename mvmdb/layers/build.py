@@ -100,10 +100,10 @@ class _Texts(NamedTuple):
 
 def build_layers(layers: LayersToBuild) -> BuiltLayers:
     """The rows of these layers at every scale, in the order of `members`."""
-    scale = sky_per_plane(layers.cell, layers.members.box)
-    area = _measure(layers, scale)
-    mean = _mean_exposures(layers, area, scale)
-    mixed = (_measure_mixed(layers) * scale).round(DECIMALS)
+    per_plane = sky_per_plane(layers.cell, layers.members.box)
+    area = _measure(layers, per_plane)
+    mean = _mean_exposures(layers, area, per_plane)
+    mixed = (_measure_mixed(layers) * per_plane).round(DECIMALS)
     numbers: list[int] = []
     texts: list[_Texts] = []
     values = zip(

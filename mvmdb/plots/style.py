@@ -130,7 +130,7 @@ def thin_labels(bar: Colorbar) -> None:
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    low, high = bar.vmin or 1.0, bar.vmax or 10.0
+    low, high = bar.norm.vmin or 1.0, bar.norm.vmax or 10.0
     if high < 100 * low:
         bar.locator = LogLocator(subs=(1.0, 2.0, 5.0))
         bar.formatter = FuncFormatter(lambda value, _: f"{value:,.6g}" if value < 1e4 else f"{value / 1e3:g}k")
