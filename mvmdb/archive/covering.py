@@ -43,7 +43,7 @@ class Covering(Searching):
         """How much of the sky exposures cover and how deeply, as a table of astropy; overlaps are counted once.
 
         The exposures are the members of layers that meet the conditions of `search`. `by`: `layer` (the view
-        `coverage`, with areas in the plane of each sky cell), or one or more of `all`, `filter`, `instrument`,
+        `coverage`, with areas within each sky cell, right to 0.06%), or one or more of `all`, `filter`, `instrument`,
         `camera`, `program`, `target`, `year`, `month`, `epoch` and `region`: a row for each of their combinations, with
         areas on the sphere, right to 0.02%. None: by layer, or by filter where something else is asked for.
 

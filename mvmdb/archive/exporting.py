@@ -44,9 +44,10 @@ class Exporting(Searching):
 
         `moc`, `ds9`, `aladin` and `geojson` hold the footprints of exposures that are members of layers; `obscore` (a
         VOTable) and `parquet` hold eligible exposures and intact mosaics, as the view `obscore`. Only `moc` knows the
-        options: `by` writes one map per filter, layer, program or instrument into the folder `path`; `dimensions`:
-        `space`, `time` or `space-time`; `order`: of HEALPix, 0 to 20 (None: 16, cells of 3.2 arcsec); `time_order`: 0
-        to 61 (None: 35, steps of 67 s). The ending of the file's name says how a map is written: .fits, .json or .txt.
+        options: `by` writes one map per filter, layer, program, instrument or camera into the folder `path`;
+        `dimensions`: `space`, `time` or `space-time`; `order`: of HEALPix, 0 to 20 (None: 16, cells of 3.2 arcsec);
+        `time_order`: 0 to 61 (None: 35, steps of 67 s). The ending of the file's name says how a map is written: .fits,
+        .json or .txt.
 
         A file is written whole or not at all; one that is there is replaced. Returns what was written; a selection
         without exposures gives an empty file. Raises UsageError for what is not known, and if a library is missing.
@@ -135,7 +136,8 @@ class Exporting(Searching):
         names = {
             "filter": exposures.filter,
             "program": exposures.proposal_id,
-            "instrument": exposures.instrument + "_" + exposures.detector,
+            "instrument": exposures.instrument,
+            "camera": exposures.instrument + "_" + exposures.detector,
         }[by]
         groups, member = np.unique(names.astype(str), return_inverse=True)
         for number, name in enumerate(groups.tolist()):

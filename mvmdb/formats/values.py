@@ -8,7 +8,7 @@ from typing import Literal, get_args
 Format = Literal["moc", "obscore", "ds9", "aladin", "geojson", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-Grouping = Literal["filter", "layer", "program", "instrument"]
+Grouping = Literal["filter", "layer", "program", "instrument", "camera"]
 GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
 
 Dimensions = Literal["space", "time", "space-time"]

@@ -19,8 +19,8 @@ from mvmdb.layers.members import FloatArray, IntArray, LayerMembers
 from mvmdb.layers.recipes import layer_name, recipe_texts
 from mvmdb.names import Kind, ObsMode, Scale
 from mvmdb.sky.footprints import expand_ranges
-from mvmdb.sky.layer import measure_areas
-from mvmdb.sky.mixing import measure_mixed_areas
+from mvmdb.sky.layer import measure_areas, sky_per_plane
+from mvmdb.sky.mixing import DECIMALS, measure_mixed_areas
 
 
 class NamedCanvas(NamedTuple):
@@ -35,8 +35,9 @@ class LayersToBuild:
     """The m layers of `members`, and what else they depend on.
 
     `errors`: as in the policy. `cell`: (m,) `CellId.index`, the key of `canvases`. `obsmode`: (m,). `area`: (m,) square
-    arcmin, NaN where it must be measured from `regions`, the `s_region` of the exposures numbered `region_of` (sorted).
-    `mixed`: (m,) of which layers the area where different frames meet is measured, from the same; None for no layer.
+    arcmin on the sky, as recorded; NaN where it must be measured from `regions`, the `s_region` of the exposures
+    numbered `region_of` (sorted); of single members their overlap is taken. `mixed`: (m,) of which layers the area
+    where different frames meet is measured, from the same; None for no layer.
     """
 
     errors: bool
@@ -99,8 +100,10 @@ class _Texts(NamedTuple):
 
 def build_layers(layers: LayersToBuild) -> BuiltLayers:
     """The rows of these layers at every scale, in the order of `members`."""
-    area = _measure(layers)
-    mean = _mean_exposures(layers, area)
+    per_plane = sky_per_plane(layers.cell, layers.members.box)
+    area = _measure(layers, per_plane)
+    mean = _mean_exposures(layers, area, per_plane)
+    mixed = (_measure_mixed(layers) * per_plane).round(DECIMALS)
     numbers: list[int] = []
     texts: list[_Texts] = []
     values = zip(
@@ -113,13 +116,18 @@ def build_layers(layers: LayersToBuild) -> BuiltLayers:
             name = layer_name(named.name, obsmode, scale, label)
             numbers.append(number)
             texts.append(_Texts(str(name), scale, name.label, recipe, digest_recipe(digest, named.canvas, recipe)))
-    return _arrange(layers, area, mean, np.array(numbers, dtype=np.int64), texts)
+    return _arrange(layers, area, mean, mixed, np.array(numbers, dtype=np.int64), texts)
 
 
 def _arrange(
-    layers: LayersToBuild, area: FloatArray, mean: FloatArray, number: IntArray, texts: Sequence[_Texts]
+    layers: LayersToBuild,
+    area: FloatArray,
+    mean: FloatArray,
+    mixed: FloatArray,
+    number: IntArray,
+    texts: Sequence[_Texts],
 ) -> BuiltLayers:
-    """The columns of the layers with these numbers; `texts` is parallel to `number`, `area` and `mean` to `members`."""
+    """The columns of the layers with these numbers; `texts` is parallel to `number`, areas and means to `members`."""
     members = layers.members
     columns = _Texts(*zip(*texts, strict=True)) if texts else _Texts(*((),) * len(_Texts._fields))  # type: ignore[arg-type]
     numbers = number.tolist()
@@ -151,7 +159,7 @@ def _arrange(
             area_arcmin2=area[number].tolist(),
             mean_exposures=mean[number].tolist(),
             frames=pick(count_frames(members.start, members.frame, members.frames)),
-            mixed_arcmin2=_measure_mixed(layers)[number].tolist(),
+            mixed_arcmin2=mixed[number].tolist(),
             x_min=x_min,
             x_max=x_max,
             y_min=y_min,
@@ -163,17 +171,20 @@ def _arrange(
     )
 
 
-def _measure(layers: LayersToBuild) -> FloatArray:
-    """(m,) `area`, with the missing areas measured, square arcmin."""
+def _measure(layers: LayersToBuild, scale: FloatArray) -> FloatArray:
+    """(m,) `area`, with the missing areas measured, square arcmin on the sky; `scale` as `sky_per_plane` has it."""
     members, area = layers.members, layers.area.copy()
+    single = np.flatnonzero(members.counts == 1)
+    area[single] = members.overlap[members.start[single]] * scale[single]
     unmeasured = np.flatnonzero(np.isnan(area))
     start, rows = _members_of(members, unmeasured)
-    area[unmeasured] = measure_areas(layers.cell[unmeasured], start, _region(layers, rows), layers.regions)
+    plane = measure_areas(layers.cell[unmeasured], start, _region(layers, rows), layers.regions)
+    area[unmeasured] = plane * scale[unmeasured]
     return area
 
 
 def _measure_mixed(layers: LayersToBuild) -> FloatArray:
-    """(m,) the area that members of different frames cover, square arcmin; 0 where it is not to be measured."""
+    """(m,) the area that members of different frames cover, square arcmin of the plane; 0 if not wanted."""
     members, area = layers.members, np.zeros(len(layers.members.key))
     if layers.mixed is not None and layers.mixed.any():
         chosen = np.flatnonzero(layers.mixed)
@@ -195,9 +206,9 @@ def _region(layers: LayersToBuild, rows: IntArray) -> IntArray:
     return np.searchsorted(layers.region_of, layers.members.exposure[rows])
 
 
-def _mean_exposures(layers: LayersToBuild, area: FloatArray) -> FloatArray:
+def _mean_exposures(layers: LayersToBuild, area: FloatArray, scale: FloatArray) -> FloatArray:
     """(m,) mean number of exposures over the area that at least one covers; exactly 1 for a single exposure."""
     if not len(area):
         return area
-    mean = np.add.reduceat(layers.members.overlap, layers.members.start[:-1]) / area
+    mean = np.add.reduceat(layers.members.overlap, layers.members.start[:-1]) * scale / area
     return np.where(layers.members.counts == 1, 1.0, mean)

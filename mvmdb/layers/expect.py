@@ -19,7 +19,7 @@ from mvmdb.layers.members import Candidates, FloatArray, IntArray, LayerKey, Lay
 from mvmdb.names import CellId, ObsMode
 from mvmdb.recipe import Recipe
 from mvmdb.records import Canvas, CellExposure, ExpectedLayer, Member, Policy
-from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, find_groups
+from mvmdb.sky.layer import ARCMIN2_PER_PIXEL, find_groups, sky_per_plane
 from mvmdb.sky.membership import match_each_region
 
 
@@ -117,12 +117,14 @@ def _list_candidates(
 
 
 def _known_areas(frame: Frame, members: LayerMembers, regions: Sequence[str]) -> FloatArray:
-    """(m,) square arcmin: the overlap of a single member; for several, `unite` of the frame, or NaN for a sky cell."""
-    areas = members.overlap[members.start[:-1]].copy()
+    """(m,) square arcmin on the sky of several members, by `unite` of the frame; NaN where it is to be measured."""
+    areas = np.full(len(members.counts), np.nan)
+    if frame.unite is None:
+        return areas
     for number in np.flatnonzero(members.counts > 1).tolist():
         chosen = members.exposure[members.start[number] : members.start[number + 1]].tolist()
-        areas[number] = np.nan if frame.unite is None else frame.unite([regions[index] for index in chosen])
-    return areas
+        areas[number] = frame.unite([regions[index] for index in chosen])
+    return areas * sky_per_plane(np.full(len(areas), frame.cell), members.box)
 
 
 def _as_expected(

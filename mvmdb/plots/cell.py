@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mvmdb.names import CELLS_PER_SIDE, CellId
-from mvmdb.plots.style import FAINT, INK, LINE, MAP, format_seconds, line_styles, plural, show_emptiness
+from mvmdb.names import CELLS_PER_SIDE, N_PROJECTION_CELLS, CellId
+from mvmdb.plots.style import FAINT, INK, LINE, MAP, format_seconds, line_styles, plural, show_emptiness, thin_labels
 from mvmdb.sky.footprints import Footprints
 from mvmdb.sky.sphere import FloatArray
 from mvmdb.sky.tessellation import CELL_HIGH, CELL_LOW, STEP, cell_wcs, projection_cell_wcs, ring_of, sky_to_plane
@@ -54,9 +54,10 @@ def draw_cell(figure: Figure, cell: int, seconds: Mapping[tuple[int, int], float
         )  # fmt: skip
     reach = (CELLS_PER_SIDE - 1) * STEP + CELL_HIGH
     axes.set(xlim=(-1500, reach + 1500), ylim=(-1500, reach + 1500), aspect="equal")
-    _label_sky(axes)
+    _label_sky(axes, around_pole=cell in (0, N_PROJECTION_CELLS - 1))
     words = f"Projection cell {cell}: numbers of its {CELLS_PER_SIDE} by {CELLS_PER_SIDE} sky cells"
-    axes.set_title(f"{words}\nskycell-p{cell:04d}x01y01 (lower left) to x{CELLS_PER_SIDE}y{CELLS_PER_SIDE}", pad=10)
+    # Not the title of the axes, which labels of right ascension above them would cross: near a pole they are there.
+    figure.suptitle(f"{words}\nskycell-p{cell:04d}x01y01 (lower left) to x{CELLS_PER_SIDE}y{CELLS_PER_SIDE}")
 
 
 def _fill(figure: Figure, axes: Any, seconds: Mapping[tuple[int, int], float]) -> None:
@@ -72,6 +73,7 @@ def _fill(figure: Figure, axes: Any, seconds: Mapping[tuple[int, int], float]) -
     edges = np.arange(CELLS_PER_SIDE + 1) * STEP + (CELL_HIGH - STEP - CELL_LOW) / 2
     mesh = axes.pcolormesh(edges, edges, grid, cmap=light, norm=LogNorm(low if high > low else low / 10, high))
     bar = figure.colorbar(mesh, ax=axes, orientation="vertical", shrink=0.7, aspect=40, pad=0.02)
+    thin_labels(bar)
     bar.set_label("exposure time of the members (s)")
 
 
@@ -156,11 +158,27 @@ def _rectangle(left: float, right: float, low: float, high: float) -> tuple[list
     return [value - 1 for value in x], [value - 1 for value in y]
 
 
-def _label_sky(axes: Any) -> None:
-    """Name the axes of a plot in pixels of a tangent plane by right ascension and declination."""
+def _label_sky(axes: Any, *, around_pole: bool = False) -> None:
+    """Name the axes of a plot in pixels of a tangent plane by right ascension and declination.
+
+    Around a pole, meridians leave on all sides, and parallels are circles that may leave on none.
+    """
     ra, dec = axes.coords
     ra.set_axislabel("right ascension (ICRS)")
     dec.set_axislabel("declination (ICRS)")
     ra.set_major_formatter("hh:mm:ss")
     dec.set_major_formatter("dd:mm")
     axes.coords.grid(color=FAINT, alpha=0.35, linewidth=0.5)
+    if around_pole:
+        import astropy.units as u
+
+        ra.set_major_formatter("hh")
+        ra.set_ticks(np.arange(0, 24, 2) * u.hourangle)  # with a spacing, 0h is labelled 24h too, one over the other
+        ra.set_ticklabel_position("tblr")
+        ra.set_axislabel_position("b")
+        dec.set_ticks(spacing=1 * u.deg)
+        dec.set_ticklabel_visible(False)
+        dec.set_ticks_visible(False)
+        dec.set_axislabel("circles of declination, 1° from one another")
+        dec.set_axislabel_position("l")
+        dec.set_axislabel_visibility_rule("always")

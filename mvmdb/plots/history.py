@@ -55,7 +55,8 @@ def _draw_exposures(axes: Any, positions: Positions) -> None:
 
 def _draw_layers(axes: Any, standing: Standing) -> None:
     fresh, stale = int(standing.fresh[-1]), int(standing.stale[-1])
-    axes.set_title(f"Layers: {fresh:,} fresh, {stale:,} stale", loc="left")
+    waiting = f", {standing.waiting:,} waiting for files" if standing.waiting else ""
+    axes.set_title(f"Layers: {fresh:,} fresh, {stale - standing.waiting:,} stale{waiting}", loc="left")
     axes.set_xlabel("date of the history (UTC)")
     axes.set_ylabel("layers")
     if not fresh + stale:
@@ -68,7 +69,7 @@ def _draw_layers(axes: Any, standing: Standing) -> None:
     axes.fill_between(at, 0, low, step="post", color=PALETTE[0], alpha=0.85, linewidth=0, label="fresh")
     axes.fill_between(
         at, low, low + high, step="post", facecolor=PALETTE[4], edgecolor="white", hatch="////", linewidth=0,
-        label="stale",
+        label="stale or waiting" if standing.waiting else "stale",
     )  # fmt: skip
     axes.set_ylim(0, None)
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.1)

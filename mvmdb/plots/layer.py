@@ -111,7 +111,7 @@ def draw_layer(figure: Figure, layer: SmallLayer) -> None:
     figure.colorbar(
         panels[0].images[0], ax=panels[0], orientation="horizontal", pad=0.03, label="faint to bright"
     ).set_ticks([])
-    figure.colorbar(weight, ax=panels[1], orientation="horizontal", pad=0.03, label="exposure time (s)")
+    figure.colorbar(weight, ax=panels[1], orientation="horizontal", pad=0.03, label="WHT (s)")
     bar = figure.colorbar(depth, ax=panels[2], orientation="horizontal", pad=0.03, label="exposures")
     bar.set_ticks([first + (step - 1) / 2 for first in range(1, most + 1, step)], labels=_depth_labels(most, step))
     for number, axes in enumerate(panels):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mvmdb.names import N_PROJECTION_CELLS
 from mvmdb.plots.bins import SkyBins, bin_sky
 from mvmdb.plots.outlines import cut_lines, outline_cells, to_map
-from mvmdb.plots.style import FAINT, INK, LINE, MAP, PALETTE, plural
+from mvmdb.plots.style import FAINT, INK, LINE, MAP, PALETTE, plural, thin_labels
 from mvmdb.sky.tessellation import load_rings, projection_cell_centers, ring_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def draw_sky(figure: Figure, positions: Positions | None, projection: Projection
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0})
     axes.set_yticks(np.deg2rad(np.arange(-60, 61, 30)), [f"{dec:+d}°" if dec else "0°" for dec in range(-60, 61, 30)])
     axes.grid(color=FAINT, linewidth=0.5, alpha=0.5)
-    axes.set_title(_title(f"The {N_PROJECTION_CELLS:,} projection cells", positions), pad=14)
+    words = f"The {N_PROJECTION_CELLS:,} projection cells"
+    shown = "" if positions is None else f", and {plural(len(positions.ra), 'exposure')}"
+    axes.set_title(words + shown, pad=14)
 
 
 def draw_pole(figure: Figure, positions: Positions | None, *, south: bool = False) -> None:
@@ -71,6 +73,7 @@ def draw_pole(figure: Figure, positions: Positions | None, *, south: bool = Fals
     for face, edge, alpha in ((colors, "none", 0.13), ("none", colors, 0.9)):
         shapes = PolyCollection(list(corners), facecolors=face, edgecolors=edge, linewidths=0.9, alpha=alpha)
         axes.add_collection(shapes)
+    near = np.zeros(0, np.int64)
     if positions is not None:
         near = np.flatnonzero((positions.dec < 0) == south)
         near = near[90.0 - np.abs(positions.dec[near]) < POLE_REACH]
@@ -86,7 +89,8 @@ def draw_pole(figure: Figure, positions: Positions | None, *, south: bool = Fals
     axes.set_rgrids([5, 10, 15], [f"{sign}{90 - reach}°" for reach in (5, 10, 15)], angle=22.5, color=FAINT)
     axes.set_thetagrids(np.arange(0, 360, 45), [f"{hour}h" for hour in range(0, 24, 3)])
     axes.grid(color=FAINT, linewidth=0.5, alpha=0.5)
-    axes.set_title(_title(f"Projection cells around the {'south' if south else 'north'} pole", positions), pad=16)
+    words = f"Projection cells around the {'south' if south else 'north'} pole"
+    axes.set_title(words if positions is None else f"{words}, and {plural(len(near), 'exposure')}", pad=16)
 
 
 def _project_outlines(axes: Any) -> list[NDArray[np.float64]]:
@@ -128,10 +132,5 @@ def _mark(figure: Figure, axes: Any, x: NDArray[Any], y: NDArray[Any], bins: Sky
     )  # fmt: skip
     marks.set_gid("coverage")
     bar = figure.colorbar(marks, ax=axes, orientation="horizontal", shrink=0.6, aspect=40, pad=0.06)
+    thin_labels(bar)
     bar.set_label(f"exposure time in bins of {width:g}° by {width:g}° (s)")
-
-
-def _title(words: str, positions: Positions | None) -> str:
-    if positions is None:
-        return words
-    return f"{words}, and {plural(len(positions.ra), 'exposure')}"

@@ -15,6 +15,7 @@ from mvmdb.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure as Figure  # noqa: PLC0414 - exported
 
 FORMS = (".png", ".svg")
@@ -32,6 +33,7 @@ _RC = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": 10,
     "axes.titlesize": 12,
+    "figure.titlesize": 12,
     "axes.labelsize": 10,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
@@ -119,6 +121,21 @@ def format_seconds(seconds: float) -> str:
 def plural(number: int, noun: str) -> str:
     """`1 exposure`, `1,234 exposures`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def thin_labels(bar: Colorbar) -> None:
+    """Label powers of ten on a logarithmic scale, and 2 and 5 times these where it is short.
+
+    matplotlib would label every multiple on a scale of less than a decade, one over the other.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = bar.norm.vmin or 1.0, bar.norm.vmax or 10.0
+    if high < 100 * low:
+        bar.locator = LogLocator(subs=(1.0, 2.0, 5.0))
+        bar.formatter = FuncFormatter(lambda value, _: f"{value:,.6g}" if value < 1e4 else f"{value / 1e3:g}k")
+    bar.minorformatter = NullFormatter()
+    bar.update_ticks()
 
 
 def show_emptiness(axes: Axes, words: str) -> None:

@@ -83,7 +83,8 @@ def test_one_map_per_group_holds_the_exposures_of_the_group(places: mvmdb.Archiv
     groups = {
         "filter": {"f125w": 2, "f160w": 2, "f606w-pol60v": 1, "f702w": 1, "f850lp": 1},
         "program": {"11359": 3, "90003": 1, "90004": 1, "90005": 1, "90006": 1},
-        "instrument": {"acs_wfc": 2, "wfc3_ir": 4, "wfpc2_pc": 1},
+        "instrument": {"acs": 2, "wfc3": 4, "wfpc2": 1},
+        "camera": {"acs_wfc": 2, "wfc3_ir": 4, "wfpc2_pc": 1},
     }
     for by, expected in groups.items():
         written = places.export("moc", tmp_path / by, by=by)  # type: ignore[arg-type]

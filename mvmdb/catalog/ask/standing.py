@@ -29,11 +29,15 @@ _LOST = (Happened.LAYER_MISSING, Happened.LAYER_DAMAGED)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many layers were `fresh` and `stale` from each of these times (UTC, ascending) on; the last is now."""
+    """How many layers were `fresh` and `stale` from each of these times (UTC, ascending) on; the last is now.
+
+    `waiting`: how many of those that are stale now wait for files: as `status`, a plot tells them apart.
+    """
 
     at: NDArray[np.datetime64]
     fresh: NDArray[np.int64]
     stale: NDArray[np.int64]
+    waiting: int = 0
 
 
 def load_standing(connection: sa.Connection) -> Standing:
@@ -74,12 +78,14 @@ def load_standing(connection: sa.Connection) -> Standing:
         for steps in (steps_fresh, steps_stale)
     ]
     layers = sa.func.count()
-    query = sa.select(layers.filter(~t.layer.c.stale), layers.filter(t.layer.c.stale)).select_from(t.layer)
+    stale, waits = t.layer.c.stale, t.layer.c.n_waiting > 0
+    query = sa.select(layers.filter(~stale), layers.filter(stale), layers.filter(stale, waits)).select_from(t.layer)
     today = connection.execute(query).one()
     return Standing(
         np.append(times, np.datetime64(now().replace(tzinfo=None), "us")),
         np.append(counts[0], today[0]),
         np.append(counts[1], today[1]),
+        today[2],
     )
 
 

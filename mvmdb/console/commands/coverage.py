@@ -51,8 +51,8 @@ def coverage(
 ) -> None:
     """Tell how much of the sky exposures cover, and how deeply, overlaps counted once.
 
-    The exposures are members of layers that meet all conditions. By layer, areas are those in the plane of its sky
-    cell; else on the sphere. With --at RA DEC alone: every exposure and layer at this position.
+    The exposures are members of layers that meet all conditions. Areas are those on the sky, by
+    layer those within its sky cell. With --at RA DEC alone: every exposure and layer at this position.
 
     Example: mvmdb coverage --by filter --at 03:32:14.4 -27:42:36 --radius 0.1 --deeper-than 1000
     """
