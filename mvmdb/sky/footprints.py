@@ -98,6 +98,21 @@ class Footprints:
         return np.stack([np.bincount(owner, weights=component, minlength=self.n) for component in vectors])
 
 
+def join_footprints(parts: Sequence[Footprints]) -> Footprints:
+    """The exposures of all parts, those of the first part first."""
+    parts = [Footprints.from_regions([]), *parts]
+    n = np.cumsum([0, *(part.n for part in parts)])
+    vertices = np.cumsum([0, *(len(part.ra) for part in parts)])
+    starts = [part.polygon_start[:-1] + first for part, first in zip(parts, vertices[:-1], strict=True)]
+    return Footprints(
+        np.concatenate([part.ra for part in parts]),
+        np.concatenate([part.dec for part in parts]),
+        np.concatenate([*starts, vertices[-1:]]).astype(np.int64),
+        np.concatenate([part.owner + first for part, first in zip(parts, n[:-1], strict=True)]).astype(np.int64),
+        int(n[-1]),
+    )
+
+
 class Block(NamedTuple):
     """m polygons padded to the same number of vertices k by repeating the last vertex, which changes no area.
 
