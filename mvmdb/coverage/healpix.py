@@ -36,7 +36,7 @@ class DepthMap:
     """n HEALPix pixels that do not overlap, nested, ICRS: `order` and `pixel` of each, sorted by place on the sky.
 
     `exptime`: mean exposure time over the pixel, seconds. `n_exposures`: mean number of exposures. `finest`: the order
-    down to which pixels are divided.
+    down to which pixels are divided. `added`: (2, n), how much of both is of exposures that are asked about, or None.
     """
 
     order: IntArray
@@ -44,6 +44,7 @@ class DepthMap:
     exptime: FloatArray
     n_exposures: FloatArray
     finest: int
+    added: FloatArray | None = None
 
     def flat(self) -> DepthMap:
         """The same at the finest order. Raises UsageError if these are too many pixels for one map."""
@@ -56,7 +57,9 @@ class DepthMap:
         counts = (1 << shift).astype(np.int64)
         pixel = expand_ranges(self.pixel << shift, counts)
         order = np.full(len(pixel), self.finest)
-        return DepthMap(order, pixel, np.repeat(self.exptime, counts), np.repeat(self.n_exposures, counts), self.finest)
+        added = None if self.added is None else np.repeat(self.added, counts, axis=1)
+        values = np.repeat(self.exptime, counts), np.repeat(self.n_exposures, counts)
+        return DepthMap(order, pixel, *values, self.finest, added)
 
 
 def require_nside(nside: int) -> int:
@@ -66,10 +69,13 @@ def require_nside(nside: int) -> int:
     return nside
 
 
-def map_depths(footprints: Footprints, exptime: FloatArray, nside: int) -> DepthMap:
+def map_depths(
+    footprints: Footprints, exptime: FloatArray, nside: int, adding: NDArray[np.bool_] | None = None
+) -> DepthMap:
     """The depth of every pixel of `nside` that a footprint overlaps; exposure i has `exptime[i]` seconds.
 
-    Pixels are only divided where the depth changes. Raises UsageError as `require_nside`.
+    Pixels are only divided where the depth changes. With `adding`, which of the exposures are asked about, only pixels
+    that one of these overlaps are in the map. Raises UsageError as `require_nside`.
     """
     require_nside(nside)
     finest = nside.bit_length() - 1
@@ -79,15 +85,19 @@ def map_depths(footprints: Footprints, exptime: FloatArray, nside: int) -> Depth
     for level in range(working + 1):
         own = order == level
         pixels, place = np.unique(pixel[own], return_inverse=True)
-        weights = (share[own] * exptime[exposure[own]], share[own])
+        weights = [share[own] * exptime[exposure[own]], share[own]]
+        weights += [] if adding is None else [weight * adding[exposure[own]] for weight in weights]
         levels.append((pixels, *(np.bincount(place.ravel(), weights=w, minlength=len(pixels)) for w in weights)))
     leaves = _resolve(levels, finest)
-    order, pixel, seconds, number = (np.concatenate(column) for column in zip(*leaves, strict=True))
+    order, pixel, seconds, number, *added = (np.concatenate(column) for column in zip(*leaves, strict=True))
     by_place = np.argsort(pixel << (2 * (finest - order)), kind="stable")
-    return DepthMap(order[by_place], pixel[by_place], seconds[by_place], number[by_place], finest)
+    if added:
+        by_place = by_place[added[1][by_place] > 0]
+    of_them = np.stack(added)[:, by_place] if added else None
+    return DepthMap(order[by_place], pixel[by_place], seconds[by_place], number[by_place], finest, of_them)
 
 
-def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, FloatArray]]:
+def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[Any, ...]]:
     """From the sums in pixels of each order, pixels that do not overlap: the order, the pixel and the sums of each."""
     for level in range(len(levels) - 1, finest, -1):  # finer than wanted: means over larger pixels
         pixels, *sums = levels[level]
@@ -102,9 +112,9 @@ def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[IntAr
     for level in range(finest, 0, -1):
         divided[level - 1] = np.unique(np.concatenate([divided[level], levels[level][0]]) >> 2)
     for level in range(finest + 1):
-        pixels, seconds, number = levels[level]
+        pixels, *sums = levels[level]
         split = np.isin(pixels, divided[level])
-        yield np.full((~split).sum(), level), pixels[~split], seconds[~split], number[~split]
+        yield np.full((~split).sum(), level), pixels[~split], *(values[~split] for values in sums)
         if split.any():
             children = (pixels[split][:, None] * 4 + np.arange(4)).ravel()
             finer = levels[level + 1]
@@ -113,7 +123,7 @@ def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[IntAr
                 np.bincount(
                     place.ravel(), weights=np.concatenate([own, np.repeat(parent[split], 4)]), minlength=len(merged)
                 )
-                for own, parent in zip(finer[1:], (seconds, number), strict=True)
+                for own, parent in zip(finer[1:], sums, strict=True)
             ]
             levels[level + 1] = (merged, *joined)
 

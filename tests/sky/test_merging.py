@@ -63,9 +63,7 @@ def test_what_has_no_plane_stays_as_it_is() -> None:
 def test_a_map_of_polygons_with_other_numbers_of_corners_is_made(tmp_path: Path) -> None:
     archive = mvmdb.open(str(tmp_path / "mvm.db"), create=True)
     regions = ["10 0 10.05 0 10.05 0.05 10 0.05", "10.01 0 10.06 0 10.06 0.05 10.03 0.06 10.01 0.05"]
-    lines = [
-        f"ida{n}01aaq,WFC3/IR,F160W,100,57000,57000.1,1,POLYGON ICRS {region}" for n, region in enumerate(regions)
-    ]
+    lines = [f"ida{n}01aaq,WFC3/IR,F160W,100,57000,57000.1,1,POLYGON ICRS {region}" for n, region in enumerate(regions)]
     table = tmp_path / "table.csv"
     header = "obs_id,instrument_name,filters,t_exptime,t_min,t_max,proposal_id,s_region"
     table.write_text("\n".join([header, *(line for line in lines)]) + "\n")

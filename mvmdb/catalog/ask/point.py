@@ -111,7 +111,8 @@ def _with_layers(connection: sa.Connection, rows: Sequence[Any], places: Sequenc
 def _members(connection: sa.Connection, exposures: Sequence[int], places: Sequence[_Place]) -> sa.Select[Any]:
     """Which layers in these sky cells have these exposures (keys) as members: rows of the exposure and the layer."""
     return _all_members().where(
-        among(connection, t.layer_member.c.exposure_id, exposures), sa.or_(*(place.in_box(t.layer.c) for place in places))
+        among(connection, t.layer_member.c.exposure_id, exposures),
+        sa.or_(*(place.in_box(t.layer.c) for place in places)),
     )
 
 
