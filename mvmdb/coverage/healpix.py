@@ -28,6 +28,7 @@ _POINTS, _MOST_POINTS = 4, 256  # along the side of a pixel of the last order; o
 _POINTS_AT_POLE = 64  # around the poles, the borders of pixels are arcs of circles
 _POLE = 85.0  # degrees
 _EXPOSURES_AT_ONCE = 2000
+_PIXELS_AT_ONCE = 4_000_000
 _MOST_PIXELS = 200_000_000
 
 
@@ -80,14 +81,9 @@ def map_depths(
     require_nside(nside)
     finest = nside.bit_length() - 1
     working = max(finest, _FEWEST_ORDER)
-    order, pixel, share, exposure = _take_apart(footprints, working)
-    levels: list[tuple[Any, ...]] = []
-    for level in range(working + 1):
-        own = order == level
-        pixels, place = np.unique(pixel[own], return_inverse=True)
-        weights = [share[own] * exptime[exposure[own]], share[own]]
-        weights += [] if adding is None else [weight * adding[exposure[own]] for weight in weights]
-        levels.append((pixels, *(np.bincount(place.ravel(), weights=w, minlength=len(pixels)) for w in weights)))
+    weights = [exptime, np.ones(len(exptime))]
+    weights += [] if adding is None else [weight * adding for weight in weights]
+    levels = _sum_pixels(footprints, working, weights)
     leaves = _resolve(levels, finest)
     order, pixel, seconds, number, *added = (np.concatenate(column) for column in zip(*leaves, strict=True))
     by_place = np.argsort(pixel << (2 * (finest - order)), kind="stable")
@@ -95,6 +91,33 @@ def map_depths(
         by_place = by_place[added[1][by_place] > 0]
     of_them = np.stack(added)[:, by_place] if added else None
     return DepthMap(order[by_place], pixel[by_place], seconds[by_place], number[by_place], finest, of_them)
+
+
+def _sum_pixels(footprints: Footprints, working: int, weights: list[FloatArray]) -> list[tuple[Any, ...]]:
+    """(pixels, sums of each weight) of each order up to `working`, every pixel once; memory grows with these alone."""
+    none = (np.empty(0, np.int64), *(np.empty(0) for _ in weights))
+    parts: list[list[tuple[Any, ...]]] = [[none] for _ in range(working + 1)]
+    waiting: list[list[tuple[Any, ...]]] = [[] for _ in parts]
+    n = 0
+    for order, pixel, share, exposure in _take_apart(footprints, working):
+        waiting[order].append((pixel, *(share * weight[exposure] for weight in weights)))
+        n += len(pixel)
+        if n > _PIXELS_AT_ONCE:
+            for done, some in zip(parts, waiting, strict=True):
+                done.extend([_join(some)] if some else [])
+                some.clear()
+            n = 0
+    return [_join(done + some) for done, some in zip(parts, waiting, strict=True)]
+
+
+def _join(parts: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    pixel, *sums = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _add_up(pixel, sums)
+
+
+def _add_up(pixel: IntArray, sums: list[FloatArray]) -> tuple[Any, ...]:
+    pixels, place = np.unique(pixel, return_inverse=True)
+    return pixels, *(np.bincount(place.ravel(), weights=column, minlength=len(pixels)) for column in sums)
 
 
 def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[Any, ...]]:
@@ -128,9 +151,8 @@ def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[Any, 
             levels[level + 1] = (merged, *joined)
 
 
-def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
-    """(order, pixel, share, exposure) of the pixels of each footprint; the share is 1 but at the last order."""
-    parts: list[tuple[Any, ...]] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
+def _take_apart(footprints: Footprints, working: int) -> Iterator[tuple[int, IntArray, FloatArray, IntArray]]:
+    """The order, and (pixel, share, exposure) of pixels of footprints; the share is 1 but at the last order."""
     for shapes, exposure, base in _in_base_pixels(footprints):
         ra, dec = _center(base)
         points = _POINTS if abs(dec) < _POLE else _POINTS_AT_POLE
@@ -145,16 +167,14 @@ def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArra
             inside = shapely.contains(shapes[rows], squares)
             touching = ~inside & shapely.intersects(shapes[rows], squares)
             whole = np.flatnonzero(inside)
-            parts.append((np.full(len(whole), order), pixel[whole], np.ones(len(whole)), exposure[rows[whole]]))
+            yield order, pixel[whole], np.ones(len(whole)), exposure[rows[whole]]
             rows, pixel, squares = rows[touching], pixel[touching], squares[touching]
             if order == working:
                 share = shapely.area(shapely.intersection(shapes[rows], squares)) / shapely.area(squares)
                 some = share > 0
-                parts.append((np.full(some.sum(), order), pixel[some], share[some], exposure[rows[some]]))
+                yield order, pixel[some], share[some], exposure[rows[some]]
                 break
             rows, pixel = np.repeat(rows, 4), (pixel[:, None] * 4 + np.arange(4)).ravel()
-    orders, pixels, shares, exposures = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return orders, pixels, shares, exposures
 
 
 def _in_base_pixels(footprints: Footprints) -> Iterator[tuple[NDArray[np.object_], IntArray, int]]:
