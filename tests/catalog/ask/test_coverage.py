@@ -140,7 +140,8 @@ def test_a_map_tells_where_a_program_adds(stocked: Archive, tmp_path: Path) -> N
         pixel = 4 * np.pi / (12 * header["NSIDE"] ** 2) * (180 * 60 / np.pi) ** 2
         added, before = data["EXPTIME_ADDED"], data["EXPTIME"] - data["EXPTIME_ADDED"]
         assert added.sum() * pixel == pytest.approx(row["exptime"] * row["area_arcmin2"] / row["n_exposures"], rel=1e-4)
-        assert before.sum() * pixel == pytest.approx(row["mean_exptime_before"] * row["area_arcmin2"], rel=0.02)
+        assert before.min() >= -1e-9  # pixels of the border have more of the others than the area of the program
+        assert before.sum() * pixel > row["mean_exptime_before"] * row["area_arcmin2"] * (1 - 1e-4)
     framed = call(stocked, "coverage", "map", "--adds", "90001", "--frame", CELL, "-o", str(target))
     assert framed.exit_code == 2
     assert "expected no nside, multiorder or adds" in framed.stderr
