@@ -143,8 +143,7 @@ def test_a_map_tells_where_a_program_adds(stocked: Archive, tmp_path: Path) -> N
         assert before.min() >= -1e-9  # pixels of the border have more of the others than the area of the program
         assert before.sum() * pixel > row["mean_exptime_before"] * row["area_arcmin2"] * (1 - 1e-4)
     framed = call(stocked, "coverage", "map", "--adds", "90001", "--frame", CELL, "-o", str(target))
-    assert framed.exit_code == 2
-    assert "expected no nside, multiorder or adds" in framed.stderr
+    assert "expected no nside, multiorder or adds" in str(framed.exception)
 
 
 def test_maps_are_written(stocked: Archive, tmp_path: Path) -> None:
