@@ -15,13 +15,17 @@ from mvmdb.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
     from astropy.table import Table
+    from numpy.typing import NDArray
 
     from mvmdb.archive.point_coverage import PointCoverage
     from mvmdb.archive.positions import Position
     from mvmdb.catalog.ask.search.question import Question
     from mvmdb.coverage.answers import Answer, Meanings, Wanted
+    from mvmdb.coverage.values import CoveringExposures
     from mvmdb.names import Scale
+    from mvmdb.sky.footprints import Footprints
 
 _SHOWING: tuple[str, ...] = ("columns", "sort", "limit")
 
@@ -131,6 +135,7 @@ class Covering(Searching):
         multiorder: bool = False,
         frame: str | None = None,
         scale: Scale = "fine",
+        adds: Texts = (),
         **conditions: Unpack[Conditions],
     ) -> str:
         """Write a map of exposure time and number of exposures to a FITS file; returns its path.
@@ -139,31 +144,36 @@ class Covering(Searching):
         is a power of 2 (None: 4096). With `multiorder`, pixels are only divided where the depth changes, down to
         `nside`. The map is in ICRS, nested, and has only pixels that are covered.
 
+        `adds`: programs; the map has only pixels that these overlap, and how much of the time and number is theirs
+        (EXPTIME_ADDED, N_EXPOSURES_ADDED), so that the difference is the depth without them.
+
         With `frame`, the name of a sky cell, the map has the grid of the cell's mosaics of this `scale`, and counts the
         exposures whose footprint contains the centre of a pixel. Conditions as for `search`. Raises UsageError for
         another `nside`, for a sky cell without exposures, and if nothing is covered. The command `coverage map`.
         """
         from mvmdb.catalog.ask.contributing import load_frame
-        from mvmdb.catalog.ask.footprints import load_footprints
         from mvmdb.coverage.frame_file import write_map
         from mvmdb.coverage.healpix import map_depths, require_nside
         from mvmdb.coverage.healpix_file import write_healpix
         from mvmdb.remote.address import require_local
 
-        if frame is not None and (nside is not None or multiorder):
-            raise UsageError(f"a map in the frame of {frame} has no HEALPix pixels; expected no nside or multiorder")
+        added = texts_of(adds)
+        if frame is not None and (nside is not None or multiorder or added):
+            raise UsageError(
+                f"a map in the frame of {frame} has no HEALPix pixels; expected no nside, multiorder or adds"
+            )
         finest = require_nside(4096 if nside is None else nside)
         target = require_local(output)
         question = question_of("exposures", _without_showing(conditions))
         with open_catalog(self.address, read_only=True) as engine, engine.connect() as connection:
             framed = None if frame is None else load_frame(connection, question, frame, scale)
-            exposures, footprints = (None, None) if framed else load_footprints(connection, question)
+            exposures, footprints, adding = (None,) * 3 if framed else _load(connection, question, added)
         if not len(framed.exposures if framed else exposures or ()):
             raise UsageError("no exposure meets these conditions; expected some that cover the sky")
         if framed is not None:
             write_map(target, framed)
         elif exposures is not None and footprints is not None:
-            write_healpix(target, map_depths(footprints, exposures.exptime, finest), multiorder=multiorder)
+            write_healpix(target, map_depths(footprints, exposures.exptime, finest, adding), multiorder=multiorder)
         return str(target)
 
     def exposure_maps(self, names: Texts, output: str | os.PathLike[str]) -> list[str]:
@@ -202,7 +212,6 @@ def _wanted(
 
 
 def _ask(connection: Connection, question: Question, wanted: Wanted, together: bool, adds: tuple[str, ...]) -> Answer:
-    from mvmdb.catalog.ask.footprints import load_cells_of, load_footprints
     from mvmdb.coverage.answers import answer_depths, answer_gains, answer_together
     from mvmdb.sky.position import find_cells_at
 
@@ -210,11 +219,22 @@ def _ask(connection: Connection, question: Question, wanted: Wanted, together: b
         raise UsageError("together and adds are both given; expected one of them")
     circles = [circle for region in wanted.regions for circle in region.circles()]
     cells = sorted({cell.index for circle in circles for cell in find_cells_at(*circle)}) if circles else None
+    exposures, footprints, adding = _load(connection, question, adds, cells)
+    if adding is not None:
+        return answer_gains(exposures, footprints, wanted, adding)
+    if together:
+        return answer_together(exposures, footprints, wanted, _named(question, wanted))
+    return answer_depths(exposures, footprints, wanted)
+
+
+def _load(
+    connection: Connection, question: Question, adds: tuple[str, ...], cells: list[int] | None = None
+) -> tuple[CoveringExposures, Footprints, NDArray[np.bool_] | None]:
+    """The exposures, in these sky cells or in all; with `adds`, those about these programs, and which are theirs."""
+    from mvmdb.catalog.ask.footprints import load_cells_of, load_footprints
+
     if not adds:
-        exposures, footprints = load_footprints(connection, question, cells)
-        if together:
-            return answer_together(exposures, footprints, wanted, _named(question, wanted))
-        return answer_depths(exposures, footprints, wanted)
+        return *load_footprints(connection, question, cells), None
     if question.programs:
         raise UsageError("programs are given as a condition and as what is added; expected one of them")
     ours, _ = load_footprints(connection, replace(question, programs=adds), cells)
@@ -224,7 +244,7 @@ def _ask(connection: Connection, question: Question, wanted: Wanted, together: b
     exposures, footprints = load_footprints(connection, question, around)
     import numpy as np
 
-    return answer_gains(exposures, footprints, wanted, np.isin(exposures.id, ours.id))
+    return exposures, footprints, np.isin(exposures.id, ours.id)
 
 
 def _named(question: Question, wanted: Wanted) -> list[Sequence[str]]:

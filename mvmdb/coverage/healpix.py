@@ -28,6 +28,7 @@ _POINTS, _MOST_POINTS = 4, 256  # along the side of a pixel of the last order; o
 _POINTS_AT_POLE = 64  # around the poles, the borders of pixels are arcs of circles
 _POLE = 85.0  # degrees
 _EXPOSURES_AT_ONCE = 2000
+_PIXELS_AT_ONCE = 4_000_000
 _MOST_PIXELS = 200_000_000
 
 
@@ -36,7 +37,7 @@ class DepthMap:
     """n HEALPix pixels that do not overlap, nested, ICRS: `order` and `pixel` of each, sorted by place on the sky.
 
     `exptime`: mean exposure time over the pixel, seconds. `n_exposures`: mean number of exposures. `finest`: the order
-    down to which pixels are divided.
+    down to which pixels are divided. `added`: (2, n), how much of both is of exposures that are asked about, or None.
     """
 
     order: IntArray
@@ -44,6 +45,7 @@ class DepthMap:
     exptime: FloatArray
     n_exposures: FloatArray
     finest: int
+    added: FloatArray | None = None
 
     def flat(self) -> DepthMap:
         """The same at the finest order. Raises UsageError if these are too many pixels for one map."""
@@ -56,7 +58,9 @@ class DepthMap:
         counts = (1 << shift).astype(np.int64)
         pixel = expand_ranges(self.pixel << shift, counts)
         order = np.full(len(pixel), self.finest)
-        return DepthMap(order, pixel, np.repeat(self.exptime, counts), np.repeat(self.n_exposures, counts), self.finest)
+        added = None if self.added is None else np.repeat(self.added, counts, axis=1)
+        values = np.repeat(self.exptime, counts), np.repeat(self.n_exposures, counts)
+        return DepthMap(order, pixel, *values, self.finest, added)
 
 
 def require_nside(nside: int) -> int:
@@ -66,28 +70,57 @@ def require_nside(nside: int) -> int:
     return nside
 
 
-def map_depths(footprints: Footprints, exptime: FloatArray, nside: int) -> DepthMap:
+def map_depths(
+    footprints: Footprints, exptime: FloatArray, nside: int, adding: NDArray[np.bool_] | None = None
+) -> DepthMap:
     """The depth of every pixel of `nside` that a footprint overlaps; exposure i has `exptime[i]` seconds.
 
-    Pixels are only divided where the depth changes. Raises UsageError as `require_nside`.
+    Pixels are only divided where the depth changes. With `adding`, which of the exposures are asked about, only pixels
+    that one of these overlaps are in the map. Raises UsageError as `require_nside`.
     """
     require_nside(nside)
     finest = nside.bit_length() - 1
     working = max(finest, _FEWEST_ORDER)
-    order, pixel, share, exposure = _take_apart(footprints, working)
-    levels: list[tuple[Any, ...]] = []
-    for level in range(working + 1):
-        own = order == level
-        pixels, place = np.unique(pixel[own], return_inverse=True)
-        weights = (share[own] * exptime[exposure[own]], share[own])
-        levels.append((pixels, *(np.bincount(place.ravel(), weights=w, minlength=len(pixels)) for w in weights)))
+    weights = [exptime, np.ones(len(exptime))]
+    weights += [] if adding is None else [weight * adding for weight in weights]
+    levels = _sum_pixels(footprints, working, weights)
     leaves = _resolve(levels, finest)
-    order, pixel, seconds, number = (np.concatenate(column) for column in zip(*leaves, strict=True))
+    order, pixel, seconds, number, *added = (np.concatenate(column) for column in zip(*leaves, strict=True))
     by_place = np.argsort(pixel << (2 * (finest - order)), kind="stable")
-    return DepthMap(order[by_place], pixel[by_place], seconds[by_place], number[by_place], finest)
+    if added:
+        by_place = by_place[added[1][by_place] > 0]
+    of_them = np.stack(added)[:, by_place] if added else None
+    return DepthMap(order[by_place], pixel[by_place], seconds[by_place], number[by_place], finest, of_them)
 
 
-def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[IntArray, IntArray, FloatArray, FloatArray]]:
+def _sum_pixels(footprints: Footprints, working: int, weights: list[FloatArray]) -> list[tuple[Any, ...]]:
+    """(pixels, sums of each weight) of each order up to `working`, every pixel once; memory grows with these alone."""
+    none = (np.empty(0, np.int64), *(np.empty(0) for _ in weights))
+    parts: list[list[tuple[Any, ...]]] = [[none] for _ in range(working + 1)]
+    waiting: list[list[tuple[Any, ...]]] = [[] for _ in parts]
+    n = 0
+    for order, pixel, share, exposure in _take_apart(footprints, working):
+        waiting[order].append((pixel, *(share * weight[exposure] for weight in weights)))
+        n += len(pixel)
+        if n > _PIXELS_AT_ONCE:
+            for done, some in zip(parts, waiting, strict=True):
+                done.extend([_join(some)] if some else [])
+                some.clear()
+            n = 0
+    return [_join(done + some) for done, some in zip(parts, waiting, strict=True)]
+
+
+def _join(parts: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    pixel, *sums = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _add_up(pixel, sums)
+
+
+def _add_up(pixel: IntArray, sums: list[FloatArray]) -> tuple[Any, ...]:
+    pixels, place = np.unique(pixel, return_inverse=True)
+    return pixels, *(np.bincount(place.ravel(), weights=column, minlength=len(pixels)) for column in sums)
+
+
+def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[Any, ...]]:
     """From the sums in pixels of each order, pixels that do not overlap: the order, the pixel and the sums of each."""
     for level in range(len(levels) - 1, finest, -1):  # finer than wanted: means over larger pixels
         pixels, *sums = levels[level]
@@ -102,9 +135,9 @@ def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[IntAr
     for level in range(finest, 0, -1):
         divided[level - 1] = np.unique(np.concatenate([divided[level], levels[level][0]]) >> 2)
     for level in range(finest + 1):
-        pixels, seconds, number = levels[level]
+        pixels, *sums = levels[level]
         split = np.isin(pixels, divided[level])
-        yield np.full((~split).sum(), level), pixels[~split], seconds[~split], number[~split]
+        yield np.full((~split).sum(), level), pixels[~split], *(values[~split] for values in sums)
         if split.any():
             children = (pixels[split][:, None] * 4 + np.arange(4)).ravel()
             finer = levels[level + 1]
@@ -113,14 +146,13 @@ def _resolve(levels: list[tuple[Any, ...]], finest: int) -> Iterator[tuple[IntAr
                 np.bincount(
                     place.ravel(), weights=np.concatenate([own, np.repeat(parent[split], 4)]), minlength=len(merged)
                 )
-                for own, parent in zip(finer[1:], (seconds, number), strict=True)
+                for own, parent in zip(finer[1:], sums, strict=True)
             ]
             levels[level + 1] = (merged, *joined)
 
 
-def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
-    """(order, pixel, share, exposure) of the pixels of each footprint; the share is 1 but at the last order."""
-    parts: list[tuple[Any, ...]] = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))]
+def _take_apart(footprints: Footprints, working: int) -> Iterator[tuple[int, IntArray, FloatArray, IntArray]]:
+    """The order, and (pixel, share, exposure) of pixels of footprints; the share is 1 but at the last order."""
     for shapes, exposure, base in _in_base_pixels(footprints):
         ra, dec = _center(base)
         points = _POINTS if abs(dec) < _POLE else _POINTS_AT_POLE
@@ -135,16 +167,14 @@ def _take_apart(footprints: Footprints, working: int) -> tuple[IntArray, IntArra
             inside = shapely.contains(shapes[rows], squares)
             touching = ~inside & shapely.intersects(shapes[rows], squares)
             whole = np.flatnonzero(inside)
-            parts.append((np.full(len(whole), order), pixel[whole], np.ones(len(whole)), exposure[rows[whole]]))
+            yield order, pixel[whole], np.ones(len(whole)), exposure[rows[whole]]
             rows, pixel, squares = rows[touching], pixel[touching], squares[touching]
             if order == working:
                 share = shapely.area(shapely.intersection(shapes[rows], squares)) / shapely.area(squares)
                 some = share > 0
-                parts.append((np.full(some.sum(), order), pixel[some], share[some], exposure[rows[some]]))
+                yield order, pixel[some], share[some], exposure[rows[some]]
                 break
             rows, pixel = np.repeat(rows, 4), (pixel[:, None] * 4 + np.arange(4)).ravel()
-    orders, pixels, shares, exposures = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return orders, pixels, shares, exposures
 
 
 def _in_base_pixels(footprints: Footprints) -> Iterator[tuple[NDArray[np.object_], IntArray, int]]:

@@ -15,7 +15,9 @@ def write_healpix(target: Path, depth: DepthMap, *, multiorder: bool = False) ->
 
     Flat: the columns PIXEL, EXPTIME and N_EXPOSURES of the pixels of one nside, nested (the explicit scheme that
     `healpy.read_map(partial=True)` reads). Multi-order: UNIQ, EXPTIME and N_EXPOSURES, with ORDERING NUNIQ as in the
-    IVOA's MOC 2.0 and in LIGO's sky maps. Raises UsageError for too many pixels, OSError if it cannot be written.
+    IVOA's MOC 2.0 and in LIGO's sky maps. Both have EXPTIME_ADDED and N_EXPOSURES_ADDED, if the map has them.
+
+    Raises UsageError for too many pixels, OSError if it cannot be written.
     """
     from astropy.io import fits
 
@@ -26,6 +28,11 @@ def write_healpix(target: Path, depth: DepthMap, *, multiorder: bool = False) ->
         fits.Column(name="EXPTIME", format="D", unit="s", array=shown.exptime),
         fits.Column(name="N_EXPOSURES", format="D", array=shown.n_exposures),
     ]
+    if shown.added is not None:
+        columns += [
+            fits.Column(name="EXPTIME_ADDED", format="D", unit="s", array=shown.added[0]),
+            fits.Column(name="N_EXPOSURES_ADDED", format="D", array=shown.added[1]),
+        ]
     table = fits.BinTableHDU.from_columns(columns, name="COVERAGE")
     cards: list[tuple[str, object, str]] = [
         ("PIXTYPE", "HEALPIX", "HEALPix pixels"),
@@ -43,5 +50,7 @@ def write_healpix(target: Path, depth: DepthMap, *, multiorder: bool = False) ->
     for name, value, comment in cards:
         table.header[name] = (value, comment)
     table.header["COMMENT"] = "EXPTIME and N_EXPOSURES are means over the area of each pixel."
+    if shown.added is not None:
+        table.header["COMMENT"] = "Of them, EXPTIME_ADDED and N_EXPOSURES_ADDED are what is added."
     files = fits.HDUList([fits.PrimaryHDU(), table])
     replace_file(target, lambda stream: files.writeto(stream, checksum=True))

@@ -55,7 +55,6 @@ def measure_depths(
     Exposures of no group have the number -1. Areas are right to 0.02%, and exact where few exposures overlap
     (`lines`). Memory grows with the number of vertices alone.
     """
-    outlines, group = _outline(divide(footprints), exptime, number)
 
     def measure(count: IntArray, seconds: FloatArray) -> FloatArray:
         covered = count[0] > 0
@@ -63,7 +62,10 @@ def measure_depths(
             float
         )
 
-    totals = _per_group(integrate(outlines, measure, 3 + len(limits)), group, n)
+    totals = np.zeros((3 + len(limits), n))
+    for edges in divide(footprints):
+        outlines, group = _outline(edges, exptime, number)
+        totals += _per_group(integrate(outlines, measure, len(totals)), group, n)
     area = totals[0]
     return Depths(area * ARCMIN2, _ratio(totals[1], area), _ratio(totals[2], area), totals[3:] * ARCMIN2)
 
@@ -72,16 +74,17 @@ def measure_together(
     footprints: Footprints, exptime: FloatArray, number: IntArray, n: int, limits: Sequence[float] = ()
 ) -> FloatArray:
     """(1 + limits,) square arcmin where each of `n` groups has an exposure, and where each exceeds each limit."""
-    edges = divide(footprints)
     one = np.where(number < 0, -1, 0)
-    outlines, _ = _outline(edges, exptime, one, np.maximum(number, 0))
-    outlines = replace(outlines, channels=n)
 
     def measure(count: IntArray, seconds: FloatArray) -> FloatArray:
         covered = (count > 0).all(axis=0)
         return np.stack([covered, *(covered & (seconds > limit).all(axis=0) for limit in limits)]).astype(float)
 
-    return np.asarray(integrate(outlines, measure, 1 + len(limits)).sum(axis=0) * ARCMIN2)
+    totals = np.zeros(1 + len(limits))
+    for edges in divide(footprints):
+        outlines, _ = _outline(edges, exptime, one, np.maximum(number, 0))
+        totals += integrate(replace(outlines, channels=n), measure, len(totals)).sum(axis=0)
+    return totals * ARCMIN2
 
 
 def measure_gains(
@@ -93,8 +96,6 @@ def measure_gains(
     limits: Sequence[float] = (),
 ) -> Gains:
     """What the exposures that are `adding` add to the others of their groups; else as `measure_depths`."""
-    outlines, group = _outline(divide(footprints), exptime, number, np.where(adding, 0, 1))
-    outlines = replace(outlines, channels=2)
 
     def measure(count: IntArray, seconds: FloatArray) -> FloatArray:
         own, other = count > 0
@@ -102,7 +103,10 @@ def measure_gains(
         lifted = [own & (seconds[1] <= limit) & (after > limit) for limit in limits]
         return np.stack([own, own & ~other, own * seconds[1], own * after, *lifted]).astype(float)
 
-    totals = _per_group(integrate(outlines, measure, 4 + len(limits)), group, n)
+    totals = np.zeros((4 + len(limits), n))
+    for edges in divide(footprints):
+        outlines, group = _outline(edges, exptime, number, np.where(adding, 0, 1))
+        totals += _per_group(integrate(replace(outlines, channels=2), measure, len(totals)), group, n)
     area = totals[0]
     return Gains(
         area * ARCMIN2, totals[1] * ARCMIN2, _ratio(totals[2], area), _ratio(totals[3], area), totals[4:] * ARCMIN2

@@ -47,14 +47,14 @@ class Edges:
         return Edges(*(getattr(self, name)[chosen] for name in self.__slots__))
 
 
-def divide(footprints: Footprints) -> Edges:
-    """The edges of all footprints, cut at the borders of tiles; chips of one exposure that overlap are one outline.
+def divide(footprints: Footprints) -> Iterator[Edges]:
+    """The edges of all footprints, cut at the borders of tiles, for one face of the cube after another.
 
-    A footprint may reach at most a few degrees from its centre.
+    Chips of one exposure that overlap are one outline. Each tile is in one face, so that only one face's edges need be
+    in memory. A footprint may reach at most a few degrees from its centre.
     """
-    parts = [_edges_of(shapes, exposure, tile) for shapes, exposure, tile in _cut(footprints)]
-    columns = ([getattr(part, name) for part in parts] for name in Edges.__slots__)
-    return Edges(*(np.concatenate(column) for column in columns))
+    for shapes, exposure, tile in _cut(footprints):
+        yield _edges_of(shapes, exposure, tile)
 
 
 def _cut(footprints: Footprints) -> Iterator[tuple[NDArray[np.object_], IntArray, IntArray]]:

@@ -7,7 +7,7 @@ along the border. The library mocpy decides which cells these are; no other room
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from mvmdb.coverage.values import CoveringExposures
 from mvmdb.errors import UsageError
-from mvmdb.formats.shapes import chips_of
+from mvmdb.formats.shapes import AT_ONCE, chips_of, in_batches
 from mvmdb.formats.values import Dimensions
 from mvmdb.names import CellId
+from mvmdb.sky.footprints import Footprints, join_footprints
+from mvmdb.sky.merging import merge_polygons
 from mvmdb.sky.tessellation import cell_corners
 
 DEFAULT_ORDER, DEEPEST_ORDER = 16, 20
@@ -92,11 +94,25 @@ def write_moc(moc: Any, form: str, file: BinaryIO) -> None:
 
 
 def _space(mocpy: Any, exposures: CoveringExposures, order: int, within: CellId | None) -> Any:
+    """The cells that chips overlap, found from the unions of chips: deep fields have many chips and short borders."""
     whole = mocpy.MOC.new_empty(order)
-    for polygons, _ in _batches(exposures):
-        maps = mocpy.MOC.from_polygons(polygons, max_depth=order)
-        whole = whole.union(*maps)
+    regions = exposures.s_region.tolist()
+    parts = [Footprints.from_regions(regions[first : first + AT_ONCE]) for first in range(0, len(regions), AT_ONCE)]
+    for polygons in in_batches(merge_polygons(join_footprints(parts)), _AT_ONCE):
+        whole = whole.union(*_maps_of(mocpy, polygons, order))
     return whole if within is None else whole.intersection(_cell(mocpy, within, order))
+
+
+def _maps_of(mocpy: Any, polygons: Sequence[NDArray[np.float64]], order: int) -> list[Any]:
+    """The map of each polygon (n, 2); mocpy takes those with as many vertices together."""
+    maps: list[Any] = [None] * len(polygons)
+    sizes = np.array([len(polygon) for polygon in polygons])
+    for size in np.unique(sizes).tolist():
+        alike = np.flatnonzero(sizes == size).tolist()
+        columns = np.ascontiguousarray(np.concatenate([polygons[n].T for n in alike]))
+        for n, found in zip(alike, mocpy.MOC.from_polygons(columns, max_depth=order), strict=True):
+            maps[n] = found
+    return maps
 
 
 def _space_time(mocpy: Any, exposures: CoveringExposures, orders: tuple[int, int], within: CellId | None) -> Any:
@@ -107,7 +123,7 @@ def _space_time(mocpy: Any, exposures: CoveringExposures, orders: tuple[int, int
     start, end = _times(exposures)
     cell = None if within is None else _cell(mocpy, within, order)
     for polygons, owner in _batches(exposures):
-        maps = mocpy.MOC.from_polygons(polygons, max_depth=order)
+        maps = _maps_of(mocpy, polygons, order)
         if cell is not None:
             maps = [part.intersection(cell) for part in maps]
         kept = np.flatnonzero([not part.empty() for part in maps])
@@ -130,15 +146,7 @@ def _times(exposures: CoveringExposures) -> tuple[Any, Any]:
 
 
 def _batches(exposures: CoveringExposures) -> Iterator[tuple[list[NDArray[np.float64]], NDArray[np.int64]]]:
-    """The chips of all exposures, as mocpy wants them (longitudes, latitudes, ...), and the exposure of each."""
-    polygons: list[NDArray[np.float64]] = []
-    owner: list[int] = []
-    for n, chips in enumerate(chips_of(exposures.s_region.tolist())):
-        for chip in chips:
-            polygons += [np.ascontiguousarray(chip[:, 0]), np.ascontiguousarray(chip[:, 1])]
-            owner.append(n)
-        if len(owner) >= _AT_ONCE:
-            yield polygons, np.array(owner)
-            polygons, owner = [], []
-    if owner:
-        yield polygons, np.array(owner)
+    """The chips of all exposures, some at a time, and the exposure of each."""
+    chips = ((n, chip) for n, own in enumerate(chips_of(exposures.s_region.tolist())) for chip in own)
+    for batch in in_batches(chips, _AT_ONCE):
+        yield [chip for _, chip in batch], np.array([n for n, _ in batch])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -69,12 +70,12 @@ class Footprints:
         `format_region` did not write.
         """
         exposures = [text.split(_POLYGON_PREFIX)[1:] for text in s_regions]
-        polygons = [polygon for chips in exposures for polygon in chips]
+        polygons = [polygon.split() for chips in exposures for polygon in chips]
         try:
-            numbers = np.array(" ".join(polygons).split(), dtype=float)
+            numbers = np.array(list(chain.from_iterable(polygons)), dtype=float)
         except ValueError as error:
             raise InputError(f"found a region that format_region did not write ({error})") from error
-        counts = np.array([len(polygon.split()) for polygon in polygons], dtype=np.int64)
+        counts = np.array([len(polygon) for polygon in polygons], dtype=np.int64)
         if (counts % 2).any():
             raise InputError("found a region with an odd number of coordinates; expected pairs of ra and dec")
         start = np.concatenate([[0], np.cumsum(counts // 2)])
@@ -95,6 +96,21 @@ class Footprints:
         owner = np.repeat(self.owner, np.diff(self.polygon_start))
         vectors = sky_to_vector(self.ra, self.dec)
         return np.stack([np.bincount(owner, weights=component, minlength=self.n) for component in vectors])
+
+
+def join_footprints(parts: Sequence[Footprints]) -> Footprints:
+    """The exposures of all parts, those of the first part first."""
+    parts = [Footprints.from_regions([]), *parts]
+    n = np.cumsum([0, *(part.n for part in parts)])
+    vertices = np.cumsum([0, *(len(part.ra) for part in parts)])
+    starts = [part.polygon_start[:-1] + first for part, first in zip(parts, vertices[:-1], strict=True)]
+    return Footprints(
+        np.concatenate([part.ra for part in parts]),
+        np.concatenate([part.dec for part in parts]),
+        np.concatenate([*starts, vertices[-1:]]).astype(np.int64),
+        np.concatenate([part.owner + first for part, first in zip(parts, n[:-1], strict=True)]).astype(np.int64),
+        int(n[-1]),
+    )
 
 
 class Block(NamedTuple):

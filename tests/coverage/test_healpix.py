@@ -14,6 +14,7 @@ from mvmdb.coverage.healpix import map_depths
 from mvmdb.coverage.healpix_file import write_healpix
 from mvmdb.coverage.measure import measure_depths
 from mvmdb.errors import UsageError
+from mvmdb.sky.footprints import Footprints
 
 
 def areas(depth):
@@ -79,3 +80,21 @@ def test_other_nsides_are_refused(nside):
     _, footprints, exptime = field("plain", 1)
     with pytest.raises(UsageError, match="power of 2"):
         map_depths(footprints, exptime, nside)
+
+
+@pytest.mark.parametrize("nside", [512, 16384])
+def test_what_exposures_add_is_the_map_with_them_less_the_map_without(tmp_path, nside):
+    polygons, footprints, exptime = field("plain", 6)
+    adding = np.arange(6) >= 4
+    depth = map_depths(footprints, exptime, nside, adding)
+    others = map_depths(Footprints.from_polygons(polygons[:4]), exptime[:4], nside)
+    own = map_depths(Footprints.from_polygons(polygons[4:]), exptime[4:], nside)
+    write_healpix(tmp_path / "added.fits", depth)
+    with fits.open(tmp_path / "added.fits") as file:
+        table = {name: np.array(file[1].data[name]) for name in file[1].columns.names}
+    assert set(table["PIXEL"]) == set(own.flat().pixel)
+    without = dict(zip(others.flat().pixel.tolist(), others.flat().exptime.tolist(), strict=True))
+    before = np.array([without.get(pixel, 0.0) for pixel in table["PIXEL"].tolist()])
+    assert table["EXPTIME"] - table["EXPTIME_ADDED"] == pytest.approx(before, abs=1e-6 * exptime.sum())
+    theirs = dict(zip(own.flat().pixel.tolist(), own.flat().n_exposures.tolist(), strict=True))
+    assert table["N_EXPOSURES_ADDED"] == pytest.approx([theirs[pixel] for pixel in table["PIXEL"].tolist()])

@@ -14,7 +14,7 @@ from mvmdb.catalog.ask.search.question import Question
 from mvmdb.coverage.values import CoveringExposures, columns_of
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
-from mvmdb.sky.footprints import Footprints
+from mvmdb.sky.footprints import Footprints, join_footprints
 
 _ROWS_AT_ONCE = 20_000
 _REPEATED = ("instrument", "detector", "filter", "target", "fit", "astrometric_catalog")
@@ -40,7 +40,7 @@ def load_footprints(
         shared = {name: _share(getattr(part, name)) for name in _REPEATED}
         parts.append(replace(part, s_region=np.full(len(part), "", object), **shared))
     columns = [np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(CoveringExposures)]
-    return CoveringExposures(*columns), _join(footprints)
+    return CoveringExposures(*columns), join_footprints(footprints)
 
 
 def load_cells_of(connection: sa.Connection, exposures: Collection[int]) -> list[int]:
@@ -56,16 +56,3 @@ def _share(column: np.ndarray) -> np.ndarray:
     shared = np.empty(len(column), object)
     shared[:] = [None if text is None else intern(str(text)) for text in column.tolist()]
     return shared
-
-
-def _join(parts: list[Footprints]) -> Footprints:
-    n = np.cumsum([0, *(part.n for part in parts)])
-    vertices = np.cumsum([0, *(len(part.ra) for part in parts)])
-    starts = [part.polygon_start[:-1] + first for part, first in zip(parts, vertices[:-1], strict=True)]
-    return Footprints(
-        np.concatenate([part.ra for part in parts]),
-        np.concatenate([part.dec for part in parts]),
-        np.concatenate([*starts, vertices[-1:]]).astype(np.int64),
-        np.concatenate([part.owner + first for part, first in zip(parts, n[:-1], strict=True)]).astype(np.int64),
-        int(n[-1]),
-    )

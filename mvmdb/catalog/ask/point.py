@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-import shapely
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.search.find import conditions_of
 from mvmdb.catalog.ask.search.question import Question
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import among
+from mvmdb.schema.engine import among, bulk_select
+from mvmdb.sky.containing import contain_point
 from mvmdb.sky.footprints import Footprints
 from mvmdb.sky.position import find_cells_at
-from mvmdb.sky.sphere import project, sky_to_vector, tangent_frame
 from mvmdb.sky.tessellation import COARSE, STEP, sky_to_plane
 
 EXPOSURE_COLUMNS = (
@@ -80,74 +80,64 @@ def find_at(connection: sa.Connection, ra: float, dec: float, question: Question
         places.append(_Place(cell.index, float(x) - (cell.x - 1) * STEP, float(y) - (cell.y - 1) * STEP))
     e, m = t.exposure.c, t.membership.c
     near = sa.select(m.exposure_id).where(sa.or_(*(place.in_box(m) for place in places)))
-    query = sa.select(e.id, e.s_region, e.ipppssoo, *(e[name] for name in EXPOSURE_COLUMNS)).where(
-        e.id.in_(near), *conditions_of(connection, question)
-    )
-    rows = connection.execute(query).all()
-    inside = _contain([row[1] for row in rows], ra, dec)
-    rows = [row for row, is_inside in zip(rows, inside, strict=True) if is_inside]
-    return _with_layers(connection, rows, places)
-
-
-def _contain(regions: Sequence[str], ra: float, dec: float) -> Sequence[bool]:
-    """Which footprints contain a position: in the plane that touches the sky there, edges are straight."""
-    footprints = Footprints.from_regions(regions)
-    contain = np.zeros(len(regions), bool)
-    if len(footprints.owner):
-        x, y = project(tangent_frame(ra, dec), sky_to_vector(footprints.ra, footprints.dec))
-        which = np.repeat(np.arange(len(footprints.owner)), np.diff(footprints.polygon_start))
-        chips = shapely.polygons(shapely.linearrings(np.column_stack([x, y]), indices=which))
-        contain[footprints.owner[shapely.intersects_xy(chips, 0.0, 0.0)]] = True
-    return list(contain.tolist())
+    query = _all_exposures().where(e.id.in_(near), *conditions_of(connection, question))
+    rows = sorted(bulk_select(connection, query), key=lambda row: str(row[-1]))
+    inside = contain_point(Footprints.from_regions([row[1] for row in rows]), ra, dec)
+    return _with_layers(connection, [rows[number] for number in np.flatnonzero(inside).tolist()], places)
 
 
 def _with_layers(connection: sa.Connection, rows: Sequence[Any], places: Sequence[_Place]) -> AtPosition:
-    y, m, p = t.layer.c, t.layer_member.c, t.product.c
-    query = sa.select(m.layer_id, m.exposure_id).join(t.layer, y.id == m.layer_id)
-    query = query.where(
-        among(connection, m.exposure_id, [row.id for row in rows]), y.skycell_id.in_([place.cell for place in places])
+    """The rows of exposures that a layer has as members, and these layers: one statement finds both."""
+    exposures = {row[0]: row for row in rows}
+    members: dict[Any, list[int]] = defaultdict(list)
+    for exposure, *layer in bulk_select(connection, _members(connection, list(exposures), places)):
+        members[tuple(layer)].append(exposure)
+    held = {exposure for own in members.values() for exposure in own}
+    listed = [row for row in rows if row[0] in held]
+    place_of = {row[0]: number for number, row in enumerate(listed)}
+    positions = {place.cell: place for place in places}
+    seconds = EXPOSURE_COLUMNS.index("exptime") + 2
+    answer, pairs = [], []
+    for number, layer in enumerate(sorted(members, key=lambda layer: str(layer[0]))):
+        name, cell, instrument, detector, filter_, scale, stale, x_min, y_min, path = layer
+        own = sorted(members[layer], key=place_of.__getitem__)
+        pairs += [(number, place_of[exposure]) for exposure in own]
+        exptime = sum(exposures[exposure][seconds] for exposure in own)
+        pixel = _pixel(positions[cell], scale, x_min, y_min)
+        answer.append((name, instrument, detector, filter_, scale, len(own), exptime, *pixel, bool(stale), path))
+    return AtPosition(tuple(tuple(row[2:-1]) for row in listed), tuple(answer), tuple(pairs))
+
+
+def _members(connection: sa.Connection, exposures: Sequence[int], places: Sequence[_Place]) -> sa.Select[Any]:
+    """Which layers in these sky cells have these exposures (keys) as members: rows of the exposure and the layer."""
+    return _all_members().where(
+        among(connection, t.layer_member.c.exposure_id, exposures),
+        sa.or_(*(place.in_box(t.layer.c) for place in places)),
     )
-    members: dict[int, list[int]] = defaultdict(list)
-    for layer, exposure in connection.execute(query).all():
-        members[layer].append(exposure)
+
+
+@cache  # to join the tables in Python takes a tenth of the question
+def _all_members() -> sa.Select[Any]:
+    y, m, p = t.layer.c, t.layer_member.c, t.product.c
     folder = sa.select(t.archive.c.value).where(t.archive.c.key == "products").scalar_subquery()
     exists = sa.and_(p.layer_id == y.id, p.state != "missing")
-    canvas = [sa.func.coalesce(p[name], t.skycell.c[name]).label(name) for name in ("x_min", "y_min")]
-    query = sa.select(
-        y.id, y.name, y.skycell_id, y.instrument, y.detector, y.filter, y.scale, y.stale, *canvas,
-        (folder + "/" + p.skycell + "/" + p.filename).label("path"),
-    ).select_from(t.layer.join(t.skycell).outerjoin(t.product, exists))  # fmt: skip
-    layers = connection.execute(query.where(among(connection, y.id, list(members))).order_by(y.name)).all()
-    held = {exposure for layer in members.values() for exposure in layer}
-    rows = sorted((row for row in rows if row.id in held), key=lambda row: str(row.ipppssoo))
-    place_of = {row.id: number for number, row in enumerate(rows)}
-    exptime = {row.id: row.exptime for row in rows}
-    positions = {place.cell: place for place in places}
-    answer, pairs = [], []
-    for number, layer in enumerate(layers):
-        own = sorted(members[layer.id], key=place_of.__getitem__)
-        pairs += [(number, place_of[exposure]) for exposure in own]
-        answer.append(
-            (
-                layer.name,
-                layer.instrument,
-                layer.detector,
-                layer.filter,
-                layer.scale,
-                len(own),
-                sum(exptime[exposure] for exposure in own),
-                *_pixel(positions[layer.skycell_id], layer),
-                bool(layer.stale),
-                layer.path,
-            )
-        )
-    return AtPosition(tuple(tuple(row[3:]) for row in rows), tuple(answer), tuple(pairs))
+    canvas = [sa.func.coalesce(p[name], t.skycell.c[name]) for name in ("x_min", "y_min")]
+    return sa.select(
+        m.exposure_id, y.name, y.skycell_id, y.instrument, y.detector, y.filter, y.scale, y.stale, *canvas,
+        folder + "/" + p.skycell + "/" + p.filename,
+    ).select_from(t.layer_member.join(t.layer).join(t.skycell).outerjoin(t.product, exists))  # fmt: skip
 
 
-def _pixel(place: _Place, layer: Any) -> tuple[float, float]:
+@cache
+def _all_exposures() -> sa.Select[Any]:
+    e = t.exposure.c
+    return sa.select(e.id, e.s_region, *(e[name] for name in EXPOSURE_COLUMNS), e.ipppssoo)
+
+
+def _pixel(place: _Place, scale: str, x_min: int, y_min: int) -> tuple[float, float]:
     """(x, y), from 1, of a position in the pixels of a layer's mosaic; a coarse pixel c has its centre at fine 3 c."""
-    if layer.scale == "fine":
-        return round(place.x - layer.x_min + 1, 3), round(place.y - layer.y_min + 1, 3)
-    lows = [max(1, (low + 1) // COARSE) for low in (layer.x_min, layer.y_min)]
+    if scale == "fine":
+        return round(place.x - x_min + 1, 3), round(place.y - y_min + 1, 3)
+    lows = [max(1, (low + 1) // COARSE) for low in (x_min, y_min)]
     x, y = (value / COARSE - low + 1 for value, low in zip((place.x, place.y), lows, strict=True))
     return round(x, 3), round(y, 3)

@@ -30,6 +30,9 @@ from mvmdb.names import Scale
 @click.option("--multiorder", is_flag=True, help="Divide pixels only where the depth changes, down to --nside.")
 @click.option("--frame", metavar="SKYCELL", help="Instead of HEALPix pixels, the grid of the mosaics of this sky cell.")
 @click.option("--scale", type=click.Choice(["fine", "coarse"]), help="The scale of that grid. [default: fine]")
+@click.option(
+    "--adds", multiple=True, metavar="ID", help="Only where this program is, and how much of the depth is its."
+)
 @conditions
 @click.pass_obj
 def coverage_map(
@@ -41,6 +44,7 @@ def coverage_map(
     multiorder: bool,
     frame: str | None,
     scale: Scale | None,
+    adds: tuple[str, ...],
     conditions: dict[str, Any],
 ) -> None:
     """Write a map of the exposures that meet the conditions; or maps in the grids of the mosaics of layers.
@@ -56,10 +60,12 @@ def coverage_map(
     if not names:
         say(
             session.archive().coverage_map(
-                output, nside=nside, multiorder=multiorder, frame=frame, scale=scale or "fine", **conditions
+                output, nside=nside, multiorder=multiorder, frame=frame, scale=scale or "fine", adds=adds, **conditions
             )
         )
         return
-    if nside is not None or multiorder or frame is not None or any(conditions.values()):
-        raise UsageError("a layer or sky cell is named; expected no conditions, --nside, --multiorder or --frame")
+    if nside is not None or multiorder or frame is not None or adds or any(conditions.values()):
+        raise UsageError(
+            "a layer or sky cell is named; expected no conditions, --nside, --multiorder, --frame or --adds"
+        )
     say(*session.archive().exposure_maps(names, output))

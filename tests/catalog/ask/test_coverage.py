@@ -131,6 +131,21 @@ def test_who_is_in_this_pixel(stocked: Archive) -> None:
     assert (len(nothing.exposures), len(nothing.layers)) == (0, 0)
 
 
+def test_a_map_tells_where_a_program_adds(stocked: Archive, tmp_path: Path) -> None:
+    target = tmp_path / "adds.fits"
+    assert call(stocked, "coverage", "map", "--adds", "90001", "--nside", "16384", "-o", str(target)).exit_code == 0
+    (row,) = rows(stocked, "--adds", "90001")
+    with fits.open(target) as file:
+        data, header = file[1].data, file[1].header
+        pixel = 4 * np.pi / (12 * header["NSIDE"] ** 2) * (180 * 60 / np.pi) ** 2
+        added, before = data["EXPTIME_ADDED"], data["EXPTIME"] - data["EXPTIME_ADDED"]
+        assert added.sum() * pixel == pytest.approx(row["exptime"] * row["area_arcmin2"] / row["n_exposures"], rel=1e-4)
+        assert before.min() >= -1e-9  # pixels of the border have more of the others than the area of the program
+        assert before.sum() * pixel > row["mean_exptime_before"] * row["area_arcmin2"] * (1 - 1e-4)
+    framed = call(stocked, "coverage", "map", "--adds", "90001", "--frame", CELL, "-o", str(target))
+    assert "expected no nside, multiorder or adds" in str(framed.exception)
+
+
 def test_maps_are_written(stocked: Archive, tmp_path: Path) -> None:
     opened = mvmdb.open(stocked.address)
     assert (
