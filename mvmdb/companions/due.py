@@ -12,7 +12,7 @@ from pathlib import Path
 from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.companions.kinds import KINDS, find_kind, format_mark, read_mark
 from mvmdb.coverage.frame import FramedLayer
-from mvmdb.names import is_product_name, is_product_of
+from mvmdb.names import is_cell_name, is_product_name, is_product_of
 from mvmdb.records import ProductState
 
 
@@ -48,19 +48,25 @@ class DueCompanions:
 
 def find_due(
     folder: Path,
+    skycell: str,
     products: Sequence[RecordedProduct],
     kinds: Collection[str],
     *,
     thorough: bool = False,
     settle: bool = False,
 ) -> DueCompanions:
-    """What is due in the folder of a sky cell, beside its recorded products, if these kinds are wanted.
+    """What is due for a sky cell below the products' `folder`, beside its recorded products, if these kinds are wanted.
+
+    Nothing is where the text is no name of a sky cell: rows may have been changed by hand.
 
     A file that was written after its mosaics is not opened, unless `thorough` asks for every mark. With `settle`, one
     that is older and right, as after copying, gets a new time, so that it need not be opened again. Files of kinds that
     are not wanted are left while their mosaics are as they were, and files without a mark are none of mvmdb's. Raises
     OSError if the folder cannot be read.
     """
+    if not is_cell_name(skycell):
+        return DueCompanions()
+    folder = folder / skycell
     try:
         names = set(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -73,7 +79,7 @@ def find_due(
     due: dict[tuple[str, ...], list[Output]] = defaultdict(list)
     extra = []
     expected = {}
-    for name, kind, sources in _list_possible(folder.name, recorded):
+    for name, kind, sources in _list_possible(skycell, recorded):
         expected[name] = kind, sources
         mark = format_mark(kind, [(source, KINDS[kind].digest(recorded[source])) for source in sources])
         if kind in kinds:
@@ -83,7 +89,7 @@ def find_due(
         elif name in names and _judge(folder, name, sources, mark, thorough, settle) and _is_own(folder / name):
             extra.append(folder / name)
     for name in sorted(names - expected.keys()):
-        if find_kind(name, folder.name) is not None and _is_own(folder / name):
+        if find_kind(name, skycell) is not None and _is_own(folder / name):
             extra.append(folder / name)
     jobs = (
         CompanionJob(tuple(str(folder / source) for source in sources), tuple(outputs))

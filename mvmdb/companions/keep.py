@@ -126,7 +126,7 @@ def _find_jobs(
         for cell in some:
             listed = recorded.get(cell, [])
             foreign = {product.filename for product in listed if product.proof != Proof.PROVEN}
-            for job in _find_in_cell(products / cell, listed, kinds, cell in doubted, report):
+            for job in _find_in_cell(products, cell, listed, kinds, cell in doubted, report):
                 yield _with_members(begin, job, foreign)
 
 
@@ -140,20 +140,23 @@ def _with_members(begin: Begin, job: CompanionJob, foreign: Collection[str]) -> 
 
 
 def _find_in_cell(
-    folder: Path,
+    products: Path,
+    skycell: str,
     recorded: Sequence[RecordedProduct],
     kinds: Collection[str],
     thorough: bool,
     report: CompanionReport,
 ) -> Iterator[CompanionJob]:
     try:
-        due = find_due(folder, recorded, kinds, thorough=thorough, settle=True)
+        due = find_due(products, skycell, recorded, kinds, thorough=thorough, settle=True)
         for path in due.extra:
             remove_file(path)
             log.info("removed %s, whose mosaic is gone or has changed", path)
             report.removed.append(str(path))
     except OSError as error:
-        report.problems.append(f"files beside the products in {folder} are not kept: {error.strerror or error}")
+        report.problems.append(
+            f"files beside the products in {products / skycell} are not kept: {error.strerror or error}"
+        )
         return
     yield from due.jobs
 

@@ -27,7 +27,7 @@ def check_companions(begin: Begin, products: Path, cells: Sequence[str], *, thor
         kinds, recorded = _kinds(beside(connection)), load_products_of(connection, cells)
     for cell in cells:
         try:
-            due = find_due(products / cell, recorded.get(cell, []), kinds, thorough=thorough)
+            due = find_due(products, cell, recorded.get(cell, []), kinds, thorough=thorough)
         except OSError:
             continue
         for job in due.jobs:

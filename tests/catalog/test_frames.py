@@ -244,6 +244,7 @@ def test_a_lost_catalog_has_its_frames_again(archive: Archive) -> None:
     for name, wcsname in EACH.items():
         archive.expose(f"{name}q", wcsname=wcsname)
     opened = mvmdb.open(archive.address, create=True, executor="serial")
+    archive.products.mkdir()  # the decisions file is written where the folder is there
     opened.configure(products=archive.products, frames="same")
     opened.ingest(archive.inbox)
     archive.lose_catalog()

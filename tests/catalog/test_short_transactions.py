@@ -22,8 +22,8 @@ from sqlalchemy import event
 
 from mvmdb.cli import commands
 
-NO_CATALOG = {"process", "demo", "schema"}
-"""Commands without a catalog, or whose parts are those of other commands (demo: two nights)."""
+NO_CATALOG = {"process", "demo", "schema", "serve"}
+"""Commands without a catalog, or whose parts are those of others (demo: two nights; serve: page, and Datasette)."""
 DATABASE = (".db", ".db-journal")
 READING = ("open", "os.listdir", "os.scandir", "os.stat")
 
@@ -134,6 +134,12 @@ def test_no_command_reads_files_or_prints_while_a_transaction_is_open(archive: A
     assert FINE in run_one("search", "layers", "--at", 52.68, -26.0)
     for format, ending in (("moc", "fits"), ("obscore", "vot"), ("parquet", "parquet"), ("geojson", "json")):
         assert "row" in run_one("coverage", "export", format, "-o", archive.folder / f"all.{ending}")
+    for words in (("companions", "--beside", "jpg,exptime,exposures,color"), ("page", "-o", archive.folder / "map"),
+                  ("coverage", "map", FINE, "-o", archive.folder / "maps"), ("astrometry",),
+                  ("coverage", "--by", "filter"), ("coverage", "--at", 52.68, -26.0)):  # fmt: skip
+        assert run_one(*words) != ""
+    run_one("plot", "layer", FINE, "-o", archive.folder / "layer.png")
+    run_one("hips", "f125w", "-o", archive.folder / "tiles", "--scale", "coarse", "--order", 9, "--executor", "serial")
     for environ in ({}, other):
         assert "of them put now" in run_one("stage", CELL, "-o", archive.folder / f"staged{len(environ)}", **environ)
     assert "drizzle" in run_one("reconcile", "--dry-run", "-o", archive.folder / "elsewhere")

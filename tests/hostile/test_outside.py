@@ -85,6 +85,20 @@ def test_a_row_changed_by_hand_leads_nowhere(row: str, places: Places) -> None:
     places.run(*COMMANDS, *(("history", "query SELECT*FROM(exposure)") if row == "other texts" else ()))
 
 
+LOOKING = (
+    "companions --beside jpg,exptime,color --executor serial", f"coverage map {FINE} -o maps",
+    "hips f125w -o tiles --scale coarse --order 8 --executor serial",
+    "coverage export obscore -o all.vot",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ["product file up", "product file absolute", "product cell up", "cell up", "layer up"])
+def test_who_looks_at_such_rows_is_led_nowhere(row: str, places: Places) -> None:
+    for sql, value in ROWS[row].items():
+        places.change(sql, value.replace("ABSOLUTE", str(places.outside)))
+    places.run(*LOOKING)
+
+
 HEADERS = {
     "rootname": ({"ROOTNAME": "../../x"}, {}),
     "file name": ({"FILENAME": "../../outside/secret.txt"}, {}),

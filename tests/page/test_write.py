@@ -15,6 +15,7 @@ from archive import CELL, FINE, Archive, call
 from skymap import HOSTILE
 
 import mvmdb
+from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import InputError, UsageError
 from mvmdb.page.cells import LAYER
 from mvmdb.page.chunks import share_out
@@ -120,6 +121,21 @@ def test_a_second_run_writes_nothing_and_a_night_only_what_changed(tmp_path: Pat
     assert {name: content for name, (content, _) in state(fresh).items() if "lock" not in name} == {
         name: content for name, (content, _) in last.items() if "lock" not in name and name != "robots.txt"
     }
+
+
+def test_a_row_that_names_another_file_leads_nowhere(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
+    archive.inbox.mkdir()
+    archive.expose("ib6o04tuq")
+    archive.night()
+    (tmp_path / "outside").mkdir()
+    product = archive.products / CELL / f"{FINE}_drz.fits"
+    (tmp_path / "outside" / product.name).write_bytes(product.read_bytes())
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE product SET filename = '../../outside/' || filename WHERE layer = '{FINE}'")
+    done = mvmdb.open(archive.address).page(tmp_path / "map", pictures=True)
+    assert (done.pictures, done.problems) == (1, ())
+    assert not any(b"outside" in path.read_bytes() for path in (tmp_path / "map").rglob("*.js"))
 
 
 def test_pictures_are_made_when_products_change(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.settings import recorded_products_folder
 from mvmdb.errors import UsageError
-from mvmdb.names import Scale
+from mvmdb.names import Scale, is_product_of
 from mvmdb.schema import tables as t
 
 
@@ -44,7 +44,10 @@ def choose_camera(connection: sa.Connection, wanted: str, camera: str | None, sc
 
 
 def load_intact(connection: sa.Connection, wanted: str, camera: tuple[str, str], scale: Scale) -> list[IntactMosaic]:
-    """The intact mosaics of layers that should exist, sorted by layer; stale ones too, until they are made again."""
+    """The intact mosaics of layers that should exist, sorted by layer; stale ones too, until they are made again.
+
+    Rows that name another file than the product of their layer, as after a change by hand, are left out.
+    """
     folder, p, c = recorded_products_folder(connection), t.product.c, t.layer.c
     query = (
         sa.select(p.layer, p.skycell, p.filename, p.data_digest, p.x_min, p.x_max, p.y_min, p.y_max)
@@ -59,4 +62,5 @@ def load_intact(connection: sa.Connection, wanted: str, camera: tuple[str, str],
         IntactMosaic(row.layer, folder / row.skycell / row.filename, row.data_digest,
                      f"{row.x_min}:{row.x_max},{row.y_min}:{row.y_max}")
         for row in connection.execute(query)
+        if is_product_of(row.layer, row.skycell, row.filename)
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.errors import NameFormatError
-from mvmdb.names import CELLS_PER_PROJECTION_CELL, parse_cell_name
+from mvmdb.names import CELLS_PER_PROJECTION_CELL, is_product_of, parse_cell_name
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_select, iso_utc_time
 
@@ -99,11 +99,12 @@ def _exposures(connection: sa.Connection, within: Any) -> Rows:
 
 
 def _products(connection: sa.Connection, projection_cell: int) -> Rows:
+    """Rows that name the product of their layer: others were changed by hand, and may name any file."""
     p = t.product.c
     made_at = iso_utc_time(connection, p.made_at)
     query = sa.select(p.layer, p.skycell, p.filename, p.state, p.data_digest, made_at, p.layer_id)
     rows = connection.execute(query.where(*_named(p.skycell, "", projection_cell)).order_by(p.layer))
-    return tuple(tuple(row) for row in rows)
+    return tuple(tuple(row) for row in rows if is_product_of(row.layer, row.skycell, row.filename))
 
 
 def _reasons(connection: sa.Connection, projection_cell: int) -> Rows:
