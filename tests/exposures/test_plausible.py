@@ -31,7 +31,9 @@ def test_every_detector_is_plausible_all_over_the_sky(tmp_path: Path, detector: 
     chips = 2 if detector in ("UVIS", "WFC") else 1
     path = write_exposure(tmp_path, detector=detector, chips=chips, dec=dec, ra=0.001, lookup_tables=True)
     assert refusals(path) == []
-    assert read_exposure(path).exposure.warnings == ()
+    doubts = read_exposure(path).exposure.warnings
+    assert [doubt for doubt in doubts if "no distortion" not in doubt and "not equalised" not in doubt] == []
+    assert len(doubts) == (2 if detector == "PC" else 0), "its chips have neither, as in C0Ms of the archive"
 
 
 @pytest.mark.parametrize("detector", FULL)

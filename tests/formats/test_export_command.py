@@ -73,7 +73,7 @@ def test_a_refusal_says_why_and_writes_nothing(
 def test_programs_are_refused_what_is_not_known(places: mvmdb.Archive, tmp_path: Path) -> None:
     for changes in (
         {"format": "kml"},
-        {"by": "camera"},
+        {"by": "telescope"},
         {"dimensions": "energy"},
         {"order": 30},
         {"time_order": 62},
@@ -83,12 +83,6 @@ def test_programs_are_refused_what_is_not_known(places: mvmdb.Archive, tmp_path:
         with pytest.raises(UsageError, match="expected"):
             places.export(**given)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
-
-
-def test_without_a_subcommand_it_shows_help(places: mvmdb.Archive) -> None:
-    done = call(places)
-    assert done.exit_code == 0
-    assert "export" in done.stdout
 
 
 def test_an_option_given_twice_is_refused(places: mvmdb.Archive, tmp_path: Path) -> None:
