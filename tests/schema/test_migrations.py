@@ -95,6 +95,9 @@ def test_data_of_every_release_survive_the_upgrade(databases: Databases, revisio
     for name, rows in before.items():
         for old, new in zip(rows, after[name], strict=True):
             kept = old.keys() & new.keys()
+            if name == "layer":  # 0009 turns areas in the plane into those on the sky, which are at most 0.6% smaller
+                kept -= {"area_arcmin2"}
+                assert old["area_arcmin2"] * 0.994 < new["area_arcmin2"] <= old["area_arcmin2"]
             assert {key: new[key] for key in kept} == {key: old[key] for key in kept}, name
 
 
