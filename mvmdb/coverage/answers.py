@@ -21,7 +21,7 @@ Meanings = dict[str, tuple[str, str | None]]
 
 _KEYS = {
     "filter": "the layers' filter",
-    "instrument": "acs, wfc3 or wfpc2",
+    "instrument": "instrument, as in names of layers",
     "camera": "instrument and detector",
     "program": "HST program number",
     "target": "TARGNAME",

@@ -17,8 +17,8 @@ from mvmdb.sky.tessellation import cell_wcs
 _BLOCK = 2880
 _COLUMNS = {
     "ipppssoo": ("identity of the exposure", None),
-    "instrument": ("acs, wfc3 or wfpc2", None),
-    "detector": ("wfc, hrc, sbc, uvis, ir or pc", None),
+    "instrument": ("instrument, as in names of layers", None),
+    "detector": ("detector, as in names of layers", None),
     "filter": ("the layer's filter", None),
     "proposal_id": ("HST program number", None),
     "target": ("TARGNAME", None),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mvmdb import __version__
 from mvmdb.atomic import replace_file
+from mvmdb.filters import band_of
 from mvmdb.hips.geometry import tile_center
 from mvmdb.hips.values import PIXEL_SCALE, WIDTH, HipsOptions
 
@@ -23,6 +24,9 @@ _PAGE = """<!DOCTYPE html>
 another program that reads HiPS. <a href="properties">Properties</a>, <a href="Moc.fits">coverage</a>.</p>
 <p><img src="Norder3/Allsky.png" alt="the whole sky, in tiles"></p></body></html>
 """
+
+
+_OPTICAL_ENDS = 1000.0  # nm, as IVOA's messengers divide
 
 
 def write_description(folder: Path, options: HipsOptions, tiles: Collection[int], now: dt.datetime) -> None:
@@ -41,6 +45,8 @@ def describe_properties(options: HipsOptions, tiles: Collection[int], now: dt.da
     """The properties of HiPS 1.0, section 4.4.1, in its order: those that are mandatory, and those that help."""
     order = options.hips_order
     instrument, detector = options.camera.upper().split("/")
+    band = band_of(instrument.lower(), detector.lower(), options.filter)
+    is_infrared = band is not None and band.pivot_nm > _OPTICAL_ENDS
     ra, dec = tile_center(order, sorted(tiles)[len(tiles) // 2]) if tiles else (0.0, 0.0)
     side = 58.6323 / 2**order
     low, high = options.grey
@@ -52,7 +58,7 @@ def describe_properties(options: HipsOptions, tiles: Collection[int], now: dt.da
         f"electrons/s per pixel of {PIXEL_SCALE[options.scale]} arcsec",
         "prov_progenitor": "Multi-visit mosaics of the Hubble archive's exposures",
         "obs_collection": "HST",
-        "obs_regime": "Infrared" if detector == "IR" else "Optical",
+        "obs_regime": "Infrared" if is_infrared else "Optical",
         "dataproduct_type": "image",
         "hips_builder": f"mvmdb {__version__}",
         "hips_version": "1.4",

@@ -89,7 +89,7 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             "pol_states": "null: no Stokes parameter was measured",
             "pol_xel": "1 behind a polariser, else 0",
             "facility_name": "HST",
-            "instrument_name": "instrument/detector, such as WFC3/IR",
+            "instrument_name": "instrument and detector, joined by /",
         },
     ),
     "stale_layer": (

@@ -25,8 +25,8 @@ EXPOSURE_COLUMNS = (
 )  # fmt: skip
 LAYER_COLUMNS = {
     "layer": "name of the layer",
-    "instrument": "acs, wfc3 or wfpc2",
-    "detector": "wfc, hrc, sbc, uvis, ir or pc",
+    "instrument": "instrument, as in names of layers",
+    "detector": "detector, as in names of layers",
     "filter": "the layer's filter",
     "scale": "fine (0.04 arcsec/pixel) or coarse (0.12)",
     "n_exposures": "number of members at this position",

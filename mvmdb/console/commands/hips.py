@@ -18,7 +18,7 @@ from mvmdb.errors import UsageError
 @click.command(short_help="Make tiles of a filter's mosaics for sky atlases.")
 @click.argument("wanted", metavar="FILTER")
 @options.output
-@click.option("--camera", metavar="C", help="WFC3/IR, say: needed if several cameras have the filter.")
+@click.option("--camera", metavar="C", help="Instrument and detector, joined by /, if several have the filter.")
 @click.option("--scale", type=click.Choice(["fine", "coarse"]), default="fine", show_default=True)
 @click.option(
     "--order", type=click.IntRange(3, 18), metavar="N",
