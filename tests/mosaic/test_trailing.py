@@ -38,7 +38,7 @@ def chip_of(science: np.ndarray, scale: float, turned: float = 0.0) -> ChipData:
     cosine, sine = np.cos(np.deg2rad(turned)), np.sin(np.deg2rad(turned))
     wcs.wcs.cd = np.array([[-cosine, sine], [sine, cosine]]) * scale / 3600
     dq = np.where(science > 70_000, 256, 0).astype(np.uint16)
-    return ChipData(1, science.astype(np.float32), dq, wcs, fits.Header(), 500.0, "ELECTRONS", scale, stored_bunit="ELECTRONS")
+    return ChipData(1, science.astype(np.float32), dq, wcs, fits.Header(), 500.0, "ELECTRONS", scale, "ELECTRONS")
 
 
 def said_of(chip: ChipData) -> str:
