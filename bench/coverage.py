@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 import sqlalchemy as sa
-from synthetic import write_table
+from synthetic import import_catalog
 
 import mvmdb
 from mvmdb.catalog.ask.point import find_at
@@ -49,9 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         address = chosen.db or Path(folder) / "mvm.db"
         if chosen.db is None:
-            table = Path(folder) / "table.csv"
-            write_table(table, chosen.exposures)
-            run(["--db", str(address), "import", str(table)])
+            import_catalog(address, chosen.exposures, Path(folder))
         ra, dec, layer = ask_positions(str(address))
         for words in QUESTIONS:
             text = words.format(ra=ra, dec=dec, layer=layer, folder=folder)

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from synthetic import write_table
+from synthetic import import_catalog
 
 from mvmdb.formats.values import FORMATS
 
@@ -35,9 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         address = chosen.db or Path(folder) / "mvm.db"
         if chosen.db is None:
-            table = Path(folder) / "table.csv"
-            write_table(table, chosen.exposures)
-            subprocess.run([*mvmdb, "--db", str(address), "import", str(table)], check=True)
+            import_catalog(address, chosen.exposures, Path(folder))
         for name in chosen.formats:
             path = Path(folder) / f"all.{ENDINGS.get(name, name)}"
             order = ["--order", str(chosen.order)] if name == "moc" else []

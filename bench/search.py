@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from synthetic import write_table
+from synthetic import import_catalog
 
 SEARCHES = (
     "exposures --program 11359 --limit 20",
@@ -47,9 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         address = chosen.db or Path(folder) / "mvm.db"
         if chosen.db is None:
-            table = Path(folder) / "table.csv"
-            write_table(table, chosen.exposures)
-            subprocess.run([*mvmdb, "--db", str(address), "import", str(table)], check=True)
+            import_catalog(address, chosen.exposures, Path(folder))
         longest = 0.0
         for words in SEARCHES:
             seconds = []

@@ -9,6 +9,8 @@ layers as the archive has (2.6 of 2.75 million, and 1.9 million), with up to som
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -51,6 +53,13 @@ def write_table(path: Path, n: int) -> None:
             ]
             values = [batch.columns[name] for name in columns]
             rows.writerows(zip(*values, cameras, ["image"] * batch.n, strict=True))
+
+
+def import_catalog(address: Path, n: int, folder: Path) -> None:
+    """Make a catalog of `n` exposures by the command `import`, of a table that is written to the folder."""
+    table = folder / "table.csv"
+    write_table(table, n)
+    subprocess.run([sys.executable, "-m", "mvmdb", "--db", str(address), "import", str(table)], check=True)
 
 
 def make_batch(rng: np.random.Generator, n: int, start: int) -> ExposureBatch:

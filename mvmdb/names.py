@@ -196,6 +196,11 @@ def is_product_of(layer: str, skycell: str, filename: str) -> bool:
     return str(named) == layer and named.skycell == skycell
 
 
+def is_product_in(skycell: str, filename: str) -> bool:
+    """Whether a file name is that of a mosaic of this sky cell."""
+    return is_product_name(filename) and parse_product_name(filename)[0].skycell == skycell
+
+
 def is_product_name(text: str) -> bool:
     """Whether a file name is that of a mosaic."""
     try:

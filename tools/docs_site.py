@@ -24,7 +24,7 @@ from diagrams import FENCE, picture_of
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROJECT_PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 """Pages beside README that the site has in its folder project/."""
-TUTORIAL = Path("docs/tutorial.ipynb")
+TUTORIAL = Path("tutorial.ipynb")
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 _ELSEWHERE = re.compile(r"[a-z]+:|#")
 
@@ -39,7 +39,7 @@ def main() -> int:
         source = Path(folder) / "source"
         assemble(source)
         if not options.no_tutorial:
-            execute_tutorial(source / "tutorial.ipynb", Path(folder))
+            execute_tutorial(source / TUTORIAL, Path(folder))
         code = build(source, options.output)
     if code == 0:
         print(f"{options.output}/index.html")

@@ -12,7 +12,7 @@ from pathlib import Path
 from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.companions.kinds import KINDS, find_kind, format_mark, read_mark
 from mvmdb.coverage.frame import FramedLayer
-from mvmdb.names import is_cell_name, is_product_name, is_product_of
+from mvmdb.names import is_cell_name, is_product_of
 from mvmdb.records import ProductState
 
 
@@ -74,7 +74,9 @@ def find_due(
     recorded = {
         product.filename: product
         for product in products
-        if product.state == ProductState.INTACT and product.filename in names and _is_in_place(product)
+        if product.state == ProductState.INTACT
+        and product.filename in names
+        and is_product_of(product.layer, skycell, product.filename)
     }
     due: dict[tuple[str, ...], list[Output]] = defaultdict(list)
     extra = []
@@ -96,11 +98,6 @@ def find_due(
         for sources, outputs in due.items()
     )
     return DueCompanions(tuple(jobs), tuple(extra))
-
-
-def _is_in_place(product: RecordedProduct) -> bool:
-    """Whether a row names the product of its layer: rows may have been changed by hand."""
-    return is_product_name(product.filename) and is_product_of(product.layer, product.skycell, product.filename)
 
 
 def _list_possible(skycell: str, recorded: Collection[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:

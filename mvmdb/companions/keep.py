@@ -6,7 +6,6 @@ A file that cannot be made stops nothing: it is reported, and is due again in th
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from mvmdb.catalog.products.observed import RecordedProduct, load_products_of
 from mvmdb.companions.due import CompanionJob, Output, find_due
 from mvmdb.companions.kinds import KINDS, Sources
 from mvmdb.errors import MvmdbError, WorkersError
-from mvmdb.names import is_cell_name, parse_product_name
+from mvmdb.mosaic.product.folders import list_cell_folders
+from mvmdb.names import parse_product_name
 from mvmdb.records import Proof
 from mvmdb.workers.executor import Workers
 
@@ -59,7 +59,7 @@ def keep_companions(
     sky cells, files are opened that were written after their mosaics: an older mosaic may have been put back.
     """
     report = CompanionReport()
-    chosen = _list_cells(products) if cells is None else sorted(cells)
+    chosen = sorted(list_cell_folders(products) if cells is None else cells)
     jobs = _find_jobs(begin, products, kinds, chosen, doubted, report)
     first = next(jobs, None)
     if first is not None:
@@ -159,12 +159,3 @@ def _find_in_cell(
         )
         return
     yield from due.jobs
-
-
-def _list_cells(products: Path) -> list[str]:
-    """The names of all sky cells that have a folder, sorted."""
-    try:
-        with os.scandir(products) as entries:
-            return sorted(entry.name for entry in entries if is_cell_name(entry.name) and entry.is_dir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []

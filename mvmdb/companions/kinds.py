@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mvmdb.errors import InputError, UsageError
 from mvmdb.inputs import open_plain
-from mvmdb.names import is_product_name, parse_product_name
+from mvmdb.names import is_product_in, parse_product_name
 
 if TYPE_CHECKING:
     from mvmdb.catalog.products.observed import RecordedProduct
@@ -105,7 +105,7 @@ class Kind:
         if self.subject == "skycell":
             return subject if subject == skycell else None
         product = f"{subject}.fits"
-        return product if is_product_name(product) and parse_product_name(product)[0].skycell == skycell else None
+        return product if is_product_in(skycell, product) else None
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from mvmdb.hips.tiles import Pixels, read_tile, save_fits, save_picture, write_tile
+from mvmdb.hips.tiles import read_tile, save_fits, save_picture, write_tile
 from mvmdb.hips.values import LOWEST, WIDTH, TileTask
+from mvmdb.pictures.mosaics import shrink_by
 
 _SMALL = 64
 """Pixels along the side of a tile in Allsky."""
@@ -32,18 +33,8 @@ def make_parent(task: TileTask) -> bool:
             first, second = child & 1, child >> 1  # along the axes of HEALPix: rows go against the first
             rows = slice(0, half) if first else slice(half, WIDTH)
             columns = slice(half, WIDTH) if second else slice(0, half)
-            pixels[rows, columns] = shrink_tile(found, half)
+            pixels[rows, columns] = shrink_by(found, 2)
     return write_tile(folder, task.order, task.number, pixels, task.grey)
-
-
-def shrink_tile(pixels: Pixels, side: int) -> Pixels:
-    """A tile in fewer pixels: means of those that have a value."""
-    step = len(pixels) // side
-    blocks = pixels.reshape(side, step, side, step).astype(np.float64)
-    good = np.isfinite(blocks)
-    count = good.sum((1, 3))
-    total = np.where(good, blocks, 0.0).sum((1, 3))
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
 def make_allsky(folder: Path, numbers: Iterable[int], grey: tuple[float, float]) -> None:
@@ -55,7 +46,7 @@ def make_allsky(folder: Path, numbers: Iterable[int], grey: tuple[float, float])
         if pixels is not None:
             row, column = divmod(number, _ACROSS)
             place = (slice(row * _SMALL, (row + 1) * _SMALL), slice(column * _SMALL, (column + 1) * _SMALL))
-            shown[place] = shrink_tile(pixels, _SMALL)[::-1]  # rows of pictures go down
+            shown[place] = shrink_by(pixels, WIDTH // _SMALL)[::-1]  # rows of pictures go down
     at = folder / f"Norder{LOWEST}"
     save_fits(at / "Allsky.fits", shown[::-1], fits.Header())
     save_picture(at / "Allsky.png", shown[::-1], grey)

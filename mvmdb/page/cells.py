@@ -68,7 +68,6 @@ class _Grouped:
     """The rows of a projection cell by sky cell (its number within the projection cell) and by layer."""
 
     def __init__(self, place: Place, base: int) -> None:
-        self._base = base
         self.layers = {key - base: list(rows) for key, rows in groupby(place.layers, key=lambda row: row[1])}
         self._members: dict[int, list[int]] = {
             key: [row[1] for row in rows] for key, rows in groupby(place.members, key=lambda row: row[0])

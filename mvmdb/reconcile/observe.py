@@ -27,9 +27,9 @@ from mvmdb.catalog.products.record import note_stamp, note_state, record_product
 from mvmdb.catalog.products.sky_pairs import save_pairs
 from mvmdb.errors import ExposureError, ProductError
 from mvmdb.layers.diff import diff_layers
+from mvmdb.mosaic.product.folders import list_cell_folders
 from mvmdb.names import (
     CellId,
-    is_cell_name,
     is_product_name,
     is_product_of,
     parse_product_name,
@@ -257,16 +257,6 @@ def list_product_files(products: Path, skycells: set[str] | None = None) -> Iter
         for filename in sorted(os.listdir(products / folder)):
             if is_product_name(filename):
                 yield products / folder / filename
-
-
-def list_cell_folders(products: Path) -> set[str]:
-    """The names of the folders of sky cells among the products; none if there are no products. Raises OSError."""
-    try:
-        with os.scandir(products) as entries:
-            names = {entry.name for entry in entries if entry.is_dir()}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    return set(filter(is_cell_name, names))
 
 
 def _identify(begin: Begin, records: Sequence[ProductRecord], remarks: Remarks) -> list[Adoption]:

@@ -45,17 +45,17 @@ def _reading_engine(location: str, wait_seconds: float, _pid: int) -> sa.Engine:
     A question that takes milliseconds would wait for its compilation twice as long. An engine that was disposed of
     holds no connection and may be used again. A forked process has engines of its own: no connection is shared.
     """
-    engine = _engine(location, wait_seconds)
+    engine = _engine(location, wait_seconds, max_overflow=-1)
     event.listen(engine, "connect", _confine)
     event.listen(engine, "begin", _begin_reading)
     return engine
 
 
-def _engine(location: str, wait_seconds: float) -> sa.Engine:
+def _engine(location: str, wait_seconds: float, max_overflow: int = 10) -> sa.Engine:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(location, uri=True, check_same_thread=False, timeout=wait_seconds)
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, max_overflow=-1)
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, max_overflow=max_overflow)
     event.listen(engine, "connect", _prepare)
     return engine
 

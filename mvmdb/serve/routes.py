@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mvmdb.companions.kinds import find_kind
 from mvmdb.inputs import open_plain
-from mvmdb.names import is_cell_name, is_product_name, parse_product_name
+from mvmdb.names import is_cell_name, is_product_in
 from mvmdb.page.tree import OWN
 from mvmdb.serve.drawing import MapDrawing
 from mvmdb.serve.guard import App, Receive, Scope, Send, answer
@@ -62,8 +62,8 @@ def find_product(products: Path | None, path: str) -> Path | None:
     skycell, slash, name = path.partition("/")
     if products is None or not slash or not is_cell_name(skycell):
         return None
-    is_product = is_product_name(name) and parse_product_name(name)[0].skycell == skycell
-    return products / skycell / name if is_product or find_kind(name, skycell) is not None else None
+    is_shown = is_product_in(skycell, name) or find_kind(name, skycell) is not None
+    return products / skycell / name if is_shown else None
 
 
 async def _send_file(scope: Scope, send: Send, path: Path | None) -> None:

@@ -34,8 +34,8 @@ from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.observed import RecordedProduct
 from mvmdb.errors import WorkersError
 from mvmdb.monitor import SILENT, Monitor
+from mvmdb.mosaic.product.folders import list_cell_folders
 from mvmdb.names import CellId, format_cell_name
-from mvmdb.reconcile.observe import list_cell_folders
 from mvmdb.records import Policy, Proof
 from mvmdb.verify.companion_files import check_companions
 from mvmdb.verify.decisions_file import check_decisions

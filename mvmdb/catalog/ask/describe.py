@@ -216,6 +216,7 @@ def _describe_exposure(connection: sa.Connection, ipppssoo: str, policy: Policy)
         .where(t.layer_member.c.exposure_id == row.id)
         .order_by(t.layer.c.name)
     ).all()
+    outvoted = find_outvoted(connection, row, policy)
     lines = [
         f"{row.instrument.upper()}/{row.detector.upper()} {row.filters}, {row.exptime:.1f} s on {_day(row.expstart)}, "
         f"target {row.target}, program {row.proposal_id} visit {row.visit}.",
@@ -228,13 +229,15 @@ def _describe_exposure(connection: sa.Connection, ipppssoo: str, policy: Policy)
         *_dataset_lines(connection, row),
         *_standing_lines(row),
         f"Sky cells: {', '.join(cells) or 'none'}.",
-        f"Layers: {', '.join(layers) or 'none'}{_why_out(connection, row, cells, layers, policy)}.",
-        *(f"Left out of {layer}: {why}." for layer, why in find_outvoted(connection, row, policy)),
+        f"Layers: {', '.join(layers) or 'none'}{_why_out(row, cells, layers, outvoted, policy)}.",
+        *(f"Left out of {layer}: {why}." for layer, why in outvoted),
     ]
     return Description("exposure", ipppssoo, tuple(lines), tuple(layers), tuple(cells))
 
 
-def _why_out(connection: sa.Connection, row: Any, cells: Sequence[str], layers: Sequence[str], policy: Policy) -> str:
+def _why_out(
+    row: Any, cells: Sequence[str], layers: Sequence[str], outvoted: Sequence[tuple[str, str]], policy: Policy
+) -> str:
     """Why an eligible exposure is in no layer; empty if it is in one, or is not eligible."""
     if layers or not row.eligible:
         return ""
@@ -246,7 +249,7 @@ def _why_out(connection: sa.Connection, row: Any, cells: Sequence[str], layers: 
     if label_members(policy, np.array([row.exptime]), np.array([row.expstart], dtype=float))[1][0] < 0:
         why = f"its date is in none of the archive's epochs ({policy.epochs})"
     why = why or frame_left_out(row.frame, policy)
-    if not why and find_outvoted(connection, row, policy):
+    if not why and outvoted:
         return ", as its frame is not that of most members of a layer"
     return f", as {why}" if why else ", as an FLC of the same layer evicts every FLT"
 

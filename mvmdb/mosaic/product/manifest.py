@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from mvmdb.errors import NameFormatError
 from mvmdb.inputs import open_plain
 from mvmdb.mosaic.product.trailer import write_trailers
 from mvmdb.mosaic.product.write import write_atomically
-from mvmdb.names import format_trailer_name, parse_product_name
+from mvmdb.names import format_trailer_name, is_product_in, parse_product_name
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def _write(data: bytes, file: BinaryIO) -> None:
 
 def list_products(folder: Path, skycell: str) -> list[str]:
     """The names of the files in a sky cell's folder that are named as products of this sky cell, sorted."""
-    return sorted(path.name for path in folder.iterdir() if path.is_file() and _is_product(path.name, skycell))
+    return sorted(path.name for path in folder.iterdir() if path.is_file() and is_product_in(skycell, path.name))
 
 
 def list_files(folder: Path, skycell: str) -> list[str]:
@@ -86,11 +85,3 @@ def format_manifest(names: Iterable[str]) -> bytes:
 def format_manifest_name(skycell: str) -> str:
     """The file name of a sky cell's manifest: `<skycell>_manifest.txt`."""
     return f"{skycell}_manifest.txt"
-
-
-def _is_product(name: str, skycell: str) -> bool:
-    try:
-        layer, _ = parse_product_name(name)
-    except NameFormatError:
-        return False
-    return layer.skycell == skycell
