@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Thread
 from time import process_time
 
 from mvmdb.atomic import make_folder
@@ -21,6 +20,7 @@ from mvmdb.page.values import PageOptions
 from mvmdb.page.write import write_page
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.child import ChildProcess
+from mvmdb.workers.periodic import repeat_when_due
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,8 @@ class MapDrawing:
         self.folder = folder
         self.trouble = ""
         self._address, self._file = address, file
-        self._ending = Event()
+        self._drawn: tuple[int, int] | None = None
+        self._ending = False
         self._child: ChildProcess | None = None
         try:
             make_folder(folder)
@@ -61,45 +62,40 @@ class MapDrawing:
     @contextmanager
     def kept(self, options: PageOptions) -> Iterator[None]:
         """Keep the map up to date during the block."""
-        thread = Thread(target=self._keep, args=(options,), name="mvmdb-map", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._ending.set()
-            if self._child is not None:
-                self._child.kill()
-            thread.join()
-
-    def _keep(self, options: PageOptions) -> None:
-        drawn: tuple[int, int] | None = None
-        rest = 0.0
-        while not self._ending.wait(rest):
-            rest = LOOK_SECONDS
+        with repeat_when_due(lambda: self._look(options)):
             try:
-                stamp = file_stamp(self._file.stat())
-                if stamp == drawn:
-                    continue
-                seconds = self._draw(options)
-                drawn, self.trouble = stamp, ""
-                rest = max(LOOK_SECONDS, REST * seconds)
-            except BusyError:
-                continue  # another run draws it, in the same folder
-            except (MvmdbError, OSError) as error:
-                self._report(f"the map of the sky could not be drawn: {error}")
-                rest = 60.0
+                yield
+            finally:
+                self._ending = True
+                if self._child is not None:
+                    self._child.kill()
+
+    def _look(self, options: PageOptions) -> float:
+        """Draw the map if the catalog has changed; the seconds until the next look."""
+        try:
+            stamp = file_stamp(self._file.stat())
+            if stamp == self._drawn:
+                return LOOK_SECONDS
+            seconds = self._draw(options)
+        except BusyError:
+            return LOOK_SECONDS  # another run draws it, in the same folder
+        except (MvmdbError, OSError) as error:
+            self._report(f"the map of the sky could not be drawn: {error}")
+            return 60.0
+        self._drawn, self.trouble = stamp, ""
+        return max(LOOK_SECONDS, REST * seconds)
 
     def _draw(self, options: PageOptions) -> float:
         seconds = 0.0
         with ChildProcess(_died, preload=draw_map.__module__, what="the map of the sky") as child:
             self._child = child
-            if not self._ending.is_set():
+            if not self._ending:
                 seconds = child.submit(draw_map, self._address, self.folder, options)()
         self._child = None
         return seconds
 
     def _report(self, trouble: str) -> None:
-        if trouble != self.trouble and not self._ending.is_set():
+        if trouble != self.trouble and not self._ending:
             log.warning("%s", trouble)
         self.trouble = trouble
 

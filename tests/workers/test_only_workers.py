@@ -15,8 +15,15 @@ NAMES_OF_TEMPORARIES = "atomic.py"
 """Asks for the number of its thread, and starts none."""
 SIGNALS_OF_THE_COMMAND = "console/streams.py"
 """Says what SIGTERM does to the command, and starts nothing."""
-FILES_ELSEWHERE = {"remote/files.py": ["threading"], "remote/store.py": ["threading"], "remote/web.py": ["asyncio"]}
-"""Take locks, as threads of workers/ read at once; coroutines run in the one thread that fsspec itself starts."""
+FILES_ELSEWHERE = {
+    "remote/files.py": ["threading"],
+    "remote/store.py": ["threading"],
+    "remote/web.py": ["asyncio"],
+    "serve/database.py": ["asyncio", "threading"],
+    "serve/routes.py": ["asyncio"],
+}
+"""Take locks, as threads of workers/ read at once; have a connection for each thread of Datasette's; are coroutines
+that run in the threads which fsspec and Datasette themselves start."""
 
 
 def concurrent_names(source: str) -> Iterator[str]:
