@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
+from typing import Literal
 
 from mvmdb.names import Scale
 
@@ -13,8 +14,21 @@ ALGORITHM = 1
 stale."""
 
 
+Method = Literal["hap", "mvmdb"]
+"""How mosaics are made: as the archive's documents and drizzlepac have it, or by mvmdb's own methods, where they are
+right and those are not."""
+
+
 PIXEL_SCALE = {"fine": 0.04, "coarse": 0.12}
 """Output pixel size in arcsec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What an archive's configuration chooses for the recipes of all its layers, whatever their detector and depth."""
+
+    errors: bool = False
+    method: Method = "hap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +37,8 @@ class Recipe:
 
     `pixel_scale` is in arcsec. `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad, for the
     mosaic and for its skies. Skies are medians after `sky_clips` clips at `sky_sigma` standard deviations, without
-    values below `sky_lower`. With `errors`, the product has an ERR plane.
+    values below `sky_lower`. With `errors`, the product has an ERR plane. `method`: as the archive's documents say
+    (`hap`), or mvmdb's own.
     """
 
     scale: Scale
@@ -38,6 +53,7 @@ class Recipe:
     pixfrac: float = 1.0
     algorithm: int = ALGORITHM
     errors: bool = False
+    method: Method = "hap"
 
     def to_json(self) -> str:
         """The parameters as JSON text, sorted by name, as in the catalog, in products and in digests."""
@@ -49,9 +65,14 @@ class Recipe:
         return cls(**json.loads(text))
 
 
+_ADDED = asdict(Making())
+"""Parameters that recipes have had since a later version, with the values that earlier products have."""
+
+
 @cache
 def _write(recipe: Recipe) -> str:
     parameters = asdict(recipe)
-    if not recipe.errors:  # left out, so that text and digest are the same as before this parameter existed
-        del parameters["errors"]
+    for name, value in _ADDED.items():
+        if parameters[name] == value:  # left out, so that text and digest are the same as before the parameter existed
+            del parameters[name]
     return json.dumps(parameters, sort_keys=True)

@@ -69,7 +69,7 @@ def code_of(error: BaseException) -> int:
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else COULD_NOT_RUN
 
 
-def call_of(method: str, *positional: object, **named: object) -> Call:
+def call_of(method: str, /, *positional: object, **named: object) -> Call:
     """A call of a method with these arguments; those that are empty, as they are by default, are left out."""
     words = [repr(value) for value in positional]
     words += [f"{name}={value!r}" for name, value in named.items() if value not in (None, False, (), [], "", 0)]

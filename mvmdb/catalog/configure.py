@@ -21,9 +21,9 @@ from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.products.folder import UNASKED, Consent, require_products_folder
 from mvmdb.catalog.settings import (
     BESIDE,
-    FRAMES,
     KEEP_HISTORY,
     LONGEST_HISTORY,
+    layer_settings,
     read_policy,
     require_no_file,
     set_products_folder,
@@ -32,6 +32,7 @@ from mvmdb.catalog.settings import (
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
+from mvmdb.recipe import Method
 from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import open_engine, upgrade_schema
 from mvmdb.schema.engine import clear_errors
@@ -46,6 +47,7 @@ def initialise(
     epochs: str | None = None,
     errors: bool | None = None,
     frames: Frames | None = None,
+    method: Method | None = None,
     consent: Consent = UNASKED,
     keep_history: int | None = None,
     alternate: str | None = None,
@@ -56,8 +58,8 @@ def initialise(
     """Create a catalog, or change the configuration of an existing one; with `upgrade`, upgrade its schema first.
 
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
-    (`none`, `yearly`, or dates joined with commas), `errors` or `frames` recomputes every layer. An upgrade finds out
-    what its tables newly hold. Raises UsageError for other epochs, and for a products folder that
+    (`none`, `yearly`, or dates joined with commas), `errors`, `frames` or `method` recomputes every layer. An
+    upgrade finds out what its tables newly hold. Raises UsageError for other epochs, and for a products folder that
     `require_products_folder` refuses without the user's consent.
     `alternate` is the name of the solution that layers use, or `none`: the layers of exposures that have it are
     recomputed. `beside`: the kinds of files that stand beside products, joined by commas, as `companions` writes them;
@@ -85,7 +87,9 @@ def initialise(
                 settle_frames(connection)
         with engine.begin() as connection:
             _configure(connection, rule, products, keep_history)
-            configure_layers(connection, exptime_layers, normal, errors, frames)
+            changes = {"exptime_layers": exptime_layers, "epochs": normal, "errors": errors, "frames": frames,
+                       "method": method}  # fmt: skip
+            configure_layers(connection, changes)
             if alternate is not None:
                 choose_alternate(connection, alternate)
             if beside is not None:
@@ -123,29 +127,15 @@ def follow_environment(
     return wanted
 
 
-def configure_layers(
-    connection: sa.Connection,
-    exptime_layers: ExptimeLayers | None,
-    epochs: str | None,
-    errors: bool | None,
-    frames: Frames | None = None,
-) -> None:
-    """Record how layers are divided, whether mosaics have errors, and of which frames members are (None: unchanged).
+def configure_layers(connection: sa.Connection, changes: Mapping[str, object]) -> None:
+    """Record new values of the fields of Policy that `layer_settings` lists (None: unchanged).
 
     If anything changed, all layers are recomputed.
     """
     recorded = read_policy(connection)
-    wanted = replace(
-        recorded,
-        exptime_layers=recorded.exptime_layers if exptime_layers is None else exptime_layers,
-        epochs=recorded.epochs if epochs is None else epochs,
-        errors=recorded.errors if errors is None else errors,
-        frames=recorded.frames if frames is None else frames,
-    )
+    wanted = replace(recorded, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
     if wanted != recorded:
-        settings = {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs, "errors": str(wanted.errors),
-                    FRAMES: wanted.frames}  # fmt: skip
-        write_settings(connection, settings)
+        write_settings(connection, layer_settings(wanted))
         if not wanted.errors:
             lift_refusals(connection, ERRORS)
         refresh_layers(connection, all_keys(connection), wanted)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import apply_switches
+from mvmdb.recipe import Method
 from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
@@ -25,16 +26,19 @@ PRODUCTS = "products"
 """The setting of the products folder."""
 ALTERNATE = "alternate"
 """The setting that names the alternate solution which layers use; empty, or absent, for the files' own."""
+METHOD = "method"
+"""The setting of how mosaics are made; absent for `hap`, as in catalogs made before there was a choice."""
 FRAMES = "frames"
 """The setting of which exposures layers take by their frames."""
 BESIDE = "beside"
 """The setting of the kinds of files that stand beside products, joined by commas; empty, or absent, for none."""
 CONFIGURATION = (
-    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", FRAMES, ALTERNATE, "include_small", "only_cte",
+    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", FRAMES, METHOD, ALTERNATE, "include_small", "only_cte",
     KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
 _FRAMES: dict[str, Frames] = {"gaia": "gaia", "same": "same"}
+_METHODS: dict[str, Method] = {"mvmdb": "mvmdb"}
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
 
@@ -51,7 +55,19 @@ def read_policy(connection: sa.Connection) -> Policy:
         epochs=settings.get("epochs", default.epochs),
         errors=settings.get("errors", str(default.errors)) == "True",
         frames=_FRAMES.get(settings.get(FRAMES, ""), default.frames),
+        method=_METHODS.get(settings.get(METHOD, ""), default.method),
     )
+
+
+def layer_settings(policy: Policy) -> dict[str, str]:
+    """The settings that `configure_layers` changes, as `read_policy` reads them."""
+    return {
+        "exptime_layers": policy.exptime_layers,
+        "epochs": policy.epochs,
+        "errors": str(policy.errors),
+        FRAMES: policy.frames,
+        METHOD: policy.method,
+    }
 
 
 def policy_in(engine: sa.Engine, environ: Mapping[str, str] = os.environ) -> tuple[Policy, bool]:
@@ -115,6 +131,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
         "epochs": policy.epochs or "none",
         "errors": policy.errors,
         "frames": policy.frames,
+        "method": policy.method,
         "alternate": read_settings(connection).get(ALTERNATE) or "none",
         "beside": beside(connection) or "none",
         "keep-history": history_days(connection) or "for ever",

@@ -13,7 +13,7 @@ from mvmdb.jobs.report import ReconcileReport, failures
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.parameters.read import Section, read_parameters, write_parameters
 from mvmdb.process import Align, process_poller
-from mvmdb.recipe import Recipe
+from mvmdb.recipe import Method, Recipe
 from mvmdb.records import Frames, Policy
 from mvmdb.remote.address import require_local
 from mvmdb.sky.tessellation import PROJECTION_SIZE
@@ -46,6 +46,7 @@ def run_mvm_processing(
     output: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
     frames: Frames = "any",
+    method: Method = "hap",
 ) -> int:
     """Make the mosaics of one poller file, and return drizzlepac's code of the result.
 
@@ -65,7 +66,8 @@ def run_mvm_processing(
 
     mvmdb's own: the products go to `<output>/<skycell>/` (None: below the current folder). `jobs`: the number of worker
     processes (None: one per core). `frames`: layers are made of exposures of `any` astrometric frame, on `gaia` alone,
-    or of the `same` frame, that of most of each layer's.
+    or of the `same` frame, that of most of each layer's. `method`: mosaics as drizzlepac's (`hap`), or by mvmdb's own
+    methods (`mvmdb`).
 
     Raises UsageError for arguments that mvmdb cannot follow.
     """
@@ -78,7 +80,7 @@ def run_mvm_processing(
     with _logging_at(logging.DEBUG if diagnostic_mode else log_level):
         try:
             given = None if input_custom_pars_file is None else read_parameters(input_custom_pars_file, section)
-            policy = apply_switches(Policy(frames=frames), os.environ)
+            policy = apply_switches(Policy(frames=frames, method=method), os.environ)
             with open_workers(jobs=jobs) as workers:
                 report = process_poller(
                     poller, folder, policy,

@@ -81,7 +81,7 @@ def expect_layers(
     regions = [exposure.s_region for exposure in exposures]
     built = build_layers(
         LayersToBuild(
-            errors=policy.errors,
+            making=policy.making,
             members=members,
             cell=cell,
             obsmode=[keys[number][1:] for number in members.key.tolist()],

@@ -6,11 +6,12 @@ the numbers of each detector. See docs/mosaics.md.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cache
 
 from mvmdb.instruments import Detector, find_detector
 from mvmdb.names import LayerName, ObsMode, Scale
-from mvmdb.recipe import PIXEL_SCALE, Recipe
+from mvmdb.recipe import PIXEL_SCALE, Making, Recipe
 
 
 def layer_name(skycell: str, obsmode: ObsMode, scale: Scale, label: str = "all") -> LayerName:
@@ -19,34 +20,41 @@ def layer_name(skycell: str, obsmode: ObsMode, scale: Scale, label: str = "all")
 
 
 @cache
-def recipe_texts(obsmode: ObsMode, depth: int, errors: bool) -> tuple[tuple[Scale, str], ...]:
+def recipe_texts(obsmode: ObsMode, depth: int, making: Making) -> tuple[tuple[Scale, str], ...]:
     """(scale, recipe as JSON) for each scale at which layers of this obsmode are made.
 
-    `depth` is the rounded mean number of exposures, at least 1; `errors` is as in the policy.
+    `depth` is the rounded mean number of exposures, at least 1.
     """
-    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*obsmode, depth, errors))
+    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*obsmode, depth, making))
 
 
 @cache
-def _recipes_at_depth(instrument: str, detector: str, filter_name: str, depth: int, errors: bool) -> tuple[Recipe, ...]:
+def _recipes_at_depth(
+    instrument: str, detector: str, filter_name: str, depth: int, making: Making
+) -> tuple[Recipe, ...]:
     scales = layer_scales(instrument, detector)
-    return tuple(choose_recipe(instrument, detector, filter_name, scale, depth, errors) for scale in scales)
+    return tuple(choose_recipe(instrument, detector, filter_name, scale, depth, making) for scale in scales)
 
 
 ALL_BITS = 65535
+_DEFAULT = Making()
 
 
 def choose_recipe(
-    instrument: str, detector: str, filter_name: str, scale: Scale, mean_exposures: float, errors: bool = False
+    instrument: str,
+    detector: str,
+    filter_name: str,
+    scale: Scale,
+    mean_exposures: float,
+    making: Making = _DEFAULT,
 ) -> Recipe:
     """The recipe of a layer in which `mean_exposures` exposures on average cover an exposed pixel.
 
-    Means are rounded half to even: 1.5 is 2. At depth 1, all pixels are good and skies are not matched. `errors` is as
-    in the policy.
+    Means are rounded half to even: 1.5 is 2. At depth 1, all pixels are good and skies are not matched.
     """
     depth = max(1, round(mean_exposures))
     if depth == 1:
-        return Recipe(scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, errors=errors)
+        return Recipe(scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, **asdict(making))
     facts = find_detector(instrument, detector)
     return Recipe(
         scale,
@@ -55,7 +63,7 @@ def choose_recipe(
         good_bits=facts.good_bits,
         sky_good_bits=facts.sky_good_bits,
         pixfrac=_choose_pixfrac(facts, filter_name, depth),
-        errors=errors,
+        **asdict(making),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from mvmdb.frames import frame_of_file
 from mvmdb.names import Kind
+from mvmdb.recipe import Making, Method
 
 Rule = Literal["overlap", "nearest"]
 ExptimeLayers = Literal["all", "classes", "clusters"]
@@ -122,7 +123,7 @@ class Policy:
     `exptime_layers`: how layers are divided by exposure time. `epochs`: how they are divided by date: empty (not at
     all), `yearly`, or the dates (YYYY-MM-DD) that bound the ranges, joined with commas. `errors`: whether mosaics have
     an ERR plane. `frames`: which exposures layers take by the frames of their solutions: `any`, those on `gaia`, or in
-    each layer those of the `same` frame, which most of its members have.
+    each layer those of the `same` frame, which most of its members have. `method`: how mosaics are made.
     """
 
     rule: Rule = "overlap"
@@ -132,3 +133,9 @@ class Policy:
     epochs: str = ""
     errors: bool = False
     frames: Frames = "any"
+    method: Method = "hap"
+
+    @property
+    def making(self) -> Making:
+        """What it chooses for the recipes of all layers."""
+        return Making(self.errors, self.method)

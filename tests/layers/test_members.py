@@ -18,6 +18,7 @@ from mvmdb.layers.digests import digest_member
 from mvmdb.layers.expect import expect_cell_layers
 from mvmdb.layers.members import Candidates, LayerMembers, gather_members
 from mvmdb.names import CellId, Kind
+from mvmdb.recipe import Making
 from mvmdb.records import Canvas, CellExposure, Policy
 from mvmdb.sky.tessellation import cell_centers
 
@@ -79,7 +80,7 @@ def build(rows: list[Candidate], *, canvas: Canvas = BOX, union: float = 1.0, er
     keys, members = gather(rows, Policy(errors=errors))
     n = len(members.key)
     layers = LayersToBuild(
-        errors=errors,
+        making=Making(errors),
         members=members,
         cell=np.full(n, CELL.index),
         obsmode=[keys[number][1:] for number in members.key.tolist()],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mvmdb.layers.recipes import choose_recipe, layer_scales
 from mvmdb.names import Scale
-from mvmdb.recipe import Recipe
+from mvmdb.recipe import Making, Recipe
 from mvmdb.records import Canvas
 
 
@@ -63,7 +63,7 @@ def test_coarse_canvas_covers_the_fine_one_with_the_fewest_pixels(x: int, width:
 
 @given(st.booleans(), st.integers(1, 9), st.sampled_from(["fine", "coarse"]))
 def test_recipes_read_back_and_name_errors_only_where_they_have_them(errors: bool, mean: int, scale: Scale) -> None:
-    recipe = choose_recipe("wfc3", "ir", "f160w", scale, mean, errors)
+    recipe = choose_recipe("wfc3", "ir", "f160w", scale, mean, Making(errors))
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert ("errors" in recipe.to_json()) is errors
     assert recipe.errors is errors

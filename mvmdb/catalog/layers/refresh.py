@@ -127,7 +127,7 @@ def _prepare(
     measured = np.flatnonzero(unmeasured | mixed)
     exposures = np.unique(members.exposure[expand_ranges(members.start[measured], counts[measured])])
     layers = LayersToBuild(
-        errors=policy.errors,
+        making=policy.making,
         members=members,
         cell=cell,
         obsmode=[keys[number][1:] for number in members.key.tolist()],

@@ -10,6 +10,7 @@ from mvmdb.console import options
 from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.products import move_products, yes
+from mvmdb.recipe import Method
 from mvmdb.records import ExptimeLayers, Frames, Rule
 
 
@@ -26,6 +27,10 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
 @click.option(
     "--frames", type=click.Choice(["any", "gaia", "same"]),
     help="Layers take exposures of any astrometric frame, on Gaia alone, or each of the frame of most of its members.",
+)  # fmt: skip
+@click.option(
+    "--method", type=click.Choice(["hap", "mvmdb"]),
+    help="Make mosaics as drizzlepac does (hap), or by mvmdb's own methods.",
 )  # fmt: skip
 @click.option(
     "--alternate", metavar="NAME", help="The solution of `align` that layers use where there is one, or none."
@@ -52,6 +57,7 @@ def init(
     epochs: str | None,
     errors: bool | None,
     frames: Frames | None,
+    method: Method | None,
     alternate: str | None,
     beside: str | None,
     keep_history: int | None,
@@ -67,16 +73,16 @@ def init(
 
     Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names
     instead of `all`. After such a change, mosaics that are no longer expected are orphaned, and the new layers are
-    stale until they are made. A change of --errors makes all mosaics stale. A change of --alternate makes those of
-    exposures stale that have the solution, or had it (member-realigned), and one of --frames those whose members it
-    adds or removes.
+    stale until they are made. A change of --errors or --method makes all mosaics stale. A change of --alternate makes
+    those of exposures stale that have the solution, or had it (member-realigned), and one of --frames those whose
+    members it adds or removes.
 
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     archive = session.archive()
     archive.configure(
-        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, frames=frames, alternate=alternate,
-        beside=beside, keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
+        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, frames=frames, method=method,
+        alternate=alternate, beside=beside, keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
     )  # fmt: skip
     if as_json:
         options.emit_json(archive.config())

@@ -11,6 +11,7 @@ from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
+from mvmdb.recipe import Method
 from mvmdb.records import Frames
 
 
@@ -34,6 +35,10 @@ from mvmdb.records import Frames
     "--frames", type=click.Choice(["any", "gaia", "same"]), default="any",
     help="Make layers of exposures of any astrometric frame, on Gaia alone, or of the frame that most of each have.",
 )  # fmt: skip
+@click.option(
+    "--method", type=click.Choice(["hap", "mvmdb"]), default="hap",
+    help="Make mosaics as drizzlepac does (hap), or by mvmdb's own methods.",
+)  # fmt: skip
 @options.who
 @options.cache
 @options.memory
@@ -48,6 +53,7 @@ def process(
     limits: tuple[int, int, int, int] | None,
     parameters_file: Path | None,
     frames: Frames,
+    method: Method,
     who: Who,
     memory_mb: int | None,
     wait: float,
@@ -70,7 +76,7 @@ def process(
     from mvmdb.process import process_poller
     from mvmdb.records import Policy
 
-    policy = apply_switches(Policy(frames=frames), os.environ)
+    policy = apply_switches(Policy(frames=frames, method=method), os.environ)
     parameters = None if parameters_file is None else read_parameters(parameters_file)
     folder = (output or Path()).absolute()  # a worker on another machine has another current folder
     with options.work_of(who, memory_mb).open() as workers, Progress(progress) as monitor:
