@@ -28,11 +28,7 @@ def write_prints(tree: PageTree, place: Place, exposures: MappedExposures, seen:
     for layer, exposure in place.members:
         cell = cell_of[layer]
         home[exposure] = min(home.get(exposure, cell), cell)
-    places = exposures.places(np.array([row[0] for row in place.exposures], np.int64))
-    new = [
-        (row, at) for row, at in zip(place.exposures, places.tolist(), strict=True)
-        if at >= 0 and not seen[at] and row[11]
-    ]  # fmt: skip
+    new = list(zip(*find_new(place, exposures, seen), strict=True))
     new.sort(key=lambda pair: (home.get(pair[0][0], 0), pair[0][1]))
     listed = []
     for number, first in enumerate(range(0, len(new), PER_FILE)):
@@ -44,6 +40,15 @@ def write_prints(tree: PageTree, place: Place, exposures: MappedExposures, seen:
         listed.append([*box, len(some)])
         tree.put(f"data/{key}.js", script(key, value))
     return listed
+
+
+def find_new(
+    place: Place, exposures: MappedExposures, seen: NDArray[np.bool_]
+) -> tuple[list[tuple[Any, ...]], list[int]]:
+    """The exposures with a footprint that are first seen here: their rows in `place`, and their places."""
+    places = exposures.places(np.array([row[0] for row in place.exposures], np.int64)).tolist()
+    chosen = [n for n, at in enumerate(places) if at >= 0 and not seen[at] and place.exposures[n][11]]
+    return [place.exposures[n] for n in chosen], [places[n] for n in chosen]
 
 
 def _file(

@@ -7,15 +7,19 @@ files are renamed, those that name others last, and what is left over is removed
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mvmdb.errors import UsageError
+from mvmdb.stamp import file_stamp
 
 MARK = "data/.mvmdb-page"
 """The file that says that a folder holds a page, whose files may be replaced and removed."""
 OWN = ("data", "pictures", "assets")
 """The folders of the page. Other files beside them are left alone."""
+SOURCES = "data/.mvmdb-sources"
+"""The file that says what the files were written from (memory.py); written after they are finished."""
 _NEW = ".new"
 
 
@@ -33,7 +37,7 @@ class PageTree:
         """Let the file `name`, with slashes, have this content; it is seen after `finish`. Raises OSError."""
         self.sizes[name] = len(content)
         target = self.folder / name
-        if _is_same(target, content):
+        if is_same(target, content):
             self.unchanged += 1
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,14 +55,29 @@ class PageTree:
         self.unchanged += 1
         return True
 
+    def keep_all(self, stamps: Mapping[str, Sequence[int]]) -> bool:
+        """Keep files as they are if all of them have the size and time that they had; whether they have."""
+        if any(self.stamp(name) != tuple(stamp) for name, stamp in stamps.items()):
+            return False
+        return all(self.keep(name) for name in stamps)
+
+    def stamp(self, name: str) -> tuple[int, int] | None:
+        """Size and time of a file that is there now; None if there is none, or something else."""
+        try:
+            state = os.lstat(self.folder / name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return file_stamp(state) if stat.S_ISREG(state.st_mode) else None
+
     def finish(self) -> None:
         """Show the new files in the order in which they were put, then remove what was not put. Raises OSError."""
         os.sync()  # once for all: ten thousand files that are synced one by one take minutes
         for name in self._waiting:
             Path(f"{self.folder / name}{_NEW}").replace(self.folder / name)
         os.sync()
+        kept = {*self.sizes, SOURCES}
         for path in list(self._listed()):
-            if path.relative_to(self.folder).as_posix() not in self.sizes:
+            if path.relative_to(self.folder).as_posix() not in kept:
                 path.unlink()
                 self.removed += 1
         self.size = sum(self.sizes.values())
@@ -83,7 +102,8 @@ class PageTree:
             self._waiting.clear()
 
 
-def _is_same(path: Path, content: bytes) -> bool:
+def is_same(path: Path, content: bytes) -> bool:
+    """Whether a file, not a link, has this content."""
     try:
         if path.is_symlink() or path.stat().st_size != len(content):
             return False

@@ -19,9 +19,8 @@ from mvmdb.errors import InputError
 from mvmdb.garbage import gc_paused
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.monitor import SILENT, Monitor
-from mvmdb.page.cells import write_cells
+from mvmdb.page.memory import PageMemory
 from mvmdb.page.previews import Pictures
-from mvmdb.page.prints import write_prints
 from mvmdb.page.sky import write_sky
 from mvmdb.page.tallies import script
 from mvmdb.page.tree import PageTree
@@ -58,8 +57,9 @@ def write_page(
     `begin` begins read-only transactions on the catalog: a short one for each projection cell. `folder` is created, or
     holds a page written before; other files in it are left alone. `options`: title, addresses of products and of an SQL
     browser, pictures. `products`: the folder of products, None for the recorded one. `monitor` is told of projection
-    cells as of files. Files whose content is the same are not written again, and those that the page needs no more are
-    removed at the end. Browsers may load the page meanwhile.
+    cells as of files. Files whose content is the same are not written again, those of
+    projection cells of which nothing changed are not even made, and those that the page needs no more are removed at
+    the end. Browsers may load the page meanwhile.
 
     Raises UsageError if the folder holds files of something else, or pictures are wanted without Pillow; BusyError if
     another run writes the page; InputError if a file cannot be written; CatalogError as the database does.
@@ -87,14 +87,14 @@ def _write(begin: Begin, folder: Path, options: PageOptions, products: Path | No
     products_url = _products_url(products, options)
     pictures = Pictures(tree, products, products_url or "", options.pictures)
     sky = write_sky(tree, exposures)
+    memory = PageMemory(tree)
     seen = np.zeros(len(exposures), bool)
     n_cells = 0
     monitor.files_announced(len(projection_cells))
     for number in projection_cells:
         with begin() as connection:
             place = load_place(connection, number)
-        prints = write_prints(tree, place, exposures, seen)
-        n_cells += write_cells(tree, place, exposures, prints, pictures.find)
+        n_cells += memory.write(place, exposures, seen, pictures.find)
         monitor.files_read(1)
     rings = load_rings()
     index = {
@@ -117,6 +117,7 @@ def _write(begin: Begin, folder: Path, options: PageOptions, products: Path | No
     version = hashlib.sha256(b"".join(contents.values())).hexdigest()[:12]
     tree.put("index.html", _index_html(options, version))
     tree.finish()
+    memory.save()
     first = ["index.html", "data/index.js", *(f"assets/{name}" for name in ASSETS)]
     return PageReport(
         str(folder / "index.html"), len(exposures), n_cells, totals.layers, len(tree.sizes), tree.size,

@@ -15,10 +15,13 @@ from archive import CELL, FINE, Archive, call
 from skymap import HOSTILE
 
 import mvmdb
+from mvmdb.catalog.ask.page.places import Place
 from mvmdb.catalog.open import open_catalog
 from mvmdb.errors import InputError, UsageError
+from mvmdb.page import cells, memory
 from mvmdb.page.cells import LAYER
 from mvmdb.page.chunks import share_out
+from mvmdb.page.tree import SOURCES, PageTree
 from mvmdb.page.values import PageOptions
 
 
@@ -35,6 +38,11 @@ def state(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Content and time of every file."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The content of every file of the page, but for what only the next run needs."""
+    return {name: content for name, (content, _) in state(folder).items() if "lock" not in name and name != SOURCES}
 
 
 def unpacked(tally: dict[str, list[int]]) -> Counter[tuple[int, ...]]:
@@ -116,11 +124,71 @@ def test_a_second_run_writes_nothing_and_a_night_only_what_changed(tmp_path: Pat
     assert far
     assert far <= gone
     assert first["assets/app.js"] == last["assets/app.js"]
-    fresh = tmp_path / "fresh"
-    opened.page(fresh)
-    assert {name: content for name, (content, _) in state(fresh).items() if "lock" not in name} == {
-        name: content for name, (content, _) in last.items() if "lock" not in name and name != "robots.txt"
-    }
+    opened.page(tmp_path / "fresh")
+    (folder / "robots.txt").unlink()
+    assert contents(folder) == contents(tmp_path / "fresh")
+
+
+CHANGES = (
+    "UPDATE exposure SET target = 'M101' WHERE ipppssoo = 'ib6o04tu'",
+    "UPDATE exposure SET exptime = 77 WHERE ipppssoo = 'ib6o04tu'",
+    "UPDATE exposure SET frame = 'gaia' WHERE ipppssoo = 'ib6o04tv'",
+    "UPDATE exposure SET s_region = (SELECT s_region FROM exposure WHERE id = 2) WHERE id = 1",
+    "UPDATE layer SET failure = 'no' WHERE id = 1",
+    "UPDATE layer SET failure = NULL, mixed_arcmin2 = 0.5 WHERE id = 1",
+    "UPDATE product SET data_digest = '0123456789abcdef', state = 'damaged'",
+    "UPDATE product SET state = 'missing'",
+    "DELETE FROM event WHERE id > 3",
+    "DELETE FROM layer_member WHERE exposure_id = 1 AND layer_id = 1",
+    "DELETE FROM layer_member WHERE layer_id IN (SELECT id FROM layer WHERE skycell_id < 727 * 441)",
+    "DELETE FROM product",
+)
+
+
+def test_what_is_remembered_is_made_anew_where_anything_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each change a page brought up to date is the one that is made anew, and other cells are not made."""
+    archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
+    archive.inbox.mkdir()
+    for name, east in (("ib6o04tuq", 0.0), ("ib6o04tvq", 3.0)):
+        archive.expose(name, east=east)
+    archive.night()
+    archive.expose("ib7o04udq", ra=200.0, dec=41.0)
+    archive.ingest()
+    opened, folder = mvmdb.open(archive.address), tmp_path / "map"
+    made: list[int] = []
+
+    def write_cells(tree: PageTree, place: Place, *rest: Any) -> int:
+        made.append(place.projection_cell)
+        return cells.write_cells(tree, place, *rest)
+
+    monkeypatch.setattr(memory, "write_cells", write_cells)
+    opened.page(folder)
+    n_cells, (changed, *_), far = len(made), made, made[-1]
+    made.clear()
+    opened.page(folder)
+    assert n_cells > 1
+    assert not made
+    for number, change in enumerate(CHANGES):
+        with open_catalog(archive.address) as engine, engine.begin() as connection:
+            assert connection.exec_driver_sql(change).rowcount > 0, change
+        opened.page(folder)
+        assert far not in made, change
+        assert changed in made, change
+        opened.page(tmp_path / f"fresh{number}")
+        assert contents(folder) == contents(tmp_path / f"fresh{number}"), change
+        made.clear()
+    whole = contents(folder)
+    (name,) = (one for one in whole if one.startswith(f"data/cells/p{far:04d}"))
+    for spoil in (Path.unlink, lambda path: path.write_bytes(b"x" * path.stat().st_size)):
+        spoil(folder / name)
+        opened.page(folder)
+        assert contents(folder) == whole
+    for content in (b"", b"[1]", b'{"726": 3}', b'{"726": ["x", 1, {"data/cells/p0726.js": 7}]}', b"\xff"):
+        (folder / SOURCES).write_bytes(content)
+        opened.page(folder)
+        assert contents(folder) == whole
 
 
 def test_a_row_that_names_another_file_leads_nowhere(tmp_path: Path) -> None:
