@@ -21,6 +21,7 @@ from mvmdb.errors import ProductError
 from mvmdb.mosaic.drizzle.planes import Block, Extension, extensions_of, split_blocks
 from mvmdb.mosaic.drizzle.variance import Plane
 from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.noise.drops import correlation_of_layer, list_drops
 from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
 from mvmdb.mosaic.product.provenance import ChipRow, list_members, pack_rows, seal_provenance
 from mvmdb.mosaic.product.read import BLOCK, describe_arrays
@@ -37,6 +38,7 @@ from mvmdb.mosaic.product.summary import (
     summarise_observations,
 )
 from mvmdb.names import parse_layer_name
+from mvmdb.recipe import Recipe
 from mvmdb.records import ProductRecord
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.background import BackgroundThread
@@ -122,9 +124,12 @@ def sweep_temporaries(folder: str | Path, layer: str | None = None) -> list[str]
 def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterable[Block]) -> str:
     """Write all HDUs and return the data digest; every row is written to its place as it comes."""
     footprints = member_footprints(text.rows, text.grid)
+    noise = _noise_cards(text)
     depths, carried = _carry_numbers(text, footprints)
     weights = WeightSummary()
     images = {name: _image_header(name, text) for name in extensions_of(text.errors)}
+    for name in images.keys() - {"WHT"}:
+        images[name].update(noise)
     images["SCI"]["S_REGION"] = outline_region(footprints, text.grid)
     _declare_long_texts(images["SCI"])
     # The weights' keywords are known last; a header with other values has the same length.
@@ -141,6 +146,13 @@ def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterab
     file.seek(layout.end)
     file.write(b"\0" * (-layout.length % BLOCK) + _table_bytes(text, digest, digest_bytes(b"".join(headers))))
     return digest
+
+
+def _noise_cards(text: ProductText) -> Keywords:
+    """How the noise of pixels is correlated, from the members' footprints: the same however the product was made."""
+    recipe = Recipe.from_json(text.recipe)
+    drops = list_drops(parse_layer_name(text.layer), text.grid, recipe, text.rows)
+    return correlation_of_layer(drops).cards()
 
 
 def _carry_numbers(
