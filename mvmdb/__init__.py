@@ -1,7 +1,7 @@
 """mvmdb: which Hubble multi-visit mosaics are out of date, why, and how to bring them up to date.
 
-`open` opens an archive: its methods do what the commands do. `aperture_error` and `noise_correlation` tell the errors
-of sums of a mosaic's pixels. The functions that programs written for drizzlepac call
+`open` opens an archive: its methods do what the commands do. `aperture_error`, `noise_correlation`, `contributors` and
+`context_image` tell what follows from a mosaic's file alone. The functions that programs written for drizzlepac call
 are here by name. All are loaded when they are first used.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mvmdb.archive import Archive, Pruning
+    from mvmdb.archive import Archive, Pruning, context_image, contributors
     from mvmdb.archive import open_archive as open
     from mvmdb.compat import ProjectionCell, SkyCell, generate_poller_file, get_sky_cells, run_mvm_processing
     from mvmdb.errors import MvmdbError
@@ -26,6 +26,8 @@ __all__ = [
     "SkyCell",
     "__version__",
     "aperture_error",
+    "context_image",
+    "contributors",
     "generate_poller_file",
     "get_sky_cells",
     "noise_correlation",
@@ -39,6 +41,8 @@ _PLACES = {
     "Pruning": ("mvmdb.archive", "Pruning"),
     "aperture_error": ("mvmdb.mosaic.noise.aperture", "aperture_error"),
     "noise_correlation": ("mvmdb.mosaic.noise.aperture", "noise_correlation"),
+    "context_image": ("mvmdb.archive", "context_image"),
+    "contributors": ("mvmdb.archive", "contributors"),
     "open": ("mvmdb.archive", "open_archive"),
 }
 

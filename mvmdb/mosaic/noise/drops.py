@@ -3,6 +3,10 @@
 A drop is an input pixel shrunk by pixfrac. Where a chip's outline is that of the whole chip, its pixel is the outline
 divided by the chip's rows and columns; of a subarray, whose number of pixels HDRTAB does not have, it has the outline's
 directions and the sides IDCSCALE. R hardly depends on more than a drop's area.
+
+An input pixel's weight is its exposure time t, divided among the output pixels by the shares of its drop's area. There
+is one in A output pixels, A being a pixel's area, so a chip gives WHT t / A. In output units, the variance of a pixel
+under equal sky is as 1 / (A t). So a chip adds t^2 / (A t) / A = t / A^2 times C, C being a share of the drop's area.
 """
 
 from __future__ import annotations
@@ -32,14 +36,17 @@ Float = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ChipDrop:
-    """A chip of a mosaic: its outline (n, 2) in 0-based canvas pixels, its drop, and its weight.
+    """A chip of a mosaic: its outline (n, 2) in 0-based canvas pixels, its drop, and its weights.
 
-    `weight` times C of the drop (see `correlate_drop`) is what the chip adds to the covariance of pixels that it
-    covers, up to a factor that all chips have in common.
+    `row` is its place in HDRTAB, from 0. `depth` is the WHT that it gives a pixel that its good pixels cover. `weight`
+    times C of the drop (see `correlate_drop`) is what it adds to the covariance of such pixels, up to a factor that
+    all chips have in common.
     """
 
+    row: int
     outline: Float
     drop: Matrix
+    depth: float
     weight: float
 
 
@@ -48,12 +55,14 @@ def list_drops(layer: LayerName, grid: LayerGrid, recipe: Recipe, rows: Sequence
     detector = find_detector(layer.instrument, layer.detector)
     outlines = read_outlines(rows)
     drops = []
-    for row, polygons in zip(rows, outlines, strict=True):
+    for number, (row, polygons) in enumerate(zip(rows, outlines, strict=True)):
         for polygon in polygons:
             outline = np.column_stack(grid.sky_to_pixel(polygon[:, 0], polygon[:, 1]))
             if np.isfinite(outline).all():
                 pixel = _find_pixel(outline, row.idcscale, recipe.pixel_scale, detector)
-                drops.append(ChipDrop(outline, _find_drop(pixel, row.idcscale, recipe), _weigh(pixel, row.exptime)))
+                area = abs(float(np.linalg.det(pixel)))
+                drop = _find_drop(pixel, row.idcscale, recipe)
+                drops.append(ChipDrop(number, outline, drop, row.exptime / area, row.exptime / area**2))
     return drops
 
 
@@ -101,17 +110,6 @@ def _find_drop(pixel: Float, idcscale: float, recipe: Recipe) -> Matrix:
         scale = recipe.pixfrac
     (x1, x2), (y1, y2) = (np.round(pixel * scale / _FINENESS) * _FINENESS).tolist()
     return ((x1, x2), (y1, y2))
-
-
-def _weigh(pixel: Float, exptime: float) -> float:
-    """What a chip of this pixel and exposure time adds to the covariance, for noise that is the sky's.
-
-    A pixel's weight is its exposure time t, divided among the output pixels by the shares of its drop's area; there is
-    one in A output pixels, A being its area. In output units, the variance of a pixel of equal sky is as 1 / (A t). So
-    a chip adds t^2 * 1 / (A t) * 1 / A times C, where C is a share of the drop's area.
-    """
-    area = abs(float(np.linalg.det(pixel)))
-    return exptime / area**2
 
 
 def _find_corners(outline: Float) -> Float:
