@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from functools import cache
+from typing import Literal
 
 from mvmdb.names import Scale
+
+Weight = Literal["exptime", "ivm"]
+"""What members count by: their exposure time, or the inverse variance of their background."""
 
 ALGORITHM = 1
 """Version of the mosaic algorithm. Raise it if the same members and recipe give different pixels: this makes all layers
@@ -23,7 +27,8 @@ class Recipe:
 
     `pixel_scale` is in arcsec. `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad, for the
     mosaic and for its skies. Skies are medians after `sky_clips` clips at `sky_sigma` standard deviations, without
-    values below `sky_lower`. With `errors`, the product has an ERR plane.
+    values below `sky_lower`. With `errors`, the product has an ERR plane. `weight`: what a member's good pixels
+    count by.
     """
 
     scale: Scale
@@ -38,6 +43,12 @@ class Recipe:
     pixfrac: float = 1.0
     algorithm: int = ALGORITHM
     errors: bool = False
+    weight: Weight = "exptime"
+
+    @property
+    def reads_errors(self) -> bool:
+        """Whether members are drizzled with their ERR."""
+        return self.errors or self.weight == "ivm"
 
     def to_json(self) -> str:
         """The parameters as JSON text, sorted by name, as in the catalog, in products and in digests."""
@@ -52,6 +63,9 @@ class Recipe:
 @cache
 def _write(recipe: Recipe) -> str:
     parameters = asdict(recipe)
-    if not recipe.errors:  # left out, so that text and digest are the same as before this parameter existed
+    # Left out, so that text and digest are the same as before these parameters existed.
+    if not recipe.errors:
         del parameters["errors"]
+    if recipe.weight == "exptime":
+        del parameters["weight"]
     return json.dumps(parameters, sort_keys=True)

@@ -24,6 +24,7 @@ from mvmdb.catalog.settings import (
     FRAMES,
     KEEP_HISTORY,
     LONGEST_HISTORY,
+    WEIGHT,
     read_policy,
     require_no_file,
     set_products_folder,
@@ -32,6 +33,7 @@ from mvmdb.catalog.settings import (
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
+from mvmdb.recipe import Weight
 from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import open_engine, upgrade_schema
 from mvmdb.schema.engine import clear_errors
@@ -45,6 +47,7 @@ def initialise(
     exptime_layers: ExptimeLayers | None = None,
     epochs: str | None = None,
     errors: bool | None = None,
+    weight: Weight | None = None,
     frames: Frames | None = None,
     consent: Consent = UNASKED,
     keep_history: int | None = None,
@@ -56,8 +59,8 @@ def initialise(
     """Create a catalog, or change the configuration of an existing one; with `upgrade`, upgrade its schema first.
 
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
-    (`none`, `yearly`, or dates joined with commas), `errors` or `frames` recomputes every layer. An upgrade finds out
-    what its tables newly hold. Raises UsageError for other epochs, and for a products folder that
+    (`none`, `yearly`, or dates joined with commas), `errors`, `weight` or `frames` recomputes every layer. An upgrade
+    finds out what its tables newly hold. Raises UsageError for other epochs, and for a products folder that
     `require_products_folder` refuses without the user's consent.
     `alternate` is the name of the solution that layers use, or `none`: the layers of exposures that have it are
     recomputed. `beside`: the kinds of files that stand beside products, joined by commas, as `companions` writes them;
@@ -85,7 +88,7 @@ def initialise(
                 settle_frames(connection)
         with engine.begin() as connection:
             _configure(connection, rule, products, keep_history)
-            configure_layers(connection, exptime_layers, normal, errors, frames)
+            configure_layers(connection, exptime_layers, normal, errors, frames, weight)
             if alternate is not None:
                 choose_alternate(connection, alternate)
             if beside is not None:
@@ -129,8 +132,9 @@ def configure_layers(
     epochs: str | None,
     errors: bool | None,
     frames: Frames | None = None,
+    weight: Weight | None = None,
 ) -> None:
-    """Record how layers are divided, whether mosaics have errors, and of which frames members are (None: unchanged).
+    """Record what is not None: how layers are divided, what mosaics are made of.
 
     If anything changed, all layers are recomputed.
     """
@@ -141,12 +145,15 @@ def configure_layers(
         epochs=recorded.epochs if epochs is None else epochs,
         errors=recorded.errors if errors is None else errors,
         frames=recorded.frames if frames is None else frames,
+        weight=recorded.weight if weight is None else weight,
     )
     if wanted != recorded:
         settings = {"exptime_layers": wanted.exptime_layers, "epochs": wanted.epochs, "errors": str(wanted.errors),
                     FRAMES: wanted.frames}  # fmt: skip
+        if wanted.weight != recorded.weight:
+            settings[WEIGHT] = wanted.weight
         write_settings(connection, settings)
-        if not wanted.errors:
+        if not wanted.errors and wanted.weight == "exptime":
             lift_refusals(connection, ERRORS)
         refresh_layers(connection, all_keys(connection), wanted)
         due_pollers.forget(connection)

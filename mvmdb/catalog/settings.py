@@ -27,10 +27,12 @@ ALTERNATE = "alternate"
 """The setting that names the alternate solution which layers use; empty, or absent, for the files' own."""
 FRAMES = "frames"
 """The setting of which exposures layers take by their frames."""
+WEIGHT = "weight"
+"""The setting of what members count by."""
 BESIDE = "beside"
 """The setting of the kinds of files that stand beside products, joined by commas; empty, or absent, for none."""
 CONFIGURATION = (
-    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", FRAMES, ALTERNATE, "include_small", "only_cte",
+    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", WEIGHT, FRAMES, ALTERNATE, "include_small", "only_cte",
     KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
@@ -51,6 +53,7 @@ def read_policy(connection: sa.Connection) -> Policy:
         epochs=settings.get("epochs", default.epochs),
         errors=settings.get("errors", str(default.errors)) == "True",
         frames=_FRAMES.get(settings.get(FRAMES, ""), default.frames),
+        weight="ivm" if settings.get(WEIGHT) == "ivm" else default.weight,
     )
 
 
@@ -114,6 +117,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
         "layers": policy.exptime_layers,
         "epochs": policy.epochs or "none",
         "errors": policy.errors,
+        "weight": policy.weight,
         "frames": policy.frames,
         "alternate": read_settings(connection).get(ALTERNATE) or "none",
         "beside": beside(connection) or "none",

@@ -18,6 +18,7 @@ from mvmdb.layers.frames import count_frames
 from mvmdb.layers.members import FloatArray, IntArray, LayerMembers
 from mvmdb.layers.recipes import layer_name, recipe_texts
 from mvmdb.names import Kind, ObsMode, Scale
+from mvmdb.recipe import Weight
 from mvmdb.sky.footprints import expand_ranges
 from mvmdb.sky.layer import measure_areas, sky_per_plane
 from mvmdb.sky.mixing import DECIMALS, measure_mixed_areas
@@ -34,10 +35,10 @@ class NamedCanvas(NamedTuple):
 class LayersToBuild:
     """The m layers of `members`, and what else they depend on.
 
-    `errors`: as in the policy. `cell`: (m,) `CellId.index`, the key of `canvases`. `obsmode`: (m,). `area`: (m,) square
-    arcmin on the sky, as recorded; NaN where it must be measured from `regions`, the `s_region` of the exposures
-    numbered `region_of` (sorted); of single members their overlap is taken. `mixed`: (m,) of which layers the area
-    where different frames meet is measured, from the same; None for no layer.
+    `errors`, `weight`: as in the policy. `cell`: (m,) `CellId.index`, the key of `canvases`. `obsmode`: (m,). `area`:
+    (m,) square arcmin on the sky, as recorded; NaN where it must be measured from `regions`, the `s_region` of the
+    exposures numbered `region_of` (sorted); of single members their overlap is taken. `mixed`: (m,) of which layers the
+    area where different frames meet is measured, from the same; None for no layer.
     """
 
     errors: bool
@@ -49,6 +50,7 @@ class LayersToBuild:
     region_of: IntArray
     regions: Sequence[str]
     mixed: NDArray[np.bool_] | None = None
+    weight: Weight = "exptime"
 
 
 class LayerColumns(NamedTuple):
@@ -112,7 +114,7 @@ def build_layers(layers: LayersToBuild) -> BuiltLayers:
     )  # fmt: skip
     for number, (cell, obsmode, depth, digest, label) in enumerate(values):
         named = layers.canvases[cell]
-        for scale, recipe in recipe_texts(obsmode, depth, layers.errors):
+        for scale, recipe in recipe_texts(obsmode, depth, layers.errors, layers.weight):
             name = layer_name(named.name, obsmode, scale, label)
             numbers.append(number)
             texts.append(_Texts(str(name), scale, name.label, recipe, digest_recipe(digest, named.canvas, recipe)))

@@ -82,6 +82,7 @@ def expect_layers(
     built = build_layers(
         LayersToBuild(
             errors=policy.errors,
+            weight=policy.weight,
             members=members,
             cell=cell,
             obsmode=[keys[number][1:] for number in members.key.tolist()],

@@ -10,7 +10,7 @@ from functools import cache
 
 from mvmdb.instruments import Detector, find_detector
 from mvmdb.names import LayerName, ObsMode, Scale
-from mvmdb.recipe import PIXEL_SCALE, Recipe
+from mvmdb.recipe import PIXEL_SCALE, Recipe, Weight
 
 
 def layer_name(skycell: str, obsmode: ObsMode, scale: Scale, label: str = "all") -> LayerName:
@@ -19,34 +19,46 @@ def layer_name(skycell: str, obsmode: ObsMode, scale: Scale, label: str = "all")
 
 
 @cache
-def recipe_texts(obsmode: ObsMode, depth: int, errors: bool) -> tuple[tuple[Scale, str], ...]:
+def recipe_texts(
+    obsmode: ObsMode, depth: int, errors: bool, weight: Weight = "exptime"
+) -> tuple[tuple[Scale, str], ...]:
     """(scale, recipe as JSON) for each scale at which layers of this obsmode are made.
 
-    `depth` is the rounded mean number of exposures, at least 1; `errors` is as in the policy.
+    `depth` is the rounded mean number of exposures, at least 1; `errors` and `weight` are as in the policy.
     """
-    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*obsmode, depth, errors))
+    return tuple((recipe.scale, recipe.to_json()) for recipe in _recipes_at_depth(*obsmode, depth, errors, weight))
 
 
 @cache
-def _recipes_at_depth(instrument: str, detector: str, filter_name: str, depth: int, errors: bool) -> tuple[Recipe, ...]:
+def _recipes_at_depth(
+    instrument: str, detector: str, filter_name: str, depth: int, errors: bool, weight: Weight
+) -> tuple[Recipe, ...]:
     scales = layer_scales(instrument, detector)
-    return tuple(choose_recipe(instrument, detector, filter_name, scale, depth, errors) for scale in scales)
+    return tuple(choose_recipe(instrument, detector, filter_name, scale, depth, errors, weight) for scale in scales)
 
 
 ALL_BITS = 65535
 
 
 def choose_recipe(
-    instrument: str, detector: str, filter_name: str, scale: Scale, mean_exposures: float, errors: bool = False
+    instrument: str,
+    detector: str,
+    filter_name: str,
+    scale: Scale,
+    mean_exposures: float,
+    errors: bool = False,
+    weight: Weight = "exptime",
 ) -> Recipe:
     """The recipe of a layer in which `mean_exposures` exposures on average cover an exposed pixel.
 
-    Means are rounded half to even: 1.5 is 2. At depth 1, all pixels are good and skies are not matched. `errors` is as
-    in the policy.
+    Means are rounded half to even: 1.5 is 2. At depth 1, all pixels are good and skies are not matched. `errors` and
+    `weight` are as in the policy.
     """
     depth = max(1, round(mean_exposures))
     if depth == 1:
-        return Recipe(scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, errors=errors)
+        return Recipe(
+            scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, errors=errors, weight=weight
+        )
     facts = find_detector(instrument, detector)
     return Recipe(
         scale,
@@ -56,6 +68,7 @@ def choose_recipe(
         sky_good_bits=facts.sky_good_bits,
         pixfrac=_choose_pixfrac(facts, filter_name, depth),
         errors=errors,
+        weight=weight,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from mvmdb.frames import frame_of_file
 from mvmdb.names import Kind
+from mvmdb.recipe import Weight
 
 Rule = Literal["overlap", "nearest"]
 ExptimeLayers = Literal["all", "classes", "clusters"]
@@ -121,8 +122,9 @@ class Policy:
     `rule`: which sky cells an exposure is a member of. `include_small`, `only_cte`: MVM_INCLUDE_SMALL and MVM_ONLY_CTE.
     `exptime_layers`: how layers are divided by exposure time. `epochs`: how they are divided by date: empty (not at
     all), `yearly`, or the dates (YYYY-MM-DD) that bound the ranges, joined with commas. `errors`: whether mosaics have
-    an ERR plane. `frames`: which exposures layers take by the frames of their solutions: `any`, those on `gaia`, or in
-    each layer those of the `same` frame, which most of its members have.
+    an ERR plane. `weight`: what members count by, `exptime` or the inverse variance of their background,
+    `ivm`. `frames`: which exposures layers take by the frames of their solutions: `any`, those on `gaia`, or in each
+    layer those of the `same` frame, which most of its members have.
     """
 
     rule: Rule = "overlap"
@@ -132,3 +134,4 @@ class Policy:
     epochs: str = ""
     errors: bool = False
     frames: Frames = "any"
+    weight: Weight = "exptime"

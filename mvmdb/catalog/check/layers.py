@@ -207,6 +207,7 @@ def _layers_to_build(
     alone = members.overlap[members.start[:-1]]
     return LayersToBuild(
         errors=policy.errors,
+        weight=policy.weight,
         members=members,
         cell=cell,
         obsmode=[keys[number][1:] for number in members.key.tolist()],

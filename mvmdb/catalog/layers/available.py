@@ -85,6 +85,7 @@ def _layers_to_build(
     measured = np.unique(members.exposure)
     return LayersToBuild(
         errors=policy.errors,
+        weight=policy.weight,
         members=members,
         cell=np.array([key[0] for key in keys], dtype=np.int64)[members.key],
         obsmode=[keys[number][1:] for number in members.key.tolist()],

@@ -128,6 +128,7 @@ def _prepare(
     exposures = np.unique(members.exposure[expand_ranges(members.start[measured], counts[measured])])
     layers = LayersToBuild(
         errors=policy.errors,
+        weight=policy.weight,
         members=members,
         cell=cell,
         obsmode=[keys[number][1:] for number in members.key.tolist()],

@@ -110,20 +110,20 @@ Matrix = tuple[tuple[float, float], tuple[float, float]]
 def correlate_drop(sides: Matrix) -> Float:
     """C of a drop: `sides` are the x and the y of the parallelogram's two sides in output pixels, ((x, x), (y, y)).
 
-    (n, n) with n odd, for whole offsets up to where it is 0, as a share of the drop's area: sum of C is the area of the
-    drop. A drop without area is a point, and goes to one pixel.
+    (n, n) with n odd, for whole offsets up to where it is 0, of shares of the drop's area, so that they add up to 1. A
+    drop without area is a point, and goes to one pixel.
     """
     (x1, x2), (y1, y2) = sides
     area = x1 * y2 - x2 * y1
     if abs(area) < 1e-12:
-        return np.array([[abs(area)]])
+        return np.ones((1, 1))
     half = max(1, math.ceil(max(abs(x1) + abs(x2), abs(y1) + abs(y2)) + 1.0) - 1)
     u = (np.arange(-(half + 1) * STEPS, (half + 1) * STEPS) + 0.5) / STEPS
     along_first = np.abs(y2 * u[None, :] - x2 * u[:, None]) / abs(area)
     along_second = np.abs(x1 * u[:, None] - y1 * u[None, :]) / abs(area)
     drop = np.maximum(0.0, 1.0 - along_first) * np.maximum(0.0, 1.0 - along_second)
     pixel = np.maximum(0.0, 1.0 - np.abs(u[None, :] - np.arange(-half, half + 1)[:, None])) / STEPS
-    covariance: Float = pixel @ drop @ pixel.T
+    covariance: Float = pixel @ drop @ pixel.T / abs(area)
     covariance.flags.writeable = False
     return covariance
 

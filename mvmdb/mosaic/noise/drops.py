@@ -6,7 +6,8 @@ directions and the sides IDCSCALE. R hardly depends on more than a drop's area.
 
 An input pixel's weight is its exposure time t, divided among the output pixels by the shares of its drop's area. There
 is one in A output pixels, A being a pixel's area, so a chip gives WHT t / A. In output units, the variance of a pixel
-under equal sky is as 1 / (A t). So a chip adds t^2 / (A t) / A = t / A^2 times C, C being a share of the drop's area.
+under equal sky is as 1 / (A t). So a chip adds t^2 / (A t) / A = t / A^2 times C, which is of shares of the drop. Where
+the weight is the inverse variance 1 / v itself, it adds 1 / v^2 * v / A = 1 / (A v) times C, and gives WHT 1 / (A v).
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def list_drops(layer: LayerName, grid: LayerGrid, recipe: Recipe, rows: Sequence
                 pixel = _find_pixel(outline, row.idcscale, recipe.pixel_scale, detector)
                 area = abs(float(np.linalg.det(pixel)))
                 drop = _find_drop(pixel, row.idcscale, recipe)
-                drops.append(ChipDrop(number, outline, drop, row.exptime / area, row.exptime / area**2))
+                depth = (row.weight or row.exptime) / area
+                drops.append(ChipDrop(number, outline, drop, depth, depth if row.weight else depth / area))
     return drops
 
 

@@ -38,11 +38,16 @@ from mvmdb.mosaic.product.summary import (
     summarise_observations,
 )
 from mvmdb.names import parse_layer_name
-from mvmdb.recipe import Recipe
+from mvmdb.recipe import Recipe, Weight
 from mvmdb.records import ProductRecord
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.background import BackgroundThread
 
+WEIGHT_UNITS: Mapping[Weight, tuple[str, str]] = {
+    "exptime": ("s", "exposure time"),
+    "ivm": ("s2/electron2", "inverse variance of the background"),
+}
+"""BUNIT of WHT and its comment, by what members count by."""
 STORE_BYTES = 1 << 24
 """Bytes that are written before the system is asked to flush them to disk: now and then, not for every row."""
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp|\..+\.fits\.findings")
@@ -68,6 +73,7 @@ class ProductText:
     science: fits.Header
     before: tuple[LayerGrid, fits.Header] | None = None
     errors: bool = False
+    weight: Weight = "exptime"
 
 
 def write_product(target: Path, text: ProductText, blocks: Iterable[Block]) -> ProductRecord:
@@ -293,7 +299,7 @@ def _image_header(name: Extension, text: ProductText) -> fits.Header:
     if name in ("SCI", "ERR"):
         header["BUNIT"] = ("electron/s", "per pixel")
     else:
-        header["BUNIT"] = ("s", "exposure time")
+        header["BUNIT"] = WEIGHT_UNITS[text.weight]
     header.update(text.grid.wcs_cards())
     if name == "SCI":
         header["WCSNAME"] = join_texts((row.wcsname for row in text.rows), "solution, or solutions")
