@@ -5,7 +5,7 @@ in (electrons/s per output pixel)^2. Drizzle divides it among the output pixels 
 that WHT is the sum of 1 / (A v) over the chips, A being the area of a chip's pixel in output pixels. A v is the
 variance per output pixel that large sums have: WHT is the inverse variance of the background, in (electrons/s)^-2, of
 pixels as if they were not correlated, 1 / (R ERR)^2 (A. S. Fruchter and R. N. Hook 2002, PASP 114, 144, section 7;
-S. Casertano et al. 2000, AJ 120, 2747, section 3.5). Of all weights it leaves the least noise on the background, and
+S. Casertano et al. 2000, AJ 120, 2747). Of all weights it leaves the least noise on the background, and
 sources are weighted alike whatever their brightness.
 """
 
