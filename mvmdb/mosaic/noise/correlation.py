@@ -9,8 +9,8 @@ that depends on the offset between p and q alone:
 
 where D is the autocorrelation of the drop (a parallelogram) and T that of an output pixel, both products of triangles
 in their own axes. The error of a large sum is larger than its pixels' errors say by R = sqrt(sum of C(d) / C(0)). For
-a square drop of side r output pixels, parallel to these, this is what A. S. Fruchter and R. N. Hook give (2002, PASP 114,
-144, section 7, on noise in drizzled images; S. Casertano et al. 2000, AJ 120, 2747, appendix A):
+a square drop of side r output pixels, parallel to these, this is what A. S. Fruchter and R. N. Hook give (2002, PASP
+114, 144, section 7; S. Casertano et al. 2000, AJ 120, 2747, appendix A):
 
     R = r / (1 - 1/(3 r)) where r >= 1, R = 1 / (1 - r/3) where r <= 1
 
