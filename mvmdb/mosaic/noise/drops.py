@@ -56,9 +56,13 @@ def list_drops(layer: LayerName, grid: LayerGrid, recipe: Recipe, rows: Sequence
     detector = find_detector(layer.instrument, layer.detector)
     outlines = read_outlines(rows)
     drops = []
+    vertices = np.concatenate([polygon for polygons in outlines for polygon in polygons] or [np.empty((0, 2))])
+    placed = np.column_stack(grid.sky_to_pixel(vertices[:, 0], vertices[:, 1]))
+    first = 0
     for number, (row, polygons) in enumerate(zip(rows, outlines, strict=True)):
         for polygon in polygons:
-            outline = np.column_stack(grid.sky_to_pixel(polygon[:, 0], polygon[:, 1]))
+            outline = placed[first : first + len(polygon)]
+            first += len(polygon)
             if np.isfinite(outline).all():
                 pixel = _find_pixel(outline, row.idcscale, recipe.pixel_scale, detector)
                 area = abs(float(np.linalg.det(pixel)))
