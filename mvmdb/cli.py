@@ -16,6 +16,7 @@ from mvmdb.console.commands.astrometry import astrometry
 from mvmdb.console.commands.cells import cells
 from mvmdb.console.commands.companions import companions
 from mvmdb.console.commands.config import config
+from mvmdb.console.commands.contributors import contributors
 from mvmdb.console.commands.coverage import coverage
 from mvmdb.console.commands.demo import demo
 from mvmdb.console.commands.explain import explain
@@ -79,9 +80,9 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 
 for command in (
-    init, ingest, import_table, withdraw, readmit, cells, search, coverage, astrometry, query, status, explain, history,
-    plot, poller, stage, reconcile, nightly, companions, process, mosaic, align, verify, quarantine, adopt, rebuild,
-    config, schema, page, serve, hips, demo,
+    init, ingest, import_table, withdraw, readmit, cells, search, coverage, contributors, astrometry, query, status,
+    explain, history, plot, poller, stage, reconcile, nightly, companions, process, mosaic, align, verify, quarantine,
+    adopt, rebuild, config, schema, page, serve, hips, demo,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -82,7 +82,8 @@ class Detector:
     (`pars/hap_pars/mvm_parameters`).
 
     `idcscale`: the nominal pixel size in arcsec (IDCSCALE in headers); None if its chips differ. `pixels`: the smallest
-    and largest size of a pixel on the sky, in arcsec. `field`: the width and height of all chips together, in arcsec.
+    and largest size of a pixel on the sky, in arcsec. `chip`: pixels along the sides of a whole chip. `field`: the
+    width and height of all chips together, in arcsec.
     IDCSCALE is from headers in the archive, the others are from the instrument handbooks.
 
     `small`: MVM_INCLUDE_SMALL=off keeps its exposures out of layers. `cte_corrected`: the archive has FLCs, corrected
@@ -94,6 +95,7 @@ class Detector:
     good_bits: int
     idcscale: float | None
     pixels: tuple[float, float]
+    chip: tuple[int, int]
     field: tuple[float, float]
     sky_good_bits: int = 80
     sky_match: bool = True
@@ -158,6 +160,7 @@ _WFC = Detector(
     good_bits=80,
     idcscale=0.05,
     pixels=(0.048, 0.052),
+    chip=(4096, 2048),
     field=(202.0, 202.0),
     cte_corrected=True,
     apertures=ApertureNames(
@@ -175,6 +178,7 @@ _HRC = Detector(
     good_bits=80,
     idcscale=0.025,
     pixels=(0.025, 0.029),
+    chip=(1024, 1024),
     field=(29.0, 26.0),
     small=True,
     apertures=ApertureNames(
@@ -192,6 +196,7 @@ _SBC = Detector(
     good_bits=0,
     idcscale=0.025,
     pixels=(0.030, 0.034),
+    chip=(1024, 1024),
     field=(34.6, 30.5),
     sky_match=False,
     deep=SmallerPixfrac(filters=("f115lp", "f122m"), depth=6, pixfrac=0.8),
@@ -203,6 +208,7 @@ _UVIS = Detector(
     good_bits=80,
     idcscale=0.03962000086903572,
     pixels=(0.038, 0.041),
+    chip=(4096, 2051),
     field=(162.0, 162.0),
     cte_corrected=True,
     charge_injection=True,
@@ -228,6 +234,7 @@ _IR = Detector(
     good_bits=528,
     idcscale=0.1282500028610229,
     pixels=(0.121, 0.136),
+    chip=(1014, 1014),
     field=(136.0, 123.0),
     sky_good_bits=16,
     scales=("fine", "coarse"),
@@ -256,6 +263,7 @@ _PC = Detector(
     good_bits=1034,
     idcscale=None,
     pixels=(0.0455, 0.1),
+    chip=(800, 800),
     field=(160.0, 160.0),
     sky_good_bits=1032,
     scales=("fine", "coarse"),

@@ -9,6 +9,9 @@ from typing import Literal
 
 from mvmdb.names import Scale
 
+Weight = Literal["exptime", "ivm"]
+"""What members count by: their exposure time, or the inverse variance of their background."""
+
 ALGORITHM = 1
 """Version of the mosaic algorithm. Raise it if the same members and recipe give different pixels: this makes all layers
 stale."""
@@ -29,6 +32,7 @@ class Making:
 
     errors: bool = False
     method: Method = "hap"
+    weight: Weight = "exptime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class Recipe:
     `pixel_scale` is in arcsec. `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad, for the
     mosaic and for its skies. Skies are medians after `sky_clips` clips at `sky_sigma` standard deviations, without
     values below `sky_lower`. With `errors`, the product has an ERR plane. `method`: as the archive's documents say
-    (`hap`), or mvmdb's own.
+    (`hap`), or mvmdb's own. `weight`: what a member's good pixels count by.
     """
 
     scale: Scale
@@ -54,6 +58,12 @@ class Recipe:
     algorithm: int = ALGORITHM
     errors: bool = False
     method: Method = "hap"
+    weight: Weight = "exptime"
+
+    @property
+    def reads_errors(self) -> bool:
+        """Whether members are drizzled with their ERR."""
+        return self.errors or self.weight == "ivm"
 
     def to_json(self) -> str:
         """The parameters as JSON text, sorted by name, as in the catalog, in products and in digests."""

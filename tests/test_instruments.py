@@ -36,6 +36,7 @@ CRISP = Detector(
     good_bits=4,
     idcscale=0.05,
     pixels=(0.12, 0.14),  # of the WFC3/IR files that the tests make of it
+    chip=(512, 512),
     field=(202.0, 202.0),
     sky_good_bits=12,
     deep=SmallerPixfrac(filters=("f999w",), depth=3, pixfrac=0.5),

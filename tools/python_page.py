@@ -34,7 +34,7 @@ def fill_page(text: str) -> str:
     pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
     if pattern.search(text) is None:
         raise ValueError(f"the page lacks its marks; expected {BEGIN!r} and {END!r}")
-    generated = "\n".join([*_describe_opening(), *_describe_methods(), *_describe_values()])
+    generated = "\n".join([*_describe_opening(), *_describe_methods(), *_describe_mosaics(), *_describe_values()])
     return pattern.sub(lambda _: f"{BEGIN}\n\n{generated}\n{END}", text)
 
 
@@ -48,6 +48,12 @@ def _describe_methods() -> Iterator[str]:
     for name, method in inspect.getmembers(mvmdb.Archive, callable):
         if not name.startswith("_") and name != "tell":
             yield from _describe(f"archive.{name}", method)
+
+
+def _describe_mosaics() -> Iterator[str]:
+    yield "### What a mosaic tells without an archive\n"
+    for name in ("aperture_error", "noise_correlation", "contributors", "context_image"):
+        yield from _describe(f"mvmdb.{name}", getattr(mvmdb, name))
 
 
 def _describe(name: str, function: Callable[..., Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mvmdb.archive.archive import Archive, open_archive
+from mvmdb.archive.contributing import context_image, contributors
 from mvmdb.archive.pruning import Pruning
 
-__all__ = ["Archive", "Pruning", "open_archive"]
+__all__ = ["Archive", "Pruning", "context_image", "contributors", "open_archive"]

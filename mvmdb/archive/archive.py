@@ -8,6 +8,7 @@ from mvmdb.archive.access import Work
 from mvmdb.archive.aligning import Aligning
 from mvmdb.archive.asking import Asking
 from mvmdb.archive.companions import Accompanying
+from mvmdb.archive.contributing import Contributing
 from mvmdb.archive.covering import Covering
 from mvmdb.archive.deciding import Deciding
 from mvmdb.archive.exporting import Exporting
@@ -26,8 +27,8 @@ from mvmdb.workers.patience import WORKER_TIMEOUT
 
 
 class Archive(
-    Asking, Plotting, Covering, Exporting, Fields, Working, Accompanying, Aligning, Deciding, Keeping, Paging, Serving,
-    Tiling,
+    Asking, Plotting, Covering, Contributing, Exporting, Fields, Working, Accompanying, Aligning, Deciding, Keeping,
+    Paging, Serving, Tiling,
 ):  # fmt: skip
     """An archive: each method does what the command of its name does, and each command calls its method.
 

@@ -12,7 +12,7 @@ from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
 from mvmdb.archive.values import Quarantine
 from mvmdb.catalog.open import Engine
 from mvmdb.errors import UsageError
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Weight
 from mvmdb.records import ExptimeLayers, Frames, Rule
 from mvmdb.remote.address import require_local
 
@@ -31,6 +31,7 @@ class Deciding(Access):
         layers: ExptimeLayers | None = None,
         epochs: str | None = None,
         errors: bool | None = None,
+        weight: Weight | None = None,
         frames: Frames | None = None,
         method: Method | None = None,
         alternate: str | None = None,
@@ -44,7 +45,8 @@ class Deciding(Access):
 
         `rule`: which sky cells an exposure is a member of (`overlap` or `nearest`). `products`: the products folder.
         `layers`: one layer for all exposure times, or by `classes` or `clusters` of them. `epochs`: layers by date
-        (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `frames`: layers take
+        (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `weight`: members count by
+        their exposure time (`exptime`) or by the inverse variance of their background (`ivm`). `frames`: layers take
         exposures of `any` frame, of `gaia` alone, or each those of the `same` frame, that of most of its members.
         `method`: make mosaics as drizzlepac does (`hap`), or by mvmdb's own methods (`mvmdb`).
         `alternate`: the name of the solution of `align` that layers use where an exposure has it, `none` for those of
@@ -58,7 +60,8 @@ class Deciding(Access):
 
         kinds = None if beside is None else ",".join(chosen_kinds(beside))
         call = call_of("configure", rule=rule, products=products, layers=layers, epochs=epochs, errors=errors,
-                       frames=frames, method=method, alternate=alternate, beside=kinds, keep_history=keep_history,
+                       weight=weight, frames=frames, method=method, alternate=alternate, beside=kinds,
+                       keep_history=keep_history,
                        rebuild=rebuild, move=move, upgrade=upgrade)  # fmt: skip
         runs: list[int] = []
 
@@ -70,9 +73,9 @@ class Deciding(Access):
         try:
             trouble = initialise(
                 self.address, rule=rule, products=None if products is None else require_local(products),
-                exptime_layers=layers, epochs=epochs, errors=errors, frames=frames, method=method,
-                consent=Consent(rebuild, move), keep_history=keep_history, alternate=alternate, beside=kinds,
-                upgrade=upgrade, record=record,
+                exptime_layers=layers, epochs=epochs, errors=errors, weight=weight, frames=frames,
+                method=method, consent=Consent(rebuild, move), keep_history=keep_history, alternate=alternate,
+                beside=kinds, upgrade=upgrade, record=record,
             )  # fmt: skip
         except BaseException as error:
             for run in runs:

@@ -32,7 +32,7 @@ from mvmdb.catalog.settings import (
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Weight
 from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import open_engine, upgrade_schema
 from mvmdb.schema.engine import clear_errors
@@ -46,6 +46,7 @@ def initialise(
     exptime_layers: ExptimeLayers | None = None,
     epochs: str | None = None,
     errors: bool | None = None,
+    weight: Weight | None = None,
     frames: Frames | None = None,
     method: Method | None = None,
     consent: Consent = UNASKED,
@@ -58,9 +59,9 @@ def initialise(
     """Create a catalog, or change the configuration of an existing one; with `upgrade`, upgrade its schema first.
 
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
-    (`none`, `yearly`, or dates joined with commas), `errors`, `frames` or `method` recomputes every layer. An
-    upgrade finds out what its tables newly hold. Raises UsageError for other epochs, and for a products folder that
-    `require_products_folder` refuses without the user's consent.
+    (`none`, `yearly`, or dates joined with commas), `errors`, `weight`, `frames` or `method` recomputes every
+    layer. An upgrade finds out what its tables newly hold. Raises UsageError for other epochs, and for a products
+    folder that `require_products_folder` refuses without the user's consent.
     `alternate` is the name of the solution that layers use, or `none`: the layers of exposures that have it are
     recomputed. `beside`: the kinds of files that stand beside products, joined by commas, as `companions` writes them;
     the next run makes them. `keep_history` is how many days of history `nightly` keeps, 0 for ever. `record` is given
@@ -87,8 +88,8 @@ def initialise(
                 settle_frames(connection)
         with engine.begin() as connection:
             _configure(connection, rule, products, keep_history)
-            changes = {"exptime_layers": exptime_layers, "epochs": normal, "errors": errors, "frames": frames,
-                       "method": method}  # fmt: skip
+            changes = {"exptime_layers": exptime_layers, "epochs": normal, "errors": errors, "weight": weight,
+                       "frames": frames, "method": method}  # fmt: skip
             configure_layers(connection, changes)
             if alternate is not None:
                 choose_alternate(connection, alternate)
@@ -136,7 +137,7 @@ def configure_layers(connection: sa.Connection, changes: Mapping[str, object]) -
     wanted = replace(recorded, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
     if wanted != recorded:
         write_settings(connection, layer_settings(wanted))
-        if not wanted.errors:
+        if not wanted.errors and wanted.weight == "exptime":
             lift_refusals(connection, ERRORS)
         refresh_layers(connection, all_keys(connection), wanted)
         due_pollers.forget(connection)

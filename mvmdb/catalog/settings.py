@@ -30,11 +30,13 @@ METHOD = "method"
 """The setting of how mosaics are made; absent for `hap`, as in catalogs made before there was a choice."""
 FRAMES = "frames"
 """The setting of which exposures layers take by their frames."""
+WEIGHT = "weight"
+"""The setting of what members count by."""
 BESIDE = "beside"
 """The setting of the kinds of files that stand beside products, joined by commas; empty, or absent, for none."""
 CONFIGURATION = (
-    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", FRAMES, METHOD, ALTERNATE, "include_small", "only_cte",
-    KEEP_HISTORY, BESIDE,
+    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", WEIGHT, FRAMES, METHOD, ALTERNATE, "include_small",
+    "only_cte", KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
 _FRAMES: dict[str, Frames] = {"gaia": "gaia", "same": "same"}
@@ -55,6 +57,7 @@ def read_policy(connection: sa.Connection) -> Policy:
         epochs=settings.get("epochs", default.epochs),
         errors=settings.get("errors", str(default.errors)) == "True",
         frames=_FRAMES.get(settings.get(FRAMES, ""), default.frames),
+        weight="ivm" if settings.get(WEIGHT) == "ivm" else default.weight,
         method=_METHODS.get(settings.get(METHOD, ""), default.method),
     )
 
@@ -66,6 +69,7 @@ def layer_settings(policy: Policy) -> dict[str, str]:
         "epochs": policy.epochs,
         "errors": str(policy.errors),
         FRAMES: policy.frames,
+        WEIGHT: policy.weight,
         METHOD: policy.method,
     }
 
@@ -130,6 +134,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
         "layers": policy.exptime_layers,
         "epochs": policy.epochs or "none",
         "errors": policy.errors,
+        "weight": policy.weight,
         "frames": policy.frames,
         "method": policy.method,
         "alternate": read_settings(connection).get(ALTERNATE) or "none",

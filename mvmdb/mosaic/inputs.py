@@ -24,6 +24,7 @@ from mvmdb.mosaic.drizzle.chips import blame_member, unusable_member
 from mvmdb.mosaic.drizzle.members import DrizzledChip
 from mvmdb.mosaic.product.provenance import UNKNOWN, ChipRow, Observation
 from mvmdb.names import format_header_filter
+from mvmdb.recipe import Weight
 from mvmdb.records import Dataset, Exposure, MemberInput
 from mvmdb.remote.files import open_pixels, stamps_of
 from mvmdb.remote.state import is_unchanged
@@ -91,7 +92,9 @@ def check_unchanged(members: Iterable[InspectedMember]) -> None:
             raise ProductError(f"{path} changed while it was being drizzled; expected it to stay unchanged; run again")
 
 
-def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky: float | None) -> list[ChipRow]:
+def describe_chips(
+    inspected: InspectedMember, used: Iterable[DrizzledChip], sky: float | None, weight: Weight = "exptime"
+) -> list[ChipRow]:
     """The HDRTAB rows of a member, from its headers and from what the drizzle used of each chip."""
     exposure, member = inspected.dataset.exposure, inspected.member
     return [
@@ -109,6 +112,7 @@ def describe_chips(inspected: InspectedMember, used: Iterable[DrizzledChip], sky
             idcscale=chip.idcscale,
             subtracted=chip.subtracted,
             factor=chip.factor,
+            weight=0.0 if weight == "exptime" else chip.weight,
             pixels=member.pixels,
             pixel_digest=inspected.pixel_digest,
             wcs_digest=member.wcs_digest,

@@ -162,14 +162,14 @@ def _drizzle(
         used, blocks = work.start([own_rows], with_shapes=True)
         blocks = in_file_order([blocks, *shared])
     else:
-        bands = split_rows(grid.shape, job.memory_mb, job.recipe.errors)
+        bands = split_rows(grid.shape, job.memory_mb, job.recipe.errors, job.recipe.reads_errors)
         used, blocks = work.start(bands, with_shapes=True)
     rows: list[ChipRow] = []
     warnings = []
     for inspected in members:
         ipppssoo = inspected.member.ipppssoo
         chips = [chip for chip in used if chip.ipppssoo == ipppssoo]
-        rows += describe_chips(inspected, chips, skies[ipppssoo])
+        rows += describe_chips(inspected, chips, skies[ipppssoo], job.recipe.weight)
         doubts = (describe_trail([chip.shapes for chip in chips]), warn_not_finite(sum(c.not_finite for c in chips)))
         if any(doubts):
             warnings.append((ipppssoo, join_warnings(doubts)))
@@ -277,6 +277,7 @@ def _text(
         pixfrac=job.recipe.pixfrac,
         kernel=job.recipe.kernel,
         errors=job.recipe.errors,
+        weight=job.recipe.weight,
         rows=tuple(sorted(rows, key=lambda row: (row.ipppssoo, row.extver))),
         primary=primary,
         science=science,

@@ -6,17 +6,17 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 from mvmdb.errors import InputError, NameFormatError
 from mvmdb.names import parse_layer_name
-from mvmdb.recipe import Recipe
+from mvmdb.recipe import Recipe, Weight
 
 KERNELS = ("square", "point", "turbo")
 """Those that reach no further than the pixel itself: mosaics are made of squares that must not touch beyond that."""
 MOST_BITS = 65535
 SETTABLE = (
-    "sky_match", "good_bits", "sky_good_bits", "sky_clips", "sky_sigma", "sky_lower", "kernel", "pixfrac",
+    "sky_match", "good_bits", "sky_good_bits", "sky_clips", "sky_sigma", "sky_lower", "kernel", "pixfrac", "weight",
 )  # fmt: skip
 """The fields of `Recipe` that may be set: the others follow from the layer and the archive's configuration."""
 _BITS = re.compile(r"\d+(?:[,+]\d+)*")
@@ -105,6 +105,7 @@ def _check(where: str, name: str, value: Any) -> Any:
         "sky_clips": (type(value) is int and 0 <= value <= 100, "a whole number, 0 to 100"),
         "sky_sigma": (finite and number > 0, "a number above 0"),
         "sky_lower": (finite, "a number, in the units of the exposures"),
+        "weight": (value in get_args(Weight), "exptime or ivm: exposure time, or inverse variance of the background"),
         "kernel": (value in KERNELS, f"any of {', '.join(KERNELS)}: the others reach beyond a square of the mosaic"),
         "pixfrac": (finite and 0 < number <= 1, "a number above 0, at most 1"),
     }[name]

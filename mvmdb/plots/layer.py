@@ -27,7 +27,8 @@ LARGEST = 900
 class SmallLayer:
     """A mosaic made small: `science` and `weight` (rows, columns), NaN without data, and the WCS of these pixels.
 
-    `depth` is the number of exposures there. `members` and `exptime` (seconds) are those of the mosaic.
+    `depth` is the number of exposures there. `members` and `exptime` (seconds) are those of the mosaic; `weight_unit`
+    is the unit of `weight`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class SmallLayer:
     wcs: WCS
     members: int
     exptime: float
+    weight_unit: str = "s"
 
 
 def read_small(path: Path, name: str, s_regions: Sequence[str], exptime: float, largest: int = LARGEST) -> SmallLayer:
@@ -51,7 +53,7 @@ def read_small(path: Path, name: str, s_regions: Sequence[str], exptime: float, 
         with fits.open(path, memmap=True) as hdus:
             shape = hdus["SCI"].data.shape
             science, weight = (shrink(hdus[extension].data, largest) for extension in ("SCI", "WHT"))
-            wcs = WCS(hdus["SCI"].header)
+            wcs, unit = WCS(hdus["SCI"].header), str(hdus["WHT"].header.get("BUNIT") or "s")
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} cannot be plotted ({error}); expected a mosaic: run mvmdb verify --deep") from error
     step = max(1, -(-max(shape) // largest))
@@ -68,6 +70,7 @@ def read_small(path: Path, name: str, s_regions: Sequence[str], exptime: float, 
         small,
         len(s_regions),
         exptime,
+        unit,
     )
 
 
@@ -111,7 +114,7 @@ def draw_layer(figure: Figure, layer: SmallLayer) -> None:
     figure.colorbar(
         panels[0].images[0], ax=panels[0], orientation="horizontal", pad=0.03, label="faint to bright"
     ).set_ticks([])
-    figure.colorbar(weight, ax=panels[1], orientation="horizontal", pad=0.03, label="WHT (s)")
+    figure.colorbar(weight, ax=panels[1], orientation="horizontal", pad=0.03, label=f"WHT ({layer.weight_unit})")
     bar = figure.colorbar(depth, ax=panels[2], orientation="horizontal", pad=0.03, label="exposures")
     bar.set_ticks([first + (step - 1) / 2 for first in range(1, most + 1, step)], labels=_depth_labels(most, step))
     for number, axes in enumerate(panels):

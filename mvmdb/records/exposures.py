@@ -7,7 +7,7 @@ from typing import Literal
 
 from mvmdb.frames import frame_of_file
 from mvmdb.names import Kind
-from mvmdb.recipe import Making, Method
+from mvmdb.recipe import Making, Method, Weight
 
 Rule = Literal["overlap", "nearest"]
 ExptimeLayers = Literal["all", "classes", "clusters"]
@@ -124,6 +124,7 @@ class Policy:
     all), `yearly`, or the dates (YYYY-MM-DD) that bound the ranges, joined with commas. `errors`: whether mosaics have
     an ERR plane. `frames`: which exposures layers take by the frames of their solutions: `any`, those on `gaia`, or in
     each layer those of the `same` frame, which most of its members have. `method`: how mosaics are made.
+    `weight`: what members count by, `exptime` or the inverse variance of their background, `ivm`.
     """
 
     rule: Rule = "overlap"
@@ -134,8 +135,9 @@ class Policy:
     errors: bool = False
     frames: Frames = "any"
     method: Method = "hap"
+    weight: Weight = "exptime"
 
     @property
     def making(self) -> Making:
         """What it chooses for the recipes of all layers."""
-        return Making(self.errors, self.method)
+        return Making(self.errors, self.method, self.weight)

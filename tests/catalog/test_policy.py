@@ -205,3 +205,58 @@ def test_an_exposure_without_errors_is_left_out_until_mosaics_have_none(archive:
     assert archive.rows(query) == [("ib6o04tu", True, ""), ("ib6o04tw", True, "")]
     assert archive.reconcile().drizzled == 4
     assert archive.reasons() == {}
+
+
+def test_another_weight_makes_layers_stale_and_is_kept_when_members_are_added(archive: Archive) -> None:
+    archive.expose()
+    archive.expose("ib6o04twq", east=2)
+    archive.night()
+    plain = product_planes(archive)
+    digests = archive.rows("SELECT name, recipe_digest FROM layer ORDER BY name")
+    initialise(archive.address, weight="ivm")
+    assert archive.reasons() == {FINE: [("recipe-changed", None)], COARSE: [("recipe-changed", None)]}
+    assert set(archive.actions().values()) == {"drizzle"}
+    initialise(archive.address, epochs="none")
+    assert len(archive.reasons()) == 2, "what is not said stays"
+    assert archive.reconcile().drizzled == 2
+    assert archive.reasons(deep=True) == {}
+    weighted = product_planes(archive)
+    assert {tuple(planes) for planes in weighted.values()} == {("SCI", "WHT")}
+    assert all(weighted[name]["WHT"] != plain[name]["WHT"] for name in plain)
+    archive.expose("ib6o04txq", east=1, north=0.5)
+    assert archive.night().reconcile.added == 2
+    with fits.open(next(archive.products.rglob("*_drz.fits"))) as hdus:
+        assert len(hdus["HDRTAB"].data["WEIGHT"]) == 3
+        assert hdus["WHT"].header["BUNIT"] == "s2/electron2"
+    (archive.inbox / "ib6o04txq_flt.fits").unlink()
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        withdraw(connection, ["ib6o04tx"], "a test", read_policy(connection))
+    initialise(archive.address, weight="exptime")
+    assert archive.rows("SELECT name, recipe_digest FROM layer ORDER BY name") == digests
+    assert archive.reconcile().drizzled == 2
+    assert product_planes(archive) == plain
+
+
+def test_a_catalog_made_anew_finds_weighted_products_fresh(archive: Archive) -> None:
+    archive.expose()
+    initialise(archive.address, weight="ivm")
+    archive.night()
+    archive.lose_catalog()
+    initialise(archive.address, weight="ivm")
+    archive.ingest()
+    assert archive.reasons() == {}
+
+
+def test_an_exposure_without_errors_is_left_out_until_neither_errors_nor_weights_need_them(archive: Archive) -> None:
+    initialise(archive.address, errors=True, weight="ivm")
+    archive.expose(errors=False)
+    archive.expose("ib6o04twq", filters="F160W")
+    (message,) = archive.night().reconcile.refused.values()
+    assert "--weight exptime" in message
+    query = "SELECT ipppssoo, eligible FROM exposure ORDER BY ipppssoo"
+    initialise(archive.address, errors=False)
+    assert archive.rows(query) == [("ib6o04tu", False), ("ib6o04tw", True)]
+    initialise(archive.address, weight="exptime")
+    assert archive.rows(query) == [("ib6o04tu", True), ("ib6o04tw", True)]
+    assert archive.reconcile().drizzled == 4
+    assert archive.reasons() == {}

@@ -19,6 +19,7 @@ COMMANDS = Path(mvmdb.__file__).parent / "console" / "commands"
 WITHOUT_CATALOG = {"cells", "demo", "process"}
 """Commands that need no catalog: they call a function of their own."""
 TWO = {
+    "contributors": {"contributors", "context_image"},
     "coverage": {"coverage", "coverage_at"},
     "coverage map": {"coverage_map", "exposure_maps"},
     "init": {"configure", "config"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -141,3 +141,10 @@ def _pixel(place: _Place, scale: str, x_min: int, y_min: int) -> tuple[float, fl
     lows = [max(1, (low + 1) // COARSE) for low in (x_min, y_min)]
     x, y = (value / COARSE - low + 1 for value, low in zip((place.x, place.y), lows, strict=True))
     return round(x, 3), round(y, 3)
+
+
+def find_paths(connection: sa.Connection, exposures: Iterable[str]) -> dict[str, str]:
+    """The paths of the active files of exposures (ipppssoo), of those that the catalog has."""
+    x = t.exposure.c
+    query = sa.select(x.ipppssoo, x.path).where(among(connection, x.ipppssoo, sorted(exposures)))
+    return {name: path for name, path in connection.execute(query)}

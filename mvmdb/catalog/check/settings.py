@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.alternates import check_name
 from mvmdb.catalog.check.finding import Damage, Finding
-from mvmdb.catalog.settings import ALTERNATE, BESIDE, FRAMES, LONGEST_HISTORY, METHOD, PRODUCTS, read_settings
+from mvmdb.catalog.settings import ALTERNATE, BESIDE, FRAMES, LONGEST_HISTORY, METHOD, PRODUCTS, WEIGHT, read_settings
 from mvmdb.errors import UsageError
 from mvmdb.layers.divisions import parse_epochs
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Weight
 from mvmdb.records import ExptimeLayers, Frames, Rule
 from mvmdb.schema import tables as t
 
@@ -60,6 +60,7 @@ _CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
     "exptime_layers": (lambda value: value in get_args(ExptimeLayers), "all, classes or clusters"),
     "epochs": (lambda value: parse_epochs(value) == value, "epochs, as init takes them"),
     "errors": _SWITCH,
+    WEIGHT: (lambda value: value in get_args(Weight), "exptime or ivm"),
     FRAMES: (lambda value: value in get_args(Frames), "any, gaia or same"),
     METHOD: (lambda value: value in get_args(Method), "hap or mvmdb"),
     ALTERNATE: (lambda value: value == "" or check_name(value) == value, "the name of a solution, or nothing"),

@@ -10,7 +10,7 @@ from mvmdb.console import options
 from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.products import move_products, yes
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Weight
 from mvmdb.records import ExptimeLayers, Frames, Rule
 
 
@@ -24,6 +24,10 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
 )
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--errors/--no-errors", default=None, help="Make mosaics with or without an ERR plane.")
+@click.option(
+    "--weight", type=click.Choice(["exptime", "ivm"]),
+    help="Members count by their exposure time, or by the inverse variance of their background.",
+)  # fmt: skip
 @click.option(
     "--frames", type=click.Choice(["any", "gaia", "same"]),
     help="Layers take exposures of any astrometric frame, on Gaia alone, or each of the frame of most of its members.",
@@ -56,6 +60,7 @@ def init(
     layers: ExptimeLayers | None,
     epochs: str | None,
     errors: bool | None,
+    weight: Weight | None,
     frames: Frames | None,
     method: Method | None,
     alternate: str | None,
@@ -73,16 +78,17 @@ def init(
 
     Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names
     instead of `all`. After such a change, mosaics that are no longer expected are orphaned, and the new layers are
-    stale until they are made. A change of --errors or --method makes all mosaics stale. A change of --alternate makes
-    those of exposures stale that have the solution, or had it (member-realigned), and one of --frames those whose
-    members it adds or removes.
+    stale until they are made. A change of --errors, --weight or --method makes all mosaics stale. A change of
+    --alternate makes those of exposures stale that have the solution, or had it (member-realigned), and one of
+    --frames those whose members it adds or removes.
 
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     archive = session.archive()
     archive.configure(
-        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, frames=frames, method=method,
-        alternate=alternate, beside=beside, keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
+        rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, weight=weight, frames=frames,
+        method=method, alternate=alternate, beside=beside, keep_history=keep_history,
+        rebuild=rebuild, move=move, upgrade=upgrade,
     )  # fmt: skip
     if as_json:
         options.emit_json(archive.config())

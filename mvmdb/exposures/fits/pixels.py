@@ -141,7 +141,7 @@ def _read_errors(file: FitsFile, stream: BinaryIO, chip: Hdu, sigmas: dict[int, 
         raise ExposureError(
             "no-err",
             f"found no {which} extension in {file.path}; expected one per chip, as the archive's mosaics have errors; "
-            "calibrate the exposure again, or run: mvmdb init --no-errors",
+            "calibrate the exposure again, or run: mvmdb init --no-errors --weight exptime",
         )
     if hdu.pixel_shape != chip.pixel_shape:
         raise ExposureError(

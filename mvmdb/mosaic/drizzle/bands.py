@@ -20,7 +20,7 @@ from mvmdb.recipe import Recipe
 RESERVE_MB = 400
 """Memory of a job besides its planes: the program, one chip of any Hubble detector, and the masks for its sky."""
 ERRORS_MB = 100
-"""Further memory with errors, besides their plane: ERR of a chip as stored and as used, and rows being finished."""
+"""Further memory where members' errors are read, besides their plane: ERR of a chip as stored and as used."""
 FEWEST_ROWS = 256
 """Least height of a band. A chip's squares on the border of two bands are drizzled twice: lower bands take too long."""
 NEAR = 1.0
@@ -87,15 +87,18 @@ def load_band(present: StoredProduct | None, grid: LayerGrid, rows: range, error
     return planes
 
 
-def split_rows(shape: tuple[int, int], memory_mb: int | None, errors: bool = False) -> list[range]:
+def split_rows(
+    shape: tuple[int, int], memory_mb: int | None, errors: bool = False, reads_errors: bool = False
+) -> list[range]:
     """The bands of a canvas of `shape` (rows, columns): one without a limit, else of equal height except the last.
 
-    A pixel takes 8 bytes, or 12 with `errors`. Raises ProductError where the limit is too low.
+    A pixel takes 8 bytes, or 12 with `errors`. `reads_errors`: members' errors are read, if not drizzled. Raises
+    ProductError where the limit is too low.
     """
     if memory_mb is None:
         return [range(shape[0])]
     row = len(extensions_of(errors)) * 4 * shape[1]
-    reserve = RESERVE_MB + (ERRORS_MB if errors else 0)
+    reserve = RESERVE_MB + (ERRORS_MB if errors or reads_errors else 0)
     height = int((memory_mb - reserve) * 1e6) // row
     if height >= shape[0]:
         return [range(shape[0])]

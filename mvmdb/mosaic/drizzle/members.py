@@ -28,6 +28,7 @@ from mvmdb.mosaic.drizzle.chips import (
 from mvmdb.mosaic.drizzle.pixmap import ChipMap, ExactMap, map_chip
 from mvmdb.mosaic.drizzle.planes import Planes
 from mvmdb.mosaic.drizzle.variance import pixel_variance
+from mvmdb.mosaic.drizzle.weights import weigh_chip
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.trailing import measure_shapes
 from mvmdb.recipe import Recipe
@@ -67,7 +68,8 @@ class DrizzledMember:
 class DrizzledChip:
     """What was used of one chip, for HDRTAB; `subtracted` is the sky in the input's own unit, `bunit` (MDRIZSKY).
 
-    `factor`: electrons (or electrons/s) that were made of one stored unit (see `ChipData`).
+    `factor`: electrons (or electrons/s) that were made of one stored unit (see `ChipData`). `weight`: what a good pixel
+    counted by (see `weigh_chip`).
     `not_finite` counts its infinite and NaN pixels that DQ does not flag. `shapes` are those of its sources (see
     `measure_shapes`), where they were measured.
     """
@@ -78,6 +80,7 @@ class DrizzledChip:
     idcscale: float
     subtracted: float
     factor: float = 1.0
+    weight: float = 0.0
     not_finite: int = 0
     shapes: Float = field(default_factory=lambda: np.empty((0, 3)), compare=False)
 
@@ -118,15 +121,20 @@ def drizzle_members(
     used = []
     for member in members:
         with blame_member(member.ipppssoo):
-            chips = read_member_chips(member.path, member.ipppssoo, recipe.good_bits, recipe.errors, member.alternate)
+            chips = read_member_chips(
+                member.path, member.ipppssoo, recipe.good_bits, recipe.reads_errors, member.alternate
+            )
             for chip in chips:
                 subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
-                used.append(_describe(member, chip, subtracted, with_shapes))
-                _drizzle_chip(planes, chip, subtracted, grid, recipe)
+                weight = weigh_chip(chip, member.ipppssoo, recipe)
+                used.append(_describe(member, chip, subtracted, weight, with_shapes))
+                _drizzle_chip(planes, chip, subtracted, weight, grid, recipe)
     return used
 
 
-def _describe(member: DrizzledMember, chip: ChipData, subtracted: float, with_shapes: bool) -> DrizzledChip:
+def _describe(
+    member: DrizzledMember, chip: ChipData, subtracted: float, weight: float, with_shapes: bool
+) -> DrizzledChip:
     return DrizzledChip(
         member.ipppssoo,
         chip.extver,
@@ -134,12 +142,15 @@ def _describe(member: DrizzledMember, chip: ChipData, subtracted: float, with_sh
         chip.idcscale,
         subtracted / chip.factor,
         chip.factor,
+        weight,
         count_not_finite(chip),
         *([measure_shapes(chip)] if with_shapes else []),
     )
 
 
-def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: LayerGrid, recipe: Recipe) -> None:
+def _drizzle_chip(
+    planes: Planes, chip: ChipData, subtracted: float, weight: float, grid: LayerGrid, recipe: Recipe
+) -> None:
     chip_map: ChipMap | None = None
     scratch = Scratch()
     for rows, column_ranges in find_squares(chip, grid, planes.rows):
@@ -147,7 +158,7 @@ def _drizzle_chip(planes: Planes, chip: ChipData, subtracted: float, grid: Layer
         positions = chip_map.positions(slice(rows.start, rows.stop + 2 * BORDER))
         for columns in column_ranges:
             pixmap = positions[:, columns.start : columns.stop + 2 * BORDER]
-            square = _cut_out(chip, (rows, columns), subtracted, recipe.good_bits)
+            square = _cut_out(chip, (rows, columns), subtracted, weight, recipe)
             _drizzle_square(planes, grid, square, pixmap, chip, recipe, scratch)
 
 
@@ -170,15 +181,15 @@ def _cut_evenly(size: int) -> NDArray[np.int64]:
     return np.linspace(0, size, -(-size // TILE) + 1).round().astype(np.int64)
 
 
-def _cut_out(chip: ChipData, window: Window, subtracted: float, good_bits: int) -> _Square:
+def _cut_out(chip: ChipData, window: Window, subtracted: float, chip_weight: float, recipe: Recipe) -> _Square:
     """A square's pixels minus the sky, their weights, and variances if any: 0 for bad pixels and in the border."""
-    good = good_pixels(chip, good_bits, window)
+    good = good_pixels(chip, recipe.good_bits, window)
     shape = (good.shape[0] + 2 * BORDER, good.shape[1] + 2 * BORDER)
     science, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     inside = np.s_[BORDER:-BORDER, BORDER:-BORDER]
     np.subtract(chip.science[window], np.float32(subtracted), out=science[inside], where=good)
-    np.multiply(good, np.float32(chip.exptime), out=weight[inside])
-    if chip.error is None:
+    np.multiply(good, np.float32(chip_weight), out=weight[inside])
+    if chip.error is None or not recipe.errors:
         return _Square(science, weight, None)
     variance = np.zeros(shape, np.float32)
     variance[inside] = pixel_variance(chip.error[window], good)

@@ -40,15 +40,24 @@ DATE_OBS and TIME_OBS are DATE-OBS and TIME-OBS: FITS advises against a hyphen i
 FACTOR = "FACTOR"
 """HDRTAB's column of `ChipRow.factor`. It is only there where it is other than 1 for some chip."""
 
+WEIGHT = "WEIGHT"
+"""HDRTAB's column of `ChipRow.weight`. It is only there in mosaics whose members do not count by exposure time."""
+
 UNKNOWN = -1
 """A whole number that is not known: TNULL of HDRTAB's columns."""
 
 # No TUNIT of SKY: FITS has no unit electron, and astropy would warn of it at each reading.
 _UNITS = {"EXPTIME": "s", "EXPSTART": "d", "EXPEND": "d", "IDCSCALE": "arcsec", "RA_TARG": "deg", "DEC_TARG": "deg"}
-_DESCRIPTIONS = {"SKY": "electron / (s arcsec2)", "MDRIZSKY": "in units of BUNIT", FACTOR: "electrons per BUNIT"}
+_DESCRIPTIONS = {
+    "SKY": "electron / (s arcsec2)",
+    "MDRIZSKY": "in units of BUNIT",
+    FACTOR: "electrons per BUNIT",
+    WEIGHT: "of a good pixel, s2 / electron2",
+}
 _NUMBERS = {"extver": ">i4", "exptime": ">f8", "expstart": ">f8", "expend": ">f8", "idcscale": ">f8",
             "subtracted": ">f8", "sky": ">f8", "proposid": ">i4", "ra_targ": ">f8", "dec_targ": ">f8",
-            "ccdchip": ">i4", "ncombine": ">i4", "factor": ">f8"}  # fmt: skip
+            "ccdchip": ">i4", "ncombine": ">i4", "factor": ">f8",
+            "weight": ">f8"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +89,9 @@ class ChipRow:
 
     `exptime` in seconds, `expstart` and `expend` in MJD (NaN where the exposure has none), `idcscale` in arcsec, `sky`
     in electrons/s/arcsec^2 (NaN where none was matched), `subtracted` the same in the chip's own unit, `bunit`, and
-    `factor` the electrons (or electrons/s) that were made of one such unit: gain and equalisation. `observation`
-    is None where an earlier version of mvmdb drizzled the chip and did not record it.
+    `factor` the electrons (or electrons/s) that were made of one such unit: gain and equalisation. `weight`: what a
+    good pixel counts by, in (electrons/s per output pixel)^-2; 0 where that is the exposure time. `observation` is
+    None where an earlier version of mvmdb drizzled the chip and did not record it.
     """
 
     ipppssoo: str
@@ -105,9 +115,11 @@ class ChipRow:
     extname: str = "SCI"
     observation: Observation | None = None
     factor: float = 1.0
+    weight: float = 0.0
 
 
-_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow) if field.name not in ("observation", "factor")))
+_LATER = ("observation", "factor", "weight")
+_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow) if field.name not in _LATER))
 _OBSERVATION_FIELDS = attrgetter(*(field.name for field in fields(Observation)))
 
 
@@ -153,6 +165,8 @@ def pack_rows(rows: Sequence[ChipRow]) -> fits.BinTableHDU:
     columns += [_pack_column(name, field, observations) for name, field in OBSERVATION_COLUMNS.items()]
     if any(row.factor != 1.0 for row in rows):
         columns.append(_pack_column(FACTOR, "factor", rows))
+    if any(row.weight != 0.0 for row in rows):
+        columns.append(_pack_column(WEIGHT, "weight", rows))
     table = fits.BinTableHDU.from_columns(columns, name="HDRTAB")
     for number, column in enumerate(columns, start=1):
         if column.name in _DESCRIPTIONS:
@@ -193,9 +207,11 @@ def unpack_rows(table: fits.BinTableHDU, path: str) -> tuple[ChipRow, ...]:
     if set(OBSERVATION_COLUMNS) <= set(table.columns.names):
         known = (Observation(**values) for values in _unpack(table, OBSERVATION_COLUMNS))
         observations = [None if observation.proposid == UNKNOWN else observation for observation in known]
-    factors = table.data[FACTOR].tolist() if FACTOR in table.columns.names else [1.0] * len(table.data)
-    rows = zip(_unpack(table, COLUMNS), observations, factors, strict=True)
-    return tuple(ChipRow(**values, observation=observation, factor=factor) for values, observation, factor in rows)
+    names, count = table.columns.names, len(table.data)
+    factors = table.data[FACTOR].tolist() if FACTOR in names else [1.0] * count
+    weights = table.data[WEIGHT].tolist() if WEIGHT in names else [0.0] * count
+    rows = zip(_unpack(table, COLUMNS), observations, factors, weights, strict=True)
+    return tuple(ChipRow(**values, observation=o, factor=factor, weight=weight) for values, o, factor, weight in rows)
 
 
 def _unpack(table: fits.BinTableHDU, columns: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -213,12 +229,13 @@ def seal_provenance(
     """A digest of everything a product says about itself, which reveals damage to its headers: 32 hex digits.
 
     `data` is the digest of the arrays (SCI, WHT, and ERR if any), `headers` that of their headers and PRIMARY's.
-    A row without an observation, or with the factor 1, is sealed as earlier versions did.
+    A row without an observation, or with the factor 1 or the weight 0, is sealed as earlier versions did.
     """
     values = [
         _ROW_FIELDS(row)
         + (() if row.observation is None else _OBSERVATION_FIELDS(row.observation))
         + (() if row.factor == 1.0 else (row.factor,))
+        + (() if row.weight == 0.0 else ("weight", row.weight))
         for row in rows
     ]
     text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, values])

@@ -21,6 +21,7 @@ from mvmdb.errors import ProductError
 from mvmdb.mosaic.drizzle.planes import Block, Extension, extensions_of, split_blocks
 from mvmdb.mosaic.drizzle.variance import Plane
 from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.noise.drops import correlation_of_layer, list_drops
 from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
 from mvmdb.mosaic.product.provenance import ChipRow, list_members, pack_rows, seal_provenance
 from mvmdb.mosaic.product.read import BLOCK, describe_arrays
@@ -37,10 +38,16 @@ from mvmdb.mosaic.product.summary import (
     summarise_observations,
 )
 from mvmdb.names import parse_layer_name
+from mvmdb.recipe import Recipe, Weight
 from mvmdb.records import ProductRecord
 from mvmdb.stamp import file_stamp
 from mvmdb.workers.background import BackgroundThread
 
+WEIGHT_UNITS: Mapping[Weight, tuple[str, str]] = {
+    "exptime": ("s", "exposure time"),
+    "ivm": ("s2/electron2", "inverse variance of the background"),
+}
+"""BUNIT of WHT and its comment, by what members count by."""
 STORE_BYTES = 1 << 24
 """Bytes that are written before the system is asked to flush them to disk: now and then, not for every row."""
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp|\..+\.fits\.findings")
@@ -66,6 +73,7 @@ class ProductText:
     science: fits.Header
     before: tuple[LayerGrid, fits.Header] | None = None
     errors: bool = False
+    weight: Weight = "exptime"
 
 
 def write_product(target: Path, text: ProductText, blocks: Iterable[Block]) -> ProductRecord:
@@ -122,9 +130,12 @@ def sweep_temporaries(folder: str | Path, layer: str | None = None) -> list[str]
 def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterable[Block]) -> str:
     """Write all HDUs and return the data digest; every row is written to its place as it comes."""
     footprints = member_footprints(text.rows, text.grid)
+    noise = _noise_cards(text)
     depths, carried = _carry_numbers(text, footprints)
     weights = WeightSummary()
     images = {name: _image_header(name, text) for name in extensions_of(text.errors)}
+    for name in images.keys() - {"WHT"}:
+        images[name].update(noise)
     images["SCI"]["S_REGION"] = outline_region(footprints, text.grid)
     _declare_long_texts(images["SCI"])
     # The weights' keywords are known last; a header with other values has the same length.
@@ -141,6 +152,13 @@ def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterab
     file.seek(layout.end)
     file.write(b"\0" * (-layout.length % BLOCK) + _table_bytes(text, digest, digest_bytes(b"".join(headers))))
     return digest
+
+
+def _noise_cards(text: ProductText) -> Keywords:
+    """How the noise of pixels is correlated, from the members' footprints: the same however the product was made."""
+    recipe = Recipe.from_json(text.recipe)
+    drops = list_drops(parse_layer_name(text.layer), text.grid, recipe, text.rows)
+    return correlation_of_layer(drops).cards()
 
 
 def _carry_numbers(
@@ -281,7 +299,7 @@ def _image_header(name: Extension, text: ProductText) -> fits.Header:
     if name in ("SCI", "ERR"):
         header["BUNIT"] = ("electron/s", "per pixel")
     else:
-        header["BUNIT"] = ("s", "exposure time")
+        header["BUNIT"] = WEIGHT_UNITS[text.weight]
     header.update(text.grid.wcs_cards())
     if name == "SCI":
         header["WCSNAME"] = join_texts((row.wcsname for row in text.rows), "solution, or solutions")

@@ -1,0 +1,1 @@
+"""Which chips contribute to which pixels of a mosaic, from the outlines in its own table."""

@@ -1,0 +1,1 @@
+"""Correlated noise: how neighbouring pixels of a mosaic share input pixels, and the errors of sums that follow."""
