@@ -20,6 +20,21 @@ APRIORI = "APRIORI"
 """The kind of fit of an a priori solution."""
 ALIGNED = "ALIGNED"
 """The kind of fit of a solution that `align` found."""
+ABSOLUTE = (
+    "gaia",
+    "gsc",
+    "2mass",
+    "ps1",
+    "panstarrs",
+    "pan-starrs",
+    "sdss",
+    "des",
+    "hsc",
+    "ucac",
+    "tycho",
+    "hipparcos",
+)
+"""How the names of absolute frames begin: catalogs of the sky that exposures are fitted to."""
 _APRIORI_SUFFIX = "-apriori"
 _RELATIVE_PREFIX = "aligned-"
 
@@ -54,6 +69,28 @@ def frame_of_alternate(name: str, reference: str) -> str:
     ('gaia', 'aligned-best')
     """
     return _family(reference.rpartition(".")[0] or reference) if reference else _RELATIVE_PREFIX + name.lower()
+
+
+def frame_of_group(tied_to: str, group: str) -> str:
+    """The frame of exposures that were moved onto each other, in a group (by its name) that is tied to a frame.
+
+    Where that is absolute they share it, else they agree with each other and with nothing else.
+
+    >>> frame_of_group("gaia", "ib6o04tu"), frame_of_group("majority", "ib6o04tu")
+    ('gaia', 'aligned-ib6o04tu')
+    """
+    return tied_to if is_absolute(tied_to) else _RELATIVE_PREFIX + group
+
+
+def is_absolute(frame: str) -> bool:
+    """Whether a frame is that of a catalog of the sky: Gaia, or another one of `ABSOLUTE` by the beginning of its name.
+
+    A priori solutions are not, as what remains of the pointing's error differs; nor are names that say nothing.
+
+    >>> [is_absolute(frame) for frame in ("gaia", "gsc242", "gsc240-apriori", "aligned-best", "tweak", "none")]
+    [True, True, False, False, False, False]
+    """
+    return frame.startswith(ABSOLUTE) and not frame.endswith(_APRIORI_SUFFIX)
 
 
 def preference(frame: str) -> tuple[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import sqlalchemy as sa
 
@@ -34,7 +35,7 @@ CONFIGURATION = (
     KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
-_FRAMES: dict[str, Frames] = {"gaia": "gaia", "same": "same"}
+_FRAMES: dict[str, Frames] = {name: name for name in get_args(Frames)}
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
 

@@ -10,7 +10,9 @@ from mvmdb.names import Kind
 
 Rule = Literal["overlap", "nearest"]
 ExptimeLayers = Literal["all", "classes", "clusters"]
-Frames = Literal["any", "gaia", "same"]
+Frames = Literal["any", "absolute", "agree", "align", "gaia", "same"]
+MEASURED: tuple[Frames, ...] = ("agree", "align")
+"""Those that depend on measured shifts, which a catalog keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,9 @@ class Policy:
     `rule`: which sky cells an exposure is a member of. `include_small`, `only_cte`: MVM_INCLUDE_SMALL and MVM_ONLY_CTE.
     `exptime_layers`: how layers are divided by exposure time. `epochs`: how they are divided by date: empty (not at
     all), `yearly`, or the dates (YYYY-MM-DD) that bound the ranges, joined with commas. `errors`: whether mosaics have
-    an ERR plane. `frames`: which exposures layers take by the frames of their solutions: `any`, those on `gaia`, or in
-    each layer those of the `same` frame, which most of its members have.
+    an ERR plane. `frames`: which exposures layers take: `any`; by the frames of their solutions those on `gaia`, those
+    on any `absolute` frame, or in each layer those of the `same` frame, which most of its members have; by measured
+    shifts those that `agree` with most of a layer's members. With `align` they take any, and shifts are corrected.
     """
 
     rule: Rule = "overlap"

@@ -59,7 +59,7 @@ _CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
     "exptime_layers": (lambda value: value in get_args(ExptimeLayers), "all, classes or clusters"),
     "epochs": (lambda value: parse_epochs(value) == value, "epochs, as init takes them"),
     "errors": _SWITCH,
-    FRAMES: (lambda value: value in get_args(Frames), "any, gaia or same"),
+    FRAMES: (lambda value: value in get_args(Frames), ", ".join(get_args(Frames))),
     ALTERNATE: (lambda value: value == "" or check_name(value) == value, "the name of a solution, or nothing"),
     BESIDE: (lambda value: not value or all(map(str.isalnum, value.split(","))), "kinds of files, as init takes them"),
     "include_small": _SWITCH,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -24,8 +25,9 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
 @click.option("--epochs", metavar="EPOCHS", help="Layers by date: none, yearly, or dates like 2009-01-01,2012-06-30.")
 @click.option("--errors/--no-errors", default=None, help="Make mosaics with or without an ERR plane.")
 @click.option(
-    "--frames", type=click.Choice(["any", "gaia", "same"]),
-    help="Layers take exposures of any astrometric frame, on Gaia alone, or each of the frame of most of its members.",
+    "--frames", type=click.Choice(get_args(Frames)),
+    help="Layers take exposures of any astrometric frame; on Gaia, or an absolute frame; each of the frame of most of "
+    "its members; those that agree with most of them; or all, with measured shifts corrected.",
 )  # fmt: skip
 @click.option(
     "--alternate", metavar="NAME", help="The solution of `align` that layers use where there is one, or none."
