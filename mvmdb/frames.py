@@ -35,7 +35,7 @@ ABSOLUTE = (
     "hipparcos",
 )
 """How the names of absolute frames begin: catalogs of the sky that exposures are fitted to."""
-_APRIORI_SUFFIX = "-apriori"
+APRIORI_SUFFIX = "-apriori"
 _RELATIVE_PREFIX = "aligned-"
 
 
@@ -55,7 +55,7 @@ def frame_of_file(wcsname: str | None, distortion: str | None, fit: str | None, 
     if not name:
         return None
     if catalog is not None:
-        return _family(catalog) + (_APRIORI_SUFFIX if fit == APRIORI else "")
+        return _family(catalog) + (APRIORI_SUFFIX if fit == APRIORI else "")
     return NONE if distortion is not None or name.upper() == "OPUS" else _family(name)
 
 
@@ -90,7 +90,7 @@ def is_absolute(frame: str) -> bool:
     >>> [is_absolute(frame) for frame in ("gaia", "gsc242", "gsc240-apriori", "aligned-best", "tweak", "none")]
     [True, True, False, False, False, False]
     """
-    return frame.startswith(ABSOLUTE) and not frame.endswith(_APRIORI_SUFFIX)
+    return frame.startswith(ABSOLUTE) and not frame.endswith(APRIORI_SUFFIX)
 
 
 def preference(frame: str) -> tuple[int, str]:
@@ -104,7 +104,7 @@ def preference(frame: str) -> tuple[int, str]:
         return 4, frame
     if frame.startswith(_RELATIVE_PREFIX):
         return 3, frame
-    return (2 if frame.endswith(_APRIORI_SUFFIX) else 1), frame
+    return (2 if frame.endswith(APRIORI_SUFFIX) else 1), frame
 
 
 def _family(text: str) -> str:

@@ -16,7 +16,7 @@ from mvmdb.records.exposures import (
 from mvmdb.records.jobs import LayerJob, MemberInput, ProductMember, ProductRecord, SkyPair
 from mvmdb.records.layers import Canvas, ExpectedLayer, Member, ObservedProduct, ProductState, Proof, UnmadeLayer
 from mvmdb.records.plans import Action, Mark, Plan, PlannedLayer, Reason, ReasonCode
-from mvmdb.records.shifts import ShiftExposure, ShiftPair
+from mvmdb.records.shifts import Placed, ShiftExposure, ShiftPair
 
 __all__ = [
     "MEASURED",
@@ -33,6 +33,7 @@ __all__ = [
     "Member",
     "MemberInput",
     "ObservedProduct",
+    "Placed",
     "Plan",
     "PlannedLayer",
     "Policy",

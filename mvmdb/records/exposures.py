@@ -7,6 +7,7 @@ from typing import Literal
 
 from mvmdb.frames import frame_of_file
 from mvmdb.names import Kind
+from mvmdb.records.shifts import Placed
 
 Rule = Literal["overlap", "nearest"]
 ExptimeLayers = Literal["all", "classes", "clusters"]
@@ -87,7 +88,7 @@ class CellExposure:
     """An eligible exposure as a mosaic needs it: its file, the pixels and WCS that file must have, and its footprint.
 
     `exptime` in seconds, `expstart` and `expend` in MJD. `alternate`, `wcs_digest`: as in MemberInput. `frame`: what
-    its positions are tied to, with the alternate.
+    its positions are tied to, with the alternate. `placed`: where it lies by measured shifts, if members are to agree.
     """
 
     ipppssoo: str
@@ -105,6 +106,7 @@ class CellExposure:
     expend: float | None
     alternate: str = ""
     frame: str | None = None
+    placed: Placed | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> CellExposure:

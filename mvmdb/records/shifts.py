@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Placed(NamedTuple):
+    """Where an exposure lies in its `group`, arcsec to the east and north, and the size of its pixels, arcsec."""
+
+    group: str
+    dx: float
+    dy: float
+    pixel: float
 
 
 @dataclass(frozen=True, slots=True)

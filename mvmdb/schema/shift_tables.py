@@ -32,7 +32,7 @@ shift_pair = Table(
 )
 APART_PIXELS = 0.4
 """Pixels from which exposures do not agree. Half a pixel is to be seen with 99% certainty, and shifts are known to some
-hundredths of a pixel; a test compares it with that of mvmdb.alignment."""
+hundredths of a pixel; a test compares it with that of mvmdb.layers."""
 APART = shift_pair.c.left_pixels >= literal_column(str(APART_PIXELS))
 """Which pairs lie apart, in the words of the index that holds them alone."""
 Index("ix_shift_pair_left_pixels", shift_pair.c.left_pixels, sqlite_where=APART, postgresql_where=APART)

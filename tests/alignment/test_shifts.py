@@ -12,9 +12,10 @@ import pytest
 from skyfield import Shot, SkyField, misplace
 
 from mvmdb.alignment.shifts.measure import PARTNERS, choose_overlaps, measure_overlaps
-from mvmdb.alignment.shifts.places import TOGETHER, Pairs, find_together, solve_places
+from mvmdb.alignment.shifts.places import Pairs, solve_places
 from mvmdb.alignment.shifts.votes import FEWEST, find_shift
 from mvmdb.exposures.read import read_exposure
+from mvmdb.layers.agreement import TOGETHER
 from mvmdb.records import ShiftExposure, ShiftPair
 from mvmdb.schema import tables as t
 from mvmdb.workers.processes import IN_THIS_PROCESS
@@ -175,11 +176,15 @@ def test_east_turns_around_the_pole() -> None:
 
 
 def test_a_group_is_tied_to_its_best_exposures_and_else_to_most() -> None:
-    places = np.array([0.0, 0.001, 0.5, 0.501, 0.502], dtype=np.complex128)
-    pixel = np.full(5, 0.1)
-    assert find_together(places, pixel, np.zeros(5, dtype=np.int64)).real == pytest.approx(0.501)
-    assert find_together(places[:4], pixel[:4], np.array([4, 4, 0, 4])).real == pytest.approx(0.5005)
-    assert find_together(places[:4], pixel[:4], np.array([4, 0, 4, 4])).real == pytest.approx(0.0005)
+    """Three exposures lie 0.5 arcsec apart from two others, one of which is of a better frame."""
+    places = np.array([0.0, 0.001, 0.5, 0.501, 0.502])
+    first, second = np.triu_indices(5, 1)
+    middle, error = np.full(len(first), 2.0), np.full(len(first), 0.001)
+    pairs = Pairs(first, second, 150 + 0 * middle, middle, places[second] - places[first], 0 * middle, error)
+    for rank, expected in (([4, 4, 4, 4, 4], places - 0.501), ([4, 0, 4, 4, 4], places - 0.001)):
+        solved = solve_places(np.full(5, 150.0), np.full(5, 2.0), np.full(5, 0.1), np.array(rank), 4, pairs)
+        assert solved.dx == pytest.approx(expected, abs=1e-4)
+        assert set(solved.rank.tolist()) == {min(rank)}
 
 
 def test_sql_and_the_solution_mean_the_same_by_apart() -> None:

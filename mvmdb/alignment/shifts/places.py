@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.layers.agreement import find_together
+
 Float = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Int = NDArray[np.int64]
 
-TOGETHER = 0.4
-"""Pixels: exposures that lie closer together agree. Half a pixel is to be seen with 99% certainty, and the shift of a
-pair is known to some hundredths of a pixel."""
 SYSTEMATIC = 0.01
 """Pixels: what a pair's error leaves out: distortion, and the shapes of sources in undersampled images."""
 _SPREAD = 0.3
@@ -28,7 +27,6 @@ _ROUNDS = 8
 _HUBER, _CAUCHY = 2.0, 3.0  # sigma from which a pair loses weight: first so that nothing can go wrong, then for good
 _PRECISION = 1e-8  # arcsec
 _MOST_STEPS = 3000
-_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,32 +83,10 @@ def solve_places(ra: Float, dec: Float, pixel: Float, rank: Int, worst: int, pai
     for members in _members(group):
         tied[members] = lowest = min(int(rank[members].min()), worst)
         best = members[rank[members] == lowest] if lowest < worst else members
-        centre = find_together(place[best], pixel[best], rank[best])
+        centre = complex(place[best[find_together(place[best], pixel[best], rank[best])]].mean())
         middle = np.full(len(members), best[int(np.argmin(np.abs(place[best] - centre)))])
         place[members] -= centre * _turn(ra[middle], dec[middle], ra[members], dec[members])
     return Places(place.real, place.imag, error, group, tied)
-
-
-def find_together(place: Complex, pixel: Float, rank: Int) -> complex:
-    """The mean place of the largest number of k exposures that lie together; places are east + i north, arcsec.
-
-    They lie within `TOGETHER` of one of them; if there are as many around others, the one of the lowest rank counts,
-    and of these the first.
-    """
-    k = len(place)
-    count = np.empty(k, dtype=np.int64)
-    step = max(1, _AT_ONCE // k)
-    for start in range(0, k, step):
-        some = np.arange(start, min(k, start + step))
-        count[some] = np.count_nonzero(_near(place, pixel, some), axis=1)
-    best = int(np.lexsort((np.arange(k), rank, -count))[0])
-    return complex(place[_near(place, pixel, np.array([best]))[0]].mean())
-
-
-def _near(place: Complex, pixel: Float, of: Int) -> NDArray[np.bool_]:
-    """(len(of), k): whether exposures lie together with these."""
-    limit = TOGETHER * np.maximum(pixel[None, :], pixel[of, None])
-    return np.asarray(np.abs(place[None, :] - place[of, None]) <= limit)
 
 
 def connect(n: int, first: Int, second: Int) -> Int:
