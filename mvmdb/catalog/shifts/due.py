@@ -34,15 +34,19 @@ def keys_of_layers(connection: sa.Connection, names: Iterable[str]) -> set[Layer
 def keys_not_looked_at(connection: sa.Connection, cells: Sequence[int] | None) -> set[LayerKey]:
     """The keys of layers, in these sky cells (keys) or in all, of which an exposure's shifts were never looked for.
 
-    Its placement, if it has one, is that of other pixels or of another WCS.
+    Its placement, if it has one, is that of other pixels or of another WCS, or came without the pairs that it was
+    solved from, as the decisions of a lost catalog have it.
     """
     e, m, p = t.exposure.c, t.membership.c, t.placement.c
     same = sa.and_(p.ipppssoo == e.ipppssoo, p.pixels == e.pixels, p.wcs_digest == e.wcs_digest)
+    pair = t.shift_pair.c
+    sides = (sa.exists(sa.select(sa.literal(1)).where(side == e.id)) for side in (pair.first_id, pair.second_id))
+    of_pairs = sa.or_(*sides)
     query = (
         sa.select(m.skycell_id, *(e[name] for name in _OBSMODE))
         .distinct()
         .select_from(t.exposure.join(t.membership, m.exposure_id == e.id).outerjoin(t.placement, same))
-        .where(is_usable(e), p.ipppssoo.is_(None))
+        .where(is_usable(e), sa.or_(p.ipppssoo.is_(None), sa.and_(p.n_pairs > 0, ~of_pairs)))
     )
     if cells is not None:
         query = query.where(among(connection, m.skycell_id, cells))

@@ -38,8 +38,8 @@ _OWN: dict[Kind, dict[str, str]] = {
         "expstart_utc": "start, ISO 8601, UTC",
         "expend_utc": "end, ISO 8601, UTC",
         "standing": (
-            "what it is: a member of layers, of another frame than layers take (other frame), at another place than most "
-            "members (apart), ineligible, withdrawn, or pruned (its file is gone)"
+            "what it is: a member of layers, of another frame than layers take (other frame), at another place than "
+            "most members (apart), ineligible, withdrawn, or pruned (its file is gone)"
         ),
     },
     "layers": {
