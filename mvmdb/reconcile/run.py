@@ -129,11 +129,8 @@ class ReconcileRun:
         return outlook
 
     def _settle_shifts(self, outlook: Outlook) -> Outlook:
-        """Measure the shifts of what is to be made, and plan again while other layers follow from them.
-
-        It ends, as each field is looked at once.
-        """
-        while self.shifts.settle(outlook.plan.layers):
+        """Measure the shifts of what is to be made, and plan again while other layers follow from them."""
+        while self.shifts.settle(outlook.plan.layers):  # each field once
             outlook = self.look()
         return outlook
 
