@@ -2,11 +2,11 @@
 
     python bench/shifts.py [--exposures FOLDER] [--rounds 4] [--cosmic-rays 2000]
 
-The exposures are the images of the ERS field that the shared data hold (`make_ers_flts.py` writes them to a folder). In
-each round every exposure gets noise of its own, half of that which it has, and cosmic rays that DQ knows nothing of; its
-header is moved, and the pairs are measured as a run measures them. Printed are, by the number of common sources, how far
-shifts are off, in pixels and in units of their errors; and of pairs whose files lie half a pixel apart or more, how many
-are flagged, of those that agree, how many are flagged falsely, and how many could not be measured.
+The exposures are the images of the ERS field that the shared data hold (`make_ers_flts.py` writes them to a folder).
+In each round every exposure gets noise of its own, half of that which it has, and cosmic rays that DQ knows nothing of;
+its header is moved, and the pairs are measured as a run measures them. Printed are, by the number of common sources,
+how far shifts are off, in pixels and in units of their errors; and of pairs whose files lie half a pixel apart or more,
+how many are flagged, of those that agree, how many are flagged falsely, and how many could not be measured.
 """
 
 from __future__ import annotations

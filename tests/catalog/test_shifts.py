@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from archive import CELL, CENTER, FINE, Archive, call
+from click.testing import CliRunner
 from fitsfiles import set_keywords
 from skyfield import Shot, SkyField, misplace
 
 import mvmdb
 from mvmdb.catalog.configure import initialise
+from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.shifts.places import KEPT
+from mvmdb.cli import commands
+from mvmdb.errors import UsageError
+from mvmdb.process import process_poller
 from mvmdb.reconcile import shifts
-from mvmdb.records import Frames
+from mvmdb.reconcile.layer_jobs import Options
+from mvmdb.reconcile.shifts import ShiftSurvey
+from mvmdb.records import Frames, Policy
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 FIELD = SkyField(n=40, side=36.0, seed=8, center=CENTER)
+PIXEL = 0.12825  # arcsec, of WFC3/IR
 WRONG = (0.1, -0.05)
 """arcsec: how far the header of one exposure is off, 0.87 pixels."""
 SHOTS = (Shot("aa"), Shot("bb", 4, 3), Shot("cc", -3, 2, *WRONG), Shot("dd", 2, -4), Shot("ee", -1, -2))
@@ -277,8 +288,35 @@ def test_an_exposure_that_cannot_be_compared_stays_where_it_is(archive: Archive)
     assert pairs(archive, "dx, n_sources < n_needed")["ib6o04aa", "ib6o04zz"] == (None, True)
 
 
-def test_shifts_that_need_a_catalog_are_refused_without_one(archive: Archive) -> None:
-    expose(archive, SHOTS[:1])
-    done = call(archive, "process", "poller.out", "--frames", "agree")
+def test_shifts_that_need_a_catalog_are_refused_without_one(tmp_path: Path) -> None:
+    poller = tmp_path / "poller.out"
+    with pytest.raises(UsageError, match="frames is align; expected any, absolute, gaia, same: measured"):
+        process_poller(poller, tmp_path, Policy(frames="align"))
+    done = CliRunner().invoke(commands, ["process", str(poller), "--frames", "agree"])
     assert done.exit_code == 2
     assert "'agree' is not one of 'any', 'absolute', 'gaia', 'same'" in done.output
+
+
+@pytest.mark.shared
+def test_real_exposures_are_aligned_to_a_tenth_of_a_pixel(ers_folder: Path, tmp_path: Path) -> None:
+    """Shifts of 0.1 to 3 pixels are injected; no product is made of these large files."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    injected = {"ib6o04tw": (0.5, 0.0), "ib6o04ua": (-2.0, 2.2), "ib6o04uw": (0.1, 0.1)}
+    for source in sorted(ers_folder.glob("ib6o04*_flt.fits")):
+        path = Path(shutil.copy(source, folder))
+        east, north = injected.get(source.name[:8], (0.0, 0.0))
+        misplace(path, east * PIXEL, north * PIXEL, 0.0)
+    archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
+    initialise(archive.address, frames="align")
+    archive.ingest(folder)
+    with open_catalog(archive.address) as engine:
+        survey = ShiftSurvey(engine, Policy(frames="align"), IN_THIS_PROCESS, Options())
+        assert survey.settle(())
+        assert not survey.settle(())
+    left = pairs(archive, "left_pixels")
+    assert len(left) == 15
+    assert max(pixels for (pixels,) in left.values()) < 0.1
+    for name, dx, dy in archive.rows("SELECT ipppssoo, move_dx, move_dy FROM placement"):
+        east, north = injected.get(name, (0.0, 0.0))
+        assert (dx, dy) == pytest.approx((-east * PIXEL, -north * PIXEL), abs=0.05 * PIXEL)
