@@ -84,8 +84,8 @@ class Searching(Access):
 
         With `apart=True`, the layers whose members do not lie together by measured shifts, those with the largest shift
         first. Sources may be smeared there. Conditions as for `search("layers", ...)`; `columns` may name those of the
-        view `coverage`, `frames` and `mixed_arcmin2` among them, `apart_pixels` and `apart_pairs`. The command
-        `astrometry`.
+        view `coverage`, `frames` and `mixed_arcmin2` among them, `apart_pixels` and `apart_pairs`.
+        The command `astrometry`.
         """
         from mvmdb.archive.tables import to_table
         from mvmdb.catalog.ask.search.relations import meanings_of
