@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,15 @@ class Correction:
         xi, eta = sky_to_tangent(self.ra, self.dec, ra, dec)
         cosine, sine = self.scale * np.cos(np.radians(self.roll)), self.scale * np.sin(np.radians(self.roll))
         return tangent_to_sky(self.ra, self.dec, cosine * xi + sine * eta + self.dx, cosine * eta - sine * xi + self.dy)
+
+    def displace(self, ra: float, dec: float) -> tuple[float, float]:
+        """By how many arcsec, to the east and north, a position in degrees is moved."""
+        xi, eta = sky_to_tangent(ra, dec, *self.move(np.array(ra), np.array(dec)))
+        return float(xi), float(eta)
+
+    def shifted(self, dx: float, dy: float) -> Correction:
+        """This correction, and then a shift of all positions by some arcsec to the east and north."""
+        return replace(self, dx=self.dx + dx, dy=self.dy + dy)
 
     def move_pointing(self, crval: tuple[float, float], cd: Matrix) -> tuple[tuple[float, float], Matrix]:
         """CRVAL (degrees) and the CD matrix of a chip after the correction.

@@ -20,7 +20,22 @@ APRIORI = "APRIORI"
 """The kind of fit of an a priori solution."""
 ALIGNED = "ALIGNED"
 """The kind of fit of a solution that `align` found."""
-_APRIORI_SUFFIX = "-apriori"
+ABSOLUTE = (
+    "gaia",
+    "gsc",
+    "2mass",
+    "ps1",
+    "panstarrs",
+    "pan-starrs",
+    "sdss",
+    "des",
+    "hsc",
+    "ucac",
+    "tycho",
+    "hipparcos",
+)
+"""How the names of absolute frames begin: catalogs of the sky that exposures are fitted to."""
+APRIORI_SUFFIX = "-apriori"
 _RELATIVE_PREFIX = "aligned-"
 
 
@@ -40,7 +55,7 @@ def frame_of_file(wcsname: str | None, distortion: str | None, fit: str | None, 
     if not name:
         return None
     if catalog is not None:
-        return _family(catalog) + (_APRIORI_SUFFIX if fit == APRIORI else "")
+        return _family(catalog) + (APRIORI_SUFFIX if fit == APRIORI else "")
     return NONE if distortion is not None or name.upper() == "OPUS" else _family(name)
 
 
@@ -56,6 +71,28 @@ def frame_of_alternate(name: str, reference: str) -> str:
     return _family(reference.rpartition(".")[0] or reference) if reference else _RELATIVE_PREFIX + name.lower()
 
 
+def frame_of_group(tied_to: str, group: str) -> str:
+    """The frame of exposures that were moved onto each other, in a group (by its name) that is tied to a frame.
+
+    Where that is absolute they share it, else they agree with each other and with nothing else.
+
+    >>> frame_of_group("gaia", "ib6o04tu"), frame_of_group("majority", "ib6o04tu")
+    ('gaia', 'aligned-ib6o04tu')
+    """
+    return tied_to if is_absolute(tied_to) else _RELATIVE_PREFIX + group
+
+
+def is_absolute(frame: str) -> bool:
+    """Whether a frame is that of a catalog of the sky: Gaia, or another one of `ABSOLUTE` by the beginning of its name.
+
+    A priori solutions are not, as what remains of the pointing's error differs; nor are names that say nothing.
+
+    >>> [is_absolute(frame) for frame in ("gaia", "gsc242", "gsc240-apriori", "aligned-best", "tweak", "none")]
+    [True, True, False, False, False, False]
+    """
+    return frame.startswith(ABSOLUTE) and not frame.endswith(APRIORI_SUFFIX)
+
+
 def preference(frame: str) -> tuple[int, str]:
     """A key that sorts frames, the one to be preferred first where nothing else decides.
 
@@ -67,7 +104,7 @@ def preference(frame: str) -> tuple[int, str]:
         return 4, frame
     if frame.startswith(_RELATIVE_PREFIX):
         return 3, frame
-    return (2 if frame.endswith(_APRIORI_SUFFIX) else 1), frame
+    return (2 if frame.endswith(APRIORI_SUFFIX) else 1), frame
 
 
 def _family(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import get_args
 
 from mvmdb.correction import digest_realigned, format_alternate
 from mvmdb.errors import UsageError
@@ -23,7 +24,7 @@ from mvmdb.mosaic.product.write import sweep_temporaries
 from mvmdb.names import parse_cell_name
 from mvmdb.parameters.values import Parameters
 from mvmdb.pollers.exposures import PollerWork, read_poller_work
-from mvmdb.records import Canvas, CellExposure, Dataset, LayerJob, Policy
+from mvmdb.records import MEASURED, Canvas, CellExposure, Dataset, Frames, LayerJob, Policy
 from mvmdb.rectangles.geometry import Rectangle
 from mvmdb.rectangles.make import make_rectangle
 from mvmdb.rectangles.plan import RectangleOptions
@@ -67,10 +68,16 @@ def process_poller(
 
     Raises InputError if the file cannot be read, `parameters` must name a layer and does not, or `products` cannot be
     written or locked; ExposureError or NothingViableError if none of its exposures can be used; UsageError for
-    impossible limits; BusyError if another run still works on `products` after so many seconds of `wait`; WorkersError
-    if the workers are lost. A layer that cannot be made is reported as failed.
+    impossible limits, and for frames that depend on measured shifts; BusyError if another run still works on `products`
+    after so many seconds of `wait`; WorkersError if the workers are lost. A layer that cannot be made is reported as
+    failed.
     """
     started = monotonic()
+    if policy.frames in MEASURED:
+        others = ", ".join(name for name in get_args(Frames) if name not in MEASURED)
+        raise UsageError(
+            f"frames is {policy.frames}; expected {others}: measured shifts are kept in a catalog; use mvmdb reconcile"
+        )
     work = read_poller_work(source, policy)
     exposures = {name: CellExposure.of(dataset) for name, dataset in work.datasets.items()}
     placed = {name for members in work.cells.values() for name in members}

@@ -105,6 +105,18 @@ def test_detectors_that_the_policy_leaves_out_are_those_of_the_registry() -> Non
             assert (name in rows["MVM_ONLY_CTE is on"]) is detector.cte_corrected
 
 
+def place_apart(archive: Archive, names: list[str]) -> None:
+    """Record that these exposures lie an arcsec apart from one another."""
+    rows = [archive.exposure(name) for name in names]
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        for number, row in enumerate(rows):
+            values = {column.name: 0 for column in t.placement.columns}
+            values |= {name: getattr(row, name) for name in ("ipppssoo", "pixels", "wcs_digest")}
+            values |= {"base_wcs": row.member_wcs, "dx": float(number), "pixel": 0.1, "n_pairs": 1, "n_group": 2}
+            values |= {"shift_group": names[0], "tied_to": "majority", "made_at": row.changed_at}
+            connection.execute(sa.insert(t.placement).values(values))
+
+
 def test_explain_says_what_the_page_says_of_eligible_exposures(tmp_path: Path) -> None:
     archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
     archive.expose("j8bt06nyq", detector="HRC")
@@ -118,6 +130,11 @@ def test_explain_says_what_the_page_says_of_eligible_exposures(tmp_path: Path) -
     archive.expose("ib6o04twq", wcsname="TWEAK")
     archive.ingest()
     initialise(archive.address, frames="same")
+    said.append(why_in_no_layer(archive, "ib6o04tu"))
+    initialise(archive.address, frames="absolute")
+    said.append(why_in_no_layer(archive, "ib6o04tu"))
+    place_apart(archive, ["ib6o04tw", "ib6o04tu"])
+    initialise(archive.address, frames="agree")
     said.append(why_in_no_layer(archive, "ib6o04tu"))
     initialise(archive.address, frames="any")
     archive.environ = {"MVM_INCLUDE_SMALL": "off", "MVM_ONLY_CTE": "on"}

@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from mvmdb.alignment.matching import Matches, match_lists
+from mvmdb.alignment.plane import middle_of, outline_of
 from mvmdb.alignment.reference import Reference
 from mvmdb.alignment.solve import Link, Motions, group_connected, solve_motions
 from mvmdb.alignment.sources import SourceList, find_sources
@@ -19,7 +20,6 @@ from mvmdb.alignment.values import FEWEST, Aligned, AlignInput, AlignmentResult,
 from mvmdb.correction import Correction, sky_to_tangent, tangent_to_sky
 from mvmdb.errors import ExposureError, InputError, UsageError
 from mvmdb.monitor import SILENT, Monitor
-from mvmdb.sky.region import parse_region
 from mvmdb.workers.executor import Workers
 from mvmdb.workers.serial import IN_THIS_PROCESS
 
@@ -76,7 +76,7 @@ def align_exposures(
     usable = [one for one in ordered if one.ipppssoo in lists]
     aligned: list[Aligned] = []
     if usable:
-        ra, dec = _middle([one.s_region for one in usable])
+        ra, dec = middle_of([one.s_region for one in usable])
         placed = [_place(one, lists[one.ipppssoo], ra, dec) for one in usable]
         links, found = _link_all(placed, reference, (ra, dec), fit)
         aligned = _solve_groups(placed, links, found, (ra, dec), fit, reference, refused)
@@ -108,19 +108,9 @@ def _find_in(one: AlignInput) -> SourceList | str:
         return str(error)
 
 
-def _middle(regions: Sequence[str]) -> tuple[float, float]:
-    """The direction of the mean of all corners, in degrees."""
-    corners = np.concatenate([polygon for region in regions for polygon in parse_region(region)])
-    a, d = np.radians(corners).T
-    x, y, z = np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)
-    ra, dec = np.arctan2(y.sum(), x.sum()), np.arctan2(z.sum(), np.hypot(x.sum(), y.sum()))
-    return float(np.degrees(ra) % 360), float(np.degrees(dec))
-
-
 def _place(one: AlignInput, sources: SourceList, ra: float, dec: float) -> _Placed:
-    polygons = [np.stack(sky_to_tangent(ra, dec, *polygon.T), axis=1) for polygon in parse_region(one.s_region)]
-    outline = shapely.union_all([shapely.make_valid(shapely.Polygon(polygon)) for polygon in polygons])
-    middle = _middle([one.s_region])
+    outline = outline_of(one.s_region, ra, dec)
+    middle = middle_of([one.s_region])
     centre = np.stack(sky_to_tangent(ra, dec, np.array(middle[0]), np.array(middle[1])))
     return _Placed(one, middle, centre, outline, np.stack(sky_to_tangent(ra, dec, sources.ra, sources.dec), axis=1))
 

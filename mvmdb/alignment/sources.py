@@ -28,7 +28,7 @@ MOST = 4000
 """Sources of a chip that are kept, the brightest."""
 HALF = 4
 """Pixels from a source's middle to the edge of the square in which it is centred."""
-_TOLERATED = np.uint16(32 | 128 | 512 | 1024 | 2048)
+TOLERATED = np.uint16(32 | 128 | 512 | 1024 | 2048)
 """DQ bits of pixels that a source may cover: CTE tail, bias, blob, trap, signal in the zeroth read. Not hot and warm
 pixels: those stay in place while the sky moves, so that undithered exposures would agree on them."""
 _BOX = 64  # pixels, of the background
@@ -68,7 +68,7 @@ def _find_in_chip(chip: ChipData) -> Float:
     from astropy.utils.exceptions import AstropyWarning
     from photutils.detection import DAOStarFinder
 
-    good = ((chip.dq & ~_TOLERATED) == 0) & np.isfinite(chip.science)
+    good = ((chip.dq & ~TOLERATED) == 0) & np.isfinite(chip.science)
     if min(chip.shape) < 4 * HALF or np.count_nonzero(good) < _BOX:
         return np.empty((0, 3))
     image = np.where(good, chip.science, 0.0).astype(np.float64)
@@ -84,7 +84,7 @@ def _find_in_chip(chip: ChipData) -> Float:
     if table is None:
         return np.empty((0, 3))
     x, y = (np.asarray(table[name], dtype=np.float64) for name in ("x_centroid", "y_centroid"))
-    x, y, flux = _centre(image, good, x, y, width / 2.355)
+    x, y, flux, _ = centre_sources(image, good, x, y, width / 2.355)
     kept = np.argsort(-flux, kind="stable")[:MOST]
     ra, dec = chip.wcs.all_pix2world(x[kept], y[kept], 0)
     return np.stack([ra, dec, flux[kept]], axis=1)
@@ -108,14 +108,17 @@ def _background(image: Float, good: Mask) -> tuple[Float, float]:
     return level, 1.4826 * float(np.median(np.abs(image - level)[good]))
 
 
-def _centre(image: Float, good: Mask, x: Float, y: Float, sigma: float) -> tuple[Float, Float, Float]:
-    """x, y and flux of sources, centred in a window that follows them; those beside bad pixels or an edge are left out.
+def centre_sources(
+    image: Float | NDArray[np.float32], good: Mask, x: Float, y: Float, sigma: float
+) -> tuple[Float, Float, Float, NDArray[np.intp]]:
+    """x, y and flux of sources, centred in a window that follows them, and which of the given ones they are.
 
-    The window is a Gaussian somewhat wider than a star, which a factor 2 makes converge (SExtractor manual, "Windowed
-    positional parameters").
+    Those beside bad pixels or an edge are left out. The window is a Gaussian somewhat wider than a star, which a factor
+    2 makes converge (SExtractor manual, "Windowed positional parameters").
     """
     rows, columns = np.rint(y).astype(int), np.rint(x).astype(int)
     inside = (rows >= HALF) & (rows < image.shape[0] - HALF) & (columns >= HALF) & (columns < image.shape[1] - HALF)
+    which = np.flatnonzero(inside)
     rows, columns = rows[inside], columns[inside]
     offsets = np.arange(-HALF, HALF + 1)
     squares = np.s_[rows[:, None, None] + offsets[:, None], columns[:, None, None] + offsets]
@@ -131,4 +134,4 @@ def _centre(image: Float, good: Mask, x: Float, y: Float, sigma: float) -> tuple
             steps = [2 * (weighted * side).sum(axis=(1, 2)) / total for side in (across, along)]
         dx, dy = dx + steps[0], dy + steps[1]
     kept = whole & (np.hypot(dx, dy) < 1.5) & (np.hypot(*steps) < 0.01) & (total > 0)
-    return columns[kept] + dx[kept], rows[kept] + dy[kept], total[kept]
+    return columns[kept] + dx[kept], rows[kept] + dy[kept], total[kept], which[kept]

@@ -37,6 +37,7 @@ class Asking(Access):
         and the digests of products are checked, not only their size and time. Raises UsageError for a sky cell that no
         exposure overlaps, and CatalogError if the catalog cannot be opened, or is damaged. The command `status`.
         """
+        from mvmdb.catalog.ask.misaligned import summarize_misalignment
         from mvmdb.catalog.ask.mixing import summarize_mixing
         from mvmdb.catalog.ask.warnings import count_warnings
         from mvmdb.catalog.claims.alive import load_at_work
@@ -48,7 +49,8 @@ class Asking(Access):
             chosen = chosen_cells(as_recorded(begin), skycells)
             with as_recorded(begin)() as connection:
                 warnings, mixing = count_warnings(connection, chosen), summarize_mixing(connection, chosen)
-                return Status(outlook, warnings, load_at_work(connection), mixing)
+                apart = summarize_misalignment(connection, chosen)
+                return Status(outlook, warnings, load_at_work(connection), mixing, apart)
 
     def explain(self, name: str) -> Explanation:
         """All that is known about one layer, sky cell, exposure or quarantined file, with its latest events.

@@ -46,9 +46,10 @@ class Deciding(Access):
         `rule`: which sky cells an exposure is a member of (`overlap` or `nearest`). `products`: the products folder.
         `layers`: one layer for all exposure times, or by `classes` or `clusters` of them. `epochs`: layers by date
         (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `weight`: members count by
-        their exposure time (`exptime`) or by the inverse variance of their background (`ivm`). `frames`: layers take
-        exposures of `any` frame, of `gaia` alone, or each those of the `same` frame, that of most of its members.
-        `method`: make mosaics as drizzlepac does (`hap`), or by mvmdb's own methods (`mvmdb`).
+        their exposure time (`exptime`) or by the inverse variance of their background (`ivm`). `method`: make mosaics
+        as drizzlepac does (`hap`), or by mvmdb's own methods (`mvmdb`). `frames`: layers take
+        exposures of `any` frame, of `gaia` alone, on any `absolute` frame, each those of the `same` frame, that of most
+        of its members, those whose measured places `agree` with most; or with `align` any, with shifts corrected.
         `alternate`: the name of the solution of `align` that layers use where an exposure has it, `none` for those of
         the files. `beside`: kinds of files that nights keep beside products, as for `companions`, `none` for none.
         `keep_history`: the days of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`.

@@ -34,6 +34,7 @@ class Conditions(TypedDict, total=False):
     stale: bool
     waiting: bool
     mixed: bool
+    apart: bool
     columns: Texts
     sort: Texts
     limit: int | None
@@ -50,8 +51,9 @@ class Searching(Access):
         text or None. `programs`: proposal numbers, or the three characters in root names. `targets`, `exposures`: parts
         of TARGNAME, and of ROOTNAME or the file name. `skycells`: names. `at`: a SkyCoord of one or many positions, or
         (ra, dec) in degrees; with `radius`, a Quantity or degrees, a footprint comes so near. `astrometry`: parts of
-        the catalog or the kind of fit of WCSNAME, such as `GAIA`; `none` for no catalog. `stale`, `waiting`, `mixed`:
-        layers that are stale, wait for files, or have members of different astrometric frames that overlap.
+        the catalog or the kind of fit of WCSNAME, such as `GAIA`; `none` for no catalog. `stale`, `waiting`, `mixed`,
+        `apart`: layers that are stale, wait for files, have members of different astrometric frames that overlap, or
+        members that do not lie together by measured shifts.
 
         A layer meets a condition on exposures if one of its members does, a product if an exposure that it holds does;
         an exposure meets a condition on layers if it is a member of one that does. `columns`: those wanted; `sort`:
@@ -80,8 +82,10 @@ class Searching(Access):
     def astrometry(self, **conditions: Unpack[Conditions]) -> Table:
         """The layers in which members of different astrometric frames overlap, those with the largest area first.
 
-        Sources may be smeared there. Conditions as for `search("layers", ...)`; `columns` may name those of the view
-        `coverage`, `frames` and `mixed_arcmin2` among them. The command `astrometry`.
+        With `apart=True`, the layers whose members do not lie together by measured shifts, those with the largest shift
+        first. Sources may be smeared there. Conditions as for `search("layers", ...)`; `columns` may name those of the
+        view `coverage`, `frames` and `mixed_arcmin2` among them, `apart_pixels` and `apart_pairs`.
+        The command `astrometry`.
         """
         from mvmdb.archive.tables import to_table
         from mvmdb.catalog.ask.search.relations import meanings_of
@@ -92,11 +96,12 @@ class Searching(Access):
     @contextmanager
     def found_mixed(self, **conditions: Unpack[Conditions]) -> Iterator[tuple[list[str], SpooledRows]]:
         """As `astrometry`, the names and the rows, for a `with` block; many rows are kept in a temporary file."""
-        from mvmdb.catalog.ask.search.relations import ASTROMETRY
+        from mvmdb.catalog.ask.search.relations import APART, ASTROMETRY
 
-        conditions["mixed"] = True
-        conditions["columns"] = conditions.get("columns") or ASTROMETRY
-        conditions["sort"] = conditions.get("sort") or ("-mixed_arcmin2",)
+        apart = conditions.get("apart", False)
+        conditions["mixed"] = conditions.get("mixed", not apart)
+        conditions["columns"] = conditions.get("columns") or (APART if apart else ASTROMETRY)
+        conditions["sort"] = conditions.get("sort") or (("-apart_pixels",) if apart else ("-mixed_arcmin2",))
         with self.found("layers", **conditions) as answer:
             yield answer
 
@@ -133,6 +138,7 @@ def question_of(kind: Kind, conditions: Conditions) -> Question:
         stale=conditions.get("stale", False),
         waiting=conditions.get("waiting", False),
         mixed=conditions.get("mixed", False),
+        apart=conditions.get("apart", False),
         limit=conditions.get("limit"),
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from mvmdb.catalog.ask.describe import Description
     from mvmdb.catalog.ask.history import PastRun, RecordedEvent
+    from mvmdb.catalog.ask.misaligned import Misalignment
     from mvmdb.catalog.ask.mixing import Mixing
     from mvmdb.catalog.claims.alive import AtWork
     from mvmdb.catalog.exposures.bulk_load import BulkReport
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
 class Status(Shown):
     """What is stale, and why: the `outlook`, how many exposures have each kind of warning, and the runs at work.
 
-    `mixing`: how many layers mix astrometric frames, and the worst.
+    `mixing`: how many layers mix astrometric frames, and the worst. `misalignment`: how many have members that do not
+    lie together, and the worst.
     """
 
     outlook: Outlook
     warnings: dict[str, int]
     at_work: Sequence[AtWork]
     mixing: Mixing
+    misalignment: Misalignment
 
     @property
     def layers(self) -> int:

@@ -1,7 +1,8 @@
 """Keeps alternate solutions of exposures, and writes to exposures which of them layers use. mvmdb.alignment finds them.
 
 One setting names the solution for the whole archive. An exposure has it if it was computed from the WCS that the
-exposure's file has now; all others are used as their files are.
+exposure's file has now; all others are used as their files are. If frames are to be aligned, what the shifts of pairs
+say (the table `placement`) is added to either.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.catalog.layers.changed_keys import keys_of_exposures
 from mvmdb.catalog.layers.refresh import refresh_layers
 from mvmdb.catalog.rows import chunks
-from mvmdb.catalog.settings import ALTERNATE, read_policy, read_settings, write_settings
+from mvmdb.catalog.settings import ALTERNATE, FRAMES, read_policy, read_settings, write_settings
+from mvmdb.catalog.shifts.pairs import write_left
 from mvmdb.correction import Correction, digest_realigned, format_alternate, parse_alternate
 from mvmdb.errors import UsageError
-from mvmdb.frames import frame_of_alternate, frame_of_file
+from mvmdb.frames import frame_of_alternate, frame_of_file, frame_of_group
 from mvmdb.layers.digests import digest_member
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among, upsert
@@ -30,6 +32,8 @@ from mvmdb.schema.engine import among, upsert
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 NONE = "none"
 """The word for the files' own solutions, which no solution may have for a name."""
+SOLVED = "solved"
+"""The name of what shifts of pairs make of a file's solution; after that of an alternate it stands with a plus sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,22 @@ class Chosen(NamedTuple):
     """A solution that layers use: as `exposure.alternate` holds it, and its frame."""
 
     text: str
-    frame: str
+    frame: str | None
+
+
+class Base(NamedTuple):
+    """The solution of an exposure before shifts of pairs are added: the chosen alternate or no text, and its frame."""
+
+    text: str
+    frame: str | None
 
 
 def check_name(name: str) -> str:
     """The name of a solution. Raises UsageError for one that cannot be a name."""
-    if _NAME.fullmatch(name) is None or name.lower() == NONE:
+    if _NAME.fullmatch(name) is None or name.lower() in (NONE, SOLVED):
         raise UsageError(
-            f"{name!r} cannot name a solution; expected up to 40 letters, digits and . _ -, and not {NONE!r}"
+            f"{name!r} cannot name a solution; expected up to 40 letters, digits and . _ -, and not {NONE!r} or "
+            f"{SOLVED!r}"
         )
     return name
 
@@ -131,7 +143,7 @@ def use_alternates(connection: sa.Connection, exposures: Iterable[int] | None = 
     rows, e = _load_rows(connection, exposures), t.exposure.c
     time, changed, events = time_in(connection), [], []
     for row in rows:
-        text, frame = _text(row), _frame(row)
+        text, frame = _choose(row)
         used = None if row.wcs_digest is None else digest_realigned(row.wcs_digest, text)
         if (row.alternate, row.member_wcs, row.frame) == (text, used, frame):
             continue
@@ -146,19 +158,31 @@ def use_alternates(connection: sa.Connection, exposures: Iterable[int] | None = 
         change = sa.update(t.exposure).where(e.id == sa.bindparam("key"))
         connection.execute(change.values({name: sa.bindparam(key) for name, key in columns.items()}), changed)
         write_events(connection, events)
+        write_left(connection, [one["key"] for one in changed])
     return [int(one["key"]) for one in changed]
 
 
 def load_chosen(connection: sa.Connection, exposures: Iterable[int]) -> dict[int, Chosen]:
-    """The solutions that these exposures (keys) should have in layers; those without are left out."""
-    return {row.id: Chosen(text, str(_frame(row))) for row in _load_rows(connection, exposures) if (text := _text(row))}
+    """The solutions that these exposures (keys) should have in layers; those that are as their files are left out."""
+    chosen = {row.id: (_choose(row), _frame_of_file(row)) for row in _load_rows(connection, exposures)}
+    return {id_: one for id_, (one, frame) in chosen.items() if one != ("", frame)}
+
+
+def load_base(connection: sa.Connection, exposures: Iterable[int]) -> dict[int, Base]:
+    """The solutions of these exposures (keys) before shifts of pairs are added."""
+    return {row.id: _base(row) for row in _load_rows(connection, exposures)}
 
 
 def _load_rows(connection: sa.Connection, exposures: Iterable[int] | None) -> list[Any]:
-    """These exposures (keys), or all that have or should have an alternate, each with the chosen one if it holds."""
-    e, a = t.exposure.c, t.alternate.c
-    chosen = read_settings(connection).get(ALTERNATE, "")
-    holds = sa.and_(a.ipppssoo == e.ipppssoo, a.name == chosen, a.wcs_digest == e.wcs_digest)
+    """These exposures (keys), or all that have or should have a solution other than that of their files.
+
+    Each comes with the chosen alternate if it holds, and if frames are to be aligned with its placement.
+    """
+    e, a, p = t.exposure.c, t.alternate.c, t.placement.c
+    settings = read_settings(connection)
+    holds = sa.and_(a.ipppssoo == e.ipppssoo, a.name == settings.get(ALTERNATE, ""), a.wcs_digest == e.wcs_digest)
+    aligned = [p.ipppssoo == e.ipppssoo, p.wcs_digest == e.wcs_digest, p.n_pairs > 0]
+    placed = sa.and_(*aligned) if settings.get(FRAMES) == "align" else sa.false()
     columns = (
         e[name]
         for name in (
@@ -167,20 +191,42 @@ def _load_rows(connection: sa.Connection, exposures: Iterable[int] | None) -> li
         )
     )  # fmt: skip
     of_solution = (a[name] for name in ("name", "reference", "ra", "dec", "dx", "dy", "roll", "scale"))
-    query = sa.select(*columns, *of_solution).select_from(t.exposure.outerjoin(t.alternate, holds))
+    of_place = (
+        p[name].label(f"place_{name}")
+        for name in ("base_wcs", "ra", "dec", "move_dx", "move_dy", "shift_group", "tied_to")
+    )
+    query = sa.select(*columns, *of_solution, *of_place).select_from(
+        t.exposure.outerjoin(t.alternate, holds).outerjoin(t.placement, placed)
+    )
     if exposures is None:
-        return list(connection.execute(query.where(sa.or_(e.alternate != "", a.name.is_not(None)))))
+        return list(
+            connection.execute(query.where(sa.or_(e.alternate != "", a.name.is_not(None), p.ipppssoo.is_not(None))))
+        )
     return [row for ids in chunks(exposures) for row in connection.execute(query.where(e.id.in_(ids)))]
 
 
-def _text(row: Any) -> str:
-    return "" if row.name is None else format_alternate(row.name, Correction(*row[-6:]))
-
-
-def _frame(row: Any) -> str | None:
+def _base(row: Any) -> Base:
     if row.name is None:
-        return frame_of_file(row.wcsname, row.distortion, row.fit, row.astrometric_catalog)
-    return frame_of_alternate(row.name, row.reference)
+        return Base("", _frame_of_file(row))
+    correction = Correction(row.ra, row.dec, row.dx, row.dy, row.roll, row.scale)
+    return Base(format_alternate(row.name, correction), frame_of_alternate(row.name, row.reference))
+
+
+def _choose(row: Any) -> Chosen:
+    base = _base(row)
+    if row.place_base_wcs is None or row.place_base_wcs != digest_realigned(row.wcs_digest, base.text):
+        return Chosen(*base)
+    frame = frame_of_group(row.place_tied_to, row.place_shift_group)
+    if (row.place_move_dx, row.place_move_dy) == (0.0, 0.0):
+        return Chosen(base.text, frame)
+    name, correction = parse_alternate(base.text)
+    start = correction or Correction(row.place_ra, row.place_dec, 0.0, 0.0, 0.0)
+    text = format_alternate(f"{name}+{SOLVED}" if name else SOLVED, start.shifted(row.place_move_dx, row.place_move_dy))
+    return Chosen(text, frame)
+
+
+def _frame_of_file(row: Any) -> str | None:
+    return frame_of_file(row.wcsname, row.distortion, row.fit, row.astrometric_catalog)
 
 
 def describe_solution(text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mvmdb.catalog import due_pollers
-from mvmdb.catalog.alternates import choose_alternate
+from mvmdb.catalog.alternates import choose_alternate, use_alternates
 from mvmdb.catalog.decisions.keep import keep_decisions
 from mvmdb.catalog.exposures.memberships import recompute_memberships
 from mvmdb.catalog.exposures.standing import lift_refusals
@@ -29,6 +29,7 @@ from mvmdb.catalog.settings import (
     set_products_folder,
     write_settings,
 )
+from mvmdb.catalog.shifts.places import placed_exposures
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
@@ -139,5 +140,7 @@ def configure_layers(connection: sa.Connection, changes: Mapping[str, object]) -
         write_settings(connection, layer_settings(wanted))
         if not wanted.errors and wanted.weight == "exptime":
             lift_refusals(connection, ERRORS)
+        if "align" in (wanted.frames, recorded.frames) and wanted.frames != recorded.frames:
+            use_alternates(connection, placed_exposures(connection))
         refresh_layers(connection, all_keys(connection), wanted)
         due_pollers.forget(connection)

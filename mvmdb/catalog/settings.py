@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import sqlalchemy as sa
 
@@ -39,8 +40,8 @@ CONFIGURATION = (
     "only_cte", KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
-_FRAMES: dict[str, Frames] = {"gaia": "gaia", "same": "same"}
 _METHODS: dict[str, Method] = {"mvmdb": "mvmdb"}
+_FRAMES: dict[str, Frames] = {name: name for name in get_args(Frames)}
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
 

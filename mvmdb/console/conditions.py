@@ -43,12 +43,14 @@ _CONDITIONS = (
     click.option("--stale", is_flag=True, help="Layers that are stale, and what belongs to them."),
     click.option("--waiting", is_flag=True, help="Layers that wait for files, and what belongs to them."),
     click.option(
-        "--mixed", is_flag=True, help="Layers in which different astrometric frames overlap, and what is theirs."
+        "--mixed", is_flag=True, default=None,
+        help="Layers in which different astrometric frames overlap, and what is theirs.",
     ),
+    click.option("--apart", is_flag=True, help="Layers whose members do not lie together, and what is theirs."),
 )  # fmt: skip
 _NAMES = (
     "filters", "cameras", "dates", "programs", "targets", "skycells", "exposures", "radius", "astrometry", "stale",
-    "waiting", "mixed",
+    "waiting", "mixed", "apart",
 )  # fmt: skip
 _SHOWING = (
     click.option("--columns", metavar="A,B,...", help="Show these columns; `mvmdb schema` says what they mean."),

@@ -10,7 +10,7 @@ from typing import Any
 
 from mvmdb.catalog.ask.night import count_listed
 from mvmdb.console.history import cost_words
-from mvmdb.console.mixing import mixed_words
+from mvmdb.console.mixing import misaligned_words, mixed_words
 from mvmdb.console.render import reasons_words
 from mvmdb.console.show import printable
 from mvmdb.errors import InputError, UsageError
@@ -18,8 +18,9 @@ from mvmdb.records import Reason, ReasonCode
 
 FORMS = (".txt", ".html", ".json")
 _MIXED = "Mixed frames"
+_APART = "Members apart"
 _SECTIONS = (
-    "Came", "Left", "Refused", "Made", "Removed", "Took longest", "Failed", "Not tried", "Problems", _MIXED,
+    "Came", "Left", "Refused", "Made", "Removed", "Took longest", "Failed", "Not tried", "Problems", _MIXED, _APART,
     "Left alone", "Not made beside products",
 )  # fmt: skip
 
@@ -108,6 +109,7 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
         [resting_words(line) for line in report["resting"]],
         list(report["problems"]),
         _mixing_lines(report.get("astrometry")),
+        _misaligned_lines(report.get("astrometry")),
         [line.removeprefix("left alone: ") for line in report["left_alone"]],
         list(report.get("unmade", ())),
     )
@@ -117,7 +119,7 @@ def _sections(report: Report) -> Iterator[tuple[str, int, list[str]]]:
 
 
 def _heading(name: str, number: int, lines: list[str]) -> str:
-    if name == _MIXED:
+    if name in (_MIXED, _APART):
         return name
     return f"{name} ({number})" if number == len(lines) else f"{name} ({number}, of which the first {len(lines)})"
 
@@ -158,6 +160,18 @@ def _mixing_lines(mixing: Mapping[str, Any] | None) -> list[str]:
         f"{n} of the layers made, {in_all} in all: members of different astrometric frames overlap, which can "
         "smear sources; list: mvmdb astrometry",
         *(f"worst: {mixed_words(layer)}" for layer in mixing["worst"]),
+    ]
+
+
+def _misaligned_lines(astrometry: Mapping[str, Any] | None) -> list[str]:
+    """How many layers made in this night have members that do not lie together, and the worst, as `_mixing_lines`."""
+    if not astrometry or not astrometry.get("misaligned_layers"):
+        return []
+    n, in_all = astrometry["misaligned_layers"], astrometry["misaligned_layers_in_all"]
+    return [
+        f"{n} of the layers made, {in_all} in all: members do not lie together, which smears sources; "
+        "list: mvmdb astrometry --apart",
+        *(f"worst: {misaligned_words(layer)}" for layer in astrometry["farthest"]),
     ]
 
 

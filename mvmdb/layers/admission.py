@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.frames import GAIA
+from mvmdb.frames import GAIA, is_absolute
 from mvmdb.instruments import find_detector
 from mvmdb.names import Kind
 from mvmdb.records import Policy
@@ -38,4 +38,6 @@ def frame_left_out(frame: str | None, policy: Policy) -> str:
     """
     if policy.frames == "gaia" and frame not in (GAIA, None):
         return f"frames are to be gaia, and its solution is of the frame {frame}"
+    if policy.frames == "absolute" and frame is not None and not is_absolute(frame):
+        return f"frames are to be absolute, and its solution is of the frame {frame}"
     return ""

@@ -92,8 +92,8 @@ def join_label(by_time: str, epoch: str) -> str:
 
 def why_unexpected(layer: str, policy: Policy) -> str:
     """Why no exposure is expected in the layer of this name: its members left, or layers are now divided otherwise."""
-    on_gaia = " on gaia" if policy.frames == "gaia" else ""
-    why = f"no exposure{on_gaia} is expected in this layer any more"
+    tied = {"gaia": " on gaia", "absolute": " on an absolute frame"}.get(policy.frames, "")
+    why = f"no exposure{tied} is expected in this layer any more"
     undivided = layer.rsplit("_", 1)[-1] in ("all", "coarse-all")
     if undivided and policy.exptime_layers == "all" and not policy.epochs:
         return why

@@ -111,7 +111,9 @@ def _list_candidates(
         e = exposures[index]
         digest = digest_member(e.ipppssoo, e.kind, e.pixels, e.wcs_digest)
         times = (e.exptime, e.expstart, e.expend)
-        rows.append((e.ipppssoo, (numbers[obsmodes[index]], index, e.kind, digest, *box, *times, area, True, e.frame)))
+        rows.append(
+            (e.ipppssoo, (numbers[obsmodes[index]], index, e.kind, digest, *box, *times, area, True, e.frame, e.placed))
+        )
     rows.sort(key=lambda row: (row[1][0], row[0]))
     return [(frame.cell, *mode) for mode in numbers], Candidates.of_rows([row for _, row in rows])
 

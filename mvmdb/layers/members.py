@@ -1,4 +1,4 @@
-"""Which exposures each layer is made of: by policy, kind of file, exposure time, date and frame.
+"""Which exposures each layer is made of: by policy, kind of file, exposure time, date, frame and place.
 
 Many layers are decided at once, in columns. All callers use it: the catalog, `process` and `mosaic`.
 """
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvmdb.layers.admission import frame_left_out, left_out, stays
+from mvmdb.layers.agreement import keep_agreeing
 from mvmdb.layers.digests import digest_members
 from mvmdb.layers.divisions import CLASSES, cluster_members, join_label, label_members
 from mvmdb.layers.frames import keep_same_frame, number_frames
 from mvmdb.names import Kind
-from mvmdb.records import Policy
+from mvmdb.records import Placed, Policy
 
 LayerKey = tuple[int, str, str, str]
 """(sky cell, instrument, detector, filter): one layer per scale, or several if the policy divides them."""
@@ -32,6 +33,7 @@ class Candidates(NamedTuple):
     `digest`: `digest_member`. `x_min` ... `y_max`: the bounding box of the overlap, fine pixels. `exptime`: seconds.
     `expstart`, `expend`: MJD, None if unknown. `area_arcmin2`: area of the overlap. `has_file`: false if the exposure
     is known only from a table. `frame`: what its positions are tied to (mvmdb.frames), None where no file tells.
+    `placed`: where it lies by measured shifts, None where that is not known; needed if members are to agree.
     """
 
     key: Sequence[int]
@@ -48,6 +50,7 @@ class Candidates(NamedTuple):
     area_arcmin2: Sequence[float]
     has_file: Sequence[bool]
     frame: Sequence[str | None]
+    placed: Sequence[Placed | None]
 
     @classmethod
     def of_rows(cls, rows: Sequence[Sequence[Any]]) -> Candidates:
@@ -127,7 +130,8 @@ def _divide(
 
     A layer's number is the index of its key times the number of labels, plus the index of its label. Exposures that the
     policy leaves out are dropped first. The others get their class and epoch. Within these, one FLC evicts every FLT.
-    The remaining exposures are clustered. At last, if each layer is to have one frame, those of other frames go.
+    The remaining exposures are clustered. At last, if each layer is to have one frame, those of other frames go, and if
+    its members are to agree, those that lie elsewhere than most.
     """
     key = np.array(candidates.key, dtype=np.int64)
     is_flc = np.array([kind == "flc" for kind in candidates.kind], dtype=bool)
@@ -146,6 +150,9 @@ def _divide(
     if policy.frames == "same":
         same = keep_same_frame(layer, frame[kept])
         kept, layer = kept[same], layer[same]
+    if policy.frames == "agree":
+        agreeing = keep_agreeing(layer, [candidates.placed[row] for row in kept.tolist()], frame[kept])
+        kept, layer = kept[agreeing], layer[agreeing]
     return kept, layer, labels
 
 

@@ -36,6 +36,7 @@ from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.poller_files import RunPollers
+from mvmdb.reconcile.shifts import ShiftSurvey
 from mvmdb.records import Action, LayerJob, Plan, PlannedLayer, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -96,6 +97,7 @@ class ReconcileRun:
         self.remarks = place.remarks
         self.engine, self.policy, self.options = self.coordinator.engine, policy, options
         self.workers, self.monitor = workers, monitor
+        self.shifts = ShiftSurvey(self.engine, policy, workers, options)
         self.report = ReconcileReport()
         self.started = monotonic()
         self.settled: dict[str, str] = {}
@@ -122,7 +124,14 @@ class ReconcileRun:
             self.engine, self.policy, cells=self.options.cells, everything=self.options.everything
         ):
             outlook = self.look()
+        outlook = self._settle_shifts(outlook)
         self._warn_of_growth(outlook)
+        return outlook
+
+    def _settle_shifts(self, outlook: Outlook) -> Outlook:
+        """Measure the shifts of what is to be made, and plan again while other layers follow from them."""
+        while self.shifts.settle(outlook.plan.layers):  # each field once
+            outlook = self.look()
         return outlook
 
     def _warn_of_growth(self, outlook: Outlook) -> None:
@@ -166,7 +175,7 @@ class ReconcileRun:
         outlook = self._make_all(outlook, replanned)
         while self.elsewhere and self._others_are_done():
             self.elsewhere.clear()
-            outlook = self._make_all(self.look(), replanned)
+            outlook = self._make_all(self._settle_shifts(self.look()), replanned)
         self.report.elsewhere = {layer: str(holder) for layer, holder in sorted(self.elsewhere.items())}
         self._sweep(self.worked_in, self.taken)  # left by workers that died; others made their layers
         for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
@@ -189,7 +198,7 @@ class ReconcileRun:
                 self.report.refused[error.ipppssoo] = str(error)
             if not refused:
                 break
-            outlook = self.look()
+            outlook = self._settle_shifts(self.look())
             replanned(outlook.plan, cells)
         return outlook
 

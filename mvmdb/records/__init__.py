@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from mvmdb.records.exposures import CellExposure, Dataset, Exposure, ExptimeLayers, Frames, Policy, Refusal, Rule
+from mvmdb.records.exposures import (
+    MEASURED,
+    CellExposure,
+    Dataset,
+    Exposure,
+    ExptimeLayers,
+    Frames,
+    Policy,
+    Refusal,
+    Rule,
+)
 from mvmdb.records.jobs import LayerJob, MemberInput, ProductMember, ProductRecord, SkyPair
 from mvmdb.records.layers import Canvas, ExpectedLayer, Member, ObservedProduct, ProductState, Proof, UnmadeLayer
 from mvmdb.records.plans import Action, Mark, Plan, PlannedLayer, Reason, ReasonCode
+from mvmdb.records.shifts import Placed, ShiftExposure, ShiftPair
 
 __all__ = [
+    "MEASURED",
     "Action",
     "Canvas",
     "CellExposure",
@@ -21,6 +33,7 @@ __all__ = [
     "Member",
     "MemberInput",
     "ObservedProduct",
+    "Placed",
     "Plan",
     "PlannedLayer",
     "Policy",
@@ -32,6 +45,8 @@ __all__ = [
     "ReasonCode",
     "Refusal",
     "Rule",
+    "ShiftExposure",
+    "ShiftPair",
     "SkyPair",
     "UnmadeLayer",
 ]

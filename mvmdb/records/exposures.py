@@ -8,10 +8,13 @@ from typing import Literal
 from mvmdb.frames import frame_of_file
 from mvmdb.names import Kind
 from mvmdb.recipe import Making, Method, Weight
+from mvmdb.records.shifts import Placed
 
 Rule = Literal["overlap", "nearest"]
 ExptimeLayers = Literal["all", "classes", "clusters"]
-Frames = Literal["any", "gaia", "same"]
+Frames = Literal["any", "absolute", "agree", "align", "gaia", "same"]
+MEASURED: tuple[Frames, ...] = ("agree", "align")
+"""Those that depend on measured shifts, which a catalog keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class CellExposure:
     """An eligible exposure as a mosaic needs it: its file, the pixels and WCS that file must have, and its footprint.
 
     `exptime` in seconds, `expstart` and `expend` in MJD. `alternate`, `wcs_digest`: as in MemberInput. `frame`: what
-    its positions are tied to, with the alternate.
+    its positions are tied to, with the alternate. `placed`: where it lies by measured shifts, if members are to agree.
     """
 
     ipppssoo: str
@@ -104,6 +107,7 @@ class CellExposure:
     expend: float | None
     alternate: str = ""
     frame: str | None = None
+    placed: Placed | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> CellExposure:
@@ -122,9 +126,11 @@ class Policy:
     `rule`: which sky cells an exposure is a member of. `include_small`, `only_cte`: MVM_INCLUDE_SMALL and MVM_ONLY_CTE.
     `exptime_layers`: how layers are divided by exposure time. `epochs`: how they are divided by date: empty (not at
     all), `yearly`, or the dates (YYYY-MM-DD) that bound the ranges, joined with commas. `errors`: whether mosaics have
-    an ERR plane. `frames`: which exposures layers take by the frames of their solutions: `any`, those on `gaia`, or in
-    each layer those of the `same` frame, which most of its members have. `method`: how mosaics are made.
-    `weight`: what members count by, `exptime` or the inverse variance of their background, `ivm`.
+    an ERR plane. `frames`: which exposures layers take: `any`; by the frames of their solutions those on `gaia`, those
+    on any `absolute` frame, or in each layer those of the `same` frame, which most of its members have; by measured
+    shifts those that `agree` with most of a layer's members. With `align` they take any, and shifts are corrected.
+    `method`: how mosaics are made. `weight`: what members count by, `exptime` or the inverse variance of their
+    background, `ivm`.
     """
 
     rule: Rule = "overlap"

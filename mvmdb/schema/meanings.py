@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mvmdb.schema.tables import event, layer, run
+from mvmdb.schema.tables import APART_PIXELS, event, layer, run, shift_pair
 
 
 def _of_layer(*names: str) -> dict[str, str]:
@@ -45,6 +45,21 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             "n_exposures": "number of these members",
             "exptime": "their summed exposure time, seconds",
             **_of_layer("mixed_arcmin2"),
+        },
+    ),
+    "misaligned": (
+        f"One row per layer and pair of its members that lie {APART_PIXELS} pixels apart or more, as layers use them.",
+        {
+            **_NAMED,
+            "first": "ipppssoo of the exposure with the lower identity",
+            "second": "ipppssoo of the exposure that overlaps it",
+            "first_frame": "what the positions of the first are tied to: gaia, gsc240-apriori, none, ...",
+            "second_frame": "what the positions of the second are tied to",
+            "dx": str(shift_pair.c.left_dx.comment).partition(";")[0],
+            "dy": str(shift_pair.c.left_dy.comment).partition(";")[0],
+            "apart_pixels": "length of both in pixels of the exposures",
+            "error": "error of dx and of dy, 1 sigma, arcsec",
+            **{name: str(shift_pair.c[name].comment) for name in ("n_sources", "overlap_arcmin2")},
         },
     ),
     "history": (

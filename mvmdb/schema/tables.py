@@ -28,9 +28,12 @@ from sqlalchemy import (
 
 from mvmdb.schema.columns import canvas, may, metadata, must, reference
 from mvmdb.schema.run_tables import claim, coordinator, event, run
+from mvmdb.schema.shift_tables import APART, APART_PIXELS, placement, shift_pair
 from mvmdb.schema.types import CaselessText
 
 __all__ = [
+    "APART",
+    "APART_PIXELS",
     "DOUBTFUL",
     "MIXED",
     "alternate",
@@ -45,11 +48,13 @@ __all__ = [
     "layer_member",
     "membership",
     "metadata",
+    "placement",
     "product",
     "product_member",
     "quarantine",
     "recipe",
     "run",
+    "shift_pair",
     "sky_pair",
     "skycell",
 ]

@@ -15,7 +15,15 @@ from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 from mvmdb.schema.obscore import select_obscore
 
-VIEWS = ("coverage", "astrometry", "stale_reason", "stale_layer", "history", "obscore")  # in the order of creation
+VIEWS = (
+    "coverage",
+    "astrometry",
+    "misaligned",
+    "stale_reason",
+    "stale_layer",
+    "history",
+    "obscore",
+)  # in the order of creation
 
 
 def create_views(connection: sa.Connection) -> None:
@@ -24,6 +32,7 @@ def create_views(connection: sa.Connection) -> None:
     for name, select in (
         ("coverage", _coverage(connection)),
         ("astrometry", _astrometry()),
+        ("misaligned", _misaligned()),
         ("stale_reason", _stale_reason()),
         ("stale_layer", _stale_layer(connection)),
         ("history", _history(connection)),
@@ -104,6 +113,40 @@ def _astrometry() -> sa.Select[Any]:
         )
         .select_from(t.layer.join(t.skycell).join(t.layer_member).join(exposure).outerjoin(alternate, solution))
         .group_by(*groups)
+    )
+
+
+def _misaligned() -> sa.Select[Any]:
+    """One row per layer and pair of its members that lie apart."""
+    pair, first, second = t.shift_pair, t.exposure.alias("first"), t.exposure.alias("second")
+    one, other = t.layer_member.alias("one"), t.layer_member.alias("other")
+    valid = sa.and_(
+        pair.c.first_pixels == first.c.pixels, pair.c.first_wcs == first.c.wcs_digest,
+        pair.c.second_pixels == second.c.pixels, pair.c.second_wcs == second.c.wcs_digest,
+    )  # fmt: skip
+    both = sa.and_(other.c.exposure_id == pair.c.second_id, other.c.layer_id == one.c.layer_id)
+    return (
+        sa.select(
+            t.layer.c.name.label("layer"),
+            t.skycell.c.name.label("skycell"),
+            first.c.ipppssoo.label("first"),
+            second.c.ipppssoo.label("second"),
+            first.c.frame.label("first_frame"),
+            second.c.frame.label("second_frame"),
+            pair.c.left_dx.label("dx"),
+            pair.c.left_dy.label("dy"),
+            pair.c.left_pixels.label("apart_pixels"),
+            *(pair.c[name] for name in ("error", "n_sources", "overlap_arcmin2")),
+        )
+        .select_from(
+            pair.join(first, first.c.id == pair.c.first_id)
+            .join(second, sa.and_(second.c.id == pair.c.second_id, valid))
+            .join(one, one.c.exposure_id == pair.c.first_id)
+            .join(other, both)
+            .join(t.layer, t.layer.c.id == one.c.layer_id)
+            .join(t.skycell, t.skycell.c.id == t.layer.c.skycell_id)
+        )
+        .where(t.APART)
     )
 
 

@@ -29,7 +29,7 @@ def gather(rows, policy):
     """The members (numbers of rows) of each layer, by key and label."""
     numbered = sorted(enumerate(rows), key=lambda pair: (pair[1][0], pair[0]))
     columns = [
-        (key, number, kind, f"d{number}", 1, 2, 1, 2, time, None, None, 1.0, frame is not None, frame)
+        (key, number, kind, f"d{number}", 1, 2, 1, 2, time, None, None, 1.0, frame is not None, frame, None)
         for number, (key, frame, kind, time) in numbered
     ]
     members = gather_members(Candidates.of_rows(columns), KEYS, policy)

@@ -54,7 +54,7 @@ def gather(rows: list[Candidate], policy: Policy) -> tuple[list[tuple[int, str, 
             keys.index((CELL.index, *_camera(row))), number, row.kind,
             digest_member(row.ipppssoo, row.kind, row.pixels, row.wcs_digest),
             row.box.x_min, row.box.x_max, row.box.y_min, row.box.y_max, row.exptime, None, None, row.area, True,
-            row.frame,
+            row.frame, None,
         )
         for number, row in numbered
     ]  # fmt: skip

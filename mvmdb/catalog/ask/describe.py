@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.alternates import describe_solution
 from mvmdb.catalog.ask.frames import find_outvoted
+from mvmdb.catalog.ask.misaligned import describe_misaligned
+from mvmdb.catalog.ask.places import describe_place
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile, find_quarantined
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.choose import Candidate, explain_choice
@@ -127,6 +129,7 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
             f"from {_day(row.expstart)} to {_day(row.expend)}: {', '.join(members)}.",
             f"They cover {row.area_arcmin2:.2f} square arcmin of the cell, {row.mean_exposures:.2f} deep on average.",
             _frame_line(row),
+            *_apart_lines(connection, str(name)),
             f"Its canvas is [{_canvas(row)}] in fine pixels, that of every layer of {name.skycell}.",
             f"Its recipe: {_recipe(row.parameters)}.",
         ]
@@ -134,9 +137,10 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
             lines.append(f"It waits for the files of {len(awaited)} of them: {', '.join(awaited)}.")
         solved = [member for member in of_layer if member.alternate]
         if solved:
-            name_of_solution = solved[0].alternate.split(" ")[0]  # one setting names it for all
+            names = sorted({member.alternate.split(" ")[0] for member in solved})
             which = "all" if len(solved) == len(of_layer) else ", ".join(member.ipppssoo for member in solved)
-            lines.append(f"The alternate solution {name_of_solution} places {which} of them.")
+            verb = "solution {} places" if len(names) == 1 else "solutions {} place"
+            lines.append(f"The alternate {verb.format(' and '.join(names))} {which} of them.")
     lines += _product_lines(product)
     return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))
 
@@ -146,6 +150,22 @@ def _frame_line(row: Any) -> str:
     if row.mixed_arcmin2:
         line += f" Warning: different ones overlap in {row.mixed_arcmin2:.2f} square arcmin, which can smear sources."
     return line
+
+
+def _apart_lines(connection: sa.Connection, layer: str) -> list[str]:
+    misaligned = describe_misaligned(connection, layer)
+    if misaligned is None:
+        return []
+    lines = [
+        f"Warning: its members do not lie together; two are {misaligned.apart_pixels:.2f} pixels apart, and those that "
+        f"lie elsewhere overlap others in {misaligned.apart_arcmin2:.2f} square arcmin."
+    ]
+    lines += [
+        f"{one.exposure} lies {one.mas:.1f} mas ({one.pixels:.2f} pixels) from most of them; "
+        f"its frame is {one.frame or 'not known'}."
+        for one in misaligned.apart
+    ]
+    return lines
 
 
 _PROOFS = {
@@ -228,6 +248,7 @@ def _describe_exposure(connection: sa.Connection, ipppssoo: str, policy: Policy)
         + (f", frame {row.frame}." if row.frame else "."),
         *_dataset_lines(connection, row),
         *_standing_lines(row),
+        *describe_place(connection, row),
         f"Sky cells: {', '.join(cells) or 'none'}.",
         f"Layers: {', '.join(layers) or 'none'}{_why_out(row, cells, layers, outvoted, policy)}.",
         *(f"Left out of {layer}: {why}." for layer, why in outvoted),
@@ -250,7 +271,8 @@ def _why_out(
         why = f"its date is in none of the archive's epochs ({policy.epochs})"
     why = why or frame_left_out(row.frame, policy)
     if not why and outvoted:
-        return ", as its frame is not that of most members of a layer"
+        of = "place" if policy.frames == "agree" else "frame"
+        return f", as its {of} is not that of most members of a layer"
     return f", as {why}" if why else ", as an FLC of the same layer evicts every FLT"
 
 

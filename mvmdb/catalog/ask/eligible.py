@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.cells import near
 from mvmdb.catalog.ask.search.question import filter_names
+from mvmdb.catalog.layers.recorded import as_placed, place_of
 from mvmdb.errors import UsageError
 from mvmdb.names import CellId
 from mvmdb.records import CellExposure
@@ -29,9 +30,11 @@ def load_eligible_exposures(
     Raises UsageError if a filter has none there, or if some have no file.
     """
     e, m = t.exposure.c, t.membership.c
+    names = [field.name for field in fields(CellExposure) if field.name != "placed"]
+    placed, of_place = place_of(connection)
     query = (
-        sa.select(*(e["member_wcs" if field.name == "wcs_digest" else field.name] for field in fields(CellExposure)))
-        .select_from(t.exposure.join(t.membership))
+        sa.select(*(e["member_wcs" if name == "wcs_digest" else name] for name in names), *of_place)
+        .select_from(t.exposure.join(t.membership).outerjoin(t.placement, placed))
         .where(m.skycell_id.in_([cell.index for cell in cells]), e.ipppssoo.not_in(exclude))
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
         .distinct()
@@ -41,7 +44,9 @@ def load_eligible_exposures(
         query = query.where(e.detector == detector)
     if filters:
         query = query.where(e.filter.in_([name for text in filters for name in filter_names(text)]))
-    exposures = [CellExposure(*row) for row in connection.execute(query).all()]
+    n = len(names)
+    rows = connection.execute(query).all()
+    exposures = [replace(CellExposure(*row[:n]), placed=as_placed(*row[n:])) for row in rows]
     where = f"{f' of {detector}' if detector else ''} in {len(cells)} sky cells of {place}"
     found = {exposure.filter.lower() for exposure in exposures}
     for text in filters:

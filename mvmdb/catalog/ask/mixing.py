@@ -49,9 +49,13 @@ def summarize_mixing(connection: sa.Connection, cells: Sequence[int] | None = No
 
 def summarize_made(connection: sa.Connection, run: int) -> Mixing:
     """The mixing in the layers whose mosaics a run made."""
+    return _summarize(connection, [t.MIXED, made_in(run)])
+
+
+def made_in(run: int) -> sa.ColumnElement[bool]:
+    """Whether a run made the mosaic of a layer."""
     event = t.event.c
-    names = sa.select(event.layer).where(event.run_id == run, event.kind.in_(_MADE))
-    return _summarize(connection, [t.MIXED, t.layer.c.name.in_(names)])
+    return t.layer.c.name.in_(sa.select(event.layer).where(event.run_id == run, event.kind.in_(_MADE)))
 
 
 _MADE = ("layer-drizzled", "layer-added")

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.ask.history import HistoryQuestion, RecordedEvent, load_events
+from mvmdb.catalog.ask.misaligned import summarize_misaligned_made, summarize_misalignment
 from mvmdb.catalog.ask.mixing import summarize_made, summarize_mixing
 from mvmdb.catalog.clock import utc_text
 from mvmdb.catalog.open import Engine
@@ -57,7 +58,8 @@ def summarize_night(
     `slowest` names the layers that took longest. `failed` lists the layers that failed, each with the number of its
     failures in a row, when they began, and when it is tried again. `last_night` compares these with the run of
     `nightly` before: the layers whose failures are `new_failures`, and the `mended` ones. `astrometry`: how many of the
-    layers that were made mix astrometric frames, the worst, and how many do so in all. `resting` layers were not tried,
+    layers that were made mix astrometric frames or have members that do not lie together, the worst of either, and how
+    many do so in all. `resting` layers were not tried,
     `problems` are those of no single layer, and `left_alone` says which product files were left alone, and why: the
     history does not hold them. `unmade`: the files beside products that could not be made, and why.
     """
@@ -79,6 +81,7 @@ def summarize_night(
     with engine.begin() as connection:
         failing = _still_failing(connection, before)
         mixing, mixed_now = summarize_made(connection, run), summarize_mixing(connection).layers
+        apart, apart_now = summarize_misaligned_made(connection, run), summarize_misalignment(connection).layers
     return {
         "run": run,
         "host": started.host,
@@ -92,7 +95,10 @@ def summarize_night(
             "new_failures": sorted(now - before),
             "mended": sorted(before - failing),
         },
-        "astrometry": mixing.as_values() | {"mixed_layers_in_all": mixed_now},
+        "astrometry": mixing.as_values()
+        | {"mixed_layers_in_all": mixed_now}
+        | apart.as_values()
+        | {"misaligned_layers_in_all": apart_now},
         "resting": [_failure(layer) for layer in resting],
         "problems": list(problems),
         "left_alone": list(left_alone),

@@ -17,6 +17,7 @@ from mvmdb.catalog.check.close import is_same
 from mvmdb.catalog.check.exposures import Corrections, is_camera
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.catalog.layers.canvases import BOX
+from mvmdb.catalog.layers.recorded import as_placed, place_of
 from mvmdb.catalog.rows import load_regions
 from mvmdb.layers.build import LayerColumns, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.canvas import bound_canvases
@@ -223,16 +224,20 @@ def _load_candidates(
 ) -> tuple[list[LayerKey], Candidates]:
     """The keys of the layers of these sky cells, sorted, and the exposures that may be their members."""
     e, m = t.exposure.c, t.membership.c
-    of_exposure = (
+    of_exposure: tuple[Any, ...] = (
         e.id, e.eligible, e.ipppssoo, e.instrument, e.detector, e.filter, e.kind, e.member_digest, e.exptime,
         e.expstart, e.expend, (e.path != "").label("has_file"), e.frame,
     )  # fmt: skip
+    placed, of_place = place_of(connection)
+    of_exposure = (*of_exposure, *of_place)
     usable = sa.and_(e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
     query = sa.select(m.skycell_id, *(m[name] for name in BOX), m.area_arcmin2, *of_exposure)
-    query = query.select_from(t.membership.join(t.exposure)).where(among(connection, m.skycell_id, cells), usable)
+    source = t.membership.join(t.exposure).outerjoin(t.placement, placed)
+    query = query.select_from(source).where(among(connection, m.skycell_id, cells), usable)
     rows = [tuple(row) for row in connection.execute(query) if row.id not in view.boxes]
     if view.boxes:
-        chosen = sa.select(*of_exposure).where(among(connection, e.id, list(view.boxes)), usable)
+        chosen = sa.select(*of_exposure).select_from(t.exposure.outerjoin(t.placement, placed))
+        chosen = chosen.where(among(connection, e.id, list(view.boxes)), usable)
         wanted = set(cells)
         rows += [
             (cell, *box, *row)
@@ -263,6 +268,10 @@ def _arrange(rows: Sequence[Any], view: Corrections) -> tuple[list[LayerKey], Ca
         end,
         has,
         frame,
+        group,
+        dx,
+        dy,
+        pixel,
     ) in rows:
         if not view.eligible.get(id_, eligible):
             continue
@@ -283,6 +292,7 @@ def _arrange(rows: Sequence[Any], view: Corrections) -> tuple[list[LayerKey], Ca
             area,
             bool(has),
             view.frames.get(id_, frame),
+            as_placed(group, dx, dy, pixel),
         )
         by_key[cell, instrument, detector, filter_name].append((name, values))
     keys = sorted(by_key)

@@ -11,8 +11,15 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from mvmdb.catalog.decisions.restore import Waiting, load_waiting, write_waiting
-from mvmdb.catalog.decisions.values import Decisions, KeptAlternate, KeptExposure, KeptFile, KeptProduct
-from mvmdb.catalog.settings import CONFIGURATION, PRODUCTS, read_settings, write_settings
+from mvmdb.catalog.decisions.values import (
+    Decisions,
+    KeptAlternate,
+    KeptExposure,
+    KeptFile,
+    KeptPlacement,
+    KeptProduct,
+)
+from mvmdb.catalog.settings import CONFIGURATION, FRAMES, PRODUCTS, read_settings, write_settings
 from mvmdb.exposures.eligibility import PIXEL_RULES
 from mvmdb.exposures.warning_texts import join_warnings, split_warnings
 from mvmdb.schema import tables as t
@@ -39,6 +46,7 @@ def load_decisions(connection: sa.Connection) -> Decisions:
         tuple(accepted[path] for path in sorted(accepted)),
         tuple(adopted[layer] for layer in sorted(adopted)),
         tuple(_load_alternates(connection)),
+        tuple(_load_placements(connection, settings.get(FRAMES, ""))),
     )
 
 
@@ -55,6 +63,8 @@ def record_decisions(connection: sa.Connection, decisions: Decisions) -> None:
     write_settings(connection, {**decisions.settings, **tables})
     rows = [asdict(one) | {"made_at": dt.datetime.fromisoformat(one.made_at)} for one in decisions.alternates]
     upsert(connection, t.alternate, ("ipppssoo", "name"), rows)
+    rows = [asdict(one) | {"made_at": dt.datetime.fromisoformat(one.made_at)} for one in decisions.placements]
+    upsert(connection, t.placement, ("ipppssoo",), rows)
     write_waiting(connection, Waiting(decisions.exposures, decisions.accepted, decisions.adopted))
 
 
@@ -112,6 +122,20 @@ def _load_alternates(connection: sa.Connection) -> Iterator[KeptAlternate]:
     query = sa.select(*(a[one.name] for one in fields(KeptAlternate))).order_by(a.ipppssoo, a.name)
     for row in connection.execute(query):
         yield KeptAlternate(**(dict(row._mapping) | {"made_at": row.made_at.isoformat()}))
+
+
+def _load_placements(connection: sa.Connection, frames: str) -> Iterator[KeptPlacement]:
+    """The places that layers follow: those of moved exposures, or of groups in which some lie apart.
+
+    All others change nothing, and are measured again.
+    """
+    p, other = t.placement.c, t.placement.alias("other").c
+    far = t.APART_PIXELS * t.APART_PIXELS * other.pixel * other.pixel
+    apart = sa.select(other.shift_group).where(other.dx * other.dx + other.dy * other.dy >= far, other.n_pairs > 0)
+    followed = {"align": sa.or_(p.move_dx != 0.0, p.move_dy != 0.0), "agree": p.shift_group.in_(apart)}
+    query = sa.select(*(p[one.name] for one in fields(KeptPlacement))).where(followed.get(frames, sa.false()))
+    for row in connection.execute(query.order_by(p.ipppssoo)):
+        yield KeptPlacement(**(dict(row._mapping) | {"made_at": row.made_at.isoformat()}))
 
 
 def _load_adopted(connection: sa.Connection) -> Iterator[KeptProduct]:

@@ -80,8 +80,35 @@ class KeptAlternate:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptPlacement:
+    """Where an exposure lies, as members or positions follow from it: the columns of its row in `placement`.
+
+    `made_at` is a UTC time in ISO 8601.
+    """
+
+    ipppssoo: str
+    pixels: str
+    wcs_digest: str
+    base_wcs: str
+    ra: float
+    dec: float
+    dx: float
+    dy: float
+    error: float
+    pixel: float
+    n_pairs: int
+    n_sources: int
+    shift_group: str
+    n_group: int
+    tied_to: str
+    move_dx: float
+    move_dy: float
+    made_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decisions:
-    """All of it; `exposures`, `accepted`, `adopted` and `alternates` are sorted.
+    """All of it; `exposures`, `accepted`, `adopted`, `alternates` and `placements` are sorted.
 
     `catalog` is the random identity of the catalog that wrote it. `settings` are those of the table `archive` that a
     user sets. `tables` are the words that followed `mvmdb import`, of each table that was imported.
@@ -94,6 +121,7 @@ class Decisions:
     accepted: tuple[KeptFile, ...] = ()
     adopted: tuple[KeptProduct, ...] = ()
     alternates: tuple[KeptAlternate, ...] = ()
+    placements: tuple[KeptPlacement, ...] = ()
 
 
 def format_decisions(decisions: Decisions) -> str:
@@ -122,6 +150,7 @@ def parse_decisions(text: str, path: str) -> Decisions:
             tuple(KeptFile(**one) for one in values["accepted"]),
             tuple(KeptProduct(**one) for one in values["adopted"]),
             tuple(KeptAlternate(**one) for one in values.get("alternates", ())),  # absent before schema 0008
+            tuple(KeptPlacement(**one) for one in values.get("placements", ())),  # absent before schema 0012
         )
     except (LookupError, AttributeError, TypeError) as error:
         raise _damaged(path, f"something is missing from it ({error})") from error

@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.layers.canvases import BOX, Bounds
 from mvmdb.catalog.layers.changed_keys import changed_key
+from mvmdb.catalog.settings import read_policy
 from mvmdb.layers.canvas import IntArray
 from mvmdb.layers.members import Candidates
+from mvmdb.records import Placed
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import bulk_select
 
@@ -59,17 +61,36 @@ def load_candidates(connection: sa.Connection) -> Candidates:
         "exptime": e.exptime, "expstart": e.expstart, "expend": e.expend, "area_arcmin2": m.area_arcmin2,
         "has_file": e.path != "", "frame": e.frame,
     }  # fmt: skip
+    placed, columns_of_place = place_of(connection)
     query = (
-        sa.select(*(columns[name] for name in Candidates._fields))
+        sa.select(*columns.values(), *columns_of_place)
         .select_from(
             cells.join(t.membership, m.skycell_id == cells.c.skycell_id)
             .join(t.exposure, e.id == m.exposure_id)
             .join(changed_key, sa.and_(changed_key.c.skycell_id == m.skycell_id, same_obsmode))
+            .outerjoin(t.placement, placed)
         )
         .where(e.eligible, e.withdrawn_at.is_(None), e.wcs_digest.is_not(None))
         .order_by(changed_key.c.number, e.ipppssoo)
     )
-    return Candidates.of_rows(list(bulk_select(connection, query)))
+    n = len(columns)
+    return Candidates.of_rows([(*row[:n], as_placed(*row[n:])) for row in bulk_select(connection, query)])
+
+
+def place_of(connection: sa.Connection) -> tuple[sa.ColumnElement[bool], list[sa.ColumnElement[Any]]]:
+    """How an exposure is joined with its placement, and the columns of it that `as_placed` takes.
+
+    The place counts where members are to agree, and if it is that of the WCS that layers use.
+    """
+    e, p = t.exposure.c, t.placement.c
+    joined = sa.and_(p.ipppssoo == e.ipppssoo, p.base_wcs == e.member_wcs, p.n_pairs > 0)
+    wanted = read_policy(connection).frames == "agree"
+    return (joined if wanted else sa.false()), [p.shift_group, p.dx, p.dy, p.pixel]
+
+
+def as_placed(group: str | None, dx: float, dy: float, pixel: float) -> Placed | None:
+    """The place of an exposure, of the columns of `place_of`."""
+    return None if group is None else Placed(group, dx, dy, pixel)
 
 
 def _load_recorded(connection: sa.Connection) -> RecordedLayers:

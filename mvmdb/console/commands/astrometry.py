@@ -10,7 +10,7 @@ from mvmdb.console.conditions import conditions, showing
 from mvmdb.console.options import Session
 
 
-@click.command(short_help="List the layers that mix astrometric frames, the worst first.")
+@click.command(short_help="List the layers that mix frames, or whose members lie apart, the worst first.")
 @conditions
 @showing
 @click.pass_obj
@@ -19,7 +19,9 @@ def astrometry(session: Session, /, conditions: dict[str, Any], shown: dict[str,
 
     Sources may be smeared there. Conditions and columns are those of `search layers`; without --columns, each layer has
     the numbers of its members by frame, and the area (square arcmin) that members of different frames cover.
-    `mvmdb init --frames` keeps members of other frames out of layers.
+    With --apart, the layers are listed whose members do not lie together by measured shifts: the largest shift of two
+    of them in pixels, and how many pairs lie apart. `mvmdb init --frames` keeps members of other frames and places out
+    of layers, or corrects their shifts.
 
     Example: mvmdb astrometry --filter f814w --limit 20
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -29,8 +30,9 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
     help="Members count by their exposure time, or by the inverse variance of their background.",
 )  # fmt: skip
 @click.option(
-    "--frames", type=click.Choice(["any", "gaia", "same"]),
-    help="Layers take exposures of any astrometric frame, on Gaia alone, or each of the frame of most of its members.",
+    "--frames", type=click.Choice(get_args(Frames)),
+    help="Layers take exposures of any astrometric frame; on Gaia, or an absolute frame; each of the frame of most of "
+    "its members; those that agree with most of them; or all, with measured shifts corrected.",
 )  # fmt: skip
 @click.option(
     "--method", type=click.Choice(["hap", "mvmdb"]),

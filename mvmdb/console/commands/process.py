@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -12,7 +13,7 @@ from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
 from mvmdb.recipe import Method
-from mvmdb.records import Frames
+from mvmdb.records import MEASURED, Frames
 
 
 @click.command(short_help="Make the mosaics of one poller file, without a catalog.")
@@ -32,8 +33,8 @@ from mvmdb.records import Frames
     help="Drizzle with the values of this file: *.toml, or drizzlepac's *.json.",
 )
 @click.option(
-    "--frames", type=click.Choice(["any", "gaia", "same"]), default="any",
-    help="Make layers of exposures of any astrometric frame, on Gaia alone, or of the frame that most of each have.",
+    "--frames", type=click.Choice([name for name in get_args(Frames) if name not in MEASURED]), default="any",
+    help="Make layers of exposures of any astrometric frame, on Gaia or an absolute one, or of that of most of each.",
 )  # fmt: skip
 @click.option(
     "--method", type=click.Choice(["hap", "mvmdb"]), default="hap",

@@ -20,11 +20,11 @@ def status(session: Session, cells: tuple[str, ...], deep: bool, as_json: bool) 
     """List what is stale, and why, with one line per layer. The exit code is 1 if anything is stale or orphaned.
 
     A layer with members that are known only from a table waits for their files; this does not affect the exit code.
-    Nor do warnings of exposures, which are counted by kind, of layers that mix astrometric frames, and runs that make
-    layers now, which are named.
+    Nor do warnings of exposures, which are counted by kind, of layers that mix astrometric frames or whose members do
+    not lie together, and runs that make layers now, which are named.
 
     Example: mvmdb status --skycell skycell-p0726x10y04
     """
     found = session.archive().status(cells, deep=deep)
-    show_outlook(found.outlook, as_json, found.warnings, found.at_work, found.mixing)
+    show_outlook(found.outlook, as_json, found.warnings, found.at_work, found.mixing, found.misalignment)
     options.finish(found.attention)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.ask.cells import resolve_cells
 from mvmdb.catalog.ask.search.question import Question, filter_names
-from mvmdb.catalog.ask.search.relations import relation_of
+from mvmdb.catalog.ask.search.relations import MISALIGNED, relation_of
 from mvmdb.catalog.ask.spool import SpooledRows
 from mvmdb.catalog.narrow import program_condition
 from mvmdb.errors import UsageError
@@ -22,6 +22,9 @@ from mvmdb.sky.position import find_cells_at
 _ROWS_AT_ONCE = 1000
 
 Condition = sa.ColumnElement[bool]
+
+_APART = sa.select(t.layer.c.id).where(t.layer.c.name.in_(sa.select(MISALIGNED.c.layer)))
+"""The keys of the layers whose members do not lie together."""
 
 
 def find_rows(connection: sa.Connection, question: Question, answer: SpooledRows) -> list[str]:
@@ -61,6 +64,10 @@ def _of_exposures(connection: sa.Connection, question: Question) -> list[Conditi
     if question.mixed:
         mixed = (t.layer_member.c.exposure_id == x.id, t.layer.c.id == t.layer_member.c.layer_id, t.MIXED)
         conditions.append(sa.exists(sa.select(sa.literal(1)).where(*mixed)))
+    if question.apart:
+        conditions.append(
+            x.id.in_(sa.select(t.layer_member.c.exposure_id).where(t.layer_member.c.layer_id.in_(_APART)))
+        )
     if question.waiting:
         conditions.append(x.path == "")
     return conditions
@@ -80,6 +87,7 @@ def _of_layers(connection: sa.Connection, question: Question) -> list[Condition]
     conditions += [y.stale] if question.stale else []
     conditions += [y.n_waiting > 0] if question.waiting else []
     conditions += [t.MIXED] if question.mixed else []  # in the words of its index
+    conditions += [y.id.in_(_APART)] if question.apart else []
     return conditions
 
 
@@ -101,6 +109,8 @@ def _of_products(connection: sa.Connection, question: Question) -> list[Conditio
         conditions.append(sa.or_(p.layer_id.in_(stale), p.layer_id.is_(None)))
     if question.mixed:
         conditions.append(p.layer_id.in_(sa.select(t.layer.c.id).where(t.MIXED)))
+    if question.apart:
+        conditions.append(p.layer_id.in_(_APART))
     if question.waiting:
         conditions.append(p.layer_id.in_(sa.select(t.layer.c.id).where(t.layer.c.n_waiting > 0)))
     return conditions

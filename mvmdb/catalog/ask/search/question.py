@@ -27,7 +27,8 @@ class Question:
     of TARGNAME, and of ROOTNAME or the file name. `skycells`: names. `cones`: positions (ra, dec) in degrees, with
     `radius` in degrees: a footprint comes so near. `astrometry`: parts of the catalog or of the kind of fit of WCSNAME,
     such as `GAIA` or `FIT_REL`; `none` for no catalog. `stale`: layers that are stale; `waiting`: layers that wait for
-    files of their members; `mixed`: layers in which members of different frames overlap.
+    files of their members; `mixed`: layers in which members of different frames overlap; `apart`: layers whose members
+    do not lie together.
 
     A layer meets a condition on exposures if one of its members does, a product if an exposure that it holds does; an
     exposure meets a condition on layers if it is a member of one that does. `columns` are those wanted (none: the usual
@@ -48,6 +49,7 @@ class Question:
     stale: bool = False
     waiting: bool = False
     mixed: bool = False
+    apart: bool = False
     columns: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     limit: int | None = None

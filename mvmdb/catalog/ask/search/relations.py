@@ -11,7 +11,7 @@ from mvmdb.catalog.ask.relations import find_columns
 from mvmdb.catalog.ask.search.question import Kind
 from mvmdb.catalog.settings import read_policy
 from mvmdb.errors import UsageError
-from mvmdb.frames import GAIA
+from mvmdb.frames import ABSOLUTE, APRIORI_SUFFIX, GAIA
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time
 from mvmdb.schema.meanings import VIEWS
@@ -28,17 +28,25 @@ COVERAGE = tuple(VIEWS["coverage"][1])
 """The columns of the view `coverage`."""
 ASTROMETRY = ("layer", "n_exposures", "frames", "mixed_arcmin2", "area_arcmin2")
 """The usual columns of layers that mix frames."""
+APART = ("layer", "n_exposures", "frames", "apart_pixels", "apart_pairs", "area_arcmin2")
+"""The usual columns of layers whose members do not lie together."""
+MISALIGNED = sa.table("misaligned", *map(sa.column, VIEWS["misaligned"][1]))
+"""The view of that name."""
 _UNSHOWN = ("id", "layer_id", "recipe_id")
 _OWN: dict[Kind, dict[str, str]] = {
     "exposures": {
         "expstart_utc": "start, ISO 8601, UTC",
         "expend_utc": "end, ISO 8601, UTC",
         "standing": (
-            "what it is: a member of layers, of another frame than layers take (other frame), ineligible, withdrawn, "
-            "or pruned (its file is gone)"
+            "what it is: a member of layers, of another frame than layers take (other frame), at another place than "
+            "most members (apart), ineligible, withdrawn, or pruned (its file is gone)"
         ),
     },
-    "layers": {"stale": str(t.layer.c.stale.comment)},
+    "layers": {
+        "stale": str(t.layer.c.stale.comment),
+        "apart_pixels": "largest shift of two of its members that lie apart, pixels; null where none do",
+        "apart_pairs": "number of pairs of its members that lie apart",
+    },
     "products": {"path": "its file", "made_at_utc": "when it was recorded, ISO 8601, UTC"},
 }
 """What the columns mean that no table has."""
@@ -103,7 +111,7 @@ def _exposures(connection: sa.Connection) -> Relation:
         (x.pruned, "pruned"),  # it is withdrawn too
         (x.withdrawn_at.is_not(None), "withdrawn"),
         (sa.not_(x.eligible), "ineligible"),
-        *((condition, "other frame") for condition in _of_other_frames(connection)),
+        *_of_other_frames(connection),
         else_="member",
     )
     columns: dict[str, sa.ColumnElement[Any]] = {c.name: c for c in t.exposure.columns if c.name not in _UNSHOWN}
@@ -115,21 +123,32 @@ def _exposures(connection: sa.Connection) -> Relation:
     return Relation(t.exposure, t.exposure, columns, x.ipppssoo, _USUAL["exposures"])
 
 
-def _of_other_frames(connection: sa.Connection) -> list[sa.ColumnElement[bool]]:
-    """The condition, if the archive has any, by which exposures are in no layer because of their frame.
+def _of_other_frames(connection: sa.Connection) -> list[tuple[sa.ColumnElement[bool], str]]:
+    """The condition, if the archive has any, by which exposures are in no layer because of frame or place; its word.
 
-    With `same`, layers of its camera and filter in one of its sky cells have members of its kind, and none has it.
+    With `same` and `agree`, layers of its camera and filter in one of its sky cells have members of its kind, and none
+    has it.
     """
     x, m, y = t.exposure.c, t.membership.c, t.layer.c
     frames = read_policy(connection).frames
-    if frames == "any":
+    if frames in ("any", "align"):
         return []
     if frames == "gaia":
-        return [x.frame.is_not(None) & (x.frame != GAIA)]
+        return [(x.frame.is_not(None) & (x.frame != GAIA), "other frame")]
+    if frames == "absolute":
+        begins = sa.or_(*(x.frame.startswith(name, autoescape=True) for name in ABSOLUTE))
+        absolute = begins & sa.not_(x.frame.endswith(APRIORI_SUFFIX, autoescape=True))
+        return [(x.frame.is_not(None) & sa.not_(absolute), "other frame")]
     of_key = sa.and_(*(y[name] == x[name] for name in ("instrument", "detector", "filter", "kind")))
     in_none = ~sa.exists(sa.select(sa.literal(1)).where(t.layer_member.c.exposure_id == x.id))
     of_others = sa.exists(sa.select(sa.literal(1)).where(m.exposure_id == x.id, y.skycell_id == m.skycell_id, of_key))
-    return [x.frame.is_not(None) & in_none & of_others]
+    if frames == "agree":
+        p = t.placement.c
+        placed = sa.exists(
+            sa.select(sa.literal(1)).where(p.ipppssoo == x.ipppssoo, p.base_wcs == x.member_wcs, p.n_pairs > 0)
+        )
+        return [(placed & in_none & of_others, "apart")]
+    return [(x.frame.is_not(None) & in_none & of_others, "other frame")]
 
 
 def _layers(_connection: sa.Connection) -> Relation:
@@ -137,6 +156,9 @@ def _layers(_connection: sa.Connection) -> Relation:
     columns: dict[str, sa.ColumnElement[Any]] = {column.name: column for column in coverage.columns}
     columns |= {column.name: column for column in t.layer.columns if column.name in COVERAGE}
     columns |= {"layer": t.layer.c.name, "stale": t.layer.c.stale}
+    of_layer = MISALIGNED.c.layer == t.layer.c.name
+    for name, value in (("apart_pixels", sa.func.max(MISALIGNED.c.apart_pixels)), ("apart_pairs", sa.func.count())):
+        columns[name] = sa.select(value).select_from(MISALIGNED).where(of_layer).correlate(t.layer).scalar_subquery()
     source = t.layer.join(coverage, coverage.c.layer == t.layer.c.name)
     return Relation(source, t.layer, columns, t.layer.c.name, _USUAL["layers"])
 
