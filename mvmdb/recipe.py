@@ -19,6 +19,15 @@ Method = Literal["hap", "mvmdb"]
 right and those are not."""
 
 
+Shallow = Literal["hap", "match"]
+"""How layers of a mean depth of one exposure are made: as the archive's documents have it, without sky matching and of
+all pixels; or with skies matched where exposures overlap, and of flagged pixels only where there is no good one."""
+
+
+ALL_BITS = 65535
+"""All bits of DQ."""
+
+
 PIXEL_SCALE = {"fine": 0.04, "coarse": 0.12}
 """Output pixel size in arcsec."""
 
@@ -29,6 +38,7 @@ class Making:
 
     errors: bool = False
     method: Method = "hap"
+    shallow: Shallow = "hap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,8 @@ class Recipe:
     `pixel_scale` is in arcsec. `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad, for the
     mosaic and for its skies. Skies are medians after `sky_clips` clips at `sky_sigma` standard deviations, without
     values below `sky_lower`. With `errors`, the product has an ERR plane. `method`: as the archive's documents say
-    (`hap`), or mvmdb's own.
+    (`hap`), or mvmdb's own. `shallow` is `match` in layers of a mean depth of one exposure that take a flagged pixel
+    where there is no good one; elsewhere it is `hap`.
     """
 
     scale: Scale
@@ -54,6 +65,12 @@ class Recipe:
     algorithm: int = ALGORITHM
     errors: bool = False
     method: Method = "hap"
+    shallow: Shallow = "hap"
+
+    @property
+    def used_bits(self) -> int:
+        """The DQ bits with which a pixel may be used at all, if only where there is no good one."""
+        return ALL_BITS if self.shallow == "match" else self.good_bits
 
     def to_json(self) -> str:
         """The parameters as JSON text, sorted by name, as in the catalog, in products and in digests."""

@@ -12,7 +12,7 @@ from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
 from mvmdb.archive.values import Quarantine
 from mvmdb.catalog.open import Engine
 from mvmdb.errors import UsageError
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Shallow
 from mvmdb.records import ExptimeLayers, Frames, Rule
 from mvmdb.remote.address import require_local
 
@@ -33,6 +33,7 @@ class Deciding(Access):
         errors: bool | None = None,
         frames: Frames | None = None,
         method: Method | None = None,
+        shallow: Shallow | None = None,
         alternate: str | None = None,
         beside: Texts | None = None,
         keep_history: int | None = None,
@@ -46,7 +47,9 @@ class Deciding(Access):
         `layers`: one layer for all exposure times, or by `classes` or `clusters` of them. `epochs`: layers by date
         (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `frames`: layers take
         exposures of `any` frame, of `gaia` alone, or each those of the `same` frame, that of most of its members.
-        `method`: make mosaics as drizzlepac does (`hap`), or by mvmdb's own methods (`mvmdb`).
+        `method`: make mosaics as drizzlepac does (`hap`), or by mvmdb's own methods (`mvmdb`). `shallow`: make those of
+        a mean depth of one exposure of all pixels and without sky matching (`hap`), or match skies, and take flagged
+        pixels only where there is no good one (`match`).
         `alternate`: the name of the solution of `align` that layers use where an exposure has it, `none` for those of
         the files. `beside`: kinds of files that nights keep beside products, as for `companions`, `none` for none.
         `keep_history`: the days of history that nights keep, 0 for ever. `rebuild` and `move` as for `reconcile`.
@@ -58,8 +61,8 @@ class Deciding(Access):
 
         kinds = None if beside is None else ",".join(chosen_kinds(beside))
         call = call_of("configure", rule=rule, products=products, layers=layers, epochs=epochs, errors=errors,
-                       frames=frames, method=method, alternate=alternate, beside=kinds, keep_history=keep_history,
-                       rebuild=rebuild, move=move, upgrade=upgrade)  # fmt: skip
+                       frames=frames, method=method, shallow=shallow, alternate=alternate, beside=kinds,
+                       keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade)  # fmt: skip
         runs: list[int] = []
 
         def record(opened: Engine) -> Engine:
@@ -70,7 +73,7 @@ class Deciding(Access):
         try:
             trouble = initialise(
                 self.address, rule=rule, products=None if products is None else require_local(products),
-                exptime_layers=layers, epochs=epochs, errors=errors, frames=frames, method=method,
+                exptime_layers=layers, epochs=epochs, errors=errors, frames=frames, method=method, shallow=shallow,
                 consent=Consent(rebuild, move), keep_history=keep_history, alternate=alternate, beside=kinds,
                 upgrade=upgrade, record=record,
             )  # fmt: skip

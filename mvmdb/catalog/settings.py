@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import apply_switches
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Shallow
 from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
@@ -28,16 +28,19 @@ ALTERNATE = "alternate"
 """The setting that names the alternate solution which layers use; empty, or absent, for the files' own."""
 METHOD = "method"
 """The setting of how mosaics are made; absent for `hap`, as in catalogs made before there was a choice."""
+SHALLOW = "shallow"
+"""The setting of how mosaics of a mean depth of one exposure are made; empty, or absent, for as the method has it."""
 FRAMES = "frames"
 """The setting of which exposures layers take by their frames."""
 BESIDE = "beside"
 """The setting of the kinds of files that stand beside products, joined by commas; empty, or absent, for none."""
 CONFIGURATION = (
-    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", FRAMES, METHOD, ALTERNATE, "include_small", "only_cte",
-    KEEP_HISTORY, BESIDE,
+    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", FRAMES, METHOD, SHALLOW, ALTERNATE, "include_small",
+    "only_cte", KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
 _FRAMES: dict[str, Frames] = {"gaia": "gaia", "same": "same"}
+_SHALLOW: dict[str, Shallow] = {"hap": "hap", "match": "match"}
 _METHODS: dict[str, Method] = {"mvmdb": "mvmdb"}
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
@@ -56,6 +59,7 @@ def read_policy(connection: sa.Connection) -> Policy:
         errors=settings.get("errors", str(default.errors)) == "True",
         frames=_FRAMES.get(settings.get(FRAMES, ""), default.frames),
         method=_METHODS.get(settings.get(METHOD, ""), default.method),
+        shallow=_SHALLOW.get(settings.get(SHALLOW, ""), default.shallow),
     )
 
 
@@ -67,6 +71,7 @@ def layer_settings(policy: Policy) -> dict[str, str]:
         "errors": str(policy.errors),
         FRAMES: policy.frames,
         METHOD: policy.method,
+        SHALLOW: policy.shallow,
     }
 
 
@@ -132,6 +137,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
         "errors": policy.errors,
         "frames": policy.frames,
         "method": policy.method,
+        "shallow": policy.making.shallow,
         "alternate": read_settings(connection).get(ALTERNATE) or "none",
         "beside": beside(connection) or "none",
         "keep-history": history_days(connection) or "for ever",

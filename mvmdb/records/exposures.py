@@ -7,7 +7,7 @@ from typing import Literal
 
 from mvmdb.frames import frame_of_file
 from mvmdb.names import Kind
-from mvmdb.recipe import Making, Method
+from mvmdb.recipe import Making, Method, Shallow
 
 Rule = Literal["overlap", "nearest"]
 ExptimeLayers = Literal["all", "classes", "clusters"]
@@ -124,6 +124,7 @@ class Policy:
     all), `yearly`, or the dates (YYYY-MM-DD) that bound the ranges, joined with commas. `errors`: whether mosaics have
     an ERR plane. `frames`: which exposures layers take by the frames of their solutions: `any`, those on `gaia`, or in
     each layer those of the `same` frame, which most of its members have. `method`: how mosaics are made.
+    `shallow`: how those of a mean depth of one exposure are made; empty for what goes with the method.
     """
 
     rule: Rule = "overlap"
@@ -134,8 +135,10 @@ class Policy:
     errors: bool = False
     frames: Frames = "any"
     method: Method = "hap"
+    shallow: Shallow | Literal[""] = ""
 
     @property
     def making(self) -> Making:
         """What it chooses for the recipes of all layers."""
-        return Making(self.errors, self.method)
+        by_method: Shallow = "hap" if self.method == "hap" else "match"
+        return Making(self.errors, self.method, self.shallow or by_method)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from archive import COARSE, FINE, Archive, call
 from databases import Databases
@@ -66,3 +68,22 @@ def test_each_method_measures_pairs_once_and_keeps_those_of_the_other(
     assert call(archive, "init", "--method", "hap").exit_code == 0
     assert archive.reconcile().failed == 0
     assert archive.rows(PAIRS) == both
+
+
+def test_the_choice_of_shallow_layers_concerns_only_these(archive: Archive) -> None:
+    archive.expose(NAMES[0])
+    archive.expose(NAMES[1], filters="F140W")
+    archive.expose(NAMES[2], filters="F140W")
+    archive.night()
+    assert call(archive, "init", "--shallow", "match").exit_code == 0
+    assert archive.reasons() == {name: [("recipe-changed", None)] for name in (FINE, COARSE)}
+    assert archive.reconcile().failed == 0
+    assert archive.reasons() == {}
+    assert json.loads(call(archive, "init", "--method", "hap", "--json").output)["shallow"] == "match"
+    (skies,) = archive.rows(
+        f"SELECT count(m.sky) FROM product_member m JOIN product p ON p.id = m.product_id WHERE p.layer = '{FINE}'"
+    )
+    assert skies == (1,)
+    assert call(archive, "init", "--shallow", "hap").exit_code == 0
+    assert [code for code, _ in archive.reasons()[FINE]] == ["recipe-changed"]
+    assert call(archive, "init", "--shallow", "deep").exit_code == 2

@@ -10,7 +10,7 @@ from mvmdb.console import options
 from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.products import move_products, yes
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Shallow
 from mvmdb.records import ExptimeLayers, Frames, Rule
 
 
@@ -31,6 +31,11 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
 @click.option(
     "--method", type=click.Choice(["hap", "mvmdb"]),
     help="Make mosaics as drizzlepac does (hap), or by mvmdb's own methods.",
+)  # fmt: skip
+@click.option(
+    "--shallow", type=click.Choice(["hap", "match"]),
+    help="Make mosaics of a mean depth of one exposure of all pixels without sky matching (hap), or match skies, and "
+    "take flagged pixels only where there is no good one (match; it goes with --method mvmdb).",
 )  # fmt: skip
 @click.option(
     "--alternate", metavar="NAME", help="The solution of `align` that layers use where there is one, or none."
@@ -58,6 +63,7 @@ def init(
     errors: bool | None,
     frames: Frames | None,
     method: Method | None,
+    shallow: Shallow | None,
     alternate: str | None,
     beside: str | None,
     keep_history: int | None,
@@ -73,7 +79,8 @@ def init(
 
     Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names
     instead of `all`. After such a change, mosaics that are no longer expected are orphaned, and the new layers are
-    stale until they are made. A change of --errors or --method makes all mosaics stale. A change of --alternate makes
+    stale until they are made. A change of --errors or --method makes all mosaics stale, one of --shallow
+    those of a mean depth of one exposure. A change of --alternate makes
     those of exposures stale that have the solution, or had it (member-realigned), and one of --frames those whose
     members it adds or removes.
 
@@ -82,7 +89,8 @@ def init(
     archive = session.archive()
     archive.configure(
         rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, frames=frames, method=method,
-        alternate=alternate, beside=beside, keep_history=keep_history, rebuild=rebuild, move=move, upgrade=upgrade,
+        shallow=shallow, alternate=alternate, beside=beside, keep_history=keep_history, rebuild=rebuild,
+        move=move, upgrade=upgrade,
     )  # fmt: skip
     if as_json:
         options.emit_json(archive.config())

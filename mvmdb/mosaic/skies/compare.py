@@ -75,7 +75,7 @@ class _Compared:
 def read_sky_chips(source: SkySource, recipe: Recipe) -> tuple[SkyChip, ...]:
     """The chips of an exposure. Raises as `read_member_chips`."""
     chips = []
-    bits = recipe.good_bits
+    bits = recipe.used_bits
     for chip, outline in zip(
         read_member_chips(source.path, source.ipppssoo, bits, alternate=source.alternate), source.outlines, strict=True
     ):
