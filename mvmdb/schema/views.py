@@ -14,8 +14,10 @@ from mvmdb.frames import ALIGNED
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 from mvmdb.schema.obscore import select_obscore
+from mvmdb.schema.seams import select_seams
 
-VIEWS = ("coverage", "astrometry", "stale_reason", "stale_layer", "history", "obscore")  # in the order of creation
+VIEWS = ("coverage", "astrometry", "seam", "stale_reason", "stale_layer", "history", "obscore")
+"""In the order of creation."""
 
 
 def create_views(connection: sa.Connection) -> None:
@@ -24,6 +26,7 @@ def create_views(connection: sa.Connection) -> None:
     for name, select in (
         ("coverage", _coverage(connection)),
         ("astrometry", _astrometry()),
+        ("seam", select_seams()),
         ("stale_reason", _stale_reason()),
         ("stale_layer", _stale_layer(connection)),
         ("history", _history(connection)),
