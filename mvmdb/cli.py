@@ -37,6 +37,7 @@ from mvmdb.console.commands.readmit import readmit
 from mvmdb.console.commands.rebuild import rebuild
 from mvmdb.console.commands.reconcile import reconcile
 from mvmdb.console.commands.schema import schema
+from mvmdb.console.commands.seams import seams
 from mvmdb.console.commands.search import search
 from mvmdb.console.commands.serve import serve
 from mvmdb.console.commands.stage import stage
@@ -80,8 +81,8 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 
 for command in (
-    init, ingest, import_table, withdraw, readmit, cells, search, coverage, contributors, astrometry, query, status,
-    explain, history, plot, poller, stage, reconcile, nightly, companions, process, mosaic, align, verify, quarantine,
+    init, ingest, import_table, withdraw, readmit, cells, search, coverage, contributors, astrometry, seams, query,
+    status, explain, history, plot, poller, stage, reconcile, nightly, companions, process, mosaic, align, verify, quarantine,
     adopt, rebuild, config, schema, page, serve, hips, demo,
 ):  # fmt: skip
     commands.add_command(command)

@@ -22,6 +22,15 @@ Method = Literal["hap", "mvmdb"]
 right and those are not."""
 
 
+Shallow = Literal["hap", "match"]
+"""How layers of a mean depth of one exposure are made: as the archive's documents have it, without sky matching and of
+all pixels; or with skies matched where exposures overlap, and of flagged pixels only where there is no good one."""
+
+
+ALL_BITS = 65535
+"""All bits of DQ."""
+
+
 PIXEL_SCALE = {"fine": 0.04, "coarse": 0.12}
 """Output pixel size in arcsec."""
 
@@ -33,6 +42,7 @@ class Making:
     errors: bool = False
     method: Method = "hap"
     weight: Weight = "exptime"
+    shallow: Shallow = "hap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +52,9 @@ class Recipe:
     `pixel_scale` is in arcsec. `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad, for the
     mosaic and for its skies. Skies are medians after `sky_clips` clips at `sky_sigma` standard deviations, without
     values below `sky_lower`. With `errors`, the product has an ERR plane. `method`: as the archive's documents say
-    (`hap`), or mvmdb's own. `weight`: what a member's good pixels count by.
+    (`hap`), or mvmdb's own. `weight`: what a member's good pixels count by. `shallow` is
+    `match` in layers of a mean depth of one exposure that take a flagged pixel where there is no good one; elsewhere
+    it is `hap`.
     """
 
     scale: Scale
@@ -59,6 +71,12 @@ class Recipe:
     errors: bool = False
     method: Method = "hap"
     weight: Weight = "exptime"
+    shallow: Shallow = "hap"
+
+    @property
+    def used_bits(self) -> int:
+        """The DQ bits with which a pixel may be used at all, if only where there is no good one."""
+        return ALL_BITS if self.shallow == "match" else self.good_bits
 
     @property
     def reads_errors(self) -> bool:

@@ -12,7 +12,7 @@ from mvmdb.archive.recording import ATTENTION, DONE, call_of, code_of
 from mvmdb.archive.values import Quarantine
 from mvmdb.catalog.open import Engine
 from mvmdb.errors import UsageError
-from mvmdb.recipe import Method, Weight
+from mvmdb.recipe import Method, Shallow, Weight
 from mvmdb.records import ExptimeLayers, Frames, Rule
 from mvmdb.remote.address import require_local
 
@@ -34,6 +34,7 @@ class Deciding(Access):
         weight: Weight | None = None,
         frames: Frames | None = None,
         method: Method | None = None,
+        shallow: Shallow | None = None,
         alternate: str | None = None,
         beside: Texts | None = None,
         keep_history: int | None = None,
@@ -47,7 +48,9 @@ class Deciding(Access):
         `layers`: one layer for all exposure times, or by `classes` or `clusters` of them. `epochs`: layers by date
         (`none`, `yearly`, or dates joined with commas). `errors`: mosaics with an ERR plane. `weight`: members count by
         their exposure time (`exptime`) or by the inverse variance of their background (`ivm`). `method`: make mosaics
-        as drizzlepac does (`hap`), or by mvmdb's own methods (`mvmdb`). `frames`: layers take
+        as drizzlepac does (`hap`), or by mvmdb's own methods (`mvmdb`). `shallow`: make those of a mean depth of one
+        exposure of all pixels and without sky matching (`hap`), or match skies, and take flagged pixels only where
+        there is no good one (`match`). `frames`: layers take
         exposures of `any` frame, of `gaia` alone, on any `absolute` frame, each those of the `same` frame, that of most
         of its members, those whose measured places `agree` with most; or with `align` any, with shifts corrected.
         `alternate`: the name of the solution of `align` that layers use where an exposure has it, `none` for those of
@@ -61,9 +64,9 @@ class Deciding(Access):
 
         kinds = None if beside is None else ",".join(chosen_kinds(beside))
         call = call_of("configure", rule=rule, products=products, layers=layers, epochs=epochs, errors=errors,
-                       weight=weight, frames=frames, method=method, alternate=alternate, beside=kinds,
-                       keep_history=keep_history,
-                       rebuild=rebuild, move=move, upgrade=upgrade)  # fmt: skip
+                       weight=weight, frames=frames, method=method, shallow=shallow, alternate=alternate,
+                       beside=kinds, keep_history=keep_history, rebuild=rebuild, move=move,
+                       upgrade=upgrade)  # fmt: skip
         runs: list[int] = []
 
         def record(opened: Engine) -> Engine:
@@ -75,8 +78,8 @@ class Deciding(Access):
             trouble = initialise(
                 self.address, rule=rule, products=None if products is None else require_local(products),
                 exptime_layers=layers, epochs=epochs, errors=errors, weight=weight, frames=frames,
-                method=method, consent=Consent(rebuild, move), keep_history=keep_history, alternate=alternate,
-                beside=kinds, upgrade=upgrade, record=record,
+                method=method, shallow=shallow, consent=Consent(rebuild, move), keep_history=keep_history,
+                alternate=alternate, beside=kinds, upgrade=upgrade, record=record,
             )  # fmt: skip
         except BaseException as error:
             for run in runs:

@@ -105,6 +105,31 @@ class Searching(Access):
         with self.found("layers", **conditions) as answer:
             yield answer
 
+    def seams(self, *, gradients: bool = False, **conditions: Unpack[Conditions]) -> Table:
+        """What skies leave between overlapping exposures of mosaics, the worst first: a row per mosaic and pair.
+
+        Conditions as for `search("layers", ...)`; `columns` and `sort` name those of the view `seam`. `gradients`: only
+        pairs whose difference changes within their overlap. The command `seams`.
+        """
+        from mvmdb.archive.tables import to_table
+        from mvmdb.catalog.ask.seams import meanings_of_seams
+
+        with self.found_seams(gradients=gradients, **conditions) as (names, rows):
+            return to_table(names, rows, meanings_of_seams())
+
+    @contextmanager
+    def found_seams(
+        self, *, gradients: bool = False, **conditions: Unpack[Conditions]
+    ) -> Iterator[tuple[list[str], SpooledRows]]:
+        """As `seams`, the names and the rows, for a `with` block; many rows are kept in a temporary file."""
+        from mvmdb.catalog.ask.seams import find_seams
+
+        question = question_of("layers", conditions)
+        with SpooledRows() as rows:
+            with open_catalog(self.address, read_only=True) as engine, engine.connect() as connection:
+                names = find_seams(connection, question, gradients, rows)
+            yield names, rows
+
     def exposures(self, **conditions: Unpack[Conditions]) -> Table:
         """The exposures that meet these conditions, as `search("exposures", ...)`."""
         return self.search("exposures", **conditions)

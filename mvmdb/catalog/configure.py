@@ -33,7 +33,7 @@ from mvmdb.catalog.shifts.places import placed_exposures
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import ERRORS, apply_switches
 from mvmdb.layers.divisions import parse_epochs
-from mvmdb.recipe import Method, Weight
+from mvmdb.recipe import Method, Shallow, Weight
 from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import open_engine, upgrade_schema
 from mvmdb.schema.engine import clear_errors
@@ -50,6 +50,7 @@ def initialise(
     weight: Weight | None = None,
     frames: Frames | None = None,
     method: Method | None = None,
+    shallow: Shallow | None = None,
     consent: Consent = UNASKED,
     keep_history: int | None = None,
     alternate: str | None = None,
@@ -60,8 +61,8 @@ def initialise(
     """Create a catalog, or change the configuration of an existing one; with `upgrade`, upgrade its schema first.
 
     A change of `rule` recomputes every membership in the same transaction; a change of `exptime_layers`, `epochs`
-    (`none`, `yearly`, or dates joined with commas), `errors`, `weight`, `frames` or `method` recomputes every
-    layer. An upgrade finds out what its tables newly hold. Raises UsageError for other epochs, and for a products
+    (`none`, `yearly`, or dates joined with commas), `errors`, `weight`, `frames`, `method` or `shallow` recomputes
+    every layer. An upgrade finds out what its tables newly hold. Raises UsageError for other epochs, and for a products
     folder that `require_products_folder` refuses without the user's consent.
     `alternate` is the name of the solution that layers use, or `none`: the layers of exposures that have it are
     recomputed. `beside`: the kinds of files that stand beside products, joined by commas, as `companions` writes them;
@@ -90,7 +91,7 @@ def initialise(
         with engine.begin() as connection:
             _configure(connection, rule, products, keep_history)
             changes = {"exptime_layers": exptime_layers, "epochs": normal, "errors": errors, "weight": weight,
-                       "frames": frames, "method": method}  # fmt: skip
+                       "frames": frames, "method": method, "shallow": shallow}  # fmt: skip
             configure_layers(connection, changes)
             if alternate is not None:
                 choose_alternate(connection, alternate)

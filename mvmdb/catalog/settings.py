@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import apply_switches
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Shallow
 from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
@@ -29,6 +29,8 @@ ALTERNATE = "alternate"
 """The setting that names the alternate solution which layers use; empty, or absent, for the files' own."""
 METHOD = "method"
 """The setting of how mosaics are made; absent for `hap`, as in catalogs made before there was a choice."""
+SHALLOW = "shallow"
+"""The setting of how mosaics of a mean depth of one exposure are made; empty, or absent, for as the method has it."""
 FRAMES = "frames"
 """The setting of which exposures layers take by their frames."""
 WEIGHT = "weight"
@@ -36,11 +38,12 @@ WEIGHT = "weight"
 BESIDE = "beside"
 """The setting of the kinds of files that stand beside products, joined by commas; empty, or absent, for none."""
 CONFIGURATION = (
-    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", WEIGHT, FRAMES, METHOD, ALTERNATE, "include_small",
-    "only_cte", KEEP_HISTORY, BESIDE,
+    "rule", PRODUCTS, "exptime_layers", "epochs", "errors", WEIGHT, FRAMES, METHOD, SHALLOW, ALTERNATE,
+    "include_small", "only_cte", KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
 _METHODS: dict[str, Method] = {"mvmdb": "mvmdb"}
+_SHALLOW: dict[str, Shallow] = {"hap": "hap", "match": "match"}
 _FRAMES: dict[str, Frames] = {name: name for name in get_args(Frames)}
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
@@ -60,6 +63,7 @@ def read_policy(connection: sa.Connection) -> Policy:
         frames=_FRAMES.get(settings.get(FRAMES, ""), default.frames),
         weight="ivm" if settings.get(WEIGHT) == "ivm" else default.weight,
         method=_METHODS.get(settings.get(METHOD, ""), default.method),
+        shallow=_SHALLOW.get(settings.get(SHALLOW, ""), default.shallow),
     )
 
 
@@ -72,6 +76,7 @@ def layer_settings(policy: Policy) -> dict[str, str]:
         FRAMES: policy.frames,
         WEIGHT: policy.weight,
         METHOD: policy.method,
+        SHALLOW: policy.shallow,
     }
 
 
@@ -138,6 +143,7 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
         "weight": policy.weight,
         "frames": policy.frames,
         "method": policy.method,
+        "shallow": policy.making.shallow,
         "alternate": read_settings(connection).get(ALTERNATE) or "none",
         "beside": beside(connection) or "none",
         "keep-history": history_days(connection) or "for ever",

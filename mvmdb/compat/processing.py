@@ -13,7 +13,7 @@ from mvmdb.jobs.report import ReconcileReport, failures
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.parameters.read import Section, read_parameters, write_parameters
 from mvmdb.process import Align, process_poller
-from mvmdb.recipe import Method, Recipe
+from mvmdb.recipe import Method, Recipe, Shallow
 from mvmdb.records import Frames, Policy
 from mvmdb.remote.address import require_local
 from mvmdb.sky.tessellation import PROJECTION_SIZE
@@ -47,6 +47,7 @@ def run_mvm_processing(
     jobs: int | None = None,
     frames: Frames = "any",
     method: Method = "hap",
+    shallow: Shallow | None = None,
 ) -> int:
     """Make the mosaics of one poller file, and return drizzlepac's code of the result.
 
@@ -67,7 +68,8 @@ def run_mvm_processing(
     mvmdb's own: the products go to `<output>/<skycell>/` (None: below the current folder). `jobs`: the number of worker
     processes (None: one per core). `frames`: layers are made of exposures of `any` astrometric frame, on `gaia` alone,
     or of the `same` frame, that of most of each layer's. `method`: mosaics as drizzlepac's (`hap`), or by mvmdb's own
-    methods (`mvmdb`).
+    methods (`mvmdb`). `shallow`: those of a mean depth of one exposure without sky matching (`hap`), or with it
+    (`match`); None: as the method has it.
 
     Raises UsageError for arguments that mvmdb cannot follow.
     """
@@ -80,7 +82,7 @@ def run_mvm_processing(
     with _logging_at(logging.DEBUG if diagnostic_mode else log_level):
         try:
             given = None if input_custom_pars_file is None else read_parameters(input_custom_pars_file, section)
-            policy = apply_switches(Policy(frames=frames, method=method), os.environ)
+            policy = apply_switches(Policy(frames=frames, method=method, shallow=shallow or ""), os.environ)
             with open_workers(jobs=jobs) as workers:
                 report = process_poller(
                     poller, folder, policy,

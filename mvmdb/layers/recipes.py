@@ -6,12 +6,12 @@ the numbers of each detector. See docs/mosaics.md.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 
 from mvmdb.instruments import Detector, find_detector
 from mvmdb.names import LayerName, ObsMode, Scale
-from mvmdb.recipe import PIXEL_SCALE, Making, Recipe
+from mvmdb.recipe import ALL_BITS, PIXEL_SCALE, Making, Recipe
 
 
 def layer_name(skycell: str, obsmode: ObsMode, scale: Scale, label: str = "all") -> LayerName:
@@ -36,7 +36,6 @@ def _recipes_at_depth(
     return tuple(choose_recipe(instrument, detector, filter_name, scale, depth, making) for scale in scales)
 
 
-ALL_BITS = 65535
 _DEFAULT = Making()
 
 
@@ -50,10 +49,13 @@ def choose_recipe(
 ) -> Recipe:
     """The recipe of a layer in which `mean_exposures` exposures on average cover an exposed pixel.
 
-    Means are rounded half to even: 1.5 is 2. At depth 1, all pixels are good and skies are not matched.
+    Means are rounded half to even: 1.5 is 2. At depth 1, all pixels are good and skies are not matched, unless
+    `making.shallow` says otherwise; above, it says nothing.
     """
     depth = max(1, round(mean_exposures))
-    if depth == 1:
+    if depth > 1:
+        making = replace(making, shallow="hap")
+    elif making.shallow == "hap":
         return Recipe(scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, **asdict(making))
     facts = find_detector(instrument, detector)
     return Recipe(

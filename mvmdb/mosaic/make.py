@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
 from mvmdb.exposures.warning_texts import join_warnings, warn_not_finite
-from mvmdb.mosaic.drizzle.bands import BandedDrizzle, in_file_order, load_band, share_rows, split_rows
+from mvmdb.mosaic.drizzle.bands import RESERVE_MB, BandedDrizzle, in_file_order, load_band, share_rows, split_rows
 from mvmdb.mosaic.drizzle.helpers import Helper, share_out, start_helpers
 from mvmdb.mosaic.drizzle.members import DrizzledMember
 from mvmdb.mosaic.drizzle.planes import Block, Planes
@@ -33,8 +33,10 @@ from mvmdb.mosaic.product.findings import keep_findings
 from mvmdb.mosaic.product.provenance import ChipRow, read_outlines
 from mvmdb.mosaic.product.read import StoredProduct, checked_blocks, open_product
 from mvmdb.mosaic.product.write import ProductText, sweep_temporaries, write_product
-from mvmdb.mosaic.skies.measure import SkySource, find_neighbours, measure_pairs
+from mvmdb.mosaic.skies.differences import MEMORY_MB, find_sparse_pairs, measure_differences
+from mvmdb.mosaic.skies.measure import find_pairs, measure_pairs, neighbours_of
 from mvmdb.mosaic.skies.solve import solve_skies
+from mvmdb.mosaic.skies.source import SkySource
 from mvmdb.mosaic.trailing import describe_trail
 from mvmdb.names import format_product_name, parse_layer_name
 from mvmdb.records import Action, LayerJob, MemberInput, ProductRecord, SkyPair
@@ -198,19 +200,22 @@ def _match_skies(
         return dict.fromkeys(members), ()
     grid = grid.at_fine_scale
     sources = _sources(job.members, outlines, grid)
-    known = {(pair.first, pair.second) for pair in job.pairs}
-    unknown = members.keys() - kept.keys()
-    neighbours = {}
-    for i, overlapping in find_neighbours(sources, unknown).items():
-        names = {j: sorted((sources[i].ipppssoo, sources[j].ipppssoo)) for j in overlapping}
-        if unmeasured := [j for j, (first, second) in names.items() if (first, second) not in known]:
-            neighbours[i] = unmeasured
-    to_measure = [sources[i].ipppssoo for i in neighbours]
-    not_drizzled = _inspect(job, [members[ipppssoo] for ipppssoo in to_measure if ipppssoo not in inspected])
-    measured = tuple(measure_pairs(sources, neighbours, grid, job.recipe, _threads(job)))
-    check_unchanged(not_drizzled.values())
-    pairs = sorted([*job.pairs, *measured], key=lambda pair: (pair.first, pair.second))
-    return solve_skies(members, pairs, kept), measured
+
+    def measure(pairs: Collection[tuple[int, int]]) -> list[SkyPair]:
+        names = {sources[i].ipppssoo for pair in pairs for i in pair}
+        not_drizzled = _inspect(job, [members[name] for name in sorted(names) if name not in inspected])
+        if job.recipe.method == "hap":
+            measured = measure_pairs(sources, neighbours_of(pairs), grid, job.recipe, _threads(job))
+        else:
+            memory_mb = MEMORY_MB if job.memory_mb is None else max(job.memory_mb - RESERVE_MB, 0)
+            measured = measure_differences(sources, pairs, grid, job.recipe, _threads(job), memory_mb)
+        check_unchanged(not_drizzled.values())
+        return measured
+
+    find = find_pairs if job.recipe.method == "hap" else find_sparse_pairs
+    known = {(pair.first, pair.second): pair for pair in job.pairs}
+    pairs, found = find(sources, members.keys() - kept.keys(), known, measure)
+    return solve_skies(members, pairs, kept), tuple(found)
 
 
 def _inspect(job: LayerJob, members: Iterable[MemberInput]) -> dict[str, InspectedMember]:

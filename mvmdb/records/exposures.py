@@ -7,7 +7,7 @@ from typing import Literal
 
 from mvmdb.frames import frame_of_file
 from mvmdb.names import Kind
-from mvmdb.recipe import Making, Method, Weight
+from mvmdb.recipe import Making, Method, Shallow, Weight
 from mvmdb.records.shifts import Placed
 
 Rule = Literal["overlap", "nearest"]
@@ -130,7 +130,8 @@ class Policy:
     on any `absolute` frame, or in each layer those of the `same` frame, which most of its members have; by measured
     shifts those that `agree` with most of a layer's members. With `align` they take any, and shifts are corrected.
     `method`: how mosaics are made. `weight`: what members count by, `exptime` or the inverse variance of their
-    background, `ivm`.
+    background, `ivm`. `shallow`: how mosaics of a mean depth of one exposure are made; empty for what goes with the
+    method.
     """
 
     rule: Rule = "overlap"
@@ -142,8 +143,10 @@ class Policy:
     frames: Frames = "any"
     method: Method = "hap"
     weight: Weight = "exptime"
+    shallow: Shallow | Literal[""] = ""
 
     @property
     def making(self) -> Making:
         """What it chooses for the recipes of all layers."""
-        return Making(self.errors, self.method, self.weight)
+        by_method: Shallow = "hap" if self.method == "hap" else "match"
+        return Making(self.errors, self.method, self.weight, self.shallow or by_method)

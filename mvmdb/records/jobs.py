@@ -35,6 +35,11 @@ class SkyPair:
     """Two overlapping exposures: the sky of each in the overlap (electrons/s/arcsec^2), and its number of pixels.
 
     A pair in which either exposure has no good pixels there says nothing about their skies.
+
+    Where the skies were measured by differences of pixels, `difference` is the first's brightness minus the second's,
+    and `error` its standard deviation; `gradient` is how much it changes between opposite halves of the overlap, None
+    where a quarter of the overlap has too few pixels to tell (all three in electrons/s/arcsec^2); `area` is that of the
+    pixels compared (arcsec^2). All are None where each exposure's sky was measured by itself.
     """
 
     first: str
@@ -43,11 +48,28 @@ class SkyPair:
     second_sky: float
     first_pixels: int
     second_pixels: int
+    difference: float | None = None
+    error: float | None = None
+    gradient: float | None = None
+    area: float | None = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the pair says anything about the skies of its exposures."""
+        return self.first_pixels > 0 and self.second_pixels > 0
+
+    @property
+    def offset(self) -> float:
+        """The sky of the first minus that of the second (electrons/s/arcsec^2)."""
+        return self.first_sky - self.second_sky if self.difference is None else self.difference
 
     @property
     def weight(self) -> float:
-        """The weight of the pair's equation: the mean of both numbers of pixels, as in `match` of stsci.skypac."""
-        return 0.5 * (self.first_pixels + self.second_pixels)
+        """The weight of the pair's equation: the inverse of its error where it is known.
+
+        Else the mean of both numbers of pixels, as in `match` of stsci.skypac.
+        """
+        return 0.5 * (self.first_pixels + self.second_pixels) if self.error is None else 1.0 / self.error
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mvmdb.schema.tables import APART_PIXELS, event, layer, run, shift_pair
+from mvmdb.schema.tables import APART_PIXELS, event, layer, run, shift_pair, sky_pair
 
 
 def _of_layer(*names: str) -> dict[str, str]:
@@ -105,6 +105,25 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             "pol_xel": "1 behind a polariser, else 0",
             "facility_name": "HST",
             "instrument_name": "instrument and detector, joined by /",
+        },
+    ),
+    "seam": (
+        "One row per mosaic and measured pair of its members: what its skies leave of their difference.",
+        {
+            **_NAMED,
+            "first_exposure": "ipppssoo of the exposure with the lower identity",
+            "second_exposure": "ipppssoo of the exposure that overlaps it",
+            "difference": "measured sky of the first minus that of the second, electrons/s/arcsec^2",
+            "residual": "what is left of it when the skies of the mosaic are subtracted, electrons/s/arcsec^2",
+            "error": "standard deviation of difference; null where it is not known, electrons/s/arcsec^2",
+            "sigma": "size of residual in standard deviations; null where these are not known",
+            "pixels": "pixels of the first exposure that it was measured from",
+            "overlap_arcmin2": "area of these pixels; null where it is not known, square arcmin",
+            **_of_layer("mean_exposures"),
+            "gradient": "change of difference between halves of the overlap; null if unknown, electrons/s/arcsec^2",
+            "gradient_sigma": "gradient in standard deviations; null if unknown",
+            "looks_like_gradient": "whether these are 5 or more; gradients that both exposures share leave none",
+            "measure": str(sky_pair.c.measure.comment),
         },
     ),
     "stale_layer": (

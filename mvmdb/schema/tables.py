@@ -358,13 +358,24 @@ sky_pair = Table(
     metadata,
     reference("first_id", "exposure.id", "exposure with the lower identity", primary_key=True),
     reference("second_id", "exposure.id", "exposure that overlaps it", primary_key=True, index=True),
-    Column("measure", String(60), primary_key=True, comment="how it was measured: good DQ bits, clips, sigma, lowest"),
+    Column(
+        "measure",
+        String(60),
+        primary_key=True,
+        comment="how it was measured: good DQ bits, clips, sigma, lowest; begins with differences where by differences",
+    ),
     must("first_digest", String(40), "member_digest of the first when it was measured"),
     must("second_digest", String(40), "member_digest of the second when it was measured"),
     must("first_sky", Float, "sky of the first in the overlap, electrons/s/arcsec^2"),
     must("second_sky", Float, "sky of the second in the overlap, electrons/s/arcsec^2"),
     must("first_pixels", Integer, "pixels of the first that it was measured from"),
     must("second_pixels", Integer, "pixels of the second that it was measured from"),
+    may(
+        "difference", Float, "brightness of the first minus the second, by differences of pixels, electrons/s/arcsec^2"
+    ),
+    may("error", Float, "standard deviation of difference, electrons/s/arcsec^2"),
+    may("gradient", Float, "change of difference between halves of the overlap; null if unknown, electrons/s/arcsec^2"),
+    may("area", Float, "area of the pixels compared, square arcsec"),
     sqlite_with_rowid=False,
     comment="the skies of overlapping exposures, so that a new solution need not read old pixels",
 )

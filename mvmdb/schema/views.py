@@ -14,11 +14,13 @@ from mvmdb.frames import ALIGNED
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 from mvmdb.schema.obscore import select_obscore
+from mvmdb.schema.seams import select_seams
 
 VIEWS = (
     "coverage",
     "astrometry",
     "misaligned",
+    "seam",
     "stale_reason",
     "stale_layer",
     "history",
@@ -33,6 +35,7 @@ def create_views(connection: sa.Connection) -> None:
         ("coverage", _coverage(connection)),
         ("astrometry", _astrometry()),
         ("misaligned", _misaligned()),
+        ("seam", select_seams()),
         ("stale_reason", _stale_reason()),
         ("stale_layer", _stale_layer(connection)),
         ("history", _history(connection)),

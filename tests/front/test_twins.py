@@ -28,7 +28,8 @@ TWO = {
 }
 GROUPS: set[str] = set()
 """Commands that only hold others."""
-SAME_AS = {"rows": "query", "past": "history", "found": "search", "covered": "coverage", "found_mixed": "astrometry"}
+SAME_AS = {"rows": "query", "past": "history", "found": "search", "covered": "coverage", "found_mixed": "astrometry",
+           "found_seams": "seams"}  # fmt: skip
 """Methods that give rows one after the other, and those that give them all."""
 
 

@@ -11,10 +11,20 @@ import sqlalchemy as sa
 
 from mvmdb.catalog.alternates import check_name
 from mvmdb.catalog.check.finding import Damage, Finding
-from mvmdb.catalog.settings import ALTERNATE, BESIDE, FRAMES, LONGEST_HISTORY, METHOD, PRODUCTS, WEIGHT, read_settings
+from mvmdb.catalog.settings import (
+    ALTERNATE,
+    BESIDE,
+    FRAMES,
+    LONGEST_HISTORY,
+    METHOD,
+    PRODUCTS,
+    SHALLOW,
+    WEIGHT,
+    read_settings,
+)
 from mvmdb.errors import UsageError
 from mvmdb.layers.divisions import parse_epochs
-from mvmdb.recipe import Method, Weight
+from mvmdb.recipe import Method, Shallow, Weight
 from mvmdb.records import ExptimeLayers, Frames, Rule
 from mvmdb.schema import tables as t
 
@@ -56,6 +66,7 @@ def _is_cells(value: str) -> bool:
 _SWITCH = (lambda value: value in ("True", "False"), "True or False")
 _CELLS = (_is_cells, "a list of sky cells, JSON")
 _CHECKS: dict[str, tuple[Callable[[str], bool], str]] = {
+    SHALLOW: (lambda value: value in ("", *get_args(Shallow)), "hap, match or nothing"),
     "rule": (lambda value: value in get_args(Rule), "overlap or nearest"),
     "exptime_layers": (lambda value: value in get_args(ExptimeLayers), "all, classes or clusters"),
     "epochs": (lambda value: parse_epochs(value) == value, "epochs, as init takes them"),

@@ -13,7 +13,9 @@ from mvmdb.records import ProductRecord, SkyPair
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
 
-_VALUES = ("first_sky", "second_sky", "first_pixels", "second_pixels")
+_VALUES = (
+    "first_sky", "second_sky", "first_pixels", "second_pixels", "difference", "error", "gradient", "area",
+)  # fmt: skip
 
 
 def load_pairs(connection: sa.Connection, layer: str, recipe: Recipe) -> tuple[SkyPair, ...]:
@@ -29,7 +31,7 @@ def load_pairs(connection: sa.Connection, layer: str, recipe: Recipe) -> tuple[S
         .where(
             pair.first_id.in_(members),
             pair.second_id.in_(members),
-            pair.measure == _describe(recipe),
+            pair.measure == describe_measure(recipe),
             pair.first_digest == first.c.member_digest,
             pair.second_digest == second.c.member_digest,
         )
@@ -48,7 +50,7 @@ def save_pairs(connection: sa.Connection, record: ProductRecord) -> None:
     ids: dict[str, int] = {}
     for name, id_ in connection.execute(sa.select(e.ipppssoo, e.id).where(e.ipppssoo.in_(digests))):
         ids[name] = id_
-    measure = _describe(Recipe.from_json(record.recipe))
+    measure = describe_measure(Recipe.from_json(record.recipe))
     rows = [
         {
             "first_id": ids[pair.first],
@@ -64,5 +66,7 @@ def save_pairs(connection: sa.Connection, record: ProductRecord) -> None:
     upsert(connection, t.sky_pair, ("first_id", "second_id", "measure"), rows)
 
 
-def _describe(recipe: Recipe) -> str:
-    return f"{recipe.sky_good_bits}/{recipe.sky_clips}/{recipe.sky_sigma:g}/{recipe.sky_lower:g}"
+def describe_measure(recipe: Recipe) -> str:
+    """How a recipe has the skies of pairs measured; `hap` says it as in catalogs made before there was a choice."""
+    settings = f"{recipe.sky_good_bits}/{recipe.sky_clips}/{recipe.sky_sigma:g}/{recipe.sky_lower:g}"
+    return settings if recipe.method == "hap" else f"differences/{settings}"

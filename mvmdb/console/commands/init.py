@@ -11,7 +11,7 @@ from mvmdb.console import options
 from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session
 from mvmdb.console.products import move_products, yes
-from mvmdb.recipe import Method, Weight
+from mvmdb.recipe import Method, Shallow, Weight
 from mvmdb.records import ExptimeLayers, Frames, Rule
 
 
@@ -37,6 +37,11 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
 @click.option(
     "--method", type=click.Choice(["hap", "mvmdb"]),
     help="Make mosaics as drizzlepac does (hap), or by mvmdb's own methods.",
+)  # fmt: skip
+@click.option(
+    "--shallow", type=click.Choice(["hap", "match"]),
+    help="Make mosaics of a mean depth of one exposure of all pixels without sky matching (hap), or match skies, and "
+    "take flagged pixels only where there is no good one (match; it goes with --method mvmdb).",
 )  # fmt: skip
 @click.option(
     "--alternate", metavar="NAME", help="The solution of `align` that layers use where there is one, or none."
@@ -65,6 +70,7 @@ def init(
     weight: Weight | None,
     frames: Frames | None,
     method: Method | None,
+    shallow: Shallow | None,
     alternate: str | None,
     beside: str | None,
     keep_history: int | None,
@@ -80,16 +86,16 @@ def init(
 
     Layers divided by exposure time or date have `short`, `med`, `long`, `2010` or `20090101-20120630` in their names
     instead of `all`. After such a change, mosaics that are no longer expected are orphaned, and the new layers are
-    stale until they are made. A change of --errors, --weight or --method makes all mosaics stale. A change of
-    --alternate makes those of exposures stale that have the solution, or had it (member-realigned), and one of
-    --frames those whose members it adds or removes.
+    stale until they are made. A change of --errors, --weight or --method makes all mosaics stale, one of
+    --shallow those of a mean depth of one exposure. A change of --alternate makes those of exposures stale that have
+    the solution, or had it (member-realigned), and one of --frames those whose members it adds or removes.
 
     Example: mvmdb --db mvm.db init --products /data/mvm
     """
     archive = session.archive()
     archive.configure(
         rule=rule, products=products, layers=layers, epochs=epochs, errors=errors, weight=weight, frames=frames,
-        method=method, alternate=alternate, beside=beside, keep_history=keep_history,
+        method=method, shallow=shallow, alternate=alternate, beside=beside, keep_history=keep_history,
         rebuild=rebuild, move=move, upgrade=upgrade,
     )  # fmt: skip
     if as_json:

@@ -12,7 +12,7 @@ from mvmdb.console.localpath import LocalPath
 from mvmdb.console.options import Session, Who
 from mvmdb.console.progress import Form, Progress
 from mvmdb.console.show import say
-from mvmdb.recipe import Method
+from mvmdb.recipe import Method, Shallow
 from mvmdb.records import MEASURED, Frames
 
 
@@ -40,6 +40,10 @@ from mvmdb.records import MEASURED, Frames
     "--method", type=click.Choice(["hap", "mvmdb"]), default="hap",
     help="Make mosaics as drizzlepac does (hap), or by mvmdb's own methods.",
 )  # fmt: skip
+@click.option(
+    "--shallow", type=click.Choice(["hap", "match"]),
+    help="Make mosaics of a mean depth of one exposure as hap does, or match skies (default: as the method has it).",
+)  # fmt: skip
 @options.who
 @options.cache
 @options.memory
@@ -55,6 +59,7 @@ def process(
     parameters_file: Path | None,
     frames: Frames,
     method: Method,
+    shallow: Shallow | None,
     who: Who,
     memory_mb: int | None,
     wait: float,
@@ -77,7 +82,7 @@ def process(
     from mvmdb.process import process_poller
     from mvmdb.records import Policy
 
-    policy = apply_switches(Policy(frames=frames, method=method), os.environ)
+    policy = apply_switches(Policy(frames=frames, method=method, shallow=shallow or ""), os.environ)
     parameters = None if parameters_file is None else read_parameters(parameters_file)
     folder = (output or Path()).absolute()  # a worker on another machine has another current folder
     with options.work_of(who, memory_mb).open() as workers, Progress(progress) as monitor:

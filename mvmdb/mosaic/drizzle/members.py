@@ -46,6 +46,11 @@ REACH = 1.0
 """How far, in output pixels, a square's pixels reach at most beyond its corners, to the middle of an output pixel that
 they touch: half an output pixel, and the bulge of the square's edges by distortion (0.33 in WFC3/IR, the largest)."""
 
+FLAGGED = 2.0**-24
+"""The weight of a flagged pixel, in times of a good one's, where the recipe takes it if there is no good one: half of
+what the last digit of a float32 stands for. So a good pixel is changed by no more than its rounding, whichever of them
+comes first, and the sum of weights tells where there is none."""
+
 Float = NDArray[np.float64]
 Image = NDArray[np.float32]
 Window = tuple[slice, slice]
@@ -122,7 +127,7 @@ def drizzle_members(
     for member in members:
         with blame_member(member.ipppssoo):
             chips = read_member_chips(
-                member.path, member.ipppssoo, recipe.good_bits, recipe.reads_errors, member.alternate
+                member.path, member.ipppssoo, recipe.used_bits, recipe.reads_errors, member.alternate
             )
             for chip in chips:
                 subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
@@ -182,18 +187,38 @@ def _cut_evenly(size: int) -> NDArray[np.int64]:
 
 
 def _cut_out(chip: ChipData, window: Window, subtracted: float, chip_weight: float, recipe: Recipe) -> _Square:
-    """A square's pixels minus the sky, their weights, and variances if any: 0 for bad pixels and in the border."""
+    """A square's pixels minus the sky, their weights, and variances if any: 0 for bad pixels and in the border.
+
+    A flagged pixel of unknown error is as one that is not finite: its variance would reach good pixels.
+    """
     good = good_pixels(chip, recipe.good_bits, window)
+    flagged = _flagged_pixels(chip, good, window, recipe)
+    if flagged is not None:
+        good |= flagged
     shape = (good.shape[0] + 2 * BORDER, good.shape[1] + 2 * BORDER)
     science, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     inside = np.s_[BORDER:-BORDER, BORDER:-BORDER]
     np.subtract(chip.science[window], np.float32(subtracted), out=science[inside], where=good)
     np.multiply(good, np.float32(chip_weight), out=weight[inside])
+    if flagged is not None:
+        weight[inside][flagged] *= np.float32(FLAGGED)
     if chip.error is None or not recipe.errors:
         return _Square(science, weight, None)
     variance = np.zeros(shape, np.float32)
     variance[inside] = pixel_variance(chip.error[window], good)
     return _Square(science, weight, variance)
+
+
+def _flagged_pixels(
+    chip: ChipData, good: NDArray[np.bool_], window: Window, recipe: Recipe
+) -> NDArray[np.bool_] | None:
+    """The pixels that are used where there is no good one; None where the recipe uses good ones alone."""
+    if recipe.used_bits == recipe.good_bits:
+        return None
+    flagged = good_pixels(chip, recipe.used_bits, window) & ~good
+    if chip.error is not None:
+        flagged &= np.isfinite(pixel_variance(chip.error[window], flagged))
+    return flagged
 
 
 def _drizzle_square(

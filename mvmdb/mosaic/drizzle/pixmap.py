@@ -157,12 +157,14 @@ def map_chip(wcs: WCS, shape: tuple[int, int], grid: LayerGrid, border: int = 0)
 
 def _interpolate(exact: ExactMap, smooth: ExactMap, nodes: int, x_knots: Float, y_knots: Float) -> InterpolatedMap:
     rows, columns = exact.shape
-    x_nodes, y_nodes = _chebyshev(nodes, columns), _chebyshev(nodes, rows)
+    x_nodes, y_nodes = chebyshev_nodes(nodes, columns), chebyshev_nodes(nodes, rows)
     values = smooth.project(*np.meshgrid(x_nodes, y_nodes))
-    by_row, by_column = (_lagrange(x, np.arange(n, dtype=np.float64)) for x, n in ((y_nodes, rows), (x_nodes, columns)))
+    by_row, by_column = (
+        lagrange_weights(x, np.arange(n, dtype=np.float64)) for x, n in ((y_nodes, rows), (x_nodes, columns))
+    )
     if _tables(exact.wcs):
         x, y = np.meshgrid(x_knots, y_knots)
-        at_knots = _lagrange(y_nodes, y_knots), _lagrange(x_nodes, x_knots)
+        at_knots = lagrange_weights(y_nodes, y_knots), lagrange_weights(x_nodes, x_knots)
         added = exact.project(x, y) - np.einsum("rk,kma,cm->rca", at_knots[0], values, at_knots[1], optimize=True)
     else:
         added = np.zeros((y_knots.size, x_knots.size, 2))
@@ -193,7 +195,7 @@ def _smooth_checks(nodes: int, shape: tuple[int, int]) -> tuple[Int, Int]:
     """Columns and rows of pixels: the corners, and three points between each node and the next on both axes."""
     sides = []
     for size in reversed(shape):
-        ends = np.concatenate([[0.0], _chebyshev(nodes, size), [size - 1.0]])
+        ends = np.concatenate([[0.0], chebyshev_nodes(nodes, size), [size - 1.0]])
         between = ends[:-1, None] + np.diff(ends)[:, None] * np.array([0.25, 0.5, 0.75])
         sides.append(np.unique(np.rint(np.concatenate([ends[[0, -1]], between.ravel()]))).astype(np.int64))
     x, y = np.meshgrid(*sides)
@@ -242,13 +244,13 @@ def _expand(values: Float, knots: Float, size: int) -> Float:
     return expanded
 
 
-def _chebyshev(nodes: int, size: int) -> Float:
+def chebyshev_nodes(nodes: int, size: int) -> Float:
     """Nodes over the pixels 0 to size - 1, ascending, at which interpolation by a polynomial is nearly optimal."""
     angles = (2 * np.arange(nodes)[::-1] + 1) * np.pi / (2 * nodes)
     return (size - 1) / 2 * (1 + np.cos(angles))
 
 
-def _lagrange(nodes: Float, points: Float) -> Float:
+def lagrange_weights(nodes: Float, points: Float) -> Float:
     """(points, nodes): the weight of each node's value at some points (Lagrange interpolation in barycentric form)."""
     order = np.arange(nodes.size)
     weights = (-1.0) ** order * np.sin((2 * order + 1) * np.pi / (2 * nodes.size))

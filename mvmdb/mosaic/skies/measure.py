@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from mvmdb.exposures.fits.pixels import ChipData
@@ -15,6 +13,7 @@ from mvmdb.mosaic.drizzle.chips import blame_member, brightness_per_unit, good_p
 from mvmdb.mosaic.drizzle.raster import fill_mask, polygon_rings, scan_rings
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.skies.clipping import clipped_median
+from mvmdb.mosaic.skies.source import MeasurePairs, SkySource, to_detector
 from mvmdb.recipe import Recipe
 from mvmdb.records import SkyPair
 from mvmdb.workers.background import map_in_threads
@@ -26,25 +25,6 @@ detector to a few hundredths of a pixel."""
 REFERENCES = 4
 """How many members of known sky a new one is compared with. The median of one overlap is good to a thousandth of
 a pixel's noise, and a few of them average out the differences between flat fields."""
-
-
-@dataclass(frozen=True, slots=True)
-class SkySource:
-    """One exposure as sky matching needs it: its file, and the outline of each chip in 0-based canvas pixels.
-
-    `alternate` is the text of the solution that takes the place of the file's, if any.
-    """
-
-    ipppssoo: str
-    path: str
-    outlines: tuple[shapely.Geometry, ...]
-    alternate: str = ""
-
-    @property
-    def reach(self) -> tuple[float, float]:
-        """The first and last row of the canvas, 0-based, that a chip's outline touches."""
-        bounds = shapely.bounds(list(self.outlines))
-        return float(bounds[:, 1].min()), float(bounds[:, 3].max())
 
 
 def find_neighbours(sources: Sequence[SkySource], unknown: Collection[str]) -> dict[int, list[int]]:
@@ -73,6 +53,31 @@ def find_neighbours(sources: Sequence[SkySource], unknown: Collection[str]) -> d
         for j in sorted(overlapping, key=lambda j: (-areas[j], sources[j].ipppssoo))[:REFERENCES]:
             neighbours.setdefault(i, set()).add(j)
             neighbours.setdefault(j, set()).add(i)
+    return {i: sorted(neighbours[i]) for i in sorted(neighbours)}
+
+
+def find_pairs(
+    sources: Sequence[SkySource],
+    unknown: Collection[str],
+    known: Mapping[tuple[str, str], SkyPair],
+    measure: MeasurePairs,
+) -> tuple[list[SkyPair], list[SkyPair]]:
+    """(the pairs from which the skies of `unknown` sources follow, those of them that had to be measured)."""
+    wanted = {}
+    for i, overlapping in find_neighbours(sources, unknown).items():
+        for j in overlapping:
+            first, second = sorted((i, j), key=lambda n: sources[n].ipppssoo)
+            wanted[sources[first].ipppssoo, sources[second].ipppssoo] = (first, second)
+    measured = measure([pair for names, pair in sorted(wanted.items()) if names not in known])
+    return sorted([*known.values(), *measured], key=lambda pair: (pair.first, pair.second)), measured
+
+
+def neighbours_of(pairs: Collection[tuple[int, int]]) -> dict[int, list[int]]:
+    """With which others each source is in a pair."""
+    neighbours: dict[int, list[int]] = {}
+    for i, j in pairs:
+        neighbours.setdefault(i, []).append(j)
+        neighbours.setdefault(j, []).append(i)
     return {i: sorted(neighbours[i]) for i in sorted(neighbours)}
 
 
@@ -109,7 +114,7 @@ def _measure_exposure(
     """For one exposure, its (sky, pixels) inside the overlap with each of its neighbours: chips weighted by pixels."""
     totals = dict.fromkeys(neighbours, (0.0, 0))
     source = sources[index]
-    chips = read_member_chips(source.path, source.ipppssoo, recipe.good_bits, alternate=source.alternate)
+    chips = read_member_chips(source.path, source.ipppssoo, recipe.used_bits, alternate=source.alternate)
     for chip, outline in zip(chips, source.outlines, strict=True):
         good = good_pixels(chip, recipe.sky_good_bits)
         for j in neighbours:
@@ -128,20 +133,13 @@ def _median_inside(
     if overlap.area <= 0.0:
         return None
     shape = chip.science.shape
-    rings = [_to_detector(ring, chip.wcs, grid) for ring in polygon_rings(shapely.segmentize(overlap, EDGE_STEP))]
+    rings = [to_detector(ring, chip.wcs, grid) for ring in polygon_rings(shapely.segmentize(overlap, EDGE_STEP))]
     mask = fill_mask(scan_rings(rings, (shape[0], shape[1])), (shape[0], shape[1]))
     lowest = recipe.sky_lower * chip.factor  # it is a limit of stored values
     clipped = clipped_median(chip.science[mask & good], lowest, recipe.sky_clips, recipe.sky_sigma)
     if clipped is None:
         return None
     return clipped[0] * brightness_per_unit(chip), clipped[1]
-
-
-def _to_detector(ring: NDArray[np.float64], wcs: WCS, grid: LayerGrid) -> NDArray[np.float64]:
-    ra, dec = grid.pixel_to_sky(ring[:, 0], ring[:, 1])
-    # 5e-4 pixels is plenty for a border; near a chip's edge the inverse may not reach the default of 1e-4.
-    x, y = wcs.all_world2pix(ra, dec, 0, tolerance=5e-4, quiet=True)
-    return np.column_stack([x, y])
 
 
 def _interleave(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float, int, int]:

@@ -9,7 +9,8 @@ from mosaic_field import CELL, Field
 
 from mvmdb.exposures.read import read_exposure
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.skies.measure import SkySource, find_neighbours, measure_pairs
+from mvmdb.mosaic.skies.measure import find_neighbours, measure_pairs
+from mvmdb.mosaic.skies.source import SkySource
 from mvmdb.sky.region import parse_region
 
 

@@ -97,6 +97,15 @@ GROUP BY l.name HAVING count(DISTINCT coalesce(e.astrometric_catalog, 'none')) >
 ORDER BY catalogs DESC, exposures DESC, layer""",
     ),
     CannedQuery(
+        "seams",
+        "Between which overlapping exposures do the skies of mosaics leave the largest steps?",
+        """SELECT layer, first_exposure, second_exposure, residual, sigma, overlap_arcmin2, mean_exposures,
+       looks_like_gradient
+FROM seam
+ORDER BY sigma IS NULL, sigma DESC, abs(residual) DESC, layer, first_exposure, second_exposure LIMIT 50""",
+        note="sigma is known for mosaics of the method mvmdb. A gradient that both exposures share leaves none here.",
+    ),
+    CannedQuery(
         "failures",
         "Which layers could not be made, and when are they tried again?",
         """SELECT f.layer, f.attempts, f.since, f.retry_at, l.failure

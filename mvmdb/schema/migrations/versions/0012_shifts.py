@@ -2,7 +2,7 @@
 
 The tables begin empty: runs measure the pairs of the layers that they make.
 
-Revision 0012, after 0009.
+Revision 0012, after 0011.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,170 @@
+"""Skies by either method: errors against known skies, seams of real exposures, and time for many exposures of a field.
+
+    python bench/skies.py [--only truth,time,field] [--counts 8,25]
+
+truth: offsets of two exposures of 300 x 300 pixels with a galaxy that fills them, and with a crowd of stars in 30 s and
+in 2,000 s. time: processor seconds for the skies of five real exposures
+(needs ../shared). field: processor seconds from files
+to products, of so many WFC3/IR exposures of one field that all overlap, at two scales in two sky cells, with one
+catalog.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import cProfile
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+sys.path.insert(0, str(ROOT / "tests"))
+
+from fitsfiles import write_exposure  # noqa: E402
+from mosaic_field import CELL, Field  # noqa: E402
+from skysources import crowd, galaxy, paint, sources_of  # noqa: E402
+
+from mvmdb.archive.archive import open_archive  # noqa: E402
+from mvmdb.mosaic.grid import LayerGrid  # noqa: E402
+from mvmdb.mosaic.skies.differences import measure_differences  # noqa: E402
+from mvmdb.mosaic.skies.measure import find_neighbours, measure_pairs  # noqa: E402
+from mvmdb.mosaic.skies.solve import solve_skies  # noqa: E402
+from mvmdb.names import CellId  # noqa: E402
+from mvmdb.records import SkyPair  # noqa: E402
+from mvmdb.sky.tessellation import cell_wcs  # noqa: E402
+
+AREA = 0.1282500028610229**2
+SHAPE = (300, 300)
+BORDER_OF, ON_BORDER = CellId(1500, 10, 10), (0.5, 11000.0)
+"""A fine pixel on the border of a sky cell, which is inside one other and in no third."""
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def measure_both(field: Field, paths: list[Path]) -> dict[str, tuple[list[SkyPair], float]]:
+    """The pairs of some exposures by each method, and the processor seconds that they took."""
+    job = field.job(paths)
+    grid = LayerGrid(CELL, "fine", job.canvas)
+    sources = sources_of(job, grid)
+    neighbours = find_neighbours(sources, {source.ipppssoo for source in sources})
+    pairs = [(i, j) for i in neighbours for j in neighbours[i] if i < j]
+    measured = {}
+    for method in ("hap", "mvmdb"):
+        started = process_time()
+        if method == "hap":
+            found = measure_pairs(sources, neighbours, grid, job.recipe)
+        else:
+            found = measure_differences(sources, pairs, grid, job.recipe)
+        solve_skies([source.ipppssoo for source in sources], found, {})
+        measured[method] = found, process_time() - started
+    return measured
+
+
+def bright_galaxy(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    return np.asarray(3 * galaxy(ra, dec))
+
+
+def measure_truth(folder: Path) -> str:
+    """Errors of offsets, in electrons/s per pixel, where 0.3 is true."""
+    field = Field(folder)
+    places: tuple[dict[str, Any], ...] = ({"shape": SHAPE}, {"shape": SHAPE, "east": 9.2, "north": 6.1})
+    flags = np.zeros(SHAPE, int)
+    flags[:, 150:200] = 4  # a part of the detector that the other exposure has not lost in the same place
+    galaxies = [
+        paint(field.expose("aa", dq=flags, **places[0]), bright_galaxy, 1.0, 0.0625, 1),
+        paint(field.expose("bb", **places[1]), bright_galaxy, 1.3, 0.0625, 2),
+    ]
+    crowds = [
+        paint(field.expose(name, exptime=seconds, **place), crowd, sky, noise, seed)
+        for name, place, seconds, sky, noise, seed in (
+            ("cc", {"shape": SHAPE}, 30.0, 1.0, 0.45, 3), ("dd", {"shape": SHAPE, "east": 1.3}, 2000.0, 1.3, 0.02, 4)
+        )
+    ]  # fmt: skip
+    rows = []
+    for name, paths in (("a galaxy that fills them", galaxies), ("a crowd, 30 s beside 2,000 s", crowds)):
+        measured = measure_both(field, paths)
+        errors = [abs(measured[method][0][0].offset * AREA + 0.3) for method in ("hap", "mvmdb")]
+        rows.append((name, *(f"{error:.5f}" for error in errors), f"{(measured['mvmdb'][0][0].error or 0) * AREA:.5f}"))
+    return str(tabulate(rows, ["error of the offset, e/s a pixel", "hap", "mvmdb", "expected of mvmdb"]))
+
+
+def measure_time(folder: Path) -> str:
+    """Processor seconds for the skies of five real exposures, ten pairs."""
+    maker = [sys.executable, str(SHARED / "tools" / "make_ers_flts.py"), "--names", "svm", str(folder / "ers")]
+    subprocess.run(maker, check=True, stdout=subprocess.DEVNULL)
+    paths = sorted((folder / "ers").glob("*_f125w_*"))[:5]
+    measured = measure_both(Field(folder), paths)
+    rows = [(method, f"{seconds:.2f} s") for method, (_, seconds) in measured.items()]
+    return str(tabulate(rows, ["skies of five exposures of 1014 x 1014 pixels", "processor"]))
+
+
+def measure_field(folder: Path, counts: list[int], methods: list[str], side: int) -> str:
+    """Processor seconds of a night, from files to products."""
+    ra, dec = (float(value) for value in cell_wcs(BORDER_OF).wcs_pix2world(*ON_BORDER, 1))
+    rng = np.random.default_rng(1)
+    paths = []
+    for k in range(max(counts)):
+        east, north = rng.uniform(-0.08, 0.08, 2) * side * 0.128 / 3600
+        root = f"ib6o{DIGITS[k // 1296]}{DIGITS[k // 36 % 36]}{DIGITS[k % 36]}0q"
+        paths.append(
+            write_exposure(
+                folder / "inbox", rootname=root, ra=ra + east / np.cos(np.radians(dec)), dec=dec + north,
+                shape=(side, side), errors=False,
+            )
+        )  # fmt: skip
+    rows = []
+    for count in counts:
+        row: list[object] = [count]
+        for method in methods:
+            archive = open_archive(folder / f"{count}{method}.db", create=True, executor="serial")
+            archive.configure(products=folder / f"{count}{method}", method=method)  # type: ignore[arg-type]
+            started = os.times()
+            report = archive.nightly(*paths[:count]).report
+            took = os.times()
+            if report.reconcile.failed or report.reconcile.drizzled != 4:
+                raise SystemExit(f"{report.reconcile.drizzled} layers were drizzled; expected 4, without failures")
+            row.append(f"{sum(took[:4]) - sum(started[:4]):.1f} s")
+        rows.append(row)
+    return str(tabulate(rows, ["exposures", *methods]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="truth,time,field")
+    parser.add_argument("--counts", default="8,25")
+    parser.add_argument(
+        "--side", type=int, default=1014, help="pixels along a side: small ones show what else takes time"
+    )
+    parser.add_argument("--methods", default="hap,mvmdb")
+    parser.add_argument("--profile", type=Path, help="keep a profile of the nights in this file")
+    options = parser.parse_args()
+    only = options.only.split(",")
+    if options.profile:
+        profile = cProfile.Profile()
+        atexit.register(profile.dump_stats, options.profile)
+        profile.enable()
+    with tempfile.TemporaryDirectory(prefix="mvmdb-bench-") as scratch:
+        folder = Path(scratch)
+        if "truth" in only:
+            (folder / "truth").mkdir()
+            print(measure_truth(folder / "truth"), end="\n\n")
+        if "time" in only and SHARED.is_dir():
+            print(measure_time(folder), end="\n\n")
+        if "field" in only:
+            print(
+                measure_field(
+                    folder, [int(n) for n in options.counts.split(",")], options.methods.split(","), options.side
+                )
+            )
+
+
+if __name__ == "__main__":
+    main()
