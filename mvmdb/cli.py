@@ -82,8 +82,8 @@ def commands(context: click.Context, db: str, verbose: bool, log: Path | None) -
 
 for command in (
     init, ingest, import_table, withdraw, readmit, cells, search, coverage, contributors, astrometry, seams, query,
-    status, explain, history, plot, poller, stage, reconcile, nightly, companions, process, mosaic, align, verify, quarantine,
-    adopt, rebuild, config, schema, page, serve, hips, demo,
+    status, explain, history, plot, poller, stage, reconcile, nightly, companions, process, mosaic, align, verify,
+    quarantine, adopt, rebuild, config, schema, page, serve, hips, demo,
 ):  # fmt: skip
     commands.add_command(command)
 
