@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Literal
@@ -60,12 +61,14 @@ class Recipe:
         return cls(**json.loads(text))
 
 
+LEFT_OUT: Mapping[str, object] = {"errors": False, "weight": "exptime"}
+"""Parameters that the JSON leaves out at these values, so that it is the same text as before there were any of them."""
+
+
 @cache
 def _write(recipe: Recipe) -> str:
     parameters = asdict(recipe)
-    # Left out, so that text and digest are the same as before these parameters existed.
-    if not recipe.errors:
-        del parameters["errors"]
-    if recipe.weight == "exptime":
-        del parameters["weight"]
+    for name, value in LEFT_OUT.items():
+        if parameters[name] == value:
+            del parameters[name]
     return json.dumps(parameters, sort_keys=True)
