@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Literal
@@ -93,14 +94,14 @@ class Recipe:
         return cls(**json.loads(text))
 
 
-_ADDED = asdict(Making())
-"""Parameters that recipes have had since a later version, with the values that earlier products have."""
+LEFT_OUT: Mapping[str, object] = asdict(Making())
+"""Parameters that the JSON leaves out at these values, so that it is the same text as before there were any of them."""
 
 
 @cache
 def _write(recipe: Recipe) -> str:
     parameters = asdict(recipe)
-    for name, value in _ADDED.items():
-        if parameters[name] == value:  # left out, so that text and digest are the same as before the parameter existed
+    for name, value in LEFT_OUT.items():
+        if parameters[name] == value:
             del parameters[name]
     return json.dumps(parameters, sort_keys=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from mvmdb.layers.divisions import why_unexpected
 from mvmdb.names import format_product_name
+from mvmdb.recipe import LEFT_OUT
 from mvmdb.records import (
     Action,
     ExpectedLayer,
@@ -98,13 +99,14 @@ def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason
 
 def _name_changes(now: str, then: str) -> str:
     """The parameters that differ between two recipes as JSON: `kernel is "square", was "turbo"`."""
-    new = json.loads(now)
+    new = {**LEFT_OUT, **json.loads(now)}
     try:
         old = json.loads(then)
     except ValueError:
         old = None
     if not isinstance(old, dict):
         return "the product's parameters are not known"
+    old = {**LEFT_OUT, **old}
     changed = [name for name in sorted(new.keys() | old.keys()) if new.get(name) != old.get(name)]
     words = (f"{name} is {json.dumps(new.get(name))}, was {json.dumps(old.get(name))}" for name in changed)
     return "; ".join(words)

@@ -158,3 +158,12 @@ def test_a_changed_recipe_names_the_parameters_that_differ() -> None:
     assert [reason.detail for reason in line.reasons] == ["pixfrac is 1.0, was 0.7"]
     (line,) = diff_layers([layer], [replace(product, recipe="no JSON")]).layers
     assert [reason.detail for reason in line.reasons] == ["the product's parameters are not known"]
+
+
+def test_parameters_that_recipes_leave_out_are_named_by_their_values() -> None:
+    layer = expected()
+    weighted = with_recipe(layer, replace(layer.recipe, weight="ivm", errors=True))
+    (line,) = diff_layers([weighted], [product_of(layer)]).layers
+    assert [reason.detail for reason in line.reasons] == ['errors is true, was false; weight is "ivm", was "exptime"']
+    (line,) = diff_layers([layer], [product_of(weighted)]).layers
+    assert [reason.detail for reason in line.reasons] == ['errors is false, was true; weight is "exptime", was "ivm"']
