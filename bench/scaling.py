@@ -1,6 +1,7 @@
 """Predicts how long the whole archive's layers take on many workers, from costs that are measured here first.
 
     python bench/scaling.py [--workers 100] [--storage 2,10] [--layers 1900000] [--deep 300] [--seed 1] [--db URL]
+                            [--method hap|mvmdb]
 
 Layers are drawn from those of a synthetic archive (see synthetic.py), by the real rule of membership. That archive has
 no deep layers, so some are added. Costs are measured in one process (see costs.py) or given as options; queue_model.py
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from costs import Costs, measure_costs
@@ -20,6 +21,7 @@ from queue_model import simulate
 from synthetic import CAMERAS, make_batches
 
 from mvmdb.exposures.batch import ExposureBatch
+from mvmdb.mosaic.skies.choose import FEW
 from mvmdb.names import CELLS_PER_PROJECTION_CELL
 from mvmdb.sky.membership import find_members
 
@@ -28,6 +30,7 @@ READ = 6  # bytes of SCI and DQ per pixel
 WRITTEN = 8  # bytes of SCI and WHT per pixel
 IR = 1
 _FILTERS = 16  # at most, per camera
+PAIRS_EACH = 3.4  # measured for each of many exposures by the method mvmdb (mvmdb/mosaic/skies/choose.py)
 _DEEP = (100, 2000)  # members of deep layers, evenly in the logarithm, all overlapping
 
 
@@ -101,6 +104,12 @@ def _count_pairs(boxes: NDArray[np.int64], start: NDArray[np.int64], members: ND
     return pairs
 
 
+def thin_out(layers: Layers) -> Layers:
+    """The layers with the pairs that the method mvmdb measures: all of a few members, `PAIRS_EACH` of many."""
+    few = np.where(layers.members <= FEW, layers.pairs, PAIRS_EACH * layers.members)
+    return replace(layers, pairs=np.minimum(layers.pairs, few))
+
+
 def work_of(layers: Layers, costs: Costs, action: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Seconds of work and bytes to move for each layer, if every layer needs this action."""
     canvas, exposure = layers.canvas, layers.mpix
@@ -136,6 +145,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=1_900_000)
     parser.add_argument("--deep", type=int, default=300, help="how many of them have 100 to 2000 members")
     parser.add_argument("--exposures", type=int, default=200_000, help="of the synthetic archive behind the layers")
+    parser.add_argument("--method", choices=["hap", "mvmdb"], default="hap", help="how skies are matched")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", default="100", help="numbers of workers, separated by commas")
     parser.add_argument("--storage", default="2,10", help="bandwidths of the shared storage, GB/s, separated by commas")
@@ -153,6 +163,7 @@ def main() -> None:
     costs = Costs(**given)
     print("costs, seconds: " + " ".join(f"--{name.replace('_', '-')} {value:.3g}" for name, value in given.items()))
     layers = draw_layers(make_layers(options.exposures, options.seed), options.layers, options.deep, options.seed)
+    layers = layers if options.method == "hap" else thin_out(layers)
     print(describe(layers))
     print(f"{'action':9}{'workers':>8}{'GB/s':>6}{'hours':>9}{'computing':>11}{'moving':>8}{'idle':>6}  bound by")
     for action in ("drizzle", "add", "recanvas"):
