@@ -89,6 +89,16 @@ def test_too_few_sources_are_said_and_not_guessed(tmp_path: Path) -> None:
     assert (pair.dx, pair.dy, pair.error) == (None, None, None)
 
 
+def test_what_cannot_be_read_is_left_out_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    inputs = [as_input(SkyField().expose(tmp_path, shot)[0]) for shot in (Shot("aa"), Shot("bb"), Shot("cc"))]
+    Path(inputs[1].path).unlink()
+    inputs[2] = replace(inputs[2], wcs_digest="another")
+    assert list(measure_overlaps(choose_overlaps(inputs), IN_THIS_PROCESS)) == []
+    assert "shifts of ib6o04bb are not measured: " in caplog.text
+    assert "shifts of ib6o04cc are not measured: " in caplog.text
+    assert "ingest it again" in caplog.text
+
+
 def test_unrelated_lists_have_no_shift() -> None:
     rng = np.random.default_rng(3)
     for n in (10, 100, 1000, 4000):

@@ -94,7 +94,9 @@ def find_in_chip(chip: ChipData) -> Float:
     x, y, _, of = centre_sources(image, good, columns.astype(np.float64), rows.astype(np.float64), sigma)
     heights = height[rows[of], columns[of]] / noise
     ra, dec = chip.wcs.all_pix2world(x[:MOST], y[:MOST], 0)
-    return np.stack([ra, dec, heights[:MOST]], axis=1)
+    sources: Float = np.stack([ra, dec, heights[:MOST]], axis=1)
+    finite: Float = sources[np.isfinite(sources).all(axis=1)]
+    return finite
 
 
 def _background(image: Plane, good: Mask) -> Plane:

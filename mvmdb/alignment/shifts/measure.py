@@ -13,7 +13,7 @@ from mvmdb.alignment.plane import middle_of, outline_of
 from mvmdb.alignment.shifts.compact import Compact, find_compact
 from mvmdb.alignment.shifts.votes import SEARCH, Float, find_shift
 from mvmdb.correction import sky_to_tangent, tangent_to_sky
-from mvmdb.errors import ExposureError, InputError
+from mvmdb.errors import MvmdbError
 from mvmdb.records import ShiftExposure, ShiftPair
 from mvmdb.workers.executor import Workers
 
@@ -142,8 +142,11 @@ def _find_in(one: ShiftExposure) -> Compact | str:
     """The sources of an exposure, or why it cannot be read."""
     try:
         return find_compact(one.path, one.wcs_digest)
-    except (ExposureError, InputError) as error:
+    except MvmdbError as error:
         return str(error)
+    except Exception as error:  # an unexpected error in one exposure must not stop the night
+        log.exception("%s", one.path)
+        return f"{type(error).__name__}: {error}"
 
 
 def _measure(pair: Overlap, lists: Mapping[str, Compact | None]) -> Iterator[ShiftPair]:

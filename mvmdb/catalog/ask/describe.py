@@ -59,10 +59,12 @@ def describe(connection: sa.Connection, text: str, policy: Policy) -> Descriptio
 def find_skycells(connection: sa.Connection, text: str, policy: Policy) -> tuple[str, ...]:
     """The names of the sky cells that `describe` would say something about. Raises UsageError as it does.
 
-    A layer need not be expected: whether it is depends on the policy.
+    A layer need not be expected: whether it is depends on the policy. Which exposures are outvoted makes no difference,
+    and finding it needs a temporary table, which PostgreSQL makes in no transaction that may only read.
     """
     layer = _as_layer(text)
-    return (layer.skycell,) if layer is not None else describe(connection, text, policy).skycells
+    undecided = replace(policy, frames="any")
+    return (layer.skycell,) if layer is not None else describe(connection, text, undecided).skycells
 
 
 def _describe_file(connection: sa.Connection, text: str, policy: Policy) -> Description:
