@@ -171,7 +171,7 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
     """The JSON object of `reconcile` and `process`; `refused` maps exposures that cannot be used to the reason,
     and `elsewhere` layers that another run was making to that run.
     """
-    counts = ("drizzled", "added", "recanvased", "removed", "failed", "waiting", "seconds")
+    counts = ("drizzled", "added", "recanvased", "shifted", "removed", "failed", "waiting", "seconds")
     layers = [
         {
             "layer": done.layer,
@@ -211,6 +211,7 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
     lines.append(
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
         f"{report.removed} removed, {report.failed} failed"
+        + (f", {report.shifted} shifted to the solved sky" if report.shifted else "")
         + (f", {report.waiting} waiting for files" if report.waiting else "")
         + (f"; {report.companions} files made beside products" if report.companions else "")
     )

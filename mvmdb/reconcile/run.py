@@ -36,6 +36,7 @@ from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.poller_files import RunPollers
+from mvmdb.reconcile.skies import solve_archive
 from mvmdb.records import Action, LayerJob, Plan, PlannedLayer, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -46,6 +47,8 @@ Replanned = Callable[[Plan, set[int]], object]
 """Told of a new plan, and of the sky cells (keys) of the exposures that turned out to be unusable."""
 
 _MOST_NAMED = 5
+_READING = (Action.DRIZZLE, Action.ADD)
+"""What is made from members' pixels, so that their skies are needed."""
 _LOOK_SECONDS = 1.0
 
 
@@ -122,8 +125,27 @@ class ReconcileRun:
             self.engine, self.policy, cells=self.options.cells, everything=self.options.everything
         ):
             outlook = self.look()
+        outlook = self._solve_skies(outlook)
         self._warn_of_growth(outlook)
         return outlook
+
+    def _solve_skies(self, outlook: Outlook) -> Outlook:
+        """Solve the skies of the layers to be made, where they take theirs from the archive's solution.
+
+        Returns the plan after it: exposures may have turned out to be unusable, and other layers have become stale.
+        """
+        while True:
+            lines = [line for line in outlook.plan.layers if line.action in _READING and not line.n_waiting]
+            names = [line.name for line in lines if line.name not in self.resting]
+            solved = solve_archive(self.engine, names, self.workers, anew=self.options.resky)
+            for ipppssoo, (rule, why) in solved.refused.items():
+                refuse_exposure(self.engine, ipppssoo, rule, why, self.policy)
+                self.report.refused[ipppssoo] = why
+            if not solved.refused and not solved.moved:
+                return outlook
+            outlook = self.look()
+            if not solved.refused:
+                return outlook
 
     def _warn_of_growth(self, outlook: Outlook) -> None:
         """Name the visits that make mosaics absurdly large, before these are made."""
@@ -166,7 +188,7 @@ class ReconcileRun:
         outlook = self._make_all(outlook, replanned)
         while self.elsewhere and self._others_are_done():
             self.elsewhere.clear()
-            outlook = self._make_all(self.look(), replanned)
+            outlook = self._make_all(self._solve_skies(self.look()), replanned)
         self.report.elsewhere = {layer: str(holder) for layer, holder in sorted(self.elsewhere.items())}
         self._sweep(self.worked_in, self.taken)  # left by workers that died; others made their layers
         for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
@@ -189,7 +211,7 @@ class ReconcileRun:
                 self.report.refused[error.ipppssoo] = str(error)
             if not refused:
                 break
-            outlook = self.look()
+            outlook = self._solve_skies(self.look())
             replanned(outlook.plan, cells)
         return outlook
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mvmdb.records.exposures import CellExposure, Dataset, Exposure, ExptimeLayers, Frames, Policy, Refusal, Rule
-from mvmdb.records.jobs import LayerJob, MemberInput, ProductMember, ProductRecord, SkyPair
+from mvmdb.records.jobs import LayerJob, MeasuredSkies, MemberInput, ProductMember, ProductRecord, SkyJob, SkyPair
 from mvmdb.records.layers import Canvas, ExpectedLayer, Member, ObservedProduct, ProductState, Proof, UnmadeLayer
 from mvmdb.records.plans import Action, Mark, Plan, PlannedLayer, Reason, ReasonCode
 
@@ -18,6 +18,7 @@ __all__ = [
     "Frames",
     "LayerJob",
     "Mark",
+    "MeasuredSkies",
     "Member",
     "MemberInput",
     "ObservedProduct",
@@ -32,6 +33,7 @@ __all__ = [
     "ReasonCode",
     "Refusal",
     "Rule",
+    "SkyJob",
     "SkyPair",
     "UnmadeLayer",
 ]

@@ -29,8 +29,8 @@ _DERIVED = (t.membership, t.layer, t.layer_member, t.sky_pair, t.layer_failure)
 """Tables whose rows follow from others, or are measured again; without one, a layer is merely tried again."""
 _OF_MAKING = ("last_action", "last_reasons", "seconds")
 _MADE = (
-    Happened.LAYER_DRIZZLED, Happened.LAYER_ADDED, Happened.LAYER_RECANVASED, Happened.LAYER_ADOPTED,
-    Happened.LAYER_FOUND,
+    Happened.LAYER_DRIZZLED, Happened.LAYER_ADDED, Happened.LAYER_RECANVASED, Happened.LAYER_SHIFTED,
+    Happened.LAYER_ADOPTED, Happened.LAYER_FOUND,
 )  # fmt: skip
 _LEFT = (Happened.EXPOSURE_WITHDRAWN, Happened.EXPOSURE_PRUNED)
 

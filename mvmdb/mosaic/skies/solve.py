@@ -37,7 +37,7 @@ def _solve_group(group: Sequence[str], pairs: Sequence[SkyPair], kept: Mapping[s
     right = np.zeros(len(pairs))
     anchored = False
     for row, pair in enumerate(pairs):
-        right[row] = pair.weight * (pair.first_sky - pair.second_sky)
+        right[row] = pair.weight * pair.offset
         for member, sign in ((pair.first, 1.0), (pair.second, -1.0)):
             if member in column:
                 matrix[row, column[member]] = sign * pair.weight
