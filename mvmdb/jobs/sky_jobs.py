@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from mvmdb.errors import MvmdbError, WorkersError
 from mvmdb.mosaic.skies.carry_out import measure_skies
-from mvmdb.names import CellId, format_cell_name
+from mvmdb.mosaic.skies.solve import solve_skies
+from mvmdb.names import CellId, format_cell_name, parse_cell_name, parse_layer_name
 from mvmdb.recipe import Recipe
-from mvmdb.records import MeasuredSkies, MemberInput, SkyJob
-from mvmdb.sky.overlaps import Overlap
+from mvmdb.records import CellExposure, LayerJob, MeasuredSkies, MemberInput, SkyJob, SkyPair
+from mvmdb.sky.overlaps import Overlap, find_overlaps
 from mvmdb.workers.executor import Workers
 
 T = TypeVar("T")
@@ -72,6 +73,43 @@ def measure_on_workers(jobs: Sequence[SkyJob], workers: Workers) -> Iterator[tup
             yield done.item, _unread(done.item, str(done.result))
         else:
             yield done.item, done.result
+
+
+def solve_together(
+    jobs: Sequence[LayerJob], exposures: Mapping[str, CellExposure], workers: Workers
+) -> dict[str, dict[str, float]]:
+    """The skies (electrons/s/arcsec^2) of the members of each layer that takes solved skies, by layer and ipppssoo.
+
+    There is no catalog: those of the layers of one camera and filter are solved together, across sky cells, scales and
+    labels, from the exposures at hand. Those that cannot be read are left out: their layers say why.
+    """
+    groups: dict[object, list[LayerJob]] = {}
+    for job in jobs:
+        if job.recipe.takes_solved_skies:
+            layer, recipe = parse_layer_name(job.layer), job.recipe
+            settings = (recipe.sky_good_bits, recipe.sky_clips, recipe.sky_sigma, recipe.sky_lower)
+            groups.setdefault((layer.instrument, layer.detector, layer.filter, settings), []).append(job)
+    skies: dict[str, dict[str, float]] = {}
+    for together in groups.values():
+        solved = _solve_group(together, exposures, workers)
+        skies.update({job.layer: solved for job in together})
+    return skies
+
+
+def _solve_group(jobs: Sequence[LayerJob], exposures: Mapping[str, CellExposure], workers: Workers) -> dict[str, float]:
+    members = {member.ipppssoo: member for job in jobs for member in job.members}
+    cells: dict[int, list[str]] = {}
+    for job in jobs:
+        cell = cells.setdefault(parse_cell_name(parse_layer_name(job.layer).skycell).index, [])
+        cell += [member.ipppssoo for member in job.members if member.ipppssoo not in cell]
+    overlaps = find_overlaps(cells, {name: exposures[name].s_region for name in members})
+    pairs: list[SkyPair] = []
+    unused: set[str] = set()
+    for _, result in measure_on_workers(divide_pairs(members, overlaps, (), jobs[0].recipe, {}), workers):
+        pairs += result.pairs
+        unused |= {name for name, *_ in (*result.unread, *result.refused)}
+    pairs.sort(key=attrgetter("first", "second"))
+    return solve_skies(sorted(members.keys() - unused), pairs, {})
 
 
 def _attempt(job: SkyJob) -> MeasuredSkies:

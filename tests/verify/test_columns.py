@@ -24,9 +24,9 @@ ONLY_HERE = {
 """Columns that nothing else tells, so that another value that they can have is not found; keys that nothing refers to.
 
 The tables of what happened, of what was measured, of what waits and of who works now are left out as a whole:
-alternate, sky_pair, quarantine, layer_failure, run, event, coordinator and claim.
+alternate, sky_pair, sky, quarantine, layer_failure, run, event, coordinator and claim.
 """
-WHOLE = {"alternate", "sky_pair", "quarantine", "layer_failure", "run", "event", "coordinator", "claim"}
+WHOLE = {"alternate", "sky_pair", "sky", "quarantine", "layer_failure", "run", "event", "coordinator", "claim"}
 CHECKED = [table for table in t.metadata.sorted_tables if table.name not in WHOLE]
 
 

@@ -25,7 +25,7 @@ from mvmdb.records import Dataset, ProductRecord
 from mvmdb.schema import tables as t
 from mvmdb.schema.values import impossible_value
 
-_DERIVED = (t.membership, t.layer, t.layer_member, t.sky_pair, t.layer_failure)
+_DERIVED = (t.membership, t.layer, t.layer_member, t.sky_pair, t.sky, t.layer_failure)
 """Tables whose rows follow from others, or are measured again; without one, a layer is merely tried again."""
 _OF_MAKING = ("last_action", "last_reasons", "seconds")
 _MADE = (

@@ -60,6 +60,16 @@ def load_known(connection: sa.Connection, participants: Collection[Participant])
     return {name: known.get(name, nothing) for name in _by_name(participants)}
 
 
+def load_solved(connection: sa.Connection, names: Sequence[str]) -> dict[str, float]:
+    """The solved skies of exposures (ipppssoo) as they are now, electrons/s/arcsec^2; others are left out."""
+    e, s = t.exposure.c, t.sky.c
+    query = sa.select(e.ipppssoo, s.value).select_from(t.sky.join(t.exposure)).where(s.value.is_not(None))
+    rows = connection.execute(
+        query.where(s.member_digest == e.member_digest, among(connection, e.ipppssoo, list(names)))
+    )
+    return {name: float(value) for name, value in rows}
+
+
 def _by_name(participants: Collection[Participant]) -> dict[str, Participant]:
     return {participant.member.ipppssoo: participant for participant in participants}
 
