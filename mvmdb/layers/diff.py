@@ -131,7 +131,7 @@ def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Rea
                 reasons.append(Reason(ReasonCode.MEMBER_REALIGNED, name))
     skies = compare_skies(layer, product)
     for name, (is_now, was) in skies.items():
-        detail = f"its sky is {is_now:.6g} electrons/s/arcsec^2, the product subtracted {was:.6g}"
+        detail = f"{is_now:.6g} electrons/s/arcsec^2, the product subtracted {was:.6g}"
         reasons.append(Reason(ReasonCode.SKY_MOVED, name, detail))
     return reasons
 

@@ -27,6 +27,7 @@ from mvmdb.catalog.check.mend import (
     rewrite_exposure,
 )
 from mvmdb.catalog.check.select import Part, cells_of_exposures, load_identities, load_stamp, names_in_cells
+from mvmdb.catalog.check.skies import forget_skies
 from mvmdb.catalog.check.values import cells_of_names, find_unreadable, names_of_exposures
 from mvmdb.catalog.decisions.keep import keep_decisions
 from mvmdb.catalog.open import Engine

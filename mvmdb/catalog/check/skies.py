@@ -10,7 +10,6 @@ from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.catalog.products.made_digest import update_layers_of
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
-from mvmdb.schema.values import has_impossible
 
 _CAMERA = ("instrument", "detector", "filter")
 
@@ -23,11 +22,11 @@ def check_skies(connection: sa.Connection) -> Iterator[Finding]:
     query = sa.select(e.ipppssoo, s.noise, s.value, s.component).select_from(source)
     wrong = sa.or_(
         s.noise < 0.0,
-        s.value.is_(None) != s.component.is_(None),
+        sa.and_(s.value.is_(None), s.component.is_not(None)),
+        sa.and_(s.value.is_not(None), s.component.is_(None)),
         sa.and_(s.component.is_not(None), sa.or_(first.c.id.is_(None), sa.not_(same), s.component > e.ipppssoo)),
     )
-    query = query.where(wrong, sa.not_(has_impossible(connection, t.sky))).order_by(e.ipppssoo)
-    for name, noise, value, component in connection.execute(query).all():
+    for name, noise, value, component in connection.execute(query.where(wrong).order_by(e.ipppssoo)).all():
         pairs: dict[str, tuple[object, object]] = {}
         if noise < 0.0:
             pairs["noise"] = (noise, "0 or more")

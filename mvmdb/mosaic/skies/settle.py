@@ -48,16 +48,17 @@ def settle_skies(
 ) -> dict[str, float]:
     """The sky of every exposure of `solved`, by ipppssoo: as solved, as kept, or as kept and shifted with its group.
 
-    The exposures with a kept sky that `pairs` connect are a group, whose skies were solved together. A group whose
-    median has moved by more than the least of its limits is shifted by that median. Whatever is still off by more than
-    its limit gets the solved sky; the others keep theirs, and each is within its limit of the solution.
+    The exposures with a kept sky that `pairs` connect are a group, whose skies were solved together. Nothing in a group
+    moves while each is within its limit of the solution. Else it is shifted by its median, if that has moved by more
+    than the least of its limits; whatever is still off by more than its limit gets the solved sky, and the others keep
+    theirs. So each ends within its limit, and the same solution moves nothing a second time.
     """
     skies = dict(solved)
     for group in _group([name for name in solved if name in kept], pairs):
         moved = np.array([solved[name] - kept[name] for name in group])
         limit = np.array([limits[name] for name in group])
         shift = float(np.median(moved))
-        if abs(shift) <= limit.min():
+        if np.all(np.abs(moved) <= limit) or abs(shift) <= limit.min():
             shift = 0.0
         stays = np.abs(moved - shift) <= limit
         skies.update({name: kept[name] + shift for name, stay in zip(group, stays.tolist(), strict=True) if stay})
