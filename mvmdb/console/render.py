@@ -161,7 +161,7 @@ def reasons_words(reasons: tuple[Reason, ...]) -> str:
         if len(names) > 3:
             parts.append(f"{code} ({len(names)} exposures: {names[0]} to {names[-1]})")
         elif names:
-            told = (f"{one.exposure}: {one.detail}" if one.detail else f"{one.exposure}" for one in group if one.exposure)
+            told = [f"{one.exposure}: {one.detail}" if one.detail else one.exposure for one in group if one.exposure]
             parts.append(f"{code} ({', '.join(told)})")
         else:
             parts.append(f"{code} ({group[0].detail})" if group[0].detail else code)

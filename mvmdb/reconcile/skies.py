@@ -7,9 +7,8 @@ holds an exposure whose sky moved is stale after it, wherever in the archive it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 import numpy as np
 
@@ -18,10 +17,10 @@ from mvmdb.catalog.products.sky_pairs import load_pairs_of, write_pairs
 from mvmdb.catalog.skies.participants import Participants, load_participants
 from mvmdb.catalog.skies.solution import load_known, save_noise, store_skies
 from mvmdb.jobs.sky_jobs import divide_pairs, measure_on_workers
-from mvmdb.mosaic.skies.settle import settle_skies, sky_limit
+from mvmdb.mosaic.skies.settle import keep_levels, settle_skies, sky_limit
 from mvmdb.mosaic.skies.solve import solve_skies
 from mvmdb.records import MeasuredSkies, SkyPair
-from mvmdb.sky.overlaps import Overlap, find_components, find_overlaps
+from mvmdb.sky.overlaps import Names, Overlap, count_overlapping, find_components, find_overlaps
 from mvmdb.workers.executor import Workers
 
 log = logging.getLogger(__name__)
@@ -40,7 +39,7 @@ class SolvedSkies:
 
 @dataclass(frozen=True, slots=True)
 class _Component:
-    """Some of the participants that overlap directly or indirectly, sorted, and the pairs of them that overlap."""
+    """Some of the participants that overlap directly or indirectly, sorted, and the pairs of them that are compared."""
 
     names: Sequence[str]
     overlaps: Sequence[Overlap]
@@ -54,111 +53,129 @@ def solve_archive(engine: Engine, layers: Iterable[str], workers: Workers, *, an
     whatever mosaics have subtracted. Layers that do not take their skies from the solution are left out. Raises
     WorkersError if the workers are lost.
     """
-    solved = SolvedSkies()
     with engine.begin() as connection:
         found = load_participants(connection, layers)
-    todo = [(participants, component) for participants in found for component in _find_components(participants)]
-    unread: set[str] = set()
-    for participants, component in todo:
-        unread |= _measure(engine, participants, component, workers, solved)
-    if solved.refused:
-        return solved
-    for participants, component in todo:
-        solved.moved |= _solve(engine, participants, component, unread, anew=anew)
+    solvers = [_Solver(engine, participants, workers) for participants in found]
+    solved = SolvedSkies()
+    for solver in solvers:
+        solver.measure()
+        solved.refused |= solver.refused
+    if not solved.refused:
+        for solver in solvers:
+            solved.moved |= solver.solve(anew=anew)
     return solved
 
 
-def _find_components(participants: Participants) -> list[_Component]:
-    """The components that hold a seed."""
-    regions = {name: one.s_region for name, one in participants.exposures.items()}
-    overlaps = find_overlaps(participants.cells, regions)
-    chosen = [names for names in find_components(list(regions), overlaps) if not participants.seeds.isdisjoint(names)]
-    number = {name: index for index, names in enumerate(chosen) for name in names}
-    by_component: list[list[Overlap]] = [[] for _ in chosen]
-    for overlap in overlaps:
-        if overlap.first in number:
-            by_component[number[overlap.first]].append(overlap)
-    return [_Component(names, pairs) for names, pairs in zip(chosen, by_component, strict=True)]
+class _Solver:
+    """Measures and solves the components of one obsmode that hold a seed.
 
-
-def _measure(
-    engine: Engine, participants: Participants, component: _Component, workers: Workers, solved: SolvedSkies
-) -> set[str]:
-    """Measure the pairs and noises that are not known, record them, and return the exposures that could not be read."""
-    exposures = {name: participants.exposures[name] for name in component.names}
-    with engine.begin() as connection:
-        known = load_known(connection, list(exposures.values()))
-        pairs = load_pairs_of(connection, [one.id for one in exposures.values()], participants.recipe)
-    measured = {(pair.first, pair.second) for pair in pairs}
-    missing = [overlap for overlap in component.overlaps if (overlap.first, overlap.second) not in measured]
-    cell_of = {name: cell for cell, names in sorted(participants.cells.items()) for name in names if name in exposures}
-    jobs = divide_pairs(
-        {name: one.member for name, one in exposures.items()},
-        missing,
-        [name for name in exposures if known[name].noise is None],
-        participants.recipe,
-        cell_of,
-    )
-    if jobs:
-        log.info("measuring the skies of %d pairs of %s", len(missing), "/".join(participants.obsmode))
-    unread: set[str] = set()
-    for _, result in measure_on_workers(jobs, workers):
-        _record(engine, participants, result)
-        for name, why in result.unread:
-            log.warning("the sky of %s is not measured: %s", name, why)
-            unread.add(name)
-        solved.refused.update({name: (rule, why) for name, rule, why in result.refused})
-    return unread
-
-
-def _record(engine: Engine, participants: Participants, result: MeasuredSkies) -> None:
-    """Record what one job measured."""
-    exposures = participants.exposures
-    names = set(chain.from_iterable((pair.first, pair.second) for pair in result.pairs))
-    with engine.begin() as connection:
-        write_pairs(
-            connection,
-            result.pairs,
-            {name: exposures[name].id for name in names},
-            {name: exposures[name].member_digest for name in names},
-            participants.recipe,
-        )
-        save_noise(connection, exposures, dict(result.noise))
-
-
-def _solve(
-    engine: Engine, participants: Participants, component: _Component, unread: set[str], *, anew: bool
-) -> set[str]:
-    """Solve a component from its pairs as they are recorded now, and store the skies; return the exposures that moved.
-
-    Exposures that could not be read keep what they have.
+    `unread` are exposures whose files could not be read: their layers say why.
     """
-    exposures = {name: participants.exposures[name] for name in component.names if name not in unread}
-    with engine.begin() as connection:
-        known = load_known(connection, list(exposures.values()))
-        names = [name for name in exposures if known[name].noise is not None]  # else it has changed since
-        recorded = load_pairs_of(connection, [exposures[name].id for name in names], participants.recipe)
-        overlapping = {(overlap.first, overlap.second) for overlap in component.overlaps}
-        pairs = [pair for pair in recorded if (pair.first, pair.second) in overlapping]
-        if not names:
-            return set()
-        solution = solve_skies(names, pairs, {})
-        kept = {} if anew else {name: value for name in names if (value := known[name].value) is not None}
-        noise = np.array([known[name].noise for name in names], dtype=np.float64)
-        limits = dict(zip(names, sky_limit(noise, _count(names, component.overlaps)).tolist(), strict=True))
-        skies = settle_skies(solution, kept, limits, _ends(pairs))
-        moved = store_skies(connection, exposures, skies, component.names[0])
-    if moved:
-        log.info("%d of %d skies of %s are new", len(moved), len(names), "/".join(participants.obsmode))
-    return set(moved)
+
+    def __init__(self, engine: Engine, participants: Participants, workers: Workers) -> None:
+        self.engine, self.participants, self.workers = engine, participants, workers
+        self.unread: set[str] = set()
+        self.refused: dict[str, tuple[str, str]] = {}
+        self._regions = {name: one.s_region for name, one in participants.exposures.items()}
+        self._components: list[_Component] = []
+
+    def measure(self) -> None:
+        """Measure the pairs and the noises that are not known, until no pair that says nothing is new."""
+        exposures = self.participants.exposures
+        with self.engine.begin() as connection:
+            noisy = {
+                name for name, one in load_known(connection, list(exposures.values())).items() if one.noise is not None
+            }
+            known = load_pairs_of(connection, [one.id for one in exposures.values()], self.participants.recipe)
+        noisy = {name for name, sky in skies.items() if sky.noise is not None}
+        pairs = {(pair.first, pair.second): pair for pair in known}
+        while True:
+            silent = {names for names, pair in pairs.items() if not _says_something(pair)}
+            self._components = self._find_components(silent)
+            wanted = [overlap for one in self._components for overlap in one.overlaps]
+            missing = [overlap for overlap in wanted if (overlap.first, overlap.second) not in pairs]
+            quiet = {name for one in self._components for name in one.names} - noisy - self.unread
+            measured = self._measure(missing, quiet)
+            noisy |= quiet
+            pairs |= {(pair.first, pair.second): pair for pair in measured}
+            if self.refused or all(_says_something(pair) for pair in measured):
+                return
+
+    def _find_components(self, silent: set[Names]) -> list[_Component]:
+        """The components that hold a seed."""
+        overlaps = find_overlaps(self.participants.cells, self._regions, silent=silent)
+        seeds = self.participants.seeds
+        chosen = [names for names in find_components(list(self._regions), overlaps) if not seeds.isdisjoint(names)]
+        number = {name: index for index, names in enumerate(chosen) for name in names}
+        by_component: list[list[Overlap]] = [[] for _ in chosen]
+        for overlap in overlaps:
+            if overlap.first in number:
+                by_component[number[overlap.first]].append(overlap)
+        return [_Component(names, pairs) for names, pairs in zip(chosen, by_component, strict=True)]
+
+    def _measure(self, missing: Sequence[Overlap], quiet: Collection[str]) -> list[SkyPair]:
+        """Measure pairs, and the noise of exposures, and record what comes of each job as it comes."""
+        exposures = self.participants.exposures
+        cells = sorted(self.participants.cells.items(), reverse=True)
+        cell_of = {name: cell for cell, names in cells for name in names}  # the first of each
+        members = {name: one.member for name, one in exposures.items()}
+        missing = [overlap for overlap in missing if self.unread.isdisjoint((overlap.first, overlap.second))]
+        jobs = divide_pairs(members, missing, quiet, self.participants.recipe, cell_of)
+        if jobs:
+            log.info("measuring the skies of %d pairs of %s", len(missing), "/".join(self.participants.obsmode))
+        measured: list[SkyPair] = []
+        for _, result in measure_on_workers(jobs, self.workers):
+            self._record(result)
+            measured += result.pairs
+            for name, why in result.unread:
+                log.warning("the sky of %s is not measured: %s", name, why)
+                self.unread.add(name)
+            self.refused |= {name: (rule, why) for name, rule, why in result.refused}
+        return measured
+
+    def _record(self, result: MeasuredSkies) -> None:
+        exposures = self.participants.exposures
+        names = {name for pair in result.pairs for name in (pair.first, pair.second)}
+        with self.engine.begin() as connection:
+            write_pairs(
+                connection,
+                result.pairs,
+                {name: exposures[name].id for name in names},
+                {name: exposures[name].member_digest for name in names},
+                self.participants.recipe,
+            )
+            save_noise(connection, exposures, dict(result.noise))
+
+    def solve(self, *, anew: bool) -> set[str]:
+        """Solve each component from its pairs as they are recorded now; return the exposures whose skies moved."""
+        counts = count_overlapping(self.participants.cells, self._regions)
+        moved = set()
+        for component in self._components:
+            moved |= self._solve(component, counts, anew=anew)
+        return moved
+
+    def _solve(self, component: _Component, counts: Mapping[str, int], *, anew: bool) -> set[str]:
+        """Exposures of which nothing is measured, as they could not be read, are left out; parts then keep their level."""
+        exposures = {name: self.participants.exposures[name] for name in component.names}
+        chosen = {(overlap.first, overlap.second) for overlap in component.overlaps}
+        with self.engine.begin() as connection:
+            known = load_known(connection, list(exposures.values()))
+            names = [name for name in exposures if known[name].noise is not None]
+            recorded = load_pairs_of(connection, [exposures[name].id for name in names], self.participants.recipe)
+            pairs = [pair for pair in recorded if (pair.first, pair.second) in chosen]
+            kept = {} if anew else {name: value for name in names if (value := known[name].value) is not None}
+            noise = np.array([known[name].noise for name in names], dtype=np.float64)
+            limits = sky_limit(noise, np.array([counts[name] for name in names], dtype=np.int64)).tolist()
+            speaking = [(pair.first, pair.second) for pair in pairs if _says_something(pair)]
+            solution = solve_skies(names, pairs, {})
+            if len(names) < len(component.names):
+                solution = keep_levels(solution, kept, speaking)
+            skies = settle_skies(solution, kept, dict(zip(names, limits, strict=True)), speaking)
+            moved = store_skies(connection, exposures, skies, component.names[0])
+        if moved:
+            log.info("%d of %d skies of %s moved", len(moved), len(names), "/".join(self.participants.obsmode))
+        return set(moved)
 
 
-def _ends(pairs: Iterable[SkyPair]) -> list[tuple[str, str]]:
-    return [(pair.first, pair.second) for pair in pairs if pair.first_pixels > 0 and pair.second_pixels > 0]
-
-
-def _count(names: Sequence[str], overlaps: Iterable[Overlap]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """How many others overlap each of these exposures."""
-    number = {name: index for index, name in enumerate(names)}
-    ends = [number[name] for overlap in overlaps for name in (overlap.first, overlap.second) if name in number]
-    return np.bincount(np.array(ends, dtype=np.int64), minlength=len(names)).astype(np.int64)
+def _says_something(pair: SkyPair) -> bool:
+    return pair.first_pixels > 0 and pair.second_pixels > 0

@@ -65,6 +65,22 @@ def settle_skies(
     return skies
 
 
+def keep_levels(
+    solved: Mapping[str, float], kept: Mapping[str, float], pairs: Iterable[tuple[str, str]]
+) -> dict[str, float]:
+    """The solved skies with the level of the kept ones, in every group that pairs connect and that has one.
+
+    For a component of which an exposure is lacking for a while: what it connected has no level of its own.
+    """
+    skies = dict(solved)
+    for group in _group(list(solved), pairs):
+        levels = [kept[name] - solved[name] for name in group if name in kept]
+        if levels:
+            level = float(np.median(levels))
+            skies.update({name: solved[name] + level for name in group})
+    return skies
+
+
 def _group(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
     number = {name: index for index, name in enumerate(names)}
     ends = [(number[a], number[b]) for a, b in pairs if a in number and b in number]
