@@ -83,9 +83,7 @@ class _Solver:
         """Measure the pairs and the noises that are not known, until no pair that says nothing is new."""
         exposures = self.participants.exposures
         with self.engine.begin() as connection:
-            noisy = {
-                name for name, one in load_known(connection, list(exposures.values())).items() if one.noise is not None
-            }
+            skies = load_known(connection, list(exposures.values()))
             known = load_pairs_of(connection, [one.id for one in exposures.values()], self.participants.recipe)
         noisy = {name for name, sky in skies.items() if sky.noise is not None}
         pairs = {(pair.first, pair.second): pair for pair in known}
@@ -155,7 +153,7 @@ class _Solver:
         return moved
 
     def _solve(self, component: _Component, counts: Mapping[str, int], *, anew: bool) -> set[str]:
-        """Exposures of which nothing is measured, as they could not be read, are left out; parts then keep their level."""
+        """Solve one component. If some of it could not be read, its parts keep their levels, and new ones get none."""
         exposures = {name: self.participants.exposures[name] for name in component.names}
         chosen = {(overlap.first, overlap.second) for overlap in component.overlaps}
         with self.engine.begin() as connection:
@@ -168,7 +166,7 @@ class _Solver:
             limits = sky_limit(noise, np.array([counts[name] for name in names], dtype=np.int64)).tolist()
             speaking = [(pair.first, pair.second) for pair in pairs if _says_something(pair)]
             solution = solve_skies(names, pairs, {})
-            if len(names) < len(component.names):
+            if not self.unread.isdisjoint(component.names):
                 solution = keep_levels(solution, kept, speaking)
             skies = settle_skies(solution, kept, dict(zip(names, limits, strict=True)), speaking)
             moved = store_skies(connection, exposures, skies, component.names[0])

@@ -23,7 +23,7 @@ _AT_ONCE = 256
 
 Names = tuple[str, str]
 Choose = Callable[[Sequence[str], Shapes, Collection[Names]], Iterable[tuple[int, int]]]
-"""Chooses pairs of overlapping exposures, as indices in these names (sorted) and their footprints in one plane, such that
+"""Chooses pairs of overlapping exposures, as indices in these names (sorted) and their footprints in one plane, so that
 what overlaps is connected. The last are pairs that are known to say nothing, for which others are to be chosen."""
 
 

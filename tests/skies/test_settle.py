@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mvmdb.layers.skies import common_shift
-from mvmdb.mosaic.skies.settle import DRIZZLED_NOISE, LEAST, LIMIT, settle_skies, sky_limit
+from mvmdb.mosaic.skies.settle import DRIZZLED_NOISE, LEAST, LIMIT, keep_levels, settle_skies, sky_limit
 
 ALIKE = {"a": 0.1, "b": 0.1, "c": 0.1, "d": 0.1}
 SKY = st.floats(-5, 5)
@@ -75,3 +75,9 @@ def test_a_shift_is_common_only_if_every_sky_is_known_and_moved_alike() -> None:
     assert common_shift({"a": 1.5}, {"a": 1.0, "b": 3.0}) is None
     assert common_shift({"a": 1.5}, {"a": None}) is None
     assert common_shift({}, {}) is None
+
+
+def test_parts_keep_their_level_while_what_connects_them_is_away() -> None:
+    solved, kept = {"a": 0.0, "b": 1.0, "c": 0.0, "d": 0.5}, {"a": 3.0, "b": 4.0}
+    assert keep_levels(solved, kept, [("a", "b"), ("c", "d")]) == {"a": 3.0, "b": 4.0}
+    assert keep_levels(solved, kept, CHAIN) == {"a": 3.0, "b": 4.0, "c": 3.0, "d": 3.5}

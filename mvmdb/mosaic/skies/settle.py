@@ -68,11 +68,12 @@ def settle_skies(
 def keep_levels(
     solved: Mapping[str, float], kept: Mapping[str, float], pairs: Iterable[tuple[str, str]]
 ) -> dict[str, float]:
-    """The solved skies with the level of the kept ones, in every group that pairs connect and that has one.
+    """The solved skies of every group that pairs connect and that has a kept sky, with the level of the kept ones.
 
-    For a component of which an exposure is lacking for a while: what it connected has no level of its own.
+    For a component of which an exposure is lacking for a while: what it connects has no level of its own, so the skies
+    of groups without a kept one are left out.
     """
-    skies = dict(solved)
+    skies = {}
     for group in _group(list(solved), pairs):
         levels = [kept[name] - solved[name] for name in group if name in kept]
         if levels:

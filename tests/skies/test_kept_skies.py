@@ -1,0 +1,179 @@
+"""Solved skies through losses: of the catalog, of exposures and their files, of runs that are killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from archive import FINE, Archive, call
+from fitsfiles import set_pixels
+from solvedfield import begin, expose, mosaic, solved, subtracted
+from staleness import agreed_reasons
+
+from mvmdb.catalog.open import open_catalog
+from mvmdb.jobs import sky_jobs
+from mvmdb.reconcile import skies
+from mvmdb.records import MeasuredSkies, SkyJob
+from mvmdb.workers.executor import Workers
+
+A, B, C, D = (f"ib6o0{number}tu" for number in range(4))
+PIXEL = 0.1282500028610229**2
+"""IDCSCALE^2 of WFC3/IR: from electrons/s/arcsec^2 to electrons/s of a pixel."""
+SKIES = (1.0, 2.0, 1.5, 0.5)
+
+
+def expose_some(archive: Archive, *numbers: int) -> None:
+    """Exposures in a row: 4 arcsec apart and 5 wide, so that only neighbours overlap; each has a partner on it."""
+    for number in numbers:
+        expose(archive, number, 4.0 * number, 0.0, SKIES[number])
+        expose(archive, number + 10, 4.0 * number, 0.5, SKIES[number])
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Archive:
+    """An archive of three exposures in a row, and their partners, whose mosaics are made."""
+    archive = begin(Archive(tmp_path, str(tmp_path / "mvm.db")))
+    expose_some(archive, 0, 1, 2)
+    assert archive.night().reconcile.failed == 0
+    return archive
+
+
+def rates(archive: Archive) -> dict[str, float]:
+    """Solved skies of A to D in electrons/s."""
+    return {name: value * PIXEL for name, value in sorted(solved(archive).items()) if name in (A, B, C, D)}
+
+
+def night(archive: Archive) -> set[str]:
+    report = archive.night().reconcile
+    assert report.failed == 0, report.layers
+    assert archive.look().plan.layers == ()
+    return {str(one.action) for one in report.layers}
+
+
+def test_a_lost_catalog_finds_its_skies_in_the_products_and_goes_on_from_them(three: Archive) -> None:
+    skies_before = solved(three)
+    assert call(three, "init", "--products", str(three.products), "--method", "mvmdb").exit_code == 0
+    three.lose_catalog()
+    done = call(three, "rebuild", str(three.inbox), "-o", str(three.products), "--executor", "serial")
+    assert done.exit_code == 0, done.output
+    assert solved(three) == {}
+    assert agreed_reasons(three) == {}
+    assert night(three) == set()
+    expose_some(three, 3)  # darker than all
+    assert night(three) == {"add"}
+    assert rates(three) == pytest.approx({A: 0.5, B: 1.5, C: 1.0, D: 0.0}, abs=1e-6)
+    assert subtracted(three, FINE) == solved(three)
+    moved = {name: solved(three)[name] - value for name, value in skies_before.items()}
+    assert len({round(value, 9) for value in moved.values()}) == 1
+
+
+def test_skies_are_kept_to_the_bit_while_the_solution_is_within_its_limit(tmp_path: Path) -> None:
+    archive = begin(Archive(tmp_path, str(tmp_path / "mvm.db")))
+    for number in range(3):
+        expose(archive, number, 0.3 * number, 0.0, SKIES[number], noise=0.02)
+    night(archive)
+    before = solved(archive)
+    with open_catalog(archive.address) as engine, engine.begin() as connection:  # so that the limits are wide
+        connection.execute(sa.text("UPDATE sky SET noise = 1000 * noise"))
+    expose(archive, 3, 0.4, 0.0, SKIES[3] + 1.0, noise=0.02)
+    assert night(archive) == {"add"}
+    after = solved(archive)
+    assert {name: after[name] for name in before} == before
+    assert archive.reconcile(resky=True).failed == 0
+    anew = solved(archive)
+    assert anew != after
+    assert {name: value * PIXEL for name, value in anew.items()} == pytest.approx(
+        {name: value * PIXEL for name, value in after.items()}, abs=0.01
+    )
+
+
+def test_the_level_follows_when_the_darkest_exposure_leaves(three: Archive) -> None:
+    assert rates(three) == pytest.approx({A: 0.0, B: 1.0, C: 0.5}, abs=1e-6)
+    call(three, "withdraw", A, "ib6o10tu")
+    assert {code for pairs in agreed_reasons(three).values() for code, _ in pairs} <= {
+        "member-removed", "canvas-changed", "recipe-changed",
+    }  # fmt: skip
+    night(three)
+    assert rates(three)[C] == pytest.approx(0.0, abs=1e-6)
+    assert subtracted(three, FINE)[C] == solved(three)[C]
+    call(three, "readmit", A, "ib6o10tu")
+    night(three)
+    assert rates(three) == pytest.approx({A: 0.0, B: 1.0, C: 0.5}, abs=1e-6)
+
+
+def test_a_component_that_falls_apart_has_a_level_in_each_part(three: Archive) -> None:
+    call(three, "withdraw", B, "ib6o11tu")
+    night(three)
+    assert {name: rates(three)[name] for name in (A, C)} == pytest.approx({A: 0.0, C: 0.0}, abs=1e-6)
+    components = dict(three.rows("SELECT e.ipppssoo, s.component FROM sky s JOIN exposure e ON e.id = s.exposure_id"))
+    assert (components[A], components[C]) == (A, C)
+    call(three, "readmit", B, "ib6o11tu")
+    assert night(three) == {"drizzle"}
+    assert rates(three) == pytest.approx({A: 0.0, B: 1.0, C: 0.5}, abs=1e-6)
+
+
+def test_other_pixels_are_measured_again_and_solved_anew(three: Archive) -> None:
+    set_pixels(three.inbox / f"{B}q_flt.fits", np.full((40, 40), 2.25, "f4"))
+    three.ingest()
+    assert night(three) == {"drizzle"}
+    assert rates(three)[B] == pytest.approx(1.25, abs=1e-6)
+
+
+def test_an_exposure_without_pixels_is_refused_and_the_others_are_solved(three: Archive) -> None:
+    expose(three, 3, 1.0, 0.0, 0.0)
+    report = three.night().reconcile
+    assert report.refused.keys() == {D}
+    assert report.failed == 0
+    assert three.look().plan.layers == ()
+    assert D not in solved(three)
+
+
+def test_files_that_are_away_fail_what_hangs_on_them_and_move_nothing(three: Archive) -> None:
+    before = solved(three)
+    expose_some(three, 3)
+    three.ingest()
+    paths = [three.inbox / f"{name}q_flt.fits" for name in (C, "ib6o12tu")]  # what joins D to the others
+    away = [path.rename(path.with_suffix(".away")) for path in paths]
+    report = three.reconcile()
+    assert report.failed > 0
+    assert all(C in one.error or "ib6o12tu" in one.error for one in report.layers)
+    assert {name: value for name, value in solved(three).items() if name in before} == before
+    assert D not in solved(three)
+    for path in away:
+        path.rename(path.with_suffix(".fits"))
+    assert night(three) == {"add"}
+    assert rates(three) == pytest.approx({A: 0.5, B: 1.5, C: 1.0, D: 0.0}, abs=1e-6)
+
+
+def test_what_a_killed_run_measured_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = begin(Archive(tmp_path, str(tmp_path / "mvm.db")))
+    expose_some(archive, 0, 1, 2)
+    archive.ingest()
+    measured: list[tuple[str, str]] = []
+    measure = sky_jobs.measure_on_workers
+
+    def killed(jobs: Sequence[SkyJob], workers: Workers) -> Iterator[tuple[SkyJob, MeasuredSkies]]:
+        for n, (job, result) in enumerate(measure(jobs, workers)):
+            if n == 2:
+                raise KeyboardInterrupt
+            measured.extend(job.pairs)
+            yield job, result
+
+    monkeypatch.setattr(sky_jobs, "PAIRS_AT_ONCE", 3)
+    monkeypatch.setattr(skies, "measure_on_workers", killed)
+    with pytest.raises(KeyboardInterrupt):
+        archive.reconcile()
+    assert len(measured) == 6
+    assert solved(archive) == {}
+
+    def counted(jobs: Sequence[SkyJob], workers: Workers) -> Iterator[tuple[SkyJob, MeasuredSkies]]:
+        assert not {pair for job in jobs for pair in job.pairs} & set(measured)
+        yield from measure(jobs, workers)
+
+    monkeypatch.setattr(skies, "measure_on_workers", counted)
+    assert archive.reconcile().failed == 0
+    assert rates(archive) == pytest.approx({A: 0.0, B: 1.0, C: 0.5}, abs=1e-6)
+    assert np.nanmax(np.abs(mosaic(archive, FINE).science)) < 1.1 * (0.04**2 / PIXEL)  # the lowest sky is left
