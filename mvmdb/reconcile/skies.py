@@ -53,17 +53,27 @@ def solve_archive(engine: Engine, layers: Iterable[str], workers: Workers, *, an
     whatever mosaics have subtracted. Layers that do not take their skies from the solution are left out. Raises
     WorkersError if the workers are lost.
     """
-    with engine.begin() as connection:
-        found = load_participants(connection, layers)
-    solvers = [_Solver(engine, participants, workers) for participants in found]
-    solved = SolvedSkies()
-    for solver in solvers:
-        solver.measure()
-        solved.refused |= solver.refused
-    if not solved.refused:
+    wanted, moved = sorted(layers), set()
+    while True:
+        with engine.begin() as connection:
+            found = load_participants(connection, wanted)
+        solvers = [_Solver(engine, participants, workers) for participants in found]
         for solver in solvers:
-            solved.moved |= solver.solve(anew=anew)
-    return solved
+            solver.measure()
+        refused = {name: why for solver in solvers for name, why in solver.refused.items()}
+        if refused:
+            return SolvedSkies(refused=refused)
+        try:
+            for solver in solvers:
+                moved |= solver.solve(wanted, anew=anew)
+        except _ChangedError:
+            log.info("exposures came or left while skies were measured; they are solved with them")
+            continue
+        return SolvedSkies(moved)
+
+
+class _ChangedError(Exception):
+    """Other exposures take part now than those that were measured."""
 
 
 class _Solver:
@@ -144,19 +154,27 @@ class _Solver:
             )
             save_noise(connection, exposures, dict(result.noise))
 
-    def solve(self, *, anew: bool) -> set[str]:
-        """Solve each component from its pairs as they are recorded now; return the exposures whose skies moved."""
+    def solve(self, layers: Sequence[str], *, anew: bool) -> set[str]:
+        """Solve each component from its pairs as they are recorded now; return the exposures whose skies moved.
+
+        Raises _ChangedError if other exposures take part by now: another run may have solved them, and a solution
+        without them would undo that.
+        """
         counts = count_overlapping(self.participants.cells, self._regions)
         moved = set()
         for component in self._components:
-            moved |= self._solve(component, counts, anew=anew)
+            moved |= self._solve(component, counts, layers, anew=anew)
         return moved
 
-    def _solve(self, component: _Component, counts: Mapping[str, int], *, anew: bool) -> set[str]:
+    def _solve(
+        self, component: _Component, counts: Mapping[str, int], layers: Sequence[str], *, anew: bool
+    ) -> set[str]:
         """Solve one component. If some of it could not be read, its parts keep their levels, and new ones get none."""
         exposures = {name: self.participants.exposures[name] for name in component.names}
         chosen = {(overlap.first, overlap.second) for overlap in component.overlaps}
         with self.engine.begin() as connection:
+            if self.participants not in load_participants(connection, layers):
+                raise _ChangedError
             known = load_known(connection, list(exposures.values()))
             names = [name for name in exposures if known[name].noise is not None]
             recorded = load_pairs_of(connection, [exposures[name].id for name in names], self.participants.recipe)

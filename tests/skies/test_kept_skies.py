@@ -18,6 +18,7 @@ from mvmdb.jobs import sky_jobs
 from mvmdb.reconcile import skies
 from mvmdb.records import MeasuredSkies, SkyJob
 from mvmdb.workers.executor import Workers
+from mvmdb.workers.processes import IN_THIS_PROCESS
 
 A, B, C, D = (f"ib6o0{number}tu" for number in range(4))
 PIXEL = 0.1282500028610229**2
@@ -177,3 +178,28 @@ def test_what_a_killed_run_measured_is_not_measured_again(tmp_path: Path, monkey
     assert archive.reconcile().failed == 0
     assert rates(archive) == pytest.approx({A: 0.0, B: 1.0, C: 0.5}, abs=1e-6)
     assert np.nanmax(np.abs(mosaic(archive, FINE).science)) < 1.1 * (0.04**2 / PIXEL)  # the lowest sky is left
+
+
+def test_a_run_that_is_overtaken_solves_with_what_came_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = begin(Archive(tmp_path, str(tmp_path / "mvm.db")))
+    expose_some(archive, 0, 1, 2)
+    archive.ingest()
+    solve, measured = skies._Solver.solve, []
+
+    def overtaken(solver: skies._Solver, layers: Sequence[str], *, anew: bool) -> set[str]:
+        measured.append(set(solver.participants.exposures))
+        if len(measured) == 1:  # another run registers, measures and solves more
+            expose_some(archive, 3)
+            archive.ingest()
+            with open_catalog(archive.address) as engine:
+                skies.solve_archive(engine, layers, IN_THIS_PROCESS)
+            assert rates(archive)[D] == pytest.approx(0.0, abs=1e-6)
+        return solve(solver, layers, anew=anew)
+
+    monkeypatch.setattr(skies._Solver, "solve", overtaken)
+    assert archive.reconcile().failed == 0
+    assert [len(names) for names in measured] == [6, 8, 8]
+    assert rates(archive) == pytest.approx({A: 0.5, B: 1.5, C: 1.0, D: 0.0}, abs=1e-6)
+    assert subtracted(archive, FINE) == solved(archive)
