@@ -68,7 +68,10 @@ def test_one_sky_that_moved_asks_for_a_drizzle_and_the_plan_says_why(two: Archiv
     assert actions(two) == dict.fromkeys((FINE, COARSE), ("drizzle", "skies of members moved by different amounts"))
     said = call(two, "explain", FINE).output
     assert "sky-moved" in said
-    assert "2.25 electrons/s/arcsec^2" in said
+    assert "2.25 electrons/s/arcsec^2, the product subtracted 2" in said
+    told = call(two, "explain", B).output
+    assert "mosaics subtract 2.25 electrons/s/arcsec^2 (noise of a pixel 1), as solved on" in told
+    assert f"in the component of {A}" in told
 
 
 def test_moved_skies_come_with_every_other_reason(two: Archive) -> None:

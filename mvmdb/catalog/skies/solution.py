@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from mvmdb.catalog.clock import time_in
+from mvmdb.catalog.clock import time_in, utc_text
 from mvmdb.catalog.products.made_digest import update_layers_of
 from mvmdb.catalog.skies.participants import Participant
 from mvmdb.recipe import MATCHED_ACROSS
@@ -68,6 +68,17 @@ def load_solved(connection: sa.Connection, names: Sequence[str]) -> dict[str, fl
         query.where(s.member_digest == e.member_digest, among(connection, e.ipppssoo, list(names)))
     )
     return {name: float(value) for name, value in rows}
+
+
+def describe_sky(connection: sa.Connection, exposure: int) -> list[str]:
+    """What the archive's solution says of an exposure (key), in a sentence; nothing where it has not been solved."""
+    s = t.sky.c
+    query = sa.select(s.value, s.noise, s.component, s.solved_at).where(s.exposure_id == exposure, s.value.is_not(None))
+    return [
+        f"Sky: mosaics subtract {row.value:.6g} electrons/s/arcsec^2 (noise of a pixel {row.noise:.3g}), as solved on "
+        f"{utc_text(row.solved_at)} in the component of {row.component}."
+        for row in connection.execute(query)
+    ]
 
 
 def _by_name(participants: Collection[Participant]) -> dict[str, Participant]:
