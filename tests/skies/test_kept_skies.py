@@ -181,9 +181,9 @@ def test_what_a_killed_run_measured_is_not_measured_again(tmp_path: Path, monkey
 
 
 def test_a_run_that_is_overtaken_solves_with_what_came_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archive = begin(Archive(tmp_path, str(tmp_path / "mvm.db")))
+    begin(archive)
     expose_some(archive, 0, 1, 2)
     archive.ingest()
     solve, measured = skies._Solver.solve, []
