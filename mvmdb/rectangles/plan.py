@@ -8,7 +8,7 @@ rectangle does too, so that it agrees with all sky cells that it meets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -71,7 +71,8 @@ def plan_rectangle(
             continue
         twin = _find_twin(layer, cell_layers)
         skies: Mapping[str, float] = {}
-        recipe = options.adjust(layer.name, layer.recipe if twin is None else twin.recipe)
+        like = twin or _find_matched(layer, cell_layers) or layer
+        recipe = options.adjust(layer.name, like.recipe)
         members = [member.ipppssoo for member in layer.members]
         if recipe.takes_solved_skies:
             skies = options.solved(members)
@@ -83,9 +84,20 @@ def plan_rectangle(
 
 def _find_twin(layer: ExpectedLayer, cell_layers: Sequence[ExpectedLayer]) -> ExpectedLayer | None:
     """The first sky cell layer of the same obsmode and scale with the same members; None if there is none."""
-    suffix = layer.name.removeprefix(f"hst_{layer.skycell}_")
-    for twin in cell_layers:
-        same_suffix = twin.name.removeprefix(f"hst_{twin.skycell}_") == suffix
-        if same_suffix and [m.ipppssoo for m in twin.members] == [m.ipppssoo for m in layer.members]:
+    for twin in _of_same_mode(layer, cell_layers):
+        if [m.ipppssoo for m in twin.members] == [m.ipppssoo for m in layer.members]:
             return twin
     return None
+
+
+def _find_matched(layer: ExpectedLayer, cell_layers: Sequence[ExpectedLayer]) -> ExpectedLayer | None:
+    """The first sky cell layer of the same obsmode and scale that takes its skies from the archive's solution, if any.
+
+    A rectangle that is less deep is made like it, as there would be a step to its sky cells otherwise.
+    """
+    return next((one for one in _of_same_mode(layer, cell_layers) if one.recipe.takes_solved_skies), None)
+
+
+def _of_same_mode(layer: ExpectedLayer, cell_layers: Sequence[ExpectedLayer]) -> Iterator[ExpectedLayer]:
+    suffix = layer.name.removeprefix(f"hst_{layer.skycell}_")
+    return (one for one in cell_layers if one.name.removeprefix(f"hst_{one.skycell}_") == suffix)

@@ -27,11 +27,11 @@ PIXEL = 0.1282500028610229**2
 UVIS = f"hst_{CELL}_wfc3_uvis_f606w_all"
 COARSE_WEST = WEST.replace("_all", "_coarse-all")
 NIGHTS = (
-    ((0, -17.0, 1.0), (1, -15.0, 2.0)),
-    ((2, -12.5, 1.5),),
-    ((3, -8.0, 0.25), (4, -9.0, 0.5)),
-    ((5, -4.0, 0.125), (6, -5.0, 1.5)),
-    ((7, 1.0, 0.0625), (8, 5.0, 0.0625), (9, 9.0, 0.0625), (10, 13.0, 0.03125)),
+    ((0, -17.0, 1.0), (1, -16.5, 2.0)),
+    ((2, -14.5, 1.5),),
+    ((3, -12.0, 0.25), (4, -11.0, 0.5)),
+    ((5, -8.0, 0.125), (6, -7.0, 1.5)),
+    ((7, -3.5, 0.0625), (8, 0.5, 0.0625), (9, 4.5, 0.0625), (10, 8.5, 0.03125), (12, 12.5, 0.5)),
     ((11, 16.0, 0.0078125),),
 )
 """Number, arcsec east of the border, and sky (electrons/s, exact in binary) of what comes in each night: a chain that
@@ -58,7 +58,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     actions = []
     for night in NIGHTS:
         for number, east, sky in night:
-            expose(archive, number, BORDER + east, float(number % 2), sky)
+            expose(archive, number, BORDER + east, 0.0, sky)
         actions.append(make(archive))
     return archive, actions
 
@@ -92,9 +92,9 @@ def test_22_exposures_that_come_one_by_one_end_as_a_rebuild(tmp_path: Path) -> N
 
 def test_a_level_that_falls_is_added_or_shifted_and_never_drizzled(chain: Chain) -> None:
     _, actions = chain
-    assert [night.get(WEST) for night in actions] == ["drizzle", "add", "add", "add", "add", "shift"]
-    assert [night.get(COARSE_WEST) for night in actions[1:]] == ["add", "add", "add", "add", "shift"]
-    assert {night[EAST] for night in actions[3:]} == {"add"}
+    for layer in (WEST, COARSE_WEST):
+        assert [night.get(layer) for night in actions] == ["drizzle", "add", "add", "add", "add", "shift"]
+    assert actions[-1][EAST] == "add"
 
 
 def test_injected_skies_are_found_whatever_came_when(chain: Chain) -> None:
