@@ -134,18 +134,18 @@ class ReconcileRun:
 
         Returns the plan after it: exposures may have turned out to be unusable, and other layers have become stale.
         """
-        while True:
+        while self.policy.method == "mvmdb":
             lines = [line for line in outlook.plan.layers if line.action in _READING and not line.n_waiting]
             names = [line.name for line in lines if line.name not in self.resting]
             solved = solve_archive(self.engine, names, self.workers, anew=self.options.resky)
             for ipppssoo, (rule, why) in solved.refused.items():
                 refuse_exposure(self.engine, ipppssoo, rule, why, self.policy)
                 self.report.refused[ipppssoo] = why
-            if not solved.refused and not solved.moved:
-                return outlook
-            outlook = self.look()
+            if solved.refused or solved.moved:
+                outlook = self.look()
             if not solved.refused:
-                return outlook
+                break
+        return outlook
 
     def _warn_of_growth(self, outlook: Outlook) -> None:
         """Name the visits that make mosaics absurdly large, before these are made."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.sky_pairs import load_pairs_of, write_pairs
-from mvmdb.catalog.skies.participants import Participants, load_participants
+from mvmdb.catalog.skies.participants import Participants, find_obsmodes, load_participants
 from mvmdb.catalog.skies.solution import load_known, save_noise, store_skies
 from mvmdb.jobs.sky_jobs import divide_pairs, measure_on_workers
 from mvmdb.mosaic.skies.settle import keep_levels, settle_skies, sky_limit
@@ -49,27 +49,30 @@ def solve_archive(engine: Engine, layers: Iterable[str], workers: Workers, *, an
     """Solve the skies of all components that members of these layers (names) are in.
 
     Pairs that have not been measured are measured first, on the workers, and recorded as they come. If exposures turn
-    out to be unusable, nothing is solved: the caller refuses them, and asks again. `anew`: skies are as solved,
-    whatever mosaics have subtracted. Layers that do not take their skies from the solution are left out. Raises
-    WorkersError if the workers are lost.
+    out to be unusable, those of their obsmode are not solved: the caller refuses them, and asks again. `anew`: skies
+    are as solved, whatever mosaics have subtracted. Layers that do not take their skies from the solution are left out.
+    Raises WorkersError if the workers are lost.
     """
-    wanted, moved = sorted(layers), set()
-    while True:
-        with engine.begin() as connection:
-            found = load_participants(connection, wanted)
-        solvers = [_Solver(engine, participants, workers) for participants in found]
-        for solver in solvers:
+    with engine.begin() as connection:
+        wanted = find_obsmodes(connection, layers)
+    solved = SolvedSkies()
+    for obsmode, names in wanted.items():
+        while True:
+            with engine.begin() as connection:
+                participants = load_participants(connection, obsmode, names)
+            if participants is None:
+                break
+            solver = _Solver(engine, participants, workers)
             solver.measure()
-        refused = {name: why for solver in solvers for name, why in solver.refused.items()}
-        if refused:
-            return SolvedSkies(refused=refused)
-        try:
-            for solver in solvers:
-                moved |= solver.solve(wanted, anew=anew)
-        except _ChangedError:
-            log.info("exposures came or left while skies were measured; they are solved with them")
-            continue
-        return SolvedSkies(moved)
+            if solver.refused:
+                solved.refused |= solver.refused
+                break
+            try:
+                solved.moved |= solver.solve(names, anew=anew)
+                break
+            except _ChangedError:
+                log.info("exposures came or left while skies were measured; they are solved with them")
+    return solved
 
 
 class _ChangedError(Exception):
@@ -173,7 +176,7 @@ class _Solver:
         exposures = {name: self.participants.exposures[name] for name in component.names}
         chosen = {(overlap.first, overlap.second) for overlap in component.overlaps}
         with self.engine.begin() as connection:
-            if self.participants not in load_participants(connection, layers):
+            if self.participants != load_participants(connection, self.participants.obsmode, layers):
                 raise _ChangedError
             known = load_known(connection, list(exposures.values()))
             names = [name for name in exposures if known[name].noise is not None]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -42,28 +41,38 @@ class Participants:
     seeds: set[str] = field(default_factory=set)
 
 
-def load_participants(connection: sa.Connection, layers: Iterable[str]) -> list[Participants]:
-    """The participants of every obsmode of which one of these layers (names) takes its skies from the solution.
+def find_obsmodes(connection: sa.Connection, layers: Iterable[str]) -> dict[ObsMode, list[str]]:
+    """Those of these layers (names) that take their skies from the solution, by obsmode; both are sorted."""
+    recipes = _matching_recipes(connection)
+    if not recipes:
+        return {}
+    layer = t.layer.c
+    columns = [*(layer[name] for name in _OBSMODE), layer.name]
+    query = sa.select(*columns).where(among(connection, layer.name, list(layers)), layer.recipe_id.in_(recipes))
+    found: dict[ObsMode, list[str]] = {}
+    for instrument, detector, filter_name, name in connection.execute(query.order_by(*columns)):
+        found.setdefault((instrument, detector, filter_name), []).append(name)
+    return found
+
+
+def load_participants(connection: sa.Connection, obsmode: ObsMode, layers: Sequence[str]) -> Participants | None:
+    """The participants of an obsmode, for those of these of its layers (names) that take their skies from the solution.
 
     Sky cells are followed from exposure to exposure, so that whole components are among them. Exposures that have no
-    file do not take part.
+    file do not take part. None if no layer takes its skies from the solution.
     """
     recipes = _matching_recipes(connection)
-    layer, found = t.layer.c, []
-    query = sa.select(layer.id, layer.skycell_id, layer.recipe_id, *(layer[name] for name in _OBSMODE))
-    by_obsmode: dict[ObsMode, list[Any]] = {}
-    for row in connection.execute(query.where(among(connection, layer.name, list(layers))).order_by(layer.name)):
-        if row.recipe_id in recipes:
-            by_obsmode.setdefault((row.instrument, row.detector, row.filter), []).append(row)
-    for obsmode, rows in sorted(by_obsmode.items()):
-        participants = Participants(obsmode, recipes[rows[0].recipe_id])
-        _follow(connection, participants, {row.skycell_id for row in rows}, list(recipes))
-        e, m = t.exposure.c, t.layer_member.c
-        seeds = sa.select(e.ipppssoo).join(t.layer_member, m.exposure_id == e.id)
-        names = connection.scalars(seeds.where(among(connection, m.layer_id, [row.id for row in rows])))
-        participants.seeds = set(names) & participants.exposures.keys()
-        found.append(participants)
-    return found
+    layer, e, m = t.layer.c, t.exposure.c, t.layer_member.c
+    query = sa.select(layer.id, layer.skycell_id, layer.recipe_id).where(among(connection, layer.name, layers))
+    rows = connection.execute(query.where(layer.recipe_id.in_(recipes)).order_by(layer.name)).all()
+    if not rows:
+        return None
+    participants = Participants(obsmode, recipes[rows[0].recipe_id])
+    _follow(connection, participants, {row.skycell_id for row in rows}, list(recipes))
+    seeds = sa.select(e.ipppssoo).join(t.layer_member, m.exposure_id == e.id)
+    names = connection.scalars(seeds.where(among(connection, m.layer_id, [row.id for row in rows])))
+    participants.seeds = set(names) & participants.exposures.keys()
+    return participants
 
 
 def _matching_recipes(connection: sa.Connection) -> dict[int, Recipe]:
