@@ -36,7 +36,7 @@ from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.poller_files import RunPollers
-from mvmdb.reconcile.skies import solve_archive
+from mvmdb.reconcile.skies import solve_for_plan
 from mvmdb.records import Action, LayerJob, Plan, PlannedLayer, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -47,8 +47,6 @@ Replanned = Callable[[Plan, set[int]], object]
 """Told of a new plan, and of the sky cells (keys) of the exposures that turned out to be unusable."""
 
 _MOST_NAMED = 5
-_READING = (Action.DRIZZLE, Action.ADD)
-"""What is made from members' pixels, so that their skies are needed."""
 _LOOK_SECONDS = 1.0
 
 
@@ -130,22 +128,11 @@ class ReconcileRun:
         return outlook
 
     def _solve_skies(self, outlook: Outlook) -> Outlook:
-        """Solve the skies of the layers to be made, where they take theirs from the archive's solution.
-
-        Returns the plan after it: exposures may have turned out to be unusable, and other layers have become stale.
-        """
-        while self.policy.method == "mvmdb":
-            lines = [line for line in outlook.plan.layers if line.action in _READING and not line.n_waiting]
-            names = [line.name for line in lines if line.name not in self.resting]
-            solved = solve_archive(self.engine, names, self.workers, anew=self.options.resky)
-            for ipppssoo, (rule, why) in solved.refused.items():
-                refuse_exposure(self.engine, ipppssoo, rule, why, self.policy)
-                self.report.refused[ipppssoo] = why
-            if solved.refused or solved.moved:
-                outlook = self.look()
-            if not solved.refused:
-                break
-        return outlook
+        """Solve the skies of the layers to be made, if the method is to; return the plan after it."""
+        if self.policy.method != "mvmdb":
+            return outlook
+        return solve_for_plan(self.engine, self.policy, self.workers, outlook, self.look, self.report,
+                              resting=self.resting, anew=self.options.resky)  # fmt: skip
 
     def _warn_of_growth(self, outlook: Outlook) -> None:
         """Name the visits that make mosaics absurdly large, before these are made."""

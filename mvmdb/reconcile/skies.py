@@ -7,21 +7,27 @@ holds an exposure whose sky moved is stale after it, wherever in the archive it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from mvmdb.catalog.exposures.standing import refuse_exposure
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.sky_pairs import load_pairs_of, write_pairs
 from mvmdb.catalog.skies.participants import Participants, find_obsmodes, load_participants
 from mvmdb.catalog.skies.solution import load_known, save_noise, store_skies
+from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.sky_jobs import divide_pairs, measure_on_workers
 from mvmdb.mosaic.skies.settle import keep_levels, settle_skies, sky_limit
 from mvmdb.mosaic.skies.solve import solve_skies
-from mvmdb.records import MeasuredSkies, SkyPair
+from mvmdb.reconcile.planning import Outlook
+from mvmdb.records import Action, MeasuredSkies, Policy, SkyPair
 from mvmdb.sky.overlaps import Names, Overlap, count_overlapping, find_components, find_overlaps
 from mvmdb.workers.executor import Workers
+
+_READING = (Action.DRIZZLE, Action.ADD)
+"""What is made from members' pixels, so that their skies are needed."""
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +49,35 @@ class _Component:
 
     names: Sequence[str]
     overlaps: Sequence[Overlap]
+
+
+def solve_for_plan(
+    engine: Engine,
+    policy: Policy,
+    workers: Workers,
+    outlook: Outlook,
+    look: Callable[[], Outlook],
+    report: ReconcileReport,
+    *,
+    resting: Collection[str],
+    anew: bool,
+) -> Outlook:
+    """Solve the skies of the layers of a plan that are made from members' pixels, and are not `resting`.
+
+    Returns the plan after it, as `look` gives it: exposures may have turned out to be unusable, which are refused and
+    noted in the report, and other layers may have become stale. `anew` as in `solve_archive`.
+    """
+    while True:
+        lines = [line for line in outlook.plan.layers if line.action in _READING and not line.n_waiting]
+        names = [line.name for line in lines if line.name not in resting]
+        solved = solve_archive(engine, names, workers, anew=anew)
+        for ipppssoo, (rule, why) in solved.refused.items():
+            refuse_exposure(engine, ipppssoo, rule, why, policy)
+            report.refused[ipppssoo] = why
+        if solved.refused or solved.moved:
+            outlook = look()
+        if not solved.refused:
+            return outlook
 
 
 def solve_archive(engine: Engine, layers: Iterable[str], workers: Workers, *, anew: bool = False) -> SolvedSkies:
