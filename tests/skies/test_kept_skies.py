@@ -14,6 +14,7 @@ from solvedfield import begin, expose, mosaic, solved, subtracted
 from staleness import agreed_reasons
 
 from mvmdb.catalog.open import open_catalog
+from mvmdb.exposures.read import read_exposure
 from mvmdb.jobs import sky_jobs
 from mvmdb.reconcile import skies
 from mvmdb.records import MeasuredSkies, SkyJob
@@ -203,3 +204,24 @@ def test_a_run_that_is_overtaken_solves_with_what_came_meanwhile(
     assert [len(names) for names in measured] == [6, 8, 8]
     assert rates(archive) == pytest.approx({A: 0.5, B: 1.5, C: 1.0, D: 0.0}, abs=1e-6)
     assert subtracted(archive, FINE) == solved(archive)
+
+
+def test_layers_of_the_members_that_have_a_file_take_the_solved_skies(tmp_path: Path) -> None:
+    archive = begin(Archive(tmp_path, str(tmp_path / "mvm.db")))
+    expose_some(archive, 0, 1)
+    archive.ingest()
+    expose(archive, 2, 8.0, 0.0, SKIES[2], folder=tmp_path / "elsewhere")
+    e = read_exposure(tmp_path / "elsewhere" / f"{C}q_flt.fits").exposure
+    table = tmp_path / "rows.csv"
+    columns = "obs_id,instrument_name,filters,t_exptime,s_region,proposal_id"
+    table.write_text(f"{columns}\n{C}q,WFC3/IR,{e.filters},{e.exptime},{e.s_region},{e.proposal_id}\n")
+    assert call(archive, "import", str(table)).exit_code == 0
+    assert archive.reconcile().layers == []
+    assert solved(archive) == {}
+    assert archive.reconcile(available=True).failed == 0
+    assert rates(archive) == pytest.approx({A: 0.0, B: 1.0}, abs=1e-6)
+    assert subtracted(archive, FINE) == solved(archive)
+    assert archive.reconcile(available=True).layers == []
+    (tmp_path / "elsewhere" / f"{C}q_flt.fits").rename(archive.inbox / f"{C}q_flt.fits")
+    assert night(archive) == {"add"}
+    assert rates(archive) == pytest.approx({A: 0.0, B: 1.0, C: 0.5}, abs=1e-6)
