@@ -14,9 +14,10 @@ from solvedfield import begin, expose, mosaic, solved, subtracted
 from staleness import agreed_reasons
 
 from mvmdb.catalog.open import open_catalog
+from mvmdb.catalog.products.made_digest import update_layers_of
 from mvmdb.exposures.read import read_exposure
 from mvmdb.jobs import sky_jobs
-from mvmdb.reconcile import skies
+from mvmdb.reconcile import run, skies
 from mvmdb.records import MeasuredSkies, SkyJob
 from mvmdb.workers.executor import Workers
 from mvmdb.workers.processes import IN_THIS_PROCESS
@@ -225,3 +226,56 @@ def test_layers_of_the_members_that_have_a_file_take_the_solved_skies(tmp_path: 
     (tmp_path / "elsewhere" / f"{C}q_flt.fits").rename(archive.inbox / f"{C}q_flt.fits")
     assert night(archive) == {"add"}
     assert rates(archive) == pytest.approx({A: 0.0, B: 1.0, C: 0.5}, abs=1e-6)
+
+
+def raise_skies(archive: Archive, by: float) -> None:
+    """Move all skies, in electrons/s/arcsec^2, as a solution does that has a darker exposure elsewhere."""
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        connection.execute(sa.text("UPDATE sky SET value = value + :by"), {"by": by})
+        update_layers_of(connection, connection.scalars(sa.text("SELECT ipppssoo FROM exposure")).all())
+
+
+def test_a_shift_subtracts_one_number_and_goes_on_after_a_kill(three: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = mosaic(three, FINE)
+    raise_skies(three, 30.0)
+    assert night(three) == {"shift"}
+    after = mosaic(three, FINE)
+    exposed = np.isfinite(before.science)
+    np.testing.assert_allclose(after.science[exposed], before.science[exposed] - 30.0 * 0.04**2, atol=2e-8)
+    assert np.array_equal(np.isfinite(after.science), exposed)
+    assert np.array_equal(after.weight, before.weight)
+    raise_skies(three, -30.0)
+    record = run.record_product
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "record_product", killed)
+    with pytest.raises(KeyboardInterrupt):
+        three.reconcile()
+    monkeypatch.setattr(run, "record_product", record)
+    assert night(three) == {"shift"}  # of the other scale; that of the first was found
+    assert agreed_reasons(three) == {}
+    assert subtracted(three, FINE) == solved(three)
+    np.testing.assert_allclose(mosaic(three, FINE).science, before.science, atol=4e-8)
+    assert "by a run that was killed" in call(three, "history", "--kind", "layer-shifted").output
+
+
+def test_errors_and_canvases_follow_a_shift(tmp_path: Path) -> None:
+    archive = begin(Archive(tmp_path, str(tmp_path / "mvm.db")), errors=True)
+    expose_some(archive, 0, 1)
+    night(archive)
+    before = mosaic(archive, FINE)
+    raise_skies(archive, 30.0)
+    expose(archive, 9, 20.0, 20.0, 1.0, filters="F140W")  # the canvas grows
+    archive.ingest()
+    assert {str(line.action) for line in archive.look().plan.layers} == {"recanvas", "drizzle"}
+    night(archive)
+    ours, theirs = before.on_the_sky(), mosaic(archive, FINE).on_the_sky()
+    assert ours.keys() == theirs.keys()
+    assert max(abs(ours[place] - 30.0 * 0.04**2 - theirs[place]) for place in ours) < 2e-8
+    after = mosaic(archive, FINE).error
+    assert before.error is not None
+    assert after is not None
+    errors = [np.sort(error[np.isfinite(error)]) for error in (before.error, after)]
+    np.testing.assert_array_equal(*errors)
