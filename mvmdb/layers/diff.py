@@ -59,8 +59,8 @@ def diff_layers(
 
 def is_fresh(layer: ExpectedLayer, product: ObservedProduct) -> bool:
     """Whether the product is intact, has the expected recipe digest and skies, and no later attempt failed."""
-    made = product.state is ProductState.INTACT and product.recipe_digest == layer.recipe_digest
-    return made and not layer.failure and not compare_skies(layer, product)
+    made = product.state is ProductState.INTACT and product.recipe_digest == layer.recipe_digest and not layer.failure
+    return made and not compare_skies(layer, product)
 
 
 def _plan_unmade(layer: UnmadeLayer) -> PlannedLayer:
