@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from typing import get_args
 
 from mvmdb.correction import digest_realigned, format_alternate
@@ -17,6 +18,7 @@ from mvmdb.jobs.drizzle_jobs import drizzle_job
 from mvmdb.jobs.lock import claim_folder
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.rounds import make_layers
+from mvmdb.jobs.sky_jobs import solve_together
 from mvmdb.layers.expect import expect_cell_layers, with_recipe
 from mvmdb.monitor import SILENT, Monitor
 from mvmdb.mosaic.product.manifest import write_manifest
@@ -30,6 +32,8 @@ from mvmdb.rectangles.make import make_rectangle
 from mvmdb.rectangles.plan import RectangleOptions
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
+
+_NO_SKIES: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +102,10 @@ def process_poller(
     with claim_folder(products, wait=wait), open_workers(workers) as opened:
         build = partial(_build_jobs, work, exposures, products, policy, parameters)
         planned = {skycell: build(skycell, set()) for skycell in sorted(work.cells)}
+        skies = solve_together([job for jobs in planned.values() for job in jobs], exposures, opened)
+        if skies:
+            build = partial(build, skies=skies)
+            planned = {skycell: build(skycell, set()) for skycell in planned}
         _warn_of_unmatched(parameters, planned)
         monitor.plan_known(sum(map(len, planned.values())))
         for skycell, todo in planned.items():
@@ -154,15 +162,19 @@ def _build_jobs(
     parameters: Parameters | None,
     skycell: str,
     refused: set[str],
+    skies: Mapping[str, Mapping[str, float]] = _NO_SKIES,
 ) -> list[LayerJob]:
-    """The jobs of a sky cell's layers that have a NEW member, made without the exposures in `refused` (ipppssoo)."""
+    """The jobs of a sky cell's layers that have a NEW member, made without the exposures in `refused` (ipppssoo).
+
+    `skies` are those of the members of layers (names) that were solved together.
+    """
     is_new = {name: new for name, new in work.cells[skycell].items() if name not in refused}
     exposures = {name: known[name] for name in sorted(is_new)}
     layers = expect_cell_layers(parse_cell_name(skycell), list(exposures.values()), policy)
     due = [layer for layer in layers if any(is_new[member.ipppssoo] for member in layer.members)]
     if parameters is not None:
         due = [with_recipe(layer, parameters.adjust(layer.name, layer.recipe)) for layer in due]
-    return [drizzle_job(layer, exposures, products / skycell) for layer in due]
+    return [drizzle_job(layer, exposures, products / skycell, skies.get(layer.name)) for layer in due]
 
 
 def _warn_of_unmatched(parameters: Parameters | None, planned: Mapping[str, Sequence[LayerJob]]) -> None:

@@ -84,6 +84,11 @@ class Recipe:
         """Whether members are drizzled with their ERR."""
         return self.errors or self.weight == "ivm"
 
+    @property
+    def takes_solved_skies(self) -> bool:
+        """Whether members get the skies of one solution of the whole archive, and not of the layer alone."""
+        return self.sky_match and self.method == "mvmdb"
+
     def to_json(self) -> str:
         """The parameters as JSON text, sorted by name, as in the catalog, in products and in digests."""
         return _write(self)
@@ -92,6 +97,18 @@ class Recipe:
     def from_json(cls, text: str) -> Recipe:
         """The recipe that `to_json` wrote as this text."""
         return cls(**json.loads(text))
+
+
+MATCHED_ACROSS = '"method": "mvmdb"'
+"""What the JSON of a recipe contains if its layers take the skies of members from one solution of the whole archive."""
+
+
+def is_matched_across(text: str) -> bool:
+    """Whether a recipe, as JSON, takes the skies of members from one solution of the whole archive, if it matches any.
+
+    The catalog's views ask the same of the text.
+    """
+    return MATCHED_ACROSS in text
 
 
 LEFT_OUT: Mapping[str, object] = asdict(Making())

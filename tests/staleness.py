@@ -117,7 +117,7 @@ def _product_of(layer: ExpectedLayer, pixel_digests: dict[str, str]) -> ProductR
                 wcsname="",
                 sky_group=member.sky_group,
                 exptime=1.0,
-                sky=None,
+                sky=member.sky,
             )
             for member in layer.members
         ),

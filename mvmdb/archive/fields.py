@@ -56,6 +56,7 @@ class Fields(Searching):
         """
         from mvmdb.catalog.ask.describe import find_exposure
         from mvmdb.catalog.ask.eligible import load_eligible_exposures, load_skies
+        from mvmdb.catalog.skies.solution import load_solved
         from mvmdb.pictures.mosaics import require_pictures, write_picture
         from mvmdb.rectangles.estimate import estimate_cost, require_small
         from mvmdb.rectangles.geometry import trim_rectangle
@@ -81,9 +82,13 @@ class Fields(Searching):
                 with begin() as connection:
                     return load_skies(connection, layer, list(members))
 
+            def solved(members: Sequence[str]) -> dict[str, float]:
+                with begin() as connection:
+                    return load_solved(connection, members)
+
             if like is None if trim is None else trim:
                 rectangle = trim_rectangle(rectangle, [exposure.s_region for exposure in exposures])
-            chosen = RectangleOptions(chosen_scale, skies)
+            chosen = RectangleOptions(chosen_scale, skies, solved=solved)
             planned = plan_rectangle(exposures, rectangle, folder / rectangle.name, policy, chosen, set())
             estimate = estimate_cost(planned, exposures)
             (agree or require_small)(estimate)

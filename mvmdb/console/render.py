@@ -161,7 +161,8 @@ def reasons_words(reasons: tuple[Reason, ...]) -> str:
         if len(names) > 3:
             parts.append(f"{code} ({len(names)} exposures: {names[0]} to {names[-1]})")
         elif names:
-            parts.append(f"{code} ({', '.join(names)})")
+            told = [f"{one.exposure}: {one.detail}" if one.detail else one.exposure for one in group if one.exposure]
+            parts.append(f"{code} ({', '.join(told)})")
         else:
             parts.append(f"{code} ({group[0].detail})" if group[0].detail else code)
     return "; ".join(parts) or "asked for"
@@ -171,7 +172,7 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
     """The JSON object of `reconcile` and `process`; `refused` maps exposures that cannot be used to the reason,
     and `elsewhere` layers that another run was making to that run.
     """
-    counts = ("drizzled", "added", "recanvased", "removed", "failed", "waiting", "seconds")
+    counts = ("drizzled", "added", "recanvased", "shifted", "removed", "failed", "waiting", "seconds")
     layers = [
         {
             "layer": done.layer,
@@ -211,6 +212,7 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
     lines.append(
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
         f"{report.removed} removed, {report.failed} failed"
+        + (f", {report.shifted} shifted to the solved sky" if report.shifted else "")
         + (f", {report.waiting} waiting for files" if report.waiting else "")
         + (f"; {report.companions} files made beside products" if report.companions else "")
     )

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 
 from mvmdb.layers.divisions import why_unexpected
+from mvmdb.layers.skies import common_shift, compare_skies
 from mvmdb.names import format_product_name
 from mvmdb.recipe import LEFT_OUT
 from mvmdb.records import (
@@ -22,7 +23,9 @@ from mvmdb.records import (
     UnmadeLayer,
 )
 
-_GROWING = {ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED}
+_GROWING = {
+    ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED, ReasonCode.SKY_MOVED,
+}  # fmt: skip
 _UNMADE = (Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"),)
 _DEFAULT = Policy()
 _NOTHING_THERE = "there is no intact product to start from"
@@ -56,8 +59,9 @@ def diff_layers(
 
 
 def is_fresh(layer: ExpectedLayer, product: ObservedProduct) -> bool:
-    """Whether the product is intact and has the expected recipe digest, and no later attempt failed."""
-    return product.state is ProductState.INTACT and product.recipe_digest == layer.recipe_digest and not layer.failure
+    """Whether the product is intact, has the expected recipe digest and skies, and no later attempt failed."""
+    made = product.state is ProductState.INTACT and product.recipe_digest == layer.recipe_digest and not layer.failure
+    return made and not compare_skies(layer, product)
 
 
 def _plan_unmade(layer: UnmadeLayer) -> PlannedLayer:
@@ -72,7 +76,7 @@ def _plan_layer(layer: ExpectedLayer, product: ObservedProduct | None) -> Planne
         return _plan_unmade(UnmadeLayer(layer.name, layer.skycell, layer.failure, len(layer.waits_for)))
     reasons = tuple(_find_reasons(layer, product))
     action, drizzle_because = _choose_action(layer, product, {reason.code for reason in reasons})
-    n_waiting = 0 if action is Action.RECANVAS else len(layer.waits_for)  # it needs no member's pixels
+    n_waiting = 0 if action in (Action.RECANVAS, Action.SHIFT) else len(layer.waits_for)  # no member's pixels
     return PlannedLayer(layer.name, layer.skycell, action, reasons, drizzle_because, n_waiting)
 
 
@@ -92,7 +96,8 @@ def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason
         reasons.append(Reason(ReasonCode.CANVAS_CHANGED, detail=detail))
     if layer.recipe.to_json() != product.recipe:
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=_name_changes(layer.recipe.to_json(), product.recipe)))
-    if not reasons:  # same members and parameters, but a digest of another version
+    others = [reason for reason in reasons if reason.code is not ReasonCode.SKY_MOVED]
+    if not others and product.recipe_digest != layer.recipe_digest:  # a digest of another version
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product has another recipe digest"))
     return reasons
 
@@ -126,6 +131,10 @@ def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Rea
                 reasons.append(Reason(ReasonCode.MEMBER_RECALIBRATED, name))
             if now[name].wcs_digest != then[name].wcs_digest:
                 reasons.append(Reason(ReasonCode.MEMBER_REALIGNED, name))
+    skies = compare_skies(layer, product)
+    for name, (is_now, was) in skies.items():
+        detail = f"{is_now:.6g} electrons/s/arcsec^2, the product subtracted {was:.6g}"
+        reasons.append(Reason(ReasonCode.SKY_MOVED, name, detail))
     return reasons
 
 
@@ -139,15 +148,23 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
         return Action.DRIZZLE, "the members' kind has changed"
     if ReasonCode.RECIPE_CHANGED in codes and layer.recipe.to_json() != product.recipe:
         return Action.DRIZZLE, "the product was drizzled with other parameters: depth and configuration choose them"
+    moved = ReasonCode.SKY_MOVED in codes
+    if moved and not _shift_together(layer, product):
+        return Action.DRIZZLE, "skies of members moved by different amounts"
     if not codes <= _GROWING:
         return Action.DRIZZLE, "what the product contains is no longer right"
     if ReasonCode.MEMBER_ADDED not in codes:
         if ReasonCode.CANVAS_CHANGED in codes:
             return Action.RECANVAS, ""
-        return Action.DRIZZLE, "the last run failed"
-    if layer.recipe.sky_match and groups_merge(layer, product):
+        return (Action.SHIFT, "") if moved else (Action.DRIZZLE, "the last run failed")
+    if layer.recipe.sky_match and layer.recipe.method == "hap" and groups_merge(layer, product):
         return Action.DRIZZLE, "an added member joins exposures whose skies were matched apart"
     return Action.ADD, ""
+
+
+def _shift_together(layer: ExpectedLayer, product: ObservedProduct) -> bool:
+    now = {member.ipppssoo: member.sky for member in layer.members}
+    return common_shift(now, {member.ipppssoo: member.sky for member in product.members}) is not None
 
 
 def groups_merge(layer: ExpectedLayer, product: ObservedProduct) -> bool:

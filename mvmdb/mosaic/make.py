@@ -35,6 +35,7 @@ from mvmdb.mosaic.product.read import StoredProduct, checked_blocks, open_produc
 from mvmdb.mosaic.product.write import ProductText, sweep_temporaries, write_product
 from mvmdb.mosaic.skies.differences import MEMORY_MB, find_sparse_pairs, measure_differences
 from mvmdb.mosaic.skies.measure import find_pairs, measure_pairs, neighbours_of
+from mvmdb.mosaic.skies.shift import shift_present
 from mvmdb.mosaic.skies.solve import solve_skies
 from mvmdb.mosaic.skies.source import SkySource
 from mvmdb.mosaic.trailing import describe_trail
@@ -49,6 +50,9 @@ log = logging.getLogger(__name__)
 
 MOST_THREADS = 4
 """More threads than this would only wait for Python's lock."""
+
+_WHOLE = (Action.RECANVAS, Action.SHIFT)
+"""What is made of the present product alone."""
 
 Outlines = Sequence[NDArray[np.float64]]
 """The outline of each chip on the sky, (n, 2) degrees."""
@@ -75,11 +79,11 @@ def _make(job: LayerJob) -> ProductRecord:
         if job.action is Action.DRIZZLE:
             made = _drizzle_all(job, grid, helpers)
         elif job.action is Action.ADD:
-            made = _add_new(job, grid, _open_present(job, target))
-        elif job.action is Action.RECANVAS:
-            made = _recanvas(job, grid, _open_present(job, target))
+            made = _add_new(job, grid, shift_present(job, _open_present(job, target)))
+        elif job.action in _WHOLE:
+            made = _recanvas(job, grid, shift_present(job, _open_present(job, target)))
         else:
-            raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add or recanvas")
+            raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add, recanvas or shift")
         with keep_findings(target, job.recipe_digest, made.pairs, made.warnings):
             written = write_product(target, made.text, made.blocks)
         record = replace(written, pairs=made.pairs, warnings=made.warnings)
@@ -119,8 +123,10 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
         if job.memory_mb is None:  # else planes have to wait until the skies' masks are gone
             loading = thread.submit(load_band, present, grid, range(grid.shape[0]), job.recipe.errors).result
         inspected = _inspect(job, [member for member in job.members if not member.drizzled])
-        # The skies that the present product subtracted are kept, whatever the job says.
+        # The skies that the present product subtracted are kept, whatever the job says; it was shifted to solved ones.
         kept = {row.ipppssoo: row.sky for row in present.rows}
+        if job.recipe.takes_solved_skies:
+            kept |= {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
         outlines: dict[str, list[NDArray[np.float64]]] = {}
         for row, polygons in zip(present.rows, read_outlines(present.rows), strict=True):
             outlines.setdefault(row.ipppssoo, []).extend(polygons)
@@ -241,7 +247,7 @@ def _open_present(job: LayerJob, target: Path) -> StoredProduct:
     present = open_product(target)
     record = present.record
     present_members = {m.ipppssoo: m for m in record.members}
-    expected = {m.ipppssoo: m for m in job.members if m.drizzled or job.action is Action.RECANVAS}
+    expected = {m.ipppssoo: m for m in job.members if m.drizzled or job.action in _WHOLE}
     if record.layer != job.layer or record.recipe != job.recipe.to_json():
         raise ProductError(f"{target} has another layer or recipe than {job.layer}; drizzle it from all members")
     if present_members.keys() != expected.keys():

@@ -86,7 +86,9 @@ def find_work(
         return None
     action = Action.DRIZZLE if options.everything else planned[0].action
     kept = load_kept_skies(connection, line.name)
-    if options.resky or not layer.recipe.sky_match or (product is not None and not _keeps_skies(layer, product)):
+    if layer.recipe.takes_solved_skies:
+        kept |= {(member.ipppssoo, member.pixels): member.sky for member in layer.members if member.sky is not None}
+    elif options.resky or not layer.recipe.sky_match or (product is not None and not _keeps_skies(layer, product)):
         kept = {}
     members = load_member_inputs(connection, layer)
     pairs = load_pairs(connection, line.name, layer.recipe) if layer.recipe.sky_match else ()

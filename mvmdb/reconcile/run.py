@@ -37,6 +37,7 @@ from mvmdb.reconcile.place import Place, join_work
 from mvmdb.reconcile.planning import Outlook, look_ahead
 from mvmdb.reconcile.poller_files import RunPollers
 from mvmdb.reconcile.shifts import ShiftSurvey
+from mvmdb.reconcile.skies import solve_for_plan
 from mvmdb.records import Action, LayerJob, Plan, PlannedLayer, Policy
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -124,15 +125,22 @@ class ReconcileRun:
             self.engine, self.policy, cells=self.options.cells, everything=self.options.everything
         ):
             outlook = self.look()
-        outlook = self._settle_shifts(outlook)
+        outlook = self._settle(outlook)
         self._warn_of_growth(outlook)
         return outlook
 
-    def _settle_shifts(self, outlook: Outlook) -> Outlook:
-        """Measure the shifts of what is to be made, and plan again while other layers follow from them."""
-        while self.shifts.settle(outlook.plan.layers):  # each field once
+    def _settle(self, outlook: Outlook) -> Outlook:
+        """Measure shifts and solve skies for what is to be made, and plan again while other layers follow from them."""
+        while True:
+            while self.shifts.settle(outlook.plan.layers):  # each field once
+                outlook = self.look()
+            if self.policy.method != "mvmdb":
+                return outlook
+            outlook = solve_for_plan(self.engine, self.policy, self.workers, outlook, self.look, self.report,
+                                     resting=self.resting, anew=self.options.resky)  # fmt: skip
+            if not self.shifts.settle(outlook.plan.layers):
+                return outlook
             outlook = self.look()
-        return outlook
 
     def _warn_of_growth(self, outlook: Outlook) -> None:
         """Name the visits that make mosaics absurdly large, before these are made."""
@@ -175,7 +183,7 @@ class ReconcileRun:
         outlook = self._make_all(outlook, replanned)
         while self.elsewhere and self._others_are_done():
             self.elsewhere.clear()
-            outlook = self._make_all(self._settle_shifts(self.look()), replanned)
+            outlook = self._make_all(self._settle(self.look()), replanned)
         self.report.elsewhere = {layer: str(holder) for layer, holder in sorted(self.elsewhere.items())}
         self._sweep(self.worked_in, self.taken)  # left by workers that died; others made their layers
         for skycell in sorted(self.seen_in | self.worked_in):  # shared storage may show a new file late
@@ -198,7 +206,7 @@ class ReconcileRun:
                 self.report.refused[error.ipppssoo] = str(error)
             if not refused:
                 break
-            outlook = self._settle_shifts(self.look())
+            outlook = self._settle(self.look())
             replanned(outlook.plan, cells)
         return outlook
 

@@ -13,7 +13,7 @@ from mvmdb.records.exposures import (
     Refusal,
     Rule,
 )
-from mvmdb.records.jobs import LayerJob, MemberInput, ProductMember, ProductRecord, SkyPair
+from mvmdb.records.jobs import LayerJob, MeasuredSkies, MemberInput, ProductMember, ProductRecord, SkyJob, SkyPair
 from mvmdb.records.layers import Canvas, ExpectedLayer, Member, ObservedProduct, ProductState, Proof, UnmadeLayer
 from mvmdb.records.plans import Action, Mark, Plan, PlannedLayer, Reason, ReasonCode
 from mvmdb.records.shifts import Placed, ShiftExposure, ShiftPair
@@ -30,6 +30,7 @@ __all__ = [
     "Frames",
     "LayerJob",
     "Mark",
+    "MeasuredSkies",
     "Member",
     "MemberInput",
     "ObservedProduct",
@@ -47,6 +48,7 @@ __all__ = [
     "Rule",
     "ShiftExposure",
     "ShiftPair",
+    "SkyJob",
     "SkyPair",
     "UnmadeLayer",
 ]

@@ -73,6 +73,35 @@ class SkyPair:
 
 
 @dataclass(frozen=True, slots=True)
+class SkyJob:
+    """What a worker needs to measure skies of pairs of overlapping exposures, without a catalog; it can be pickled.
+
+    `cell` is the sky cell in whose plane overlaps are drawn, and `recipe` has the settings. `pairs` are pairs of the
+    `members` (ipppssoo), the first the lower. `noise_of` are the members of which the noise of a pixel is measured too.
+    """
+
+    cell: str
+    recipe: Recipe
+    members: tuple[MemberInput, ...]
+    pairs: tuple[tuple[str, str], ...]
+    noise_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSkies:
+    """What came of a SkyJob: the pairs, and by ipppssoo the noise of a pixel (electrons/s/arcsec^2).
+
+    `unread` maps members whose files could not be read, which may pass, to the reason; `refused` those that cannot be
+    used, to the rule that they fail and the reason. No pair of either is measured.
+    """
+
+    pairs: tuple[SkyPair, ...] = ()
+    noise: tuple[tuple[str, float], ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    refused: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LayerJob:
     """Everything a worker needs to make one product, without a catalog; it can be pickled.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
 from mvmdb.names import Kind, Scale
-from mvmdb.recipe import Recipe
+from mvmdb.recipe import Recipe, is_matched_across
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,17 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Member:
-    """One exposure of a layer. `sky_group` names the set of connected (overlapping) members that it belongs to."""
+    """One exposure of a layer. `sky_group` names the set of connected (overlapping) members that it belongs to.
+
+    `sky` is in electrons/s/arcsec^2: what the archive's solution says, or what a product subtracted; None where neither
+    is known.
+    """
 
     ipppssoo: str
     pixels: str
     wcs_digest: str
     sky_group: str = ""
+    sky: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +123,8 @@ class ObservedProduct:
     recipe_digest: str
     state: ProductState = ProductState.INTACT
     proof: Proof = Proof.PROVEN
+
+    @property
+    def takes_solved_skies(self) -> bool:
+        """Whether it took the skies of its members from the solution of the archive, if it matched any."""
+        return is_matched_across(self.recipe)

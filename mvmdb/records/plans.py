@@ -16,6 +16,7 @@ class ReasonCode(StrEnum):
     MEMBER_REMOVED = "member-removed"
     MEMBER_RECALIBRATED = "member-recalibrated"
     MEMBER_REALIGNED = "member-realigned"
+    SKY_MOVED = "sky-moved"
     CANVAS_CHANGED = "canvas-changed"
     RECIPE_CHANGED = "recipe-changed"
     PRODUCT_MISSING = "product-missing"
@@ -31,6 +32,7 @@ class Action(StrEnum):
     DRIZZLE = "drizzle"
     ADD = "add"
     RECANVAS = "recanvas"
+    SHIFT = "shift"
     REMOVE = "remove"
 
 

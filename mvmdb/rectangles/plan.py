@@ -2,12 +2,13 @@
 
 A rectangle's pixel grid is that of its projection cell, which all fine mosaics of its sky cells share. If a rectangle
 has the same members as a layer of a sky cell, it takes that layer's recipe and, if the layer's mosaic is recorded, its
-skies, so that the values of the pixels are identical too.
+skies, so that the values of the pixels are identical too. Where layers take their skies from the archive's solution, a
+rectangle does too, so that it agrees with all sky cells that it meets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,12 +31,14 @@ class RectangleOptions:
     """Which mosaics of a rectangle to make, and how.
 
     `scale`: the only scale to make (None: all scales of its layers). `skies`: returns the skies to keep. `adjust`:
-    returns the recipe to use for a layer (name) instead of the one that it would get.
+    returns the recipe to use for a layer (name) instead of the one that it would get. `solved`: returns what the
+    archive's solution says of exposures (ipppssoo), as far as it is known: electrons/s/arcsec^2.
     """
 
     scale: Scale | None = None
     skies: Skies = field(default=lambda _layer, _members: {})
     adjust: Callable[[str, Recipe], Recipe] = field(default=lambda _layer, recipe: recipe)
+    solved: Callable[[Sequence[str]], Mapping[str, float]] = field(default=lambda _members: {})
 
 
 def plan_rectangle(
@@ -68,18 +71,33 @@ def plan_rectangle(
             continue
         twin = _find_twin(layer, cell_layers)
         skies: Mapping[str, float] = {}
-        if twin is not None:
-            skies = options.skies(twin.name, [member.ipppssoo for member in layer.members])
-        recipe = options.adjust(layer.name, layer.recipe if twin is None else twin.recipe)
+        like = twin or _find_matched(layer, cell_layers) or layer
+        recipe = options.adjust(layer.name, like.recipe)
+        members = [member.ipppssoo for member in layer.members]
+        if recipe.takes_solved_skies:
+            skies = options.solved(members)
+        elif twin is not None:
+            skies = options.skies(twin.name, members)
         jobs.append(drizzle_job(with_recipe(layer, recipe), by_name, folder, skies))
     return jobs
 
 
 def _find_twin(layer: ExpectedLayer, cell_layers: Sequence[ExpectedLayer]) -> ExpectedLayer | None:
     """The first sky cell layer of the same obsmode and scale with the same members; None if there is none."""
-    suffix = layer.name.removeprefix(f"hst_{layer.skycell}_")
-    for twin in cell_layers:
-        same_suffix = twin.name.removeprefix(f"hst_{twin.skycell}_") == suffix
-        if same_suffix and [m.ipppssoo for m in twin.members] == [m.ipppssoo for m in layer.members]:
+    for twin in _of_same_mode(layer, cell_layers):
+        if [m.ipppssoo for m in twin.members] == [m.ipppssoo for m in layer.members]:
             return twin
     return None
+
+
+def _find_matched(layer: ExpectedLayer, cell_layers: Sequence[ExpectedLayer]) -> ExpectedLayer | None:
+    """The first sky cell layer of the same obsmode and scale that takes its skies from the archive's solution, if any.
+
+    A rectangle that is less deep is made like it, as there would be a step to its sky cells otherwise.
+    """
+    return next((one for one in _of_same_mode(layer, cell_layers) if one.recipe.takes_solved_skies), None)
+
+
+def _of_same_mode(layer: ExpectedLayer, cell_layers: Sequence[ExpectedLayer]) -> Iterator[ExpectedLayer]:
+    suffix = layer.name.removeprefix(f"hst_{layer.skycell}_")
+    return (one for one in cell_layers if one.name.removeprefix(f"hst_{one.skycell}_") == suffix)

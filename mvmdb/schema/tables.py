@@ -55,6 +55,7 @@ __all__ = [
     "recipe",
     "run",
     "shift_pair",
+    "sky",
     "sky_pair",
     "skycell",
 ]
@@ -260,7 +261,11 @@ layer = Table(
     must("members_digest", String(40), "digest of the sorted members"),
     Column("recipe_id", ForeignKey("recipe.id"), nullable=False, comment="its drizzle parameters"),
     must("recipe_digest", String(40), "digest of members, canvas and parameters"),
-    may("made_digest", String(40), "recipe_digest of its intact product; empty while there is none"),
+    may(
+        "made_digest",
+        String(40),
+        "recipe_digest of its intact product with the solved skies; empty if none",
+    ),
     may("failure", Text, "why the last attempt failed; empty after a success"),
     # A column and not only a condition, so that PostgreSQL keeps statistics of it: its planner would otherwise assume
     # that nearly all layers are stale.
@@ -326,7 +331,7 @@ product = Table(
         "whether it says which pixels it holds: proven; unproven (another program made it), or trusted: taken as fresh",
         server_default=text("'proven'"),
     ),
-    may("last_action", String(10), "drizzle, add, recanvas or adopt; empty when the file was found"),
+    may("last_action", String(10), "drizzle, add, recanvas, shift or adopt; empty when the file was found"),
     may("last_reasons", Text, "reasons of the last action, JSON"),
     must("made_at", DateTime, "when it was recorded (UTC)"),
     may("seconds", Float, "duration of the last action"),
@@ -378,6 +383,18 @@ sky_pair = Table(
     may("area", Float, "area of the pixels compared, square arcsec"),
     sqlite_with_rowid=False,
     comment="the skies of overlapping exposures, so that a new solution need not read old pixels",
+)
+
+sky = Table(
+    "sky",
+    metadata,
+    reference("exposure_id", "exposure.id", "exposure", primary_key=True),
+    must("member_digest", String(40), "member_digest of the exposure that noise and sky are of"),
+    must("noise", Float, "standard deviation of a pixel, electrons/s/arcsec^2"),
+    may("component", String(8), "first exposure of its component of overlapping exposures; empty until it was solved"),
+    may("value", Float, "sky that mosaics subtract, electrons/s/arcsec^2; empty until it was solved"),
+    may("solved_at", DateTime, "when a solution changed the value (UTC)"),
+    comment="skies of exposures, solved once for all layers; used by the method mvmdb",
 )
 
 quarantine = Table(

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.frames import ALIGNED
+from mvmdb.recipe import MATCHED_ACROSS
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 from mvmdb.schema.obscore import select_obscore
@@ -165,6 +166,15 @@ def _product(connection: sa.Connection) -> tuple[sa.Label[Any], sa.Label[Any]]:
     )
 
 
+def has_moved() -> sa.ColumnElement[bool]:
+    """Whether a product subtracted another sky from a member than the solution of the archive says.
+
+    Only the skies of products that take theirs from it are compared, and only where both are known.
+    """
+    takes = t.product.c.recipe.contains(MATCHED_ACROSS, autoescape=True)
+    return sa.and_(takes, t.product_member.c.sky != t.sky.c.value)
+
+
 def _reason(code: str, exposure: Any, where: Any, source: Any) -> sa.Select[Any]:
     columns: tuple[Any, ...] = (
         t.layer.c.name.label("layer"),
@@ -212,6 +222,7 @@ def _stale_reason() -> Any:
         _reason("member-removed", product_member.c.ipppssoo, sa.and_(differs, ~still.exists()), lost),
         _reason("member-recalibrated", exposure.c.ipppssoo, product_member.c.pixels != exposure.c.pixels, kept),
         _reason("member-realigned", exposure.c.ipppssoo, product_member.c.wcs_digest != exposure.c.member_wcs, kept),
+        _reason("sky-moved", exposure.c.ipppssoo, has_moved(), kept.join(t.sky, t.sky.c.exposure_id == exposure.c.id)),
         _reason("canvas-changed", nobody, moved, made),
         _reason("recipe-changed", nobody, _made_otherwise(differs, moved), made.join(t.recipe)),
         sa.select(product.c.layer, product.c.skycell, sa.literal_column("'orphaned'"), sa.null())

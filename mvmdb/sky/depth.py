@@ -53,7 +53,7 @@ def groups_of(exposures: NDArray[np.object_], union: shapely.Geometry) -> NDArra
     chips, owner = shapely.get_parts(exposures, return_index=True)
     chip, piece = shapely.STRtree(pieces).query(shapely.point_on_surface(chips), predicate="intersects")
     n = len(exposures)
-    label = _label_groups(n + len(pieces), owner[chip], n + piece)
+    label = label_groups(n + len(pieces), owner[chip], n + piece)
     return np.asarray(np.unique(label[:n], return_inverse=True)[1], dtype=np.int64)
 
 
@@ -63,7 +63,7 @@ def _mend(chips: NDArray[np.object_]) -> shapely.Geometry:
     return shapely.union_all(solid)
 
 
-def _label_groups(n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+def label_groups(n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
     """Number the connected components of a graph of n nodes: every node takes the lowest label it can reach."""
     label = np.arange(n)
     while True:

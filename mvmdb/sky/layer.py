@@ -24,7 +24,7 @@ ARCMIN2_PER_PIXEL = (PIXEL_SCALE["fine"] / 60) ** 2
 _WORTH_A_THREAD = 500  # layers: 20 ms of work
 _WORTH_A_CALL = 32  # layers: a call of its own costs as much as a polygon more for each of so many
 
-_GRID = 2.0**-10  # pixels
+GRID = 2.0**-10  # pixels
 
 Shapes = NDArray[np.object_]
 
@@ -112,7 +112,7 @@ def unite(shapes: Shapes) -> Shapes:
     try:
         return np.asarray(shapely.union_all(shapes, axis=-1))
     except shapely.GEOSException:
-        return np.asarray(shapely.union_all(shapes, axis=-1, grid_size=_GRID))
+        return np.asarray(shapely.union_all(shapes, axis=-1, grid_size=GRID))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from mvmdb.catalog.check.select import (
     product_keys,
 )
 from mvmdb.catalog.check.settings import check_settings
+from mvmdb.catalog.check.skies import check_skies
 from mvmdb.catalog.check.values import Unreadable, describe_impossible, find_unreadable
 from mvmdb.catalog.open import Begin
 from mvmdb.catalog.products.observed import RecordedProduct
@@ -84,6 +85,7 @@ def look(archive: Inspected, part: Part = EVERYTHING) -> Looked:
         looked.findings += map(describe_impossible, unreadable.rows)
         looked.findings += check_settings(connection)
         looked.findings += map(describe_dangling, find_dangling(connection))
+        looked.findings += check_skies(connection)
     if archive.products is not None:
         looked.findings += check_decisions(archive.begin, archive.products)
     corrections = Corrections()

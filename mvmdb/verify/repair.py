@@ -27,6 +27,7 @@ from mvmdb.catalog.check.mend import (
     rewrite_exposure,
 )
 from mvmdb.catalog.check.select import Part, cells_of_exposures, load_identities, load_stamp, names_in_cells
+from mvmdb.catalog.check.skies import forget_skies
 from mvmdb.catalog.check.values import cells_of_names, find_unreadable, names_of_exposures
 from mvmdb.catalog.decisions.keep import keep_decisions
 from mvmdb.catalog.open import Engine
@@ -102,6 +103,7 @@ def repair(engine: Engine, archive: Inspected, findings: Sequence[Finding]) -> P
     for some in _in_chunks(_cells_of(found.of(Damage.LAYER_MISSING, Damage.LAYER_UNEXPECTED, Damage.LAYER_WRONG))):
         with engine.begin() as connection:
             remove_misnamed(connection, some)
+    _mend_skies(engine, found.of(Damage.SKY_WRONG))
     _mend_settings(engine, found, is_readable=not unreadable.rows)
     fitting = {name for name in _exposures_of(found.of(Damage.DATASET_WRONG)) if mend_path(engine, name)}
     renamed = {_mend_exposure(engine, archive, finding) for finding in found.of(Damage.EXPOSURE_WRONG)}
@@ -139,6 +141,13 @@ def _mend_dangling(engine: Engine, findings: Sequence[Finding]) -> tuple[set[str
         exposures, cells = remove_dangling(connection)
         note_repairs(connection, findings)
     return exposures, cells
+
+
+def _mend_skies(engine: Engine, findings: Sequence[Finding]) -> None:
+    if findings:
+        with engine.begin() as connection:
+            forget_skies(connection, _exposures_of(findings))
+            note_repairs(connection, findings)
 
 
 def _mend_exposure(engine: Engine, archive: Inspected, finding: Finding) -> str:

@@ -33,7 +33,8 @@ FILTERS = ("F105W", "F110W", "F125W", "F140W", "F160W")
 PROCESSES = 4
 KINDS = ("plain", "grows", "killed")
 _MADE = """
-SELECT layer, count(*) FROM event WHERE kind IN ('layer-drizzled', 'layer-added', 'layer-recanvased')
+SELECT layer, count(*) FROM event WHERE kind IN ('layer-drizzled', 'layer-added', 'layer-recanvased',
+ 'layer-shifted')
 GROUP BY layer ORDER BY layer
 """
 _LOOKS = (("status",), ("query", "SELECT count(*) FROM stale_layer"))

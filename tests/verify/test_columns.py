@@ -24,11 +24,11 @@ ONLY_HERE = {
 """Columns that nothing else tells, so that another value that they can have is not found; keys that nothing refers to.
 
 The tables of what happened, of what was measured, of what waits and of who works now are left out as a whole:
-alternate, sky_pair, shift_pair, placement, quarantine, layer_failure, run, event, coordinator and claim.
+alternate, sky_pair, sky, shift_pair, placement, quarantine, layer_failure, run, event, coordinator and claim.
 """
 WHOLE = {
-    "alternate", "sky_pair", "shift_pair", "placement", "quarantine", "layer_failure", "run", "event", "coordinator",
-    "claim",
+    "alternate", "sky_pair", "sky", "shift_pair", "placement", "quarantine", "layer_failure", "run", "event",
+    "coordinator", "claim",
 }  # fmt: skip
 CHECKED = [table for table in t.metadata.sorted_tables if table.name not in WHOLE]
 

@@ -15,6 +15,7 @@ from mvmdb.catalog.ask.frames import find_outvoted
 from mvmdb.catalog.ask.misaligned import describe_misaligned
 from mvmdb.catalog.ask.places import describe_place
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile, find_quarantined
+from mvmdb.catalog.skies.solution import describe_sky
 from mvmdb.errors import NameFormatError, UsageError
 from mvmdb.exposures.choose import Candidate, explain_choice
 from mvmdb.layers.admission import frame_left_out, left_out
@@ -251,6 +252,7 @@ def _describe_exposure(connection: sa.Connection, ipppssoo: str, policy: Policy)
         *_dataset_lines(connection, row),
         *_standing_lines(row),
         *describe_place(connection, row),
+        *describe_sky(connection, row.id),
         f"Sky cells: {', '.join(cells) or 'none'}.",
         f"Layers: {', '.join(layers) or 'none'}{_why_out(row, cells, layers, outvoted, policy)}.",
         *(f"Left out of {layer}: {why}." for layer, why in outvoted),

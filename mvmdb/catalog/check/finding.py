@@ -28,6 +28,7 @@ class Damage(StrEnum):
     LAYER_WRONG = "layer-wrong"
     MEMBER_WRONG = "member-wrong"
     DIGEST_WRONG = "digest-wrong"
+    SKY_WRONG = "sky-wrong"
     PRODUCT_UNLINKED = "product-unlinked"
     PRODUCT_WRONG = "product-wrong"
     PRODUCT_MISSING = "product-missing"
@@ -127,6 +128,11 @@ MEANINGS: dict[Damage, Meaning] = {
     Damage.DIGEST_WRONG: Meaning(
         "a digest of a layer is not the digest of what it covers, so the layer may wrongly be fresh or stale",
         _REFRESHED,
+        "verify --repair",
+    ),
+    Damage.SKY_WRONG: Meaning(
+        "the solved sky of an exposure cannot be what a solution stored",
+        "it is forgotten: the next run that makes a mosaic of it measures and solves it again",
         "verify --repair",
     ),
     Damage.PRODUCT_UNLINKED: Meaning(

@@ -18,6 +18,7 @@ from mvmdb.catalog.check.exposures import Corrections, is_camera
 from mvmdb.catalog.check.finding import Damage, Finding, differences
 from mvmdb.catalog.layers.canvases import BOX
 from mvmdb.catalog.layers.recorded import as_placed, place_of
+from mvmdb.catalog.products.made_digest import holds_other_skies
 from mvmdb.catalog.rows import load_regions
 from mvmdb.layers.build import LayerColumns, LayersToBuild, NamedCanvas, build_layers
 from mvmdb.layers.canvas import bound_canvases
@@ -64,6 +65,7 @@ def _load_layers(connection: sa.Connection, cells: Sequence[int]) -> dict[str, A
     """The recorded layers by name, with their recipe's parameters and the row of their product."""
     product = t.product.c
     named = [product[name].label(f"product_{name}") for name in ("layer_id", "recipe_digest", "state")]
+    named.append(holds_other_skies().label("product_moved"))
     source = t.layer.outerjoin(t.recipe).outerjoin(t.product, product.layer == t.layer.c.name)
     query = sa.select(t.layer, t.recipe.c.parameters.label("recipe"), *named).select_from(source)
     rows = connection.execute(query.where(among(connection, t.layer.c.skycell_id, cells)).order_by(t.layer.c.name))
@@ -87,9 +89,10 @@ def _check_skycells(rows: Sequence[Any]) -> Iterator[Finding]:
 
 
 def _check_made(recorded: Mapping[str, Any]) -> Iterator[Finding]:
-    """`made_digest` is that of the intact product, and the product is tied to the layer."""
+    """`made_digest` is that of the intact product with the solved skies, and the product is tied to the layer."""
     for name, row in recorded.items():
-        made = row.product_recipe_digest if row.product_state == ProductState.INTACT else None
+        is_made = row.product_state == ProductState.INTACT and not row.product_moved
+        made = row.product_recipe_digest if is_made else None
         if row.made_digest != made:
             found, expected = differences({"made_digest": (row.made_digest, made)})
             yield _of_layer(Damage.DIGEST_WRONG, name, found, expected)

@@ -25,12 +25,12 @@ from mvmdb.records import Dataset, ProductRecord
 from mvmdb.schema import tables as t
 from mvmdb.schema.values import impossible_value
 
-_DERIVED = (t.membership, t.layer, t.layer_member, t.sky_pair, t.shift_pair, t.placement, t.layer_failure)
+_DERIVED = (t.membership, t.layer, t.layer_member, t.sky_pair, t.sky, t.shift_pair, t.placement, t.layer_failure)
 """Tables whose rows follow from others, or are measured again; without one, a layer is merely tried again."""
 _OF_MAKING = ("last_action", "last_reasons", "seconds")
 _MADE = (
-    Happened.LAYER_DRIZZLED, Happened.LAYER_ADDED, Happened.LAYER_RECANVASED, Happened.LAYER_ADOPTED,
-    Happened.LAYER_FOUND,
+    Happened.LAYER_DRIZZLED, Happened.LAYER_ADDED, Happened.LAYER_RECANVASED, Happened.LAYER_SHIFTED,
+    Happened.LAYER_ADOPTED, Happened.LAYER_FOUND,
 )  # fmt: skip
 _LEFT = (Happened.EXPOSURE_WITHDRAWN, Happened.EXPOSURE_PRUNED)
 

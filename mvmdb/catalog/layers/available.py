@@ -99,13 +99,16 @@ def _load_members(
     connection: sa.Connection, exposures: Sequence[int], skycell: str, sky_match: bool
 ) -> tuple[Member, ...]:
     e = t.exposure.c
-    query = sa.select(e.ipppssoo, e.pixels, e.member_wcs, e.s_region).where(among(connection, e.id, exposures))
+    query = sa.select(e.ipppssoo, e.pixels, e.member_wcs, e.s_region, t.sky.c.value)
+    query = query.select_from(t.exposure.outerjoin(t.sky)).where(among(connection, e.id, exposures))
     rows = connection.execute(query.order_by(e.ipppssoo)).all()
     groups = {}
     if sky_match:
         regions = {row.ipppssoo: row.s_region for row in rows}
         groups = find_groups(parse_cell_name(skycell).projection_cell, regions)
-    return tuple(Member(row.ipppssoo, row.pixels, row.member_wcs, groups.get(row.ipppssoo, "")) for row in rows)
+    return tuple(
+        Member(row.ipppssoo, row.pixels, row.member_wcs, groups.get(row.ipppssoo, ""), row.value) for row in rows
+    )
 
 
 def _canvas(row: Any) -> Canvas:

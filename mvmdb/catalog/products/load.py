@@ -104,12 +104,13 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
     for layer_ids in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in layer_ids}
         waits_for: dict[int, list[str]] = {}
-        query = sa.select(m.layer_id, e.path, e.ipppssoo, e.pixels, e.member_wcs)
-        query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(layer_ids)).order_by(e.ipppssoo)
-        for id_, path, *values in connection.execute(query):
-            members[id_].append(Member(*values))
+        query = sa.select(m.layer_id, e.path, e.ipppssoo, e.pixels, e.member_wcs, t.sky.c.value)
+        query = query.select_from(t.layer_member.join(t.exposure).outerjoin(t.sky))
+        query = query.where(m.layer_id.in_(layer_ids)).order_by(e.ipppssoo)
+        for id_, path, ipppssoo, pixels, wcs, sky in connection.execute(query):
+            members[id_].append(Member(ipppssoo, pixels, wcs, sky=sky))
             if not path:
-                waits_for.setdefault(id_, []).append(values[0])
+                waits_for.setdefault(id_, []).append(ipppssoo)
         rows = connection.execute(
             sa.select(
                 *(layer[name] for name in ("id", "name", "kind", "recipe_digest", "failure")),
@@ -143,7 +144,7 @@ def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[Observ
     products = []
     for product_ids in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in product_ids}
-        query = sa.select(m.product_id, m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group)
+        query = sa.select(m.product_id, m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group, m.sky)
         for id_, *values in connection.execute(query.where(m.product_id.in_(product_ids)).order_by(m.ipppssoo)):
             members[id_].append(Member(*values))
         for row in connection.execute(

@@ -25,6 +25,7 @@ _ACTIONS = {
     "drizzle": Happened.LAYER_DRIZZLED,
     "add": Happened.LAYER_ADDED,
     "recanvas": Happened.LAYER_RECANVASED,
+    "shift": Happened.LAYER_SHIFTED,
     "adopt": Happened.LAYER_ADOPTED,
     None: Happened.LAYER_FOUND,
 }
@@ -58,8 +59,8 @@ def record_product(
         "seconds": seconds,
     }
     upsert(connection, t.product, ("layer",), [row])
-    update_made_digest(connection, record.layer)
     record_members(connection, record)
+    update_made_digest(connection, record.layer)
     clear_failure(connection, record.layer)
     event = Event(
         _ACTIONS[action],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from mvmdb.names import parse_product_name
 from mvmdb.recipe import Recipe
 from mvmdb.records import ProductRecord, SkyPair
 from mvmdb.schema import tables as t
-from mvmdb.schema.engine import upsert
+from mvmdb.schema.engine import among, upsert
 
 _VALUES = (
     "first_sky", "second_sky", "first_pixels", "second_pixels", "difference", "error", "gradient", "area",
@@ -23,14 +24,25 @@ def load_pairs(connection: sa.Connection, layer: str, recipe: Recipe) -> tuple[S
 
     A pair is valid while the member digests of both exposures are unchanged. Sorted by ipppssoo.
     """
-    pair, first, second = t.sky_pair.c, t.exposure.alias("first"), t.exposure.alias("second")
     members = sa.select(t.layer_member.c.exposure_id).join(t.layer).where(t.layer.c.name == layer)
+    return _load(connection, recipe, t.sky_pair.c.first_id.in_(members), t.sky_pair.c.second_id.in_(members))
+
+
+def load_pairs_of(connection: sa.Connection, exposures: Sequence[int], recipe: Recipe) -> tuple[SkyPair, ...]:
+    """As `load_pairs`, the pairs of these exposures (keys)."""
+    pair = t.sky_pair.c
+    return _load(
+        connection, recipe, among(connection, pair.first_id, exposures), among(connection, pair.second_id, exposures)
+    )
+
+
+def _load(connection: sa.Connection, recipe: Recipe, *both: sa.ColumnElement[bool]) -> tuple[SkyPair, ...]:
+    pair, first, second = t.sky_pair.c, t.exposure.alias("first"), t.exposure.alias("second")
     query = (
         sa.select(first.c.ipppssoo, second.c.ipppssoo, *(pair[name] for name in _VALUES))
         .select_from(t.sky_pair.join(first, first.c.id == pair.first_id).join(second, second.c.id == pair.second_id))
         .where(
-            pair.first_id.in_(members),
-            pair.second_id.in_(members),
+            *both,
             pair.measure == describe_measure(recipe),
             pair.first_digest == first.c.member_digest,
             pair.second_digest == second.c.member_digest,
@@ -50,7 +62,21 @@ def save_pairs(connection: sa.Connection, record: ProductRecord) -> None:
     ids: dict[str, int] = {}
     for name, id_ in connection.execute(sa.select(e.ipppssoo, e.id).where(e.ipppssoo.in_(digests))):
         ids[name] = id_
-    measure = describe_measure(Recipe.from_json(record.recipe))
+    write_pairs(connection, record.pairs, ids, digests, Recipe.from_json(record.recipe))
+
+
+def write_pairs(
+    connection: sa.Connection,
+    pairs: Iterable[SkyPair],
+    ids: Mapping[str, int],
+    digests: Mapping[str, str],
+    recipe: Recipe,
+) -> None:
+    """Record pairs that were measured with the recipe's settings, of exposures with these member digests.
+
+    `ids` are the keys of exposures; pairs of others are left out.
+    """
+    measure = describe_measure(recipe)
     rows = [
         {
             "first_id": ids[pair.first],
@@ -60,7 +86,7 @@ def save_pairs(connection: sa.Connection, record: ProductRecord) -> None:
             "second_digest": digests[pair.second],
             **{name: getattr(pair, name) for name in _VALUES},
         }
-        for pair in record.pairs
+        for pair in pairs
         if pair.first in ids and pair.second in ids
     ]
     upsert(connection, t.sky_pair, ("first_id", "second_id", "measure"), rows)

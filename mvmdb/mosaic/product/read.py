@@ -38,7 +38,8 @@ _FILL = {"SCI": np.nan, "WHT": 0.0, "ERR": np.nan}
 class StoredProduct:
     """A product file that was read: record, HDRTAB rows, headers, and where its arrays lie in the file (bytes).
 
-    `places` are in the order of the file.
+    `places` are in the order of the file. `shift` is subtracted from SCI when it is carried over, where there is
+    weight: the skies of all members have moved by it.
     """
 
     record: ProductRecord
@@ -47,6 +48,7 @@ class StoredProduct:
     science: fits.Header
     places: Mapping[Extension, int]
     grid: LayerGrid
+    shift: float = 0.0
 
 
 def read_product(path: str | Path, deep: bool = False) -> ProductRecord:
@@ -138,8 +140,9 @@ def _compare(stored: StoredProduct, digest: DataDigest) -> None:
 def load_planes(stored: StoredProduct, grid: LayerGrid, planes: Planes) -> None:
     """Put a product into planes of another canvas of its sky cell, ready to be added to: without NaN.
 
-    Where the product has pixels with weight, SCI and WHT are carried over bit by bit, and ERR as `variance_of` it. The
-    planes have variances exactly where the product has ERR. All rows are checked as by `check_data`, some are not.
+    Where the product has pixels with weight, SCI (minus `shift`) and WHT are carried over bit by bit, and ERR as
+    `variance_of` it. The planes have variances exactly where the product has ERR. All rows are checked as by
+    `check_data`, some are not.
     """
     whole = planes.rows == range(grid.shape[0])
     if whole and grid == stored.grid:
@@ -172,6 +175,8 @@ def _load_all(stored: StoredProduct, planes: Planes) -> None:
         rows_of_block = slice(rows.start, rows.stop)
         for array in present:
             array[rows_of_block] = array[rows_of_block].view(">f4")
+        if stored.shift:
+            planes.science[rows_of_block] -= np.float32(stored.shift)
         planes.science[rows_of_block][planes.weight[rows_of_block] == 0.0] = 0.0
         if planes.variance is not None:
             planes.variance[rows_of_block] = variance_of(planes.variance[rows_of_block], planes.weight[rows_of_block])
@@ -193,8 +198,8 @@ def recanvas_blocks(
 ) -> Iterator[Block]:
     """A product's arrays on another canvas of its sky cell: cropped, or padded with NaN and weight 0; all rows or some.
 
-    One array after the other, as in the file. Values are carried over bit by bit, big-endian as they lie in the file,
-    and few rows are in memory at a time. A digest is given the bytes that are read.
+    One array after the other, as in the file. Values are carried over bit by bit (SCI minus `shift`), big-endian as
+    they lie in the file, and few rows are in memory at a time. A digest is given the bytes that are read.
     """
     source, target = stored.grid.pixels, grid.pixels
     rows = range(grid.shape[0]) if rows is None else rows
@@ -225,6 +230,8 @@ def recanvas_blocks(
                         np.s_[:, put.stop :],
                     ):
                         block[empty] = fill
+                if stored.shift and extension == "SCI":
+                    block -= np.float32(stored.shift)  # NaN, where there is no weight, stays NaN
                 yield extension, top, block
 
 

@@ -64,6 +64,12 @@ def choose_pairs(
     return {(order[i], order[j]) for i, j in chosen}
 
 
+def choose_overlapping(names: Sequence[str], shapes: Shapes, silent: Collection[Names] = ()) -> list[tuple[int, int]]:
+    """The same of exposures of which no sky is known, by their names (sorted) and footprints in one plane; sorted."""
+    shapely.prepare(shapes)
+    return sorted(_among(_Overlaps(shapes, names, silent), np.arange(len(names))))
+
+
 def along_curve(shapes: Shapes, turn: float = 0.0) -> Int:
     """Indices of shapes in an order in which those near each other in the plane are mostly near (Morton's curve)."""
     bounds = shapely.bounds(shapes)

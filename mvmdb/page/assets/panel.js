@@ -37,6 +37,7 @@ mvmdbPage.panel = (function () {
     "member-removed": "exposures that the mosaic holds, and should hold no more",
     "member-recalibrated": "exposures whose pixels have changed",
     "member-realigned": "exposures with a new astrometric solution",
+    "sky-moved": "exposures whose sky is another than the mosaic subtracted",
     "canvas-changed": "the sky cell's canvas has changed",
     "recipe-changed": "the drizzle parameters have changed",
     "orphaned": "a mosaic that is expected no more",
