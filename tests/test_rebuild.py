@@ -38,7 +38,8 @@ TABLES = {
 }
 """The rows of each table that come back, with the names that surrogate keys stand for."""
 NO_STATE = {
-    "run", "event", "sky_pair", "sky", "layer_failure",  # what happened, and was measured: said in docs/commands.md
+    # what happened, and was measured: said in docs/commands.md
+    "run", "event", "sky_pair", "sky", "shift_pair", "placement", "layer_failure",
     "recipe",  # those in use are in `layer` above
     "coordinator", "claim",  # of runs that work now
 }  # fmt: skip
