@@ -10,7 +10,7 @@ from mvmdb.console.conditions import conditions, showing
 from mvmdb.console.options import Session
 
 
-@click.command(short_help="List what skies leave between overlapping exposures, the worst first.")
+@click.command(short_help="List steps of the sky inside mosaics, the worst first.")
 @conditions
 @click.option("--gradients", is_flag=True, help="Only pairs whose difference changes within their overlap.")
 @showing

@@ -28,7 +28,8 @@ FEWEST = 200
 BLOCK = 64
 """A box around an overlap begins and ends at multiples of this many pixels: it must not depend on the last digits of
 an outline, which are those of the sky cell."""
-ROWS_AT_ONCE = 64
+PIXELS_AT_ONCE = 1 << 15
+"""Pixels of the first exposure that are compared at once, so that they stay in the processor's cache."""
 SPREAD_FROM = 1 << 17
 """Values from which the spread of differences is estimated; the sky of either exposure, from as many."""
 MEDIAN_ERROR = 1.9666
@@ -138,8 +139,9 @@ def _compare_chips(first: SkyChip, second: SkyChip, grid: LayerGrid, middle: sha
     flat, columns = second.brightness.ravel(), second.brightness.shape[1]
     independent = min(1.0, first.area / second.area)
     inside_box = first.brightness[box]
-    for top in range(0, inside_box.shape[0], ROWS_AT_ONCE):
-        rows = slice(top, min(top + ROWS_AT_ONCE, inside_box.shape[0]))
+    at_once = max(1, PIXELS_AT_ONCE // inside_box.shape[1])
+    for top in range(0, inside_box.shape[0], at_once):
+        rows = slice(top, min(top + at_once, inside_box.shape[0]))
         x, y = place.positions(rows)
         x, y = _beside(x, y, box, rows)
         at = np.flatnonzero(is_on(x, y, second.brightness.shape))

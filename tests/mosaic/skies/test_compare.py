@@ -13,6 +13,7 @@ from astropy.wcs import WCS
 from fitsfiles import write_exposure
 from mosaic_field import CELL, DEC, RA, Field
 from skysources import crowd, dark, galaxy, paint, sources_of
+from wfpc2files import GAINS, PHOTFLAMS, SCALES, write_wfpc2
 
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.skies.compare import FEWEST, compare_exposures, read_sky_chips
@@ -109,6 +110,23 @@ def test_all_chips_of_a_detector_with_two_count(field: Field) -> None:
     assert one_chip < pair.first_pixels < 2 * one_chip
     area = pair.area / pair.first_pixels  # type: ignore[operator]
     assert pair.offset * area == pytest.approx(-0.5, abs=0.002)
+
+
+def test_skies_of_wfpc2_are_one_over_chips_of_unlike_scale_and_sensitivity(field: Field) -> None:
+    rng = np.random.default_rng(5)
+    paths = []
+    # So far apart that parts of PC1 fall on WF chips of the other exposure.
+    for rootname, sky, gain, dec in (("u2eq0201t", 2.0, 7, DEC), ("u2eq0202t", 3.1, 15, DEC + 1.6 / 3600)):
+        rates = {}
+        for chip in (1, 2, 3, 4):
+            own = PHOTFLAMS[3] / GAINS[7][3] / (PHOTFLAMS[chip] / GAINS[7][chip])
+            level = sky * own * SCALES[chip] ** 2
+            rates[chip] = rng.normal(level, 0.2 * own * SCALES[chip] ** 2, (100, 100))
+        paths.append(write_wfpc2(field.folder, rootname=rootname, gain=gain, dec=dec, rates=rates))
+    pair = compare(field, paths)[0]
+    assert pair.first_pixels > 20_000
+    assert pair.offset == pytest.approx(-1.1, abs=0.02)
+    assert pair.offset == pytest.approx(-1.1, abs=5 * pair.error)  # type: ignore[operator]
 
 
 def test_flagged_pixels_of_either_exposure_do_not_count(field: Field) -> None:
