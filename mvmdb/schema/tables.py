@@ -394,6 +394,7 @@ sky = Table(
     may("component", String(8), "first exposure of its component of overlapping exposures; empty until it was solved"),
     may("value", Float, "sky that mosaics subtract, electrons/s/arcsec^2; empty until it was solved"),
     may("solved_at", DateTime, "when a solution changed the value (UTC)"),
+    sqlite_with_rowid=False,
     comment="skies of exposures, solved once for all layers; used by the method mvmdb",
 )
 

@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.Column("solved_at", sa.DateTime(), nullable=True, comment="when a solution changed the value (UTC)"),
         sa.ForeignKeyConstraint(["exposure_id"], ["exposure.id"], name=op.f("fk_sky_exposure_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("exposure_id", name=op.f("pk_sky")),
+        sqlite_with_rowid=False,
         comment="skies of exposures, solved once for all layers; used by the method mvmdb",
     )
     _comment(0, 1)
