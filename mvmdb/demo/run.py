@@ -24,6 +24,7 @@ _DOING = {
     Action.DRIZZLE: "drizzle every member",
     Action.ADD: "add the new members to the existing mosaic",
     Action.RECANVAS: "pad the existing mosaic, without drizzling",
+    Action.RESCALE: "write the new photometry into the existing mosaic's header, without drizzling",
     Action.REMOVE: "remove the mosaic",
 }
 

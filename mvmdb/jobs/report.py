@@ -12,7 +12,10 @@ from mvmdb.records import Action
 if TYPE_CHECKING:
     from mvmdb.catalog.products.attempts import FailingLayer
 
-_COUNTERS = {Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "recanvased", Action.REMOVE: "removed"}
+_COUNTERS = {
+    Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "recanvased", Action.RESCALE: "rescaled",
+    Action.REMOVE: "removed",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class ReconcileReport:
     drizzled: int = 0
     added: int = 0
     recanvased: int = 0
+    rescaled: int = 0
     removed: int = 0
     failed: int = 0
     waiting: int = 0

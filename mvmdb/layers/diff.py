@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from mvmdb.layers.divisions import why_unexpected
 from mvmdb.names import format_product_name
+from mvmdb.photometry import find_factor, name_changes, parse_photometry
 from mvmdb.records import (
     Action,
     ExpectedLayer,
@@ -21,7 +22,9 @@ from mvmdb.records import (
     UnmadeLayer,
 )
 
-_GROWING = {ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED}
+_KEEPING_PIXELS = {
+    ReasonCode.MEMBER_ADDED, ReasonCode.MEMBER_RECALIBRATED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED,
+}  # fmt: skip
 _UNMADE = (Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"),)
 _DEFAULT = Policy()
 _NOTHING_THERE = "there is no intact product to start from"
@@ -121,7 +124,8 @@ def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Rea
             reasons.append(Reason(ReasonCode.MEMBER_REMOVED, name))
         else:
             if now[name].pixels != then[name].pixels:
-                reasons.append(Reason(ReasonCode.MEMBER_RECALIBRATED, name))
+                detail = name_changes(now[name].photometry, then[name].photometry)
+                reasons.append(Reason(ReasonCode.MEMBER_RECALIBRATED, name, detail))
             if now[name].wcs_digest != then[name].wcs_digest:
                 reasons.append(Reason(ReasonCode.MEMBER_REALIGNED, name))
     return reasons
@@ -137,15 +141,46 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
         return Action.DRIZZLE, "the members' kind has changed"
     if ReasonCode.RECIPE_CHANGED in codes and layer.recipe.to_json() != product.recipe:
         return Action.DRIZZLE, "the product was drizzled with other parameters: depth and configuration choose them"
-    if not codes <= _GROWING:
+    if not codes <= _KEEPING_PIXELS or _other_pixels(layer, product):
         return Action.DRIZZLE, "what the product contains is no longer right"
+    if layer.recipe.method != "hap" and (why := _other_scales(layer, product)):
+        return Action.DRIZZLE, why
     if ReasonCode.MEMBER_ADDED not in codes:
+        if ReasonCode.MEMBER_RECALIBRATED in codes:
+            return Action.RESCALE, ""
         if ReasonCode.CANVAS_CHANGED in codes:
             return Action.RECANVAS, ""
         return Action.DRIZZLE, "the last run failed"
     if layer.recipe.sky_match and groups_merge(layer, product):
         return Action.DRIZZLE, "an added member joins exposures whose skies were matched apart"
     return Action.ADD, ""
+
+
+def _other_pixels(layer: ExpectedLayer, product: ObservedProduct) -> bool:
+    """Whether a member has another identity that is not known to be due to its photometry alone."""
+    then = {member.ipppssoo: member for member in product.members}
+    changed = [
+        (m, then[m.ipppssoo]) for m in layer.members if m.ipppssoo in then and m.pixels != then[m.ipppssoo].pixels
+    ]
+    return any(not now.pixel_digest or now.pixel_digest != before.pixel_digest for now, before in changed)
+
+
+def _other_scales(layer: ExpectedLayer, product: ObservedProduct) -> str:
+    """Why members of a product that were scaled to each other need another scale than before, one to another.
+
+    An exposure whose photometry is not known could be the one that the others are scaled to. Its PHOTFLAM brings all of
+    them to another scale alike, but for those that have none.
+    """
+    then = {member.ipppssoo: member.photometry for member in product.members}
+    now = {member.ipppssoo: member.photometry or then.get(member.ipppssoo, "") for member in layer.members}
+    if not all(now.values()):
+        parsed = [parse_photometry(text) for text in then.values()]
+        unscaled = any(one is None or one.photflam is None for one in parsed)
+        recalibrated = any(now[name] and now[name] != text for name, text in then.items() if name in now)
+        return "members without PHOTFLAM cannot follow the others" if unscaled or recalibrated else ""
+    if find_factor(now, then) is None:
+        return "its members are to be scaled to one flux by other factors than before"
+    return ""
 
 
 def groups_merge(layer: ExpectedLayer, product: ObservedProduct) -> bool:

@@ -94,15 +94,15 @@ def find_work(
 
 
 def _keeps_skies(layer: ExpectedLayer, product: ObservedProduct) -> bool:
-    """Whether the skies of a product's members can be kept: same sky settings and algorithm, and no groups merge.
+    """Whether the skies of a product's members can be kept: same sky settings and method, and no groups merge.
 
     Those of another program's product are not: it measured them in another way.
     """
     if product.proof is not Proof.PROVEN:
         return False
     now, then = (json.loads(text) for text in (layer.recipe.to_json(), product.recipe))
-    names = [name for name in now if name.startswith("sky_") or name == "algorithm"]
-    return all(now[name] == then.get(name) for name in names) and not groups_merge(layer, product)
+    names = {name for name in now | then if name.startswith("sky_") or name in ("algorithm", "method")}
+    return all(now.get(name) == then.get(name) for name in names) and not groups_merge(layer, product)
 
 
 def _build_job(

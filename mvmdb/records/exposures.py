@@ -29,6 +29,7 @@ class Exposure:
     `s_region` holds one normalised `POLYGON ICRS ...` per chip (counter-clockwise as seen on the sky, open), or is
     empty if no WCS could be evaluated. `pixels` is the identity of the SCI and DQ arrays: a token made of headers
     and size until their digest is known. `wcs_digest` covers the WCS of every chip, including its lookup tables.
+    `photometry` is a text of mvmdb/photometry.py, empty where it is not known.
     """
 
     ipppssoo: str
@@ -59,6 +60,7 @@ class Exposure:
     processed: float
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
+    photometry: str = ""
 
     @property
     def eligible(self) -> bool:

@@ -51,12 +51,18 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Member:
-    """One exposure of a layer. `sky_group` names the set of connected (overlapping) members that it belongs to."""
+    """One exposure of a layer. `sky_group` names the set of connected (overlapping) members that it belongs to.
+
+    `pixels` identifies its pixels and photometry. Which of the two another identity is due to, `pixel_digest` and
+    `photometry` (a text of mvmdb/photometry.py) tell; they are empty where they are not known.
+    """
 
     ipppssoo: str
     pixels: str
     wcs_digest: str
     sky_group: str = ""
+    pixel_digest: str = ""
+    photometry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

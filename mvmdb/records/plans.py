@@ -31,6 +31,7 @@ class Action(StrEnum):
     DRIZZLE = "drizzle"
     ADD = "add"
     RECANVAS = "recanvas"
+    RESCALE = "rescale"
     REMOVE = "remove"
 
 

@@ -16,10 +16,10 @@ from mvmdb.schema.views import create_views, drop_views
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration; a test checks that it is Alembic's head."""
 
-_KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+_KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 
 
 def create_schema(connection: sa.Connection) -> None:

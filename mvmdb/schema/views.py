@@ -11,11 +11,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.frames import ALIGNED
+from mvmdb.photometry import SAME
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 from mvmdb.schema.obscore import select_obscore
 
-VIEWS = ("coverage", "astrometry", "stale_reason", "stale_layer", "history", "obscore")  # in the order of creation
+VIEWS = (
+    "coverage",
+    "astrometry",
+    "photometry",
+    "stale_reason",
+    "stale_layer",
+    "history",
+    "obscore",
+)  # in the order of creation
 
 
 def create_views(connection: sa.Connection) -> None:
@@ -24,6 +33,7 @@ def create_views(connection: sa.Connection) -> None:
     for name, select in (
         ("coverage", _coverage(connection)),
         ("astrometry", _astrometry()),
+        ("photometry", _photometry()),
         ("stale_reason", _stale_reason()),
         ("stale_layer", _stale_layer(connection)),
         ("history", _history(connection)),
@@ -105,6 +115,39 @@ def _astrometry() -> sa.Select[Any]:
         .select_from(t.layer.join(t.skycell).join(t.layer_member).join(exposure).outerjoin(alternate, solution))
         .group_by(*groups)
     )
+
+
+def _photometry() -> sa.Select[Any]:
+    """One row per layer whose members have different PHOTFLAM, with the factors that its product was made with."""
+    layer, exposure, member, product = t.layer, t.exposure, t.product_member, t.product
+    low, high = sa.func.min(exposure.c.photflam), sa.func.max(exposure.c.photflam)
+    counts = (
+        sa.func.count().label("n_exposures"),
+        (sa.func.count() - sa.func.count(exposure.c.photflam)).label("n_without"),
+    )
+    differing = (
+        sa.select(layer.c.name, layer.c.skycell_id, *counts, low.label("photflam_min"), high.label("photflam_max"))
+        .select_from(layer.join(t.layer_member).join(exposure))
+        .group_by(layer.c.id, layer.c.name, layer.c.skycell_id)
+        .having(high > low * (1.0 + SAME))
+        .subquery("differing")
+    )
+    made = sa.and_(product.c.layer == differing.c.name, member.c.product_id == product.c.id)
+    scales = [
+        sa.select(function(member.c.photscale)).where(made).correlate(differing).scalar_subquery()
+        for function in (sa.func.min, sa.func.max)
+    ]
+    return sa.select(
+        differing.c.name.label("layer"),
+        t.skycell.c.name.label("skycell"),
+        differing.c.n_exposures,
+        differing.c.n_without,
+        differing.c.photflam_min,
+        differing.c.photflam_max,
+        (100.0 * (differing.c.photflam_max / differing.c.photflam_min - 1.0)).label("difference_percent"),
+        scales[0].label("photscale_min"),
+        scales[1].label("photscale_max"),
+    ).select_from(differing.join(t.skycell, t.skycell.c.id == differing.c.skycell_id))
 
 
 def _product(connection: sa.Connection) -> tuple[sa.Label[Any], sa.Label[Any]]:

@@ -19,7 +19,7 @@ from mvmdb.catalog.products.attempts import FailingLayer, load_failing
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
 
-_MADE = ("layer-drizzled", "layer-added", "layer-recanvased", "layer-removed")
+_MADE = ("layer-drizzled", "layer-added", "layer-recanvased", "layer-rescaled", "layer-removed")
 _LISTS = {
     **dict.fromkeys(_MADE, "made"),
     **dict.fromkeys(("exposure-refused", "file-quarantined", "file-vanished"), "refused"),

@@ -19,8 +19,8 @@ _CHANGED = (
     Happened.EXPOSURE_PRUNED, Happened.EXPOSURE_RETURNED,
 )  # fmt: skip
 _MADE = (
-    Happened.LAYER_DRIZZLED, Happened.LAYER_ADDED, Happened.LAYER_RECANVASED, Happened.LAYER_ADOPTED,
-    Happened.LAYER_FOUND,
+    Happened.LAYER_DRIZZLED, Happened.LAYER_ADDED, Happened.LAYER_RECANVASED, Happened.LAYER_RESCALED,
+    Happened.LAYER_ADOPTED, Happened.LAYER_FOUND,
 )  # fmt: skip
 _ROWS_AT_ONCE = 10_000
 _Columns = tuple[NDArray[np.int64], NDArray[np.datetime64], NDArray[np.bool_]]

@@ -41,6 +41,7 @@ class Happened(StrEnum):
     LAYER_DRIZZLED = "layer-drizzled"
     LAYER_ADDED = "layer-added"
     LAYER_RECANVASED = "layer-recanvased"
+    LAYER_RESCALED = "layer-rescaled"
     LAYER_REMOVED = "layer-removed"
     LAYER_FAILED = "layer-failed"
     LAYER_ADOPTED = "layer-adopted"

@@ -104,12 +104,13 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
     for layer_ids in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in layer_ids}
         waits_for: dict[int, list[str]] = {}
-        query = sa.select(m.layer_id, e.path, e.ipppssoo, e.pixels, e.member_wcs)
+        columns = (e.ipppssoo, e.pixels, e.member_wcs, e.pixel_digest, e.photometry)
+        query = sa.select(m.layer_id, e.path, *columns)
         query = query.select_from(t.layer_member.join(t.exposure)).where(m.layer_id.in_(layer_ids)).order_by(e.ipppssoo)
-        for id_, path, *values in connection.execute(query):
-            members[id_].append(Member(*values))
+        for id_, path, name, pixels, wcs, digest, photometry in connection.execute(query):
+            members[id_].append(Member(name, pixels, wcs, "", digest or "", photometry or ""))
             if not path:
-                waits_for.setdefault(id_, []).append(values[0])
+                waits_for.setdefault(id_, []).append(name)
         rows = connection.execute(
             sa.select(
                 *(layer[name] for name in ("id", "name", "kind", "recipe_digest", "failure")),
@@ -143,9 +144,11 @@ def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[Observ
     products = []
     for product_ids in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in product_ids}
-        query = sa.select(m.product_id, m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group)
-        for id_, *values in connection.execute(query.where(m.product_id.in_(product_ids)).order_by(m.ipppssoo)):
-            members[id_].append(Member(*values))
+        query = sa.select(m.product_id, m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group, m.pixel_digest, m.photometry)
+        for id_, *values, photometry in connection.execute(
+            query.where(m.product_id.in_(product_ids)).order_by(m.ipppssoo)
+        ):
+            members[id_].append(replace(Member(*values), photometry=photometry or ""))
         for row in connection.execute(
             sa.select(t.product).where(t.product.c.id.in_(product_ids)).order_by(t.product.c.layer)
         ):
@@ -178,7 +181,7 @@ def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[
     groups = {member.ipppssoo: member.sky_group for member in layer.members}
     e = t.exposure.c
     query = (
-        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.member_wcs, e.alternate)
+        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.member_wcs, e.alternate, e.photometry)
         .select_from(t.layer_member.join(t.exposure).join(t.layer))
         .where(t.layer.c.name == layer.name)
         .order_by(e.ipppssoo)
@@ -186,16 +189,24 @@ def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[
     return [
         MemberInput(
             row.ipppssoo, row.path, row.pixels, row.pixel_digest, row.member_wcs, groups[row.ipppssoo],
-            alternate=row.alternate,
+            alternate=row.alternate, photometry=row.photometry or "",
         )
         for row in connection.execute(query)
         if row.ipppssoo in groups
     ]  # fmt: skip
 
 
+def own_sky() -> sa.ColumnElement[Any]:
+    """A product's sky of a member, in electrons as the exposure has them, before they are scaled to those of others."""
+    return t.product_member.c.sky / sa.func.coalesce(t.product_member.c.photscale, 1.0)
+
+
 def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:
-    """The sky (electrons/s/arcsec^2) of each member of a layer's product, None if unknown, by (ipppssoo, pixels)."""
+    """The sky (electrons/s/arcsec^2) of each member of a layer's product, None if unknown, by (ipppssoo, pixels).
+
+    In the exposure's own electrons, as `MemberInput` has it.
+    """
     m = t.product_member.c
-    query = sa.select(m.ipppssoo, m.pixels, m.sky).select_from(t.product_member.join(t.product))
+    query = sa.select(m.ipppssoo, m.pixels, own_sky()).select_from(t.product_member.join(t.product))
     rows = connection.execute(query.where(t.product.c.layer == layer))
     return {(name, pixels): sky for name, pixels, sky in rows}

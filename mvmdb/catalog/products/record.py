@@ -25,6 +25,7 @@ _ACTIONS = {
     "drizzle": Happened.LAYER_DRIZZLED,
     "add": Happened.LAYER_ADDED,
     "recanvas": Happened.LAYER_RECANVASED,
+    "rescale": Happened.LAYER_RESCALED,
     "adopt": Happened.LAYER_ADOPTED,
     None: Happened.LAYER_FOUND,
 }
@@ -101,7 +102,10 @@ def record_members(connection: sa.Connection, record: ProductRecord) -> None:
     """Replace the members of a recorded product, and note the digests of their pixels."""
     id_ = connection.scalar(sa.select(t.product.c.id).where(t.product.c.layer == record.layer))
     connection.execute(sa.delete(t.product_member).where(t.product_member.c.product_id == id_))
-    names = ("ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky")
+    names = (
+        "ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky",
+        "photflam", "photscale", "photometry",
+    )  # fmt: skip
     rows = [{"product_id": id_} | {name: getattr(member, name) for name in names} for member in record.members]
     connection.execute(sa.insert(t.product_member), rows)
     learn = (

@@ -65,4 +65,5 @@ def save_pairs(connection: sa.Connection, record: ProductRecord) -> None:
 
 
 def _describe(recipe: Recipe) -> str:
-    return f"{recipe.sky_good_bits}/{recipe.sky_clips}/{recipe.sky_sigma:g}/{recipe.sky_lower:g}"
+    settings = f"{recipe.sky_good_bits}/{recipe.sky_clips}/{recipe.sky_sigma:g}/{recipe.sky_lower:g}"
+    return settings if recipe.method == "hap" else f"{settings}/{recipe.method}"

@@ -32,13 +32,15 @@ a pixel's noise, and a few of them average out the differences between flat fiel
 class SkySource:
     """One exposure as sky matching needs it: its file, and the outline of each chip in 0-based canvas pixels.
 
-    `alternate` is the text of the solution that takes the place of the file's, if any.
+    `alternate` is the text of the solution that takes the place of the file's, if any. Its sky is measured in electrons
+    of the PHOTFLAM `photflam`, None for the chips' own.
     """
 
     ipppssoo: str
     path: str
     outlines: tuple[shapely.Geometry, ...]
     alternate: str = ""
+    photflam: float | None = None
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -109,7 +111,9 @@ def _measure_exposure(
     """For one exposure, its (sky, pixels) inside the overlap with each of its neighbours: chips weighted by pixels."""
     totals = dict.fromkeys(neighbours, (0.0, 0))
     source = sources[index]
-    chips = read_member_chips(source.path, source.ipppssoo, recipe.good_bits, alternate=source.alternate)
+    chips = read_member_chips(
+        source.path, source.ipppssoo, recipe.good_bits, alternate=source.alternate, photflam=source.photflam
+    )
     for chip, outline in zip(chips, source.outlines, strict=True):
         good = good_pixels(chip, recipe.sky_good_bits)
         for j in neighbours:
