@@ -225,6 +225,19 @@ def test_the_view_lists_layers_whose_members_differ(archive: Archive) -> None:
 
 
 @ON_SQLITE
+def test_an_upgraded_catalog_learns_the_photometry_of_what_is_made(archive: Archive) -> None:
+    start(archive)
+    forget_photometry(archive)
+    assert archive.reconcile(full=True).drizzled == 2
+    assert archive.exposure("ib6o04tu").photflam == PHOTFLAM
+    assert archive.rows("SELECT count(*) FROM exposure WHERE photometry IS NULL OR photmode IS NULL") == [(0,)]
+    assert agreed_reasons(archive) == {}
+    recalibrate(archive, 1.03)
+    archive.ingest()
+    assert agreed_reasons(archive) == RECALIBRATED
+
+
+@ON_SQLITE
 def test_a_full_rebuild_with_kept_skies_gives_what_nights_gave(archive: Archive) -> None:
     start(archive, "mvmdb")
     archive.expose("ib6o04taq", east=1, primary={"PHOTFLAM": 1.04 * PHOTFLAM}, **SMALL)

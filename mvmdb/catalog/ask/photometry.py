@@ -56,7 +56,7 @@ def _listed(words: list[str]) -> str:
 def describe_exposure_flux(row: Any) -> str:
     """What an exposure's row says of its photometry, in a line."""
     if row.photometry is None:
-        return "Its photometry is not recorded: it is when its file is read again."
+        return "Its photometry is not recorded: it is when its file is ingested or drizzled again."
     if row.photflam is None:
         return "It has no PHOTFLAM above 0, so that it cannot be scaled."
     mode = f", PHOTMODE {row.photmode}" if row.photmode else ""
