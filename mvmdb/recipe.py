@@ -102,6 +102,10 @@ class Recipe:
 MATCHED_ACROSS = '"method": "mvmdb"'
 """What the JSON of a recipe contains if its layers take the skies of members from one solution of the whole archive."""
 
+SAME_SKY = 1e-9
+"""Solved skies that differ by less (electrons/s/arcsec^2) are one: they are rounded where members are scaled to one
+flux."""
+
 
 def is_matched_across(text: str) -> bool:
     """Whether a recipe, as JSON, takes the skies of members from one solution of the whole archive, if it matches any.

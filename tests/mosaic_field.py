@@ -26,6 +26,8 @@ from mvmdb.sky.tessellation import STEP, projection_cell_centers, sky_to_plane
 CELL = CellId(726, 10, 4)
 RA, DEC = 53.05903846302, -27.70586104406  # of the ERS field; the cell holds it well inside
 FULL_WIDTH = 2.355
+PHOTFLAM = 2.2483417e-20
+"""Of `write_exposure`."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,21 @@ class Star:
     ra: float
     dec: float
     rate: float
+
+
+def dim(path: Path, *factors: float) -> Path:
+    """Let the instrument have been less sensitive by a factor, or by one for each chip.
+
+    It has fewer electrons, and a PHOTFLAM that is higher by the same.
+    """
+    with fits.open(path, mode="update") as hdus:
+        chips = [hdu.header["EXTVER"] for hdu in hdus if hdu.name == "SCI"]
+        for chip, factor in zip(chips, factors * (len(chips) if len(factors) == 1 else 1), strict=True):
+            for name in ("SCI", "ERR"):
+                hdus[name, chip].data = (hdus[name, chip].data.astype(float) / factor).astype(np.float32)
+            hdus["SCI", chip].header["PHOTFLAM"] = PHOTFLAM * factor
+        del hdus[0].header["PHOTFLAM"]
+    return path
 
 
 @dataclass

@@ -118,6 +118,7 @@ def _product_of(layer: ExpectedLayer, pixel_digests: dict[str, str]) -> ProductR
                 sky_group=member.sky_group,
                 exptime=1.0,
                 sky=member.sky,
+                photometry=member.photometry or None,
             )
             for member in layer.members
         ),

@@ -100,6 +100,7 @@ def test_every_column_of_every_view_is_described(tmp_path: Path) -> None:
 def test_every_measured_column_says_its_unit() -> None:
     unit = re.compile(
         r"degrees|seconds|MJD|arcmin|/arcsec|bytes|\bns\b|mean number|UTC|\barcsec|milliarcsec|\bpixels\b|pure number"
+        r"|/electron"
     )
     silent = [
         str(column)

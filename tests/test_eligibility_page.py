@@ -175,6 +175,7 @@ def test_every_warning_has_its_row(tmp_path: Path) -> None:
     (batch,) = read_batches(table)
     doubtful = {
         "INSTRUME": "WFC3", "DETECTOR": "IR", "FGSLOCK": "GYROS", "RA_TARG": 10.0, "DEC_TARG": 20.0,
+        "PHOTFLAM": 2e-20,
     }  # fmt: skip
     sci = [{"WCSNAME": "IDC_a-FIT_REL_GAIADR2"}, {"WCSNAME": "IDC_a"}]
     said = [*warn(doubtful, sci, (10.0, 20.06)), *map(str, batch.columns["warnings"])]

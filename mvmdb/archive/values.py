@@ -370,7 +370,9 @@ def _problem_rows(files: Sequence[QuarantinedFile]) -> Iterator[tuple[object, ..
 def _made_line(report: ReconcileReport) -> str:
     return (
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
-        f"{report.removed} removed, {report.failed} failed" + (f", {report.shifted} shifted" if report.shifted else "")
+        + (f"{report.rescaled} rescaled, " if report.rescaled else "")
+        + f"{report.removed} removed, {report.failed} failed"
+        + (f", {report.shifted} shifted" if report.shifted else "")
     )
 
 

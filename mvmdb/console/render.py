@@ -151,20 +151,21 @@ def _action_words(line: PlannedLayer) -> str:
 
 
 def reasons_words(reasons: tuple[Reason, ...]) -> str:
-    """Reasons grouped by code, each with its exposures (by name if at most three) or its detail."""
+    """Reasons grouped by code, each with its exposures (by name if at most three), its detail, or both.
+
+    Of several exposures with unlike details, the first one's is shown.
+    """
     by_code: dict[str, list[Reason]] = {}
     for reason in reasons:
         by_code.setdefault(str(reason.code), []).append(reason)
     parts = []
     for code, group in by_code.items():
         names = [reason.exposure for reason in group if reason.exposure]
-        if len(names) > 3:
-            parts.append(f"{code} ({len(names)} exposures: {names[0]} to {names[-1]})")
-        elif names:
-            told = [f"{one.exposure}: {one.detail}" if one.detail else one.exposure for one in group if one.exposure]
-            parts.append(f"{code} ({', '.join(told)})")
-        else:
-            parts.append(f"{code} ({group[0].detail})" if group[0].detail else code)
+        who = f"{len(names)} exposures: {names[0]} to {names[-1]}" if len(names) > 3 else ", ".join(names)
+        details = list(dict.fromkeys(reason.detail for reason in group if reason.detail))
+        more = ", and others" if len(details) > 1 else ""
+        about = ": ".join(part for part in (who, (details or [""])[0] + more) if part)
+        parts.append(f"{code} ({about})" if about else code)
     return "; ".join(parts) or "asked for"
 
 
@@ -172,7 +173,7 @@ def reconcile_json(report: ReconcileReport) -> dict[str, Any]:
     """The JSON object of `reconcile` and `process`; `refused` maps exposures that cannot be used to the reason,
     and `elsewhere` layers that another run was making to that run.
     """
-    counts = ("drizzled", "added", "recanvased", "shifted", "removed", "failed", "waiting", "seconds")
+    counts = ("drizzled", "added", "recanvased", "shifted", "rescaled", "removed", "failed", "waiting", "seconds")
     layers = [
         {
             "layer": done.layer,
@@ -211,7 +212,8 @@ def reconcile_words(report: ReconcileReport) -> list[str]:
     lines += [f"left to another run: {layer} ({holder})" for layer, holder in report.elsewhere.items()]
     lines.append(
         f"{report.drizzled} drizzled, {report.added} added to, {report.recanvased} recanvased, "
-        f"{report.removed} removed, {report.failed} failed"
+        + (f"{report.rescaled} rescaled, " if report.rescaled else "")
+        + f"{report.removed} removed, {report.failed} failed"
         + (f", {report.shifted} shifted to the solved sky" if report.shifted else "")
         + (f", {report.waiting} waiting for files" if report.waiting else "")
         + (f"; {report.companions} files made beside products" if report.companions else "")

@@ -25,6 +25,7 @@ _DOING = {
     Action.ADD: "add the new members to the existing mosaic",
     Action.RECANVAS: "pad the existing mosaic, without drizzling",
     Action.SHIFT: "shift the sky of the existing mosaic, without drizzling",
+    Action.RESCALE: "write the new photometry into the existing mosaic's header, without drizzling",
     Action.REMOVE: "remove the mosaic",
 }
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from mvmdb.exposures.eligibility import Header, holding, word
 from mvmdb.exposures.fits.counts import find_counts, lacks_photflam
 from mvmdb.exposures.fits.layout import is_scale, read_idcscale
+from mvmdb.exposures.fits.photometry import read_photometry
 from mvmdb.exposures.plausible import measure_from_target
 from mvmdb.instruments import INSTRUMENTS
+from mvmdb.photometry import parse_photometry
 from mvmdb.remote.pairs import flags_beside
 
 FAR_FROM_TARGET = 0.05
@@ -22,8 +24,8 @@ def warn(
     """What does not exclude an exposure but may spoil a mosaic, each in words with what was found.
 
     Guiding on gyros or in coarse track; a WCS that looks wrong; a pixel size that had to be assumed; for WFPC2, a WCS
-    without distortion, and chips that cannot be equalised. `sci` are the
-    headers of the chips, `centre` is the footprint's in degrees.
+    without distortion, and chips that cannot be equalised; no PHOTFLAM above 0. `sci` are the headers of the chips,
+    `centre` is the footprint's in degrees.
     """
     doubts = (
         _doubtful_guiding(primary),
@@ -81,6 +83,9 @@ def _no_distortion(primary: Header, sci: Sequence[Header]) -> str:
 
 
 def _no_photflam(primary: Header, sci: Sequence[Header]) -> str:
-    if find_counts(primary) is None or not lacks_photflam(sci):
+    if find_counts(primary) is not None:
+        return "PHOTFLAM is missing from SCI; chips are not equalised" if lacks_photflam(sci) else ""
+    photometry = parse_photometry(read_photometry(primary, sci)) if sci else None
+    if photometry is None or photometry.photflam is not None:
         return ""
-    return "PHOTFLAM is missing from SCI; chips are not equalised"
+    return "PHOTFLAM is missing from SCI; its electrons are taken as those of its layers' other members"

@@ -19,6 +19,7 @@ from mvmdb.exposures.fits.counts import is_binned
 from mvmdb.exposures.fits.digest import make_pixel_token
 from mvmdb.exposures.fits.file import FitsFile, Hdu, open_or_blame, scan_open
 from mvmdb.exposures.fits.layout import find_flags, read_chip_wcs, require_sci
+from mvmdb.exposures.fits.photometry import read_photometry
 from mvmdb.exposures.identity import identify, read_date, require_number
 from mvmdb.exposures.plausible import find_far_from_target, find_implausible
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
@@ -69,6 +70,7 @@ def _read(file: FitsFile, stream: BinaryIO) -> Dataset:
     pointing = _find_pointing(file, chips, detector, stream)
     wcsname = str(chips[0].header.get("WCSNAME") or "").strip() or None
     solution = split_wcsname(wcsname)
+    headers = [chip.header for chip in chips]
     exposure = Exposure(
         ipppssoo=identity.ipppssoo,
         rootname=identity.rootname,
@@ -96,11 +98,12 @@ def _read(file: FitsFile, stream: BinaryIO) -> Dataset:
         wcs_digest=pointing.wcs_digest,
         pixels=make_pixel_token(file, identity.kind),
         processed=read_date(file, "PROCTIME") or 0.0,
-        refusals=judge(file.primary, [chip.header for chip in chips], pointing.problem),
+        refusals=judge(file.primary, headers, pointing.problem),
         warnings=(
-            *warn(file.primary, [chip.header for chip in chips], (pointing.ra, pointing.dec)),
+            *warn(file.primary, headers, (pointing.ra, pointing.dec)),
             *warn_of_missing_flags(file.path, file.flags is not None),
         ),
+        photometry=read_photometry(file.primary, headers),
     )
     return Dataset(file.path, file.size, file.mtime_ns, exposure)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _COUNTERS = {
     Action.DRIZZLE: "drizzled", Action.ADD: "added", Action.RECANVAS: "recanvased", Action.SHIFT: "shifted",
+    Action.RESCALE: "rescaled",
     Action.REMOVE: "removed",
 }  # fmt: skip
 
@@ -37,6 +38,7 @@ class ReconcileReport:
     added: int = 0
     recanvased: int = 0
     shifted: int = 0
+    rescaled: int = 0
     removed: int = 0
     failed: int = 0
     waiting: int = 0

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from mvmdb.errors import MvmdbError, WorkersError
+from mvmdb.mosaic.flux import Flux
 from mvmdb.mosaic.skies.carry_out import measure_skies
 from mvmdb.mosaic.skies.choose import choose_overlapping
 from mvmdb.mosaic.skies.solve import solve_skies
@@ -32,10 +33,12 @@ def divide_pairs(
     noise_of: Collection[str],
     recipe: Recipe,
     cell_of: Mapping[str, int],
+    photflam: float | None,
 ) -> list[SkyJob]:
     """The jobs that measure the pairs that overlap, and the noise of the exposures `noise_of` (ipppssoo).
 
-    `cell_of` is a sky cell (key) of each of these: of exposures without a pair, the noise alone is measured.
+    `cell_of` is a sky cell (key) of each of these: of exposures without a pair, the noise alone is measured. Chips are
+    compared in electrons of the PHOTFLAM `photflam`.
     """
     left, jobs = set(noise_of), []
 
@@ -44,7 +47,7 @@ def divide_pairs(
         noise = tuple(name for name in chosen if name in left)
         left.difference_update(noise)
         cell_name = format_cell_name(CellId.from_index(cell))
-        jobs.append(SkyJob(cell_name, recipe, tuple(members[name] for name in chosen), tuple(pairs), noise))
+        jobs.append(SkyJob(cell_name, recipe, tuple(members[name] for name in chosen), tuple(pairs), noise, photflam))
 
     in_order = sorted(overlaps, key=attrgetter("cell", "first", "second"))
     for cell, of_cell in groupby(in_order, key=attrgetter("cell")):
@@ -81,8 +84,9 @@ def solve_together(
 ) -> dict[str, dict[str, float]]:
     """The skies (electrons/s/arcsec^2) of the members of each layer that takes solved skies, by layer and ipppssoo.
 
-    There is no catalog: those of the layers of one camera and filter are solved together, across sky cells, scales and
-    labels, from the exposures at hand. Those that cannot be read are left out: their layers say why.
+    Each is in its exposure's own electrons. There is no catalog: those of the layers of one camera and filter are
+    solved together, across sky cells, scales and labels, from the exposures at hand. Those that cannot be read are left
+    out: their layers say why.
     """
     groups: dict[object, list[LayerJob]] = {}
     for job in jobs:
@@ -106,11 +110,14 @@ def _solve_group(jobs: Sequence[LayerJob], exposures: Mapping[str, CellExposure]
     overlaps = find_overlaps(cells, {name: exposures[name].s_region for name in members}, choose_overlapping)
     pairs: list[SkyPair] = []
     unused: set[str] = set()
-    for _, result in measure_on_workers(divide_pairs(members, overlaps, (), jobs[0].recipe, {}), workers):
+    flux = Flux.of(jobs[0].recipe, {name: exposures[name].photometry for name in members})
+    divided = divide_pairs(members, overlaps, (), jobs[0].recipe, {}, flux.photflam)
+    for _, result in measure_on_workers(divided, workers):
         pairs += result.pairs
         unused |= {name for name, *_ in (*result.unread, *result.refused)}
     pairs.sort(key=attrgetter("first", "second"))
-    return solve_skies(sorted(members.keys() - unused), pairs, {})
+    solved = solve_skies(sorted(members.keys() - unused), flux.pairs_here(pairs), {})
+    return {name: sky / flux.scales[name] for name, sky in solved.items()}
 
 
 def _attempt(job: SkyJob) -> MeasuredSkies:

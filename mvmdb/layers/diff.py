@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from mvmdb.layers.divisions import why_unexpected
 from mvmdb.layers.skies import common_shift, compare_skies
 from mvmdb.names import format_product_name
+from mvmdb.photometry import find_factor, name_changes, parse_photometry
 from mvmdb.recipe import LEFT_OUT
 from mvmdb.records import (
     Action,
@@ -23,8 +24,9 @@ from mvmdb.records import (
     UnmadeLayer,
 )
 
-_GROWING = {
-    ReasonCode.MEMBER_ADDED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED, ReasonCode.SKY_MOVED,
+_KEEPING_PIXELS = {
+    ReasonCode.MEMBER_ADDED, ReasonCode.MEMBER_RECALIBRATED, ReasonCode.CANVAS_CHANGED, ReasonCode.LAST_RUN_FAILED,
+    ReasonCode.SKY_MOVED,
 }  # fmt: skip
 _UNMADE = (Reason(ReasonCode.PRODUCT_MISSING, detail="it has never been made"),)
 _DEFAULT = Policy()
@@ -128,7 +130,8 @@ def _compare_members(layer: ExpectedLayer, product: ObservedProduct) -> list[Rea
             reasons.append(Reason(ReasonCode.MEMBER_REMOVED, name))
         else:
             if now[name].pixels != then[name].pixels:
-                reasons.append(Reason(ReasonCode.MEMBER_RECALIBRATED, name))
+                detail = name_changes(now[name].photometry, then[name].photometry)
+                reasons.append(Reason(ReasonCode.MEMBER_RECALIBRATED, name, detail))
             if now[name].wcs_digest != then[name].wcs_digest:
                 reasons.append(Reason(ReasonCode.MEMBER_REALIGNED, name))
     skies = compare_skies(layer, product)
@@ -151,9 +154,15 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
     moved = ReasonCode.SKY_MOVED in codes
     if moved and not _shift_together(layer, product):
         return Action.DRIZZLE, "skies of members moved by different amounts"
-    if not codes <= _GROWING:
+    if moved and ReasonCode.MEMBER_RECALIBRATED in codes:
+        return Action.DRIZZLE, "skies of members moved, and photometry has changed"
+    if not codes <= _KEEPING_PIXELS or _other_pixels(layer, product):
         return Action.DRIZZLE, "what the product contains is no longer right"
+    if layer.recipe.method != "hap" and (why := _other_scales(layer, product)):
+        return Action.DRIZZLE, why
     if ReasonCode.MEMBER_ADDED not in codes:
+        if ReasonCode.MEMBER_RECALIBRATED in codes:
+            return Action.RESCALE, ""
         if ReasonCode.CANVAS_CHANGED in codes:
             return Action.RECANVAS, ""
         return (Action.SHIFT, "") if moved else (Action.DRIZZLE, "the last run failed")
@@ -163,8 +172,39 @@ def _choose_action(layer: ExpectedLayer, product: ObservedProduct, codes: set[Re
 
 
 def _shift_together(layer: ExpectedLayer, product: ObservedProduct) -> bool:
-    now = {member.ipppssoo: member.sky for member in layer.members}
-    return common_shift(now, {member.ipppssoo: member.sky for member in product.members}) is not None
+    scales = {member.ipppssoo: member.photscale for member in product.members}
+    now, was = (
+        {m.ipppssoo: None if m.sky is None else m.sky * scales.get(m.ipppssoo, 1.0) for m in members}
+        for members in (layer.members, product.members)
+    )
+    return common_shift(now, was) is not None
+
+
+def _other_pixels(layer: ExpectedLayer, product: ObservedProduct) -> bool:
+    """Whether a member has another identity that is not known to be due to its photometry alone."""
+    then = {member.ipppssoo: member for member in product.members}
+    changed = [
+        (m, then[m.ipppssoo]) for m in layer.members if m.ipppssoo in then and m.pixels != then[m.ipppssoo].pixels
+    ]
+    return any(not now.pixel_digest or now.pixel_digest != before.pixel_digest for now, before in changed)
+
+
+def _other_scales(layer: ExpectedLayer, product: ObservedProduct) -> str:
+    """Why members of a product that were scaled to each other need another scale than before, one to another.
+
+    An exposure whose photometry is not known could be the one that the others are scaled to. Its PHOTFLAM brings all of
+    them to another scale alike, but for those that have none.
+    """
+    then = {member.ipppssoo: member.photometry for member in product.members}
+    now = {member.ipppssoo: member.photometry or then.get(member.ipppssoo, "") for member in layer.members}
+    if not all(now.values()):
+        parsed = [parse_photometry(text) for text in then.values()]
+        unscaled = any(one is None or one.photflam is None for one in parsed)
+        recalibrated = any(now[name] and now[name] != text for name, text in then.items() if name in now)
+        return "members without PHOTFLAM cannot follow the others" if unscaled or recalibrated else ""
+    if find_factor(now, then) is None:
+        return "its members are to be scaled to one flux by other factors than before"
+    return ""
 
 
 def groups_merge(layer: ExpectedLayer, product: ObservedProduct) -> bool:

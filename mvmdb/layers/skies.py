@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mvmdb.recipe import SAME_SKY
 from mvmdb.records import ExpectedLayer, ObservedProduct
 
 _SAME = 1e-9
@@ -21,7 +22,7 @@ def compare_skies(layer: ExpectedLayer, product: ObservedProduct) -> dict[str, t
     moved = {}
     for member in layer.members:
         before = was.get(member.ipppssoo)
-        if member.sky is not None and before is not None and member.sky != before:
+        if member.sky is not None and before is not None and abs(member.sky - before) > SAME_SKY:
             moved[member.ipppssoo] = (member.sky, before)
     return moved
 
@@ -29,7 +30,7 @@ def compare_skies(layer: ExpectedLayer, product: ObservedProduct) -> dict[str, t
 def common_shift(now: Mapping[str, float | None], was: Mapping[str, float | None]) -> float | None:
     """How much more is to be subtracted from a mosaic (electrons/s/arcsec^2) that subtracted the skies `was`.
 
-    None if its members do not have that in common, or a sky is not known.
+    All are in the mosaic's electrons. None if its members do not have that in common, or a sky is not known.
     """
     changes = []
     for name, before in was.items():

@@ -12,9 +12,9 @@ from mvmdb.records import Action, LayerJob, ProductRecord
 def make_idempotently(job: LayerJob) -> ProductRecord:
     """As `make_product`, but safe to run again for a job whose worker died before it could report.
 
-    Drizzling, recanvassing or shifting again gives the same product. An `add` cannot be repeated, because the product
-    already contains the new members. Where it fails and the product is the one that the job makes (same recipe digest),
-    the record of that product is returned after all its bytes were checked. Raises as `make_product`.
+    Drizzling, recanvassing, shifting or rescaling again gives the same product. An `add` cannot be repeated, because
+    the product already contains the new members. Where it fails and the product is the one that the job makes (same
+    recipe digest), the record of that product is returned after all its bytes were checked. Raises as `make_product`.
     """
     try:
         return make_product(job)

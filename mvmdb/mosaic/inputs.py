@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from mvmdb.mosaic.drizzle.chips import blame_member, unusable_member
 from mvmdb.mosaic.drizzle.members import DrizzledChip
 from mvmdb.mosaic.product.provenance import UNKNOWN, ChipRow, Observation
 from mvmdb.names import format_header_filter
+from mvmdb.photometry import PHOTFLAM, differs, name_changes, parse_photometry
 from mvmdb.recipe import Weight
 from mvmdb.records import Dataset, Exposure, MemberInput
 from mvmdb.remote.files import open_pixels, stamps_of
@@ -62,6 +63,9 @@ def inspect_member(member: MemberInput) -> InspectedMember:
         _compare(member, "pixel digest", digest, member.pixel_digest or member.pixels)
     else:
         _compare(member, "pixel token", exposure.pixels, member.pixels)
+    if differs(exposure.photometry, member.photometry):
+        changes = name_changes(exposure.photometry, member.photometry)
+        _compare(member, "photometry", changes, "as it was")
     _compare(member, "identity", exposure.ipppssoo, member.ipppssoo)
     _compare(member, "WCS digest", digest_realigned(exposure.wcs_digest or "none", member.alternate), member.wcs_digest)
     outlines = tuple(parse_region(exposure.s_region))
@@ -97,7 +101,7 @@ def describe_chips(
 ) -> list[ChipRow]:
     """The HDRTAB rows of a member, from its headers and from what the drizzle used of each chip."""
     exposure, member = inspected.dataset.exposure, inspected.member
-    return [
+    rows = [
         ChipRow(
             ipppssoo=member.ipppssoo,
             rootname=exposure.rootname,
@@ -120,8 +124,22 @@ def describe_chips(
             sky=math.nan if sky is None else sky,
             s_region=format_region([outline]),
             observation=inspected.observations[chip.extver],
+            photscale=chip.scale,
         )
         for chip, outline in zip(used, inspected.outlines, strict=True)
+    ]
+    return with_photometry(rows, exposure.photometry)
+
+
+def with_photometry(rows: Sequence[ChipRow], photometry: str) -> list[ChipRow]:
+    """The rows of a member, in the order of its chips, with this photometry; what was scaled stays as it is."""
+    parsed = parse_photometry(photometry)
+    if parsed is None:
+        return list(rows)
+    values = parsed.values[PHOTFLAM]
+    return [
+        replace(row, photometry=photometry, photflam=value if isinstance(value, float) else math.nan)
+        for row, value in zip(rows, values, strict=True)
     ]
 
 
@@ -132,7 +150,8 @@ def _solution_used(exposure: Exposure, member: MemberInput) -> str:
 
 
 def product_cards(inspected: InspectedMember) -> tuple[fits.Header, fits.Header]:
-    """(PRIMARY, SCI) cards that a product takes over from its first member: instrument, filter, photometry.
+    """(PRIMARY, SCI) cards that a product takes over from its first member, or the one that has its flux: instrument,
+    filter, photometry.
 
     The photometry is that of the chip whose sensitivity the pixels have, per electron: the first one, and of WFPC2 the
     one that the others were scaled to.

@@ -1,4 +1,4 @@
-"""Carries out one job: drizzle, add or recanvas, and write the product. The job says which of them."""
+"""Carries out one job: drizzle, add, recanvas or rescale, and write the product. The job says which of them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from mvmdb.mosaic.drizzle.bands import RESERVE_MB, BandedDrizzle, in_file_order,
 from mvmdb.mosaic.drizzle.helpers import Helper, share_out, start_helpers
 from mvmdb.mosaic.drizzle.members import DrizzledMember
 from mvmdb.mosaic.drizzle.planes import Block, Planes
+from mvmdb.mosaic.flux import Flux, find_rescaling, recalibrate_rows, rescale_rows
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.inputs import (
     InspectedMember,
@@ -51,9 +52,6 @@ log = logging.getLogger(__name__)
 MOST_THREADS = 4
 """More threads than this would only wait for Python's lock."""
 
-_WHOLE = (Action.RECANVAS, Action.SHIFT)
-"""What is made of the present product alone."""
-
 Outlines = Sequence[NDArray[np.float64]]
 """The outline of each chip on the sky, (n, 2) degrees."""
 
@@ -64,8 +62,8 @@ def make_product(job: LayerJob) -> ProductRecord:
     The result depends only on the job and the files it names, not on the catalog or the environment. The target is
     replaced in one step at the end; until then, and after any failure, it stays as it was. Members are only read.
 
-    Raises ProductError when a member's file is missing or not the one registered, when the present product (for
-    `add` and `recanvas`) is damaged or not the one the job starts from, or when the target cannot be written;
+    Raises ProductError when a member's file is missing or not the one registered, when the present product (for `add`,
+    `recanvas` and `rescale`) is damaged or not the one the job starts from, or when the target cannot be written;
     MemberUnusableError when a member cannot be used (rules `empty`, `units` and `exposure time`).
     """
     return keep_fetched(partial(_make, job))
@@ -80,10 +78,14 @@ def _make(job: LayerJob) -> ProductRecord:
             made = _drizzle_all(job, grid, helpers)
         elif job.action is Action.ADD:
             made = _add_new(job, grid, shift_present(job, _open_present(job, target)))
-        elif job.action in _WHOLE:
+        elif job.action in (Action.RECANVAS, Action.SHIFT):
             made = _recanvas(job, grid, shift_present(job, _open_present(job, target)))
+        elif job.action is Action.RESCALE:
+            made = _rescale(job, grid, _open_present(job, target))
         else:
-            raise ProductError(f"cannot make {job.layer} by {job.action}; expected drizzle, add, recanvas or shift")
+            raise ProductError(
+                f"cannot make {job.layer} by {job.action}; expected drizzle, add, recanvas, shift or rescale"
+            )
         with keep_findings(target, job.recipe_digest, made.pairs, made.warnings):
             written = write_product(target, made.text, made.blocks)
         record = replace(written, pairs=made.pairs, warnings=made.warnings)
@@ -109,11 +111,12 @@ class _Drizzled(NamedTuple):
 
 def _drizzle_all(job: LayerJob, grid: LayerGrid, helpers: Sequence[Helper]) -> _Made:
     inspected = _inspect(job, job.members)
-    kept = {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
+    flux = Flux.of(job.recipe, _photometries(inspected))
+    kept = _skies_in(job, flux)
     outlines: dict[str, Outlines] = {i.member.ipppssoo: i.outlines for i in inspected.values()}
-    skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
-    rows, blocks, warnings = _drizzle(job, list(inspected.values()), skies, outlines, grid, helpers=helpers)
-    primary, science = product_cards(inspected[job.members[0].ipppssoo])
+    skies, pairs = _match_skies(job, outlines, kept, inspected, grid, flux)
+    rows, blocks, warnings = _drizzle(job, list(inspected.values()), skies, outlines, grid, flux, helpers=helpers)
+    primary, science = product_cards(inspected[flux.member])
     return _Made(_text(job, grid, rows, primary, science), blocks, pairs, warnings)
 
 
@@ -123,25 +126,65 @@ def _add_new(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
         if job.memory_mb is None:  # else planes have to wait until the skies' masks are gone
             loading = thread.submit(load_band, present, grid, range(grid.shape[0]), job.recipe.errors).result
         inspected = _inspect(job, [member for member in job.members if not member.drizzled])
+        rows_there, flux, again = _bring_to_flux(job, present, inspected)
+        scale = find_rescaling(rows_there, flux, present.record.path)
+        rows_there = rescale_rows(rows_there, scale)
         # The skies that the present product subtracted are kept, whatever the job says; it was shifted to solved ones.
-        kept = {row.ipppssoo: row.sky for row in present.rows}
+        kept = {row.ipppssoo: row.sky for row in rows_there}
         if job.recipe.takes_solved_skies:
-            kept |= {member.ipppssoo: member.sky for member in job.members if member.sky is not None}
+            kept |= _skies_in(job, flux)
         outlines: dict[str, list[NDArray[np.float64]]] = {}
         for row, polygons in zip(present.rows, read_outlines(present.rows), strict=True):
             outlines.setdefault(row.ipppssoo, []).extend(polygons)
         outlines |= {ipppssoo: list(member.outlines) for ipppssoo, member in inspected.items()}
-        skies, pairs = _match_skies(job, outlines, kept, inspected, grid)
-        rows, blocks, warnings = _drizzle(job, list(inspected.values()), skies, outlines, grid, present, loading)
-    primary, science = _carry_cards(present)
-    if job.members[0].ipppssoo in inspected and not job.members[0].drizzled:  # cards come from the first member
-        primary, science = product_cards(inspected[job.members[0].ipppssoo])
-    return _Made(_text(job, grid, [*_carry_over(job, present), *rows], primary, science), blocks, pairs, warnings)
+        skies, pairs = _match_skies(job, outlines, kept, inspected, grid, flux)
+        new = list(inspected.values())
+        rows, blocks, warnings = _drizzle(job, new, skies, outlines, grid, flux, (present, scale), loading)
+    primary, science = _choose_cards(present, flux, inspected | again)
+    return _Made(_text(job, grid, [*rows_there, *rows], primary, science), blocks, pairs, warnings)
 
 
 def _recanvas(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
     text = _text(job, grid, _carry_over(job, present), *_carry_cards(present))
     return _Made(replace(text, before=(present.grid, present.primary)), checked_blocks(present, grid))
+
+
+def _rescale(job: LayerJob, grid: LayerGrid, present: StoredProduct) -> _Made:
+    """As `_recanvas`, with the photometry of members whose files have another one; pixels stay as they are."""
+    rows, flux, again = _bring_to_flux(job, present, {})
+    if find_rescaling(rows, flux, present.record.path) != 1.0:
+        raise ProductError(f"{present.record.path} has the flux of another member; drizzle it from all members")
+    text = _text(job, grid, rows, *_choose_cards(present, flux, again))
+    return _Made(replace(text, before=(present.grid, present.primary)), checked_blocks(present, grid))
+
+
+def _bring_to_flux(
+    job: LayerJob, present: StoredProduct, new: Mapping[str, InspectedMember]
+) -> tuple[list[ChipRow], Flux, dict[str, InspectedMember]]:
+    """The present product's rows, with the photometry that their members' headers have now; the flux of the layer with
+    the `new` members; and the members that were inspected for it: those whose identity is another.
+    """
+    then = {member.ipppssoo: member.pixels for member in present.record.members}
+    changed = [m for m in job.members if m.ipppssoo in then and m.pixels != then[m.ipppssoo]]
+    again = _inspect(job, changed)
+    rows = recalibrate_rows(_carry_over(job, present), again)
+    return rows, Flux.of(job.recipe, {row.ipppssoo: row.photometry for row in rows} | _photometries(new)), again
+
+
+def _skies_in(job: LayerJob, flux: Flux) -> dict[str, float]:
+    """The skies that the job has for members, which are in electrons of each, in the layer's electrons."""
+    return {m.ipppssoo: m.sky * flux.scales[m.ipppssoo] for m in job.members if m.sky is not None}
+
+
+def _photometries(inspected: Mapping[str, InspectedMember]) -> dict[str, str]:
+    return {ipppssoo: one.dataset.exposure.photometry for ipppssoo, one in inspected.items()}
+
+
+def _choose_cards(
+    present: StoredProduct, flux: Flux, inspected: Mapping[str, InspectedMember]
+) -> tuple[fits.Header, fits.Header]:
+    """The cards of the member that has the layer's flux: of its file if it was read, else as the product has them."""
+    return product_cards(inspected[flux.member]) if flux.member in inspected else _carry_cards(present)
 
 
 def _drizzle(
@@ -150,18 +193,24 @@ def _drizzle(
     skies: Mapping[str, float | None],
     outlines: Mapping[str, Outlines],
     grid: LayerGrid,
-    present: StoredProduct | None = None,
+    flux: Flux,
+    present: tuple[StoredProduct | None, float] = (None, 1.0),
     loading: Callable[[], Planes] | None = None,
     helpers: Sequence[Helper] = (),
 ) -> _Drizzled:
-    sources = _sources([i.member for i in members], outlines, grid)
+    """Drizzle members onto an empty canvas, or onto the `present` product's pixels times a factor."""
+    sources = _sources([i.member for i in members], outlines, grid, flux)
     work = BandedDrizzle(
         grid,
         job.recipe,
-        [DrizzledMember(m.ipppssoo, m.path, skies[m.ipppssoo], m.alternate) for m in (i.member for i in members)],
+        [
+            DrizzledMember(m.ipppssoo, m.path, skies[m.ipppssoo], m.alternate, flux.photflam)
+            for m in (i.member for i in members)
+        ],
         [source.reach for source in sources],
-        present,
+        present[0],
         loading,
+        present[1],
     )
     if helpers:
         chips = [outline for source in sources for outline in source.outlines]
@@ -196,16 +245,18 @@ def _match_skies(
     kept: Mapping[str, float],
     inspected: dict[str, InspectedMember],
     grid: LayerGrid,
+    flux: Flux,
 ) -> tuple[Mapping[str, float | None], tuple[SkyPair, ...]]:
     """The sky of every member, None where the recipe does not match skies, and the pairs that were measured for it.
 
-    Pairs that the job knows are not measured again. Skies are measured at the fine scale, whatever the layer's.
+    Skies are in electrons of the layer's flux, as those in `kept`. Pairs that the job knows are not measured again.
+    Skies are measured at the fine scale, whatever the layer's.
     """
     members = {member.ipppssoo: member for member in job.members}
     if not job.recipe.sky_match:
         return dict.fromkeys(members), ()
     grid = grid.at_fine_scale
-    sources = _sources(job.members, outlines, grid)
+    sources = _sources(job.members, outlines, grid, flux)
 
     def measure(pairs: Collection[tuple[int, int]]) -> list[SkyPair]:
         names = {sources[i].ipppssoo for pair in pairs for i in pair}
@@ -219,9 +270,9 @@ def _match_skies(
         return measured
 
     find = find_pairs if job.recipe.method == "hap" else find_sparse_pairs
-    known = {(pair.first, pair.second): pair for pair in job.pairs}
+    known = {(pair.first, pair.second): pair for pair in flux.pairs_here(job.pairs)}
     pairs, found = find(sources, members.keys() - kept.keys(), known, measure)
-    return solve_skies(members, pairs, kept), tuple(found)
+    return solve_skies(members, pairs, kept), flux.pairs_anywhere(found)
 
 
 def _inspect(job: LayerJob, members: Iterable[MemberInput]) -> dict[str, InspectedMember]:
@@ -235,19 +286,22 @@ def _threads(job: LayerJob) -> int:
     return 1 if job.memory_mb is not None else min(1 + job.helpers, MOST_THREADS)
 
 
-def _sources(members: Sequence[MemberInput], outlines: Mapping[str, Outlines], grid: LayerGrid) -> list[SkySource]:
+def _sources(
+    members: Sequence[MemberInput], outlines: Mapping[str, Outlines], grid: LayerGrid, flux: Flux
+) -> list[SkySource]:
     shapes = iter(grid.outlines_on_canvas([outline for m in members for outline in outlines[m.ipppssoo]]))
     return [
-        SkySource(m.ipppssoo, m.path, tuple(islice(shapes, len(outlines[m.ipppssoo]))), m.alternate) for m in members
+        SkySource(m.ipppssoo, m.path, tuple(islice(shapes, len(outlines[m.ipppssoo]))), m.alternate, flux.photflam)
+        for m in members
     ]
 
 
 def _open_present(job: LayerJob, target: Path) -> StoredProduct:
-    """The product that an `add` or `recanvas` starts from, checked to be the one that the job describes."""
+    """The product that an `add`, `recanvas` or `rescale` starts from, checked to be the one that the job describes."""
     present = open_product(target)
     record = present.record
     present_members = {m.ipppssoo: m for m in record.members}
-    expected = {m.ipppssoo: m for m in job.members if m.drizzled or job.action in _WHOLE}
+    expected = {m.ipppssoo: m for m in job.members if m.drizzled or job.action is not Action.ADD}
     if record.layer != job.layer or record.recipe != job.recipe.to_json():
         raise ProductError(f"{target} has another layer or recipe than {job.layer}; drizzle it from all members")
     if present_members.keys() != expected.keys():

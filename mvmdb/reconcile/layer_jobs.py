@@ -103,7 +103,7 @@ def _keeps_skies(layer: ExpectedLayer, product: ObservedProduct) -> bool:
     if product.proof is not Proof.PROVEN:
         return False
     now, then = (json.loads(text) for text in (layer.recipe.to_json(), product.recipe))
-    names = [name for name in now | then if name.startswith("sky_") or name in ("algorithm", "method")]
+    names = {name for name in now | then if name.startswith("sky_") or name in ("algorithm", "method")}
     return all(now.get(name) == then.get(name) for name in names) and not groups_merge(layer, product)
 
 

@@ -35,6 +35,7 @@ from mvmdb.names import (
     parse_product_name,
     product_place,
 )
+from mvmdb.photometry import differs
 from mvmdb.reconcile.remarks import Remarks
 from mvmdb.records import PlannedLayer, Policy, ProductMember, ProductRecord, ProductState, Proof
 from mvmdb.stamp import file_stamp
@@ -282,11 +283,11 @@ def _identify(begin: Begin, records: Sequence[ProductRecord], remarks: Remarks) 
 
 
 def _same_bytes(known: KnownPixels, member: ProductMember, digests: dict[str, str | None]) -> bool:
-    """Whether an exposure has another pixel identity than the product's member, but the same pixels.
+    """Whether an exposure has another identity than the product's member, but the same pixels and photometry.
 
     `digests` caches the pixel digest of each exposure by ipppssoo; None if its file cannot be read.
     """
-    if known.pixels == member.pixels:
+    if known.pixels == member.pixels or differs(known.photometry or "", member.photometry or ""):
         return False
     from mvmdb.exposures.fits.digest import digest_pixels
 

@@ -19,6 +19,7 @@ from mvmdb.catalog.skies.participants import Participants, find_obsmodes, load_p
 from mvmdb.catalog.skies.solution import load_known, save_noise, store_skies
 from mvmdb.jobs.report import ReconcileReport
 from mvmdb.jobs.sky_jobs import divide_pairs, measure_on_workers
+from mvmdb.mosaic.flux import Flux
 from mvmdb.mosaic.skies.choose import choose_overlapping
 from mvmdb.mosaic.skies.settle import keep_levels, settle_skies, sky_limit
 from mvmdb.mosaic.skies.solve import solve_skies
@@ -116,7 +117,7 @@ class _ChangedError(Exception):
 
 
 class _Solver:
-    """Measures and solves the components of one obsmode that hold a seed.
+    """Measures and solves the components of one obsmode that hold a seed, in electrons of one PHOTFLAM.
 
     `unread` are exposures whose files could not be read: their layers say why.
     """
@@ -127,6 +128,8 @@ class _Solver:
         self.refused: dict[str, tuple[str, str]] = {}
         self._regions = {name: one.s_region for name, one in participants.exposures.items()}
         self._components: list[_Component] = []
+        photometries = {name: one.photometry for name, one in participants.exposures.items()}
+        self._flux = Flux.of(participants.recipe, photometries)
 
     def measure(self) -> None:
         """Measure the pairs and the noises that are not known, until no pair that says nothing is new."""
@@ -167,7 +170,7 @@ class _Solver:
         cell_of = {name: cell for cell, names in cells for name in names}  # the first of each
         members = {name: one.member for name, one in exposures.items()}
         missing = [overlap for overlap in missing if self.unread.isdisjoint((overlap.first, overlap.second))]
-        jobs = divide_pairs(members, missing, quiet, self.participants.recipe, cell_of)
+        jobs = divide_pairs(members, missing, quiet, self.participants.recipe, cell_of, self._flux.photflam)
         if jobs:
             log.info("measuring the skies of %d pairs of %s", len(missing), "/".join(self.participants.obsmode))
         measured: list[SkyPair] = []
@@ -217,16 +220,22 @@ class _Solver:
             known = load_known(connection, list(exposures.values()))
             names = [name for name in exposures if known[name].noise is not None]
             recorded = load_pairs_of(connection, [exposures[name].id for name in names], self.participants.recipe)
-            pairs = [pair for pair in recorded if (pair.first, pair.second) in chosen]
-            kept = {} if anew else {name: value for name in names if (value := known[name].value) is not None}
-            noise = np.array([known[name].noise for name in names], dtype=np.float64)
+            pairs = self._flux.pairs_here([pair for pair in recorded if (pair.first, pair.second) in chosen])
+            scales = self._flux.scales
+            own = {} if anew else {name: value for name in names if (value := known[name].value) is not None}
+            kept = {name: value * scales[name] for name, value in own.items()}
+            noise = np.array([(known[name].noise or 0.0) * scales[name] for name in names])
             limits = sky_limit(noise, np.array([counts[name] for name in names], dtype=np.int64)).tolist()
             speaking = [(pair.first, pair.second) for pair in pairs if pair.speaks]
             solution = solve_skies(names, pairs, {})
             if not self.unread.isdisjoint(component.names):
                 solution = keep_levels(solution, kept, speaking)
             skies = settle_skies(solution, kept, dict(zip(names, limits, strict=True)), speaking)
-            moved = store_skies(connection, exposures, skies, component.names[0])
+            in_own = {
+                name: own[name] if name in own and sky == kept[name] else sky / scales[name]
+                for name, sky in skies.items()
+            }
+            moved = store_skies(connection, exposures, in_own, component.names[0])
         if moved:
             log.info("%d of %d skies of %s moved", len(moved), len(names), "/".join(self.participants.obsmode))
         return set(moved)

@@ -32,6 +32,7 @@ class Exposure:
     `s_region` holds one normalised `POLYGON ICRS ...` per chip (counter-clockwise as seen on the sky, open), or is
     empty if no WCS could be evaluated. `pixels` is the identity of the SCI and DQ arrays: a token made of headers
     and size until their digest is known. `wcs_digest` covers the WCS of every chip, including its lookup tables.
+    `photometry` is a text of mvmdb/photometry.py, empty where it is not known.
     """
 
     ipppssoo: str
@@ -62,6 +63,7 @@ class Exposure:
     processed: float
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
+    photometry: str = ""
 
     @property
     def eligible(self) -> bool:
@@ -107,6 +109,7 @@ class CellExposure:
     expend: float | None
     alternate: str = ""
     frame: str | None = None
+    photometry: str = ""
     placed: Placed | None = None
 
     @classmethod
@@ -115,7 +118,7 @@ class CellExposure:
         e = dataset.exposure
         return cls(
             e.ipppssoo, dataset.path, e.kind, e.instrument, e.detector, e.filter, e.pixels, None, e.wcs_digest or "",
-            e.s_region, e.exptime, e.expstart, e.expend, frame=e.frame,
+            e.s_region, e.exptime, e.expstart, e.expend, frame=e.frame, photometry=e.photometry,
         )  # fmt: skip
 
 

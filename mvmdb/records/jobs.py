@@ -14,9 +14,11 @@ from mvmdb.records.plans import Action
 class MemberInput:
     """One member as a mosaic job needs it: its file, and the pixels and WCS that the file must still have.
 
-    `sky` is the value kept from an earlier product (electrons/s/arcsec^2), None where it has to be solved for;
-    `drizzled` says that the present product already contains the member (only for an `add`). `alternate` is the text of
-    a solution (`format_alternate`) that takes the place of the file's, and is in the `wcs_digest`; empty for none.
+    `sky` is the value kept from an earlier product (electrons/s/arcsec^2 of the exposure's own, whatever PHOTFLAM it
+    was scaled to there), None where it has to be solved for; `drizzled` says that the present product already contains
+    the member (only for an `add`). `alternate` is the text of a solution (`format_alternate`) that takes the place of
+    the file's, and is in the `wcs_digest`; empty for none.
+    `photometry` is what the file's headers must still say, empty where that is not known.
     """
 
     ipppssoo: str
@@ -28,12 +30,15 @@ class MemberInput:
     sky: float | None = None
     drizzled: bool = False
     alternate: str = ""
+    photometry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SkyPair:
     """Two overlapping exposures: the sky of each in the overlap (electrons/s/arcsec^2), and its number of pixels.
 
+    Where members are scaled to each other, both are in electrons of the first one's PHOTFLAM, whichever layer measured
+    them; else each is in its own.
     A pair in which either exposure has no good pixels there says nothing about their skies.
 
     Where the skies were measured by differences of pixels, `difference` is the first's brightness minus the second's,
@@ -78,6 +83,7 @@ class SkyJob:
 
     `cell` is the sky cell in whose plane overlaps are drawn, and `recipe` has the settings. `pairs` are pairs of the
     `members` (ipppssoo), the first the lower. `noise_of` are the members of which the noise of a pixel is measured too.
+    Chips are compared in electrons of the PHOTFLAM `photflam`, None for their own.
     """
 
     cell: str
@@ -85,11 +91,13 @@ class SkyJob:
     members: tuple[MemberInput, ...]
     pairs: tuple[tuple[str, str], ...]
     noise_of: tuple[str, ...] = ()
+    photflam: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSkies:
-    """What came of a SkyJob: the pairs, and by ipppssoo the noise of a pixel (electrons/s/arcsec^2).
+    """What came of a SkyJob: the pairs, in electrons of the first of each, and by ipppssoo the noise of a pixel
+    (electrons/s/arcsec^2, in its own electrons).
 
     `unread` maps members whose files could not be read, which may pass, to the reason; `refused` those that cannot be
     used, to the rule that they fail and the reason. No pair of either is measured.
@@ -129,7 +137,9 @@ class LayerJob:
 class ProductMember:
     """One member as a finished product records it in HDRTAB: `exptime` in seconds, `sky` in electrons/s/arcsec^2.
 
-    `sky` is None if it is not known.
+    `sky` is None if it is not known. `photflam` is that of its reference chip per electron (None where it has none),
+    `photscale` the factor by which that chip's electrons were scaled, and `photometry` the text of all chips; they are
+    None where an earlier version made the product.
     """
 
     ipppssoo: str
@@ -141,6 +151,9 @@ class ProductMember:
     sky_group: str
     exptime: float
     sky: float | None
+    photflam: float | None = None
+    photscale: float | None = None
+    photometry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

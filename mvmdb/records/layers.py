@@ -53,15 +53,20 @@ class Canvas:
 class Member:
     """One exposure of a layer. `sky_group` names the set of connected (overlapping) members that it belongs to.
 
-    `sky` is in electrons/s/arcsec^2: what the archive's solution says, or what a product subtracted; None where neither
-    is known.
+    `pixels` identifies its pixels and photometry. Which of the two another identity is due to, `pixel_digest` and
+    `photometry` (a text of mvmdb/photometry.py) tell; they are empty where they are not known.
+    `sky` is in electrons/s/arcsec^2, as the exposure itself has electrons: what the archive's solution says, or what a
+    product subtracted; None where neither is known. `photscale` is what a product multiplied its electrons by.
     """
 
     ipppssoo: str
     pixels: str
     wcs_digest: str
     sky_group: str = ""
+    pixel_digest: str = ""
+    photometry: str = ""
     sky: float | None = field(default=None, compare=False)
+    photscale: float = field(default=1.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Action(StrEnum):
     ADD = "add"
     RECANVAS = "recanvas"
     SHIFT = "shift"
+    RESCALE = "rescale"
     REMOVE = "remove"
 
 

@@ -62,6 +62,20 @@ VIEWS: dict[str, tuple[str, dict[str, str]]] = {
             **{name: str(shift_pair.c[name].comment) for name in ("n_sources", "overlap_arcmin2")},
         },
     ),
+    "photometry": (
+        "One row per layer whose members have different PHOTFLAM.",
+        {
+            **_NAMED,
+            **_of_layer("n_exposures"),
+            "n_without": "number of these without PHOTFLAM: they are taken as the others' reference",
+            "photflam_min": "least PHOTFLAM of its members, erg/cm2/Angstrom/electron",
+            "photflam_max": "greatest PHOTFLAM of its members, erg/cm2/Angstrom/electron",
+            "difference_percent": "how much greater the greatest is than the least, percent",
+            "photscale_min": "least factor of a member's electrons in its product; 1 to 1: members were not scaled to "
+            "each other; null without a product",
+            "photscale_max": "greatest factor of a member's electrons in its product",
+        },
+    ),
     "history": (
         "One row per event: what happened, and in which run.",
         {

@@ -44,7 +44,9 @@ def select_seams() -> sa.Select[Any]:
         pair.c.second_pixels > 0,
         sa.or_(sa.and_(by_differences, measured), sa.and_(sa.not_(by_differences), sa.not_(measured))),
     ]
-    difference = sa.func.coalesce(pair.c.difference, pair.c.first_sky - pair.c.second_sky)
+    scale = sa.func.coalesce(members[0].c.photscale, 1.0)  # pairs are in electrons of the first
+    difference = sa.func.coalesce(pair.c.difference, pair.c.first_sky - pair.c.second_sky) * scale
+    error, gradient = pair.c.error * scale, pair.c.gradient * scale
     residual = difference - (members[0].c.sky - members[1].c.sky)
     gradient_sigma = pair.c.gradient / (_OF_HALVES * pair.c.error)
     return (
@@ -55,12 +57,12 @@ def select_seams() -> sa.Select[Any]:
             exposures[1].c.ipppssoo.label("second_exposure"),
             difference.label("difference"),
             residual.label("residual"),
-            pair.c.error.label("error"),
-            (sa.func.abs(residual) / pair.c.error).label("sigma"),
+            error.label("error"),
+            (sa.func.abs(residual) / error).label("sigma"),
             pair.c.first_pixels.label("pixels"),
             (pair.c.area / 3600.0).label("overlap_arcmin2"),
             layer.c.mean_exposures,
-            pair.c.gradient.label("gradient"),
+            gradient.label("gradient"),
             gradient_sigma.label("gradient_sigma"),
             sa.case((gradient_sigma >= GRADIENT_SIGMA, sa.true()), else_=sa.false()).label("looks_like_gradient"),
             pair.c.measure.label("measure"),

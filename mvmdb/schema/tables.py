@@ -127,9 +127,18 @@ exposure = Table(
         "solution that layers use: name, ra, dec, dx, dy, roll, scale; empty for the file's own",
         server_default=text("''"),
     ),
-    must("pixels", String(40), "identity of the SCI and DQ arrays"),
+    must("pixels", String(40), "identity of the SCI and DQ arrays and their photometry"),
     must("member_digest", String(40), "digest of it as a member of layers: identity, kind, pixels and member_wcs"),
     may("pixel_digest", String(40), "digest of the SCI and DQ arrays, once they were read"),
+    may(
+        "photflam",
+        Float,
+        "PHOTFLAM of the chip that stands for it; empty where a chip has none, erg/cm2/Angstrom/electron",
+    ),
+    may("photmode", Text, "PHOTMODE of that chip"),
+    may(
+        "photometry", Text, "PHOTFLAM, PHOTMODE, PHOTPLAM and PHOTZPT of each chip, JSON; empty until its file is read"
+    ),
     must("eligible", Boolean, "whether it may enter layers"),
     must("ineligible_rule", Text, "eligibility rules that it fails, joined with ;"),
     must("ineligible_reason", Text, "what was found, joined with ;"),
@@ -331,7 +340,7 @@ product = Table(
         "whether it says which pixels it holds: proven; unproven (another program made it), or trusted: taken as fresh",
         server_default=text("'proven'"),
     ),
-    may("last_action", String(10), "drizzle, add, recanvas, shift or adopt; empty when the file was found"),
+    may("last_action", String(10), "drizzle, add, recanvas, shift, rescale or adopt; empty when the file was found"),
     may("last_reasons", Text, "reasons of the last action, JSON"),
     must("made_at", DateTime, "when it was recorded (UTC)"),
     may("seconds", Float, "duration of the last action"),
@@ -354,6 +363,13 @@ product_member = Table(
     must("sky_group", String(8), "its group of overlapping members"),
     must("exptime", Float, "seconds"),
     may("sky", Float, "sky subtracted, electrons/s/arcsec^2; null when none was"),
+    may(
+        "photflam",
+        Float,
+        "its photflam when it was drizzled or rescaled; empty if it had none, erg/cm2/Angstrom/electron",
+    ),
+    may("photscale", Float, "factor of the electrons of the chip of photflam, a pure number; empty if not recorded"),
+    may("photometry", Text, "its photometry then, JSON; empty if not recorded"),
     sqlite_with_rowid=False,
     comment="the members that each product holds",
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REVISION = "0013"
 """The newest migration; a test checks that it is Alembic's head."""
 
-_KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0011", "0012", "0013")
+_KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
 
 
 def create_schema(connection: sa.Connection) -> None:

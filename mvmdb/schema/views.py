@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.frames import ALIGNED
-from mvmdb.recipe import MATCHED_ACROSS
+from mvmdb.photometry import SAME
+from mvmdb.recipe import MATCHED_ACROSS, SAME_SKY
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import iso_utc, iso_utc_time, join_distinct
 from mvmdb.schema.obscore import select_obscore
@@ -22,6 +23,7 @@ VIEWS = (
     "astrometry",
     "misaligned",
     "seam",
+    "photometry",
     "stale_reason",
     "stale_layer",
     "history",
@@ -37,6 +39,7 @@ def create_views(connection: sa.Connection) -> None:
         ("astrometry", _astrometry()),
         ("misaligned", _misaligned()),
         ("seam", select_seams()),
+        ("photometry", _photometry()),
         ("stale_reason", _stale_reason()),
         ("stale_layer", _stale_layer(connection)),
         ("history", _history(connection)),
@@ -154,6 +157,39 @@ def _misaligned() -> sa.Select[Any]:
     )
 
 
+def _photometry() -> sa.Select[Any]:
+    """One row per layer whose members have different PHOTFLAM, with the factors that its product was made with."""
+    layer, exposure, member, product = t.layer, t.exposure, t.product_member, t.product
+    low, high = sa.func.min(exposure.c.photflam), sa.func.max(exposure.c.photflam)
+    counts = (
+        sa.func.count().label("n_exposures"),
+        (sa.func.count() - sa.func.count(exposure.c.photflam)).label("n_without"),
+    )
+    differing = (
+        sa.select(layer.c.name, layer.c.skycell_id, *counts, low.label("photflam_min"), high.label("photflam_max"))
+        .select_from(layer.join(t.layer_member).join(exposure))
+        .group_by(layer.c.id, layer.c.name, layer.c.skycell_id)
+        .having(high > low * (1.0 + SAME))
+        .subquery("differing")
+    )
+    made = sa.and_(product.c.layer == differing.c.name, member.c.product_id == product.c.id)
+    scales = [
+        sa.select(function(member.c.photscale)).where(made).correlate(differing).scalar_subquery()
+        for function in (sa.func.min, sa.func.max)
+    ]
+    return sa.select(
+        differing.c.name.label("layer"),
+        t.skycell.c.name.label("skycell"),
+        differing.c.n_exposures,
+        differing.c.n_without,
+        differing.c.photflam_min,
+        differing.c.photflam_max,
+        (100.0 * (differing.c.photflam_max / differing.c.photflam_min - 1.0)).label("difference_percent"),
+        scales[0].label("photscale_min"),
+        scales[1].label("photscale_max"),
+    ).select_from(differing.join(t.skycell, t.skycell.c.id == differing.c.skycell_id))
+
+
 def _product(connection: sa.Connection) -> tuple[sa.Label[Any], sa.Label[Any]]:
     """The path of a product, and when it was recorded; null where there is no product."""
     folder = sa.select(t.archive.c.value).where(t.archive.c.key == "products").scalar_subquery()
@@ -172,7 +208,8 @@ def has_moved() -> sa.ColumnElement[bool]:
     Only the skies of products that take theirs from it are compared, and only where both are known.
     """
     takes = t.product.c.recipe.contains(MATCHED_ACROSS, autoescape=True)
-    return sa.and_(takes, t.product_member.c.sky != t.sky.c.value)
+    subtracted = t.product_member.c.sky / sa.func.coalesce(t.product_member.c.photscale, 1.0)
+    return sa.and_(takes, sa.func.abs(subtracted - t.sky.c.value) > sa.literal_column(f"{SAME_SKY!r}"))
 
 
 def _reason(code: str, exposure: Any, where: Any, source: Any) -> sa.Select[Any]:

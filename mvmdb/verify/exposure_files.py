@@ -50,6 +50,8 @@ def compare_exposure(row: Any, read: FileRead) -> Iterator[Finding]:
         return
     exposure = read.dataset.exposure
     wrong = {name: (getattr(exposure, name), getattr(row, name)) for name in _COMPARED}
+    if row.photometry is not None:
+        wrong["photometry"] = (exposure.photometry, row.photometry)
     if row.ineligible_rule not in PIXEL_RULES and (row.s_region or not exposure.s_region):
         rule = "; ".join(refusal.rule for refusal in exposure.refusals)
         why = "; ".join(refusal.finding for refusal in exposure.refusals)

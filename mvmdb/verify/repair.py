@@ -42,6 +42,7 @@ from mvmdb.names import (
     format_cell_name,
     parse_cell_name,
 )
+from mvmdb.photometry import identify_calibrated
 from mvmdb.pollers.write import write_pollers
 from mvmdb.reconcile.observe import observe_products
 from mvmdb.reconcile.planning import look_ahead
@@ -180,7 +181,10 @@ def _choose_identity(row: Any, read: FileRead, identities: Sequence[str]) -> str
     """
     assert read.dataset is not None
     exposure = read.dataset.exposure
-    known = [row.pixels, exposure.pixels, *filter(None, [read.pixel_digest]), *identities]
+    of_pixels = (
+        [read.pixel_digest, identify_calibrated(read.pixel_digest, exposure.photometry)] if read.pixel_digest else []
+    )
+    known = [row.pixels, exposure.pixels, *of_pixels, *identities]
     for pixels in known:
         wcs = digest_realigned(exposure.wcs_digest or "", row.alternate)
         if digest_member(exposure.ipppssoo, exposure.kind, pixels, wcs) == row.member_digest:

@@ -89,6 +89,11 @@ def recalibrate(archive: Archive) -> None:
     archive.ingest()
 
 
+def recalibrate_the_zero_point(archive: Archive) -> None:
+    set_keywords(archive.inbox / "ib6o04tuq_flt.fits", 0, {"PHOTFLAM": 2.3e-20})
+    archive.ingest()
+
+
 def realign_a_little(archive: Archive) -> None:
     realign(archive.inbox / "ib6o04tuq_flt.fits", dec_arcsec=1e-4)  # too little to change the canvas
     archive.ingest()
@@ -109,6 +114,10 @@ def grow_by_another_filter(archive: Archive) -> None:
     archive.ingest()
 
 
+def choose_the_other_method(archive: Archive) -> None:
+    initialise(archive.address, method="mvmdb")
+
+
 def turn_errors_on(archive: Archive) -> None:
     initialise(archive.address, errors=True)
 
@@ -122,6 +131,7 @@ CHANGES: list[tuple[Change, dict[str, Reasons]]] = [
     (refuse_one, nothing_else([("member-removed", "ib6o04tw"), ("canvas-changed", None), ("recipe-changed", None)])),
     (withdraw_all, nothing_else([("orphaned", None)])),
     (recalibrate, nothing_else([("member-recalibrated", "ib6o04tu")])),
+    (recalibrate_the_zero_point, nothing_else([("member-recalibrated", "ib6o04tu")])),
     (realign_a_little, nothing_else([("member-realigned", "ib6o04tu")])),
     (
         recalibrate_and_realign,
@@ -130,6 +140,7 @@ CHANGES: list[tuple[Change, dict[str, Reasons]]] = [
     (add_outside, nothing_else([("member-added", "ib6o04tz"), ("canvas-changed", None)])),
     (grow_by_another_filter, nothing_else([("canvas-changed", None)]) | never_made(*F140W)),
     (turn_errors_on, nothing_else([("recipe-changed", None)])),
+    (choose_the_other_method, nothing_else([("recipe-changed", None)])),
 ]
 """Each change of two exposures' archive, and what is stale after it."""
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.alternates import describe_solution
 from mvmdb.catalog.ask.frames import find_outvoted
 from mvmdb.catalog.ask.misaligned import describe_misaligned
+from mvmdb.catalog.ask.photometry import describe_exposure_flux, describe_flux
 from mvmdb.catalog.ask.places import describe_place
 from mvmdb.catalog.exposures.quarantine import QuarantinedFile, find_quarantined
 from mvmdb.catalog.skies.solution import describe_sky
@@ -144,6 +145,7 @@ def _describe_layer(connection: sa.Connection, name: LayerName) -> Description:
             which = "all" if len(solved) == len(of_layer) else ", ".join(member.ipppssoo for member in solved)
             verb = "solution {} places" if len(names) == 1 else "solutions {} place"
             lines.append(f"The alternate {verb.format(' and '.join(names))} {which} of them.")
+        lines += describe_flux(connection, row.id, row.parameters, product)
     lines += _product_lines(product)
     return Description("layer", str(name), tuple(lines), (str(name),), (name.skycell,))
 
@@ -185,7 +187,10 @@ def _product_lines(product: Any) -> list[str]:
         f"Its product {product.filename} holds {product.n_members} exposures on the canvas [{_canvas(product)}], "
         f"{product.size} bytes, {product.state} when last seen."
     ]
-    reasons = [(code, exposure or detail) for code, exposure, detail in json.loads(product.last_reasons or "[]")]
+    reasons = [
+        (code, ": ".join(part for part in (exposure, detail) if part))
+        for code, exposure, detail in json.loads(product.last_reasons or "[]")
+    ]
     because = "; ".join(f"{code} ({about})" if about else code for code, about in reasons) or "it was asked for"
     if product.last_action is None:
         lines.append(f"The file was found and recorded on {product.made_at} UTC.")
@@ -308,6 +313,7 @@ def _standing_lines(row: Any) -> list[str]:
         lines.append(f"Warning: {row.warnings}.")
     known = "known" if row.pixel_digest else "not read yet"
     lines.append(f"Pixels {row.pixels} (digest {known}), WCS {row.wcs_digest or 'none'}.")
+    lines += [describe_exposure_flux(row)] if row.path else []
     if row.alternate:
         lines.append(f"Layers use its {describe_solution(row.alternate)}; with it, the WCS is {row.member_wcs}.")
     return lines

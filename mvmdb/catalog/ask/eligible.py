@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.ask.cells import near
 from mvmdb.catalog.ask.search.question import filter_names
 from mvmdb.catalog.layers.recorded import as_placed, place_of
+from mvmdb.catalog.products.load import own_sky
 from mvmdb.errors import UsageError
 from mvmdb.names import CellId
 from mvmdb.records import CellExposure
@@ -72,13 +73,13 @@ def _no_exposure(connection: sa.Connection, text: str, where: str) -> UsageError
 
 
 def load_skies(connection: sa.Connection, layer: str, members: Sequence[str]) -> dict[str, float]:
-    """The sky (electrons/s/arcsec^2) of each member (ipppssoo), as recorded with the layer's product.
+    """The sky (electrons/s/arcsec^2) of each member (ipppssoo), in its own electrons, as the layer's product has it.
 
     Empty unless the product holds exactly these members, with their current pixels and WCS, and a sky of each.
     """
     e, m, p = t.exposure.c, t.product_member.c, t.product.c
     query = (
-        sa.select(m.ipppssoo, m.sky)
+        sa.select(m.ipppssoo, own_sky())
         .select_from(t.product_member.join(t.product).join(t.exposure, e.ipppssoo == m.ipppssoo))
         .where(p.layer == layer, m.pixels == e.pixels, m.wcs_digest == e.member_wcs, m.sky.is_not(None))
     )

@@ -20,7 +20,9 @@ from mvmdb.catalog.products.attempts import FailingLayer, load_failing
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
 
-_MADE = ("layer-drizzled", "layer-added", "layer-recanvased", "layer-shifted", "layer-removed")
+_MADE = (
+    "layer-drizzled", "layer-added", "layer-recanvased", "layer-shifted", "layer-rescaled", "layer-removed",
+)  # fmt: skip
 _LISTS = {
     **dict.fromkeys(_MADE, "made"),
     **dict.fromkeys(("exposure-refused", "file-quarantined", "file-vanished"), "refused"),

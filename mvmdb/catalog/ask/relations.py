@@ -25,6 +25,8 @@ _UNITS = {
     "MB": "Mbyte",
     "ns since 1970": "ns",
     "metres": "m",
+    "erg/cm2/Angstrom/electron": "erg / (Angstrom cm2 electron)",
+    "percent": "%",
     "kilobytes": "kbyte",
 }
 """Units of astropy, by the words with which the meaning of a column ends. A date (MJD) is in days."""

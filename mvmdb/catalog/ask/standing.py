@@ -20,6 +20,7 @@ _CHANGED = (
 )  # fmt: skip
 _MADE = (
     Happened.LAYER_DRIZZLED, Happened.LAYER_ADDED, Happened.LAYER_RECANVASED, Happened.LAYER_SHIFTED,
+    Happened.LAYER_RESCALED,
     Happened.LAYER_ADOPTED, Happened.LAYER_FOUND,
 )  # fmt: skip
 _ROWS_AT_ONCE = 10_000

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.alternates import Chosen, load_chosen
 from mvmdb.catalog.check.close import is_same
 from mvmdb.catalog.check.finding import Damage, Finding, differences
+from mvmdb.catalog.exposures.register import photometry_values
 from mvmdb.correction import digest_realigned
 from mvmdb.errors import MvmdbError
 from mvmdb.exposures.wcsname import rank_solution, split_wcsname
@@ -127,6 +128,7 @@ def _implied_by(row: Any, chosen: Chosen | None) -> dict[str, object]:
     values |= {"distortion": solution.distortion, "fit": solution.fit, "astrometric_catalog": solution.catalog}
     own = frame_of_file(row.wcsname, solution.distortion, solution.fit, solution.catalog)
     values["frame"] = own if chosen is None else chosen.frame
+    values |= photometry_values(row.photometry or "")
     if row.path:
         values["filename"] = Path(row.path).name
     return values

@@ -21,6 +21,7 @@ from mvmdb.catalog.products.record import product_values, record_members
 from mvmdb.exposures.eligibility import PIXEL_RULES
 from mvmdb.exposures.warning_texts import join_warnings
 from mvmdb.layers.digests import digest_member
+from mvmdb.photometry import identify_calibrated
 from mvmdb.records import Dataset, ProductRecord
 from mvmdb.schema import tables as t
 from mvmdb.schema.values import impossible_value
@@ -30,6 +31,7 @@ _DERIVED = (t.membership, t.layer, t.layer_member, t.sky_pair, t.sky, t.shift_pa
 _OF_MAKING = ("last_action", "last_reasons", "seconds")
 _MADE = (
     Happened.LAYER_DRIZZLED, Happened.LAYER_ADDED, Happened.LAYER_RECANVASED, Happened.LAYER_SHIFTED,
+    Happened.LAYER_RESCALED,
     Happened.LAYER_ADOPTED, Happened.LAYER_FOUND,
 )  # fmt: skip
 _LEFT = (Happened.EXPOSURE_WITHDRAWN, Happened.EXPOSURE_PRUNED)
@@ -178,7 +180,9 @@ def _from_file(
     kept = _readable(connection, t.exposure, e.pixels, row.this)
     digest = _readable(connection, t.exposure, e.member_digest, row.this)
     recorded = connection.scalars(sa.select(m.pixels).where(m.ipppssoo == exposure.ipppssoo).distinct())
-    known = [pixels for pixels in (kept, exposure.pixels, pixel_digest, *recorded) if isinstance(pixels, str)]
+    calibrated = identify_calibrated(pixel_digest, exposure.photometry) if pixel_digest else None
+    possible = (kept, exposure.pixels, pixel_digest, calibrated, *recorded)
+    known = [pixels for pixels in possible if isinstance(pixels, str)]
     digests = [digest_member(exposure.ipppssoo, exposure.kind, one, exposure.wcs_digest or "") for one in known]
     place = digests.index(digest) if digest in digests else 0
     return values | {"pixels": known[place], "member_digest": digests[place]}

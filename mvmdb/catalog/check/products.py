@@ -17,7 +17,7 @@ from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among
 
 _BOX = ("x_min", "x_max", "y_min", "y_max")
-_MADE = (Action.DRIZZLE, Action.ADD, Action.RECANVAS, Action.SHIFT)
+_MADE = (Action.DRIZZLE, Action.ADD, Action.RECANVAS, Action.SHIFT, Action.RESCALE)
 """What mvmdb itself does to a product."""
 _MEMBER = tuple(ProductMember.__slots__)
 

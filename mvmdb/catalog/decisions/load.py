@@ -86,7 +86,7 @@ def _load_exposures(connection: sa.Connection) -> Iterator[KeptExposure]:
     doubtful = t.DOUBTFUL[connection.dialect.name]
     columns = (
         e.ipppssoo, e.kind, e.pixels, e.pixel_digest, e.wcs_digest, e.withdrawn_at, e.withdrawn_why,
-        e.ineligible_rule, e.ineligible_reason, e.warnings,
+        e.ineligible_rule, e.ineligible_reason, e.warnings, e.photometry,
     )  # fmt: skip
     seen: set[str] = set()
     for condition in (e.withdrawn_at.is_not(None), refused, doubtful):
@@ -107,6 +107,7 @@ def _load_exposures(connection: sa.Connection) -> Iterator[KeptExposure]:
                 row.ineligible_rule if is_refused else "",
                 row.ineligible_reason if is_refused else "",
                 join_warnings(of_pixels),
+                row.photometry or "",
             )
 
 

@@ -22,6 +22,7 @@ from mvmdb.catalog.settings import read_policy, read_settings, write_settings
 from mvmdb.errors import ExposureError
 from mvmdb.exposures.warning_texts import join_warnings, split_warnings
 from mvmdb.layers.digests import digest_member
+from mvmdb.photometry import differs
 from mvmdb.schema import tables as t
 
 log = logging.getLogger(__name__)
@@ -109,10 +110,12 @@ def _restore(connection: sa.Connection, kept: KeptExposure, row: Any, digest: st
         log.warning("%s: its file has other contents than when it was decided about: decide again", kept.ipppssoo)
         return
     of_pixels, others = split_warnings(row.warnings)
+    recalibrated = differs(row.photometry or "", kept.photometry)  # then it is no longer what kept.pixels identifies
+    pixels = row.pixels if recalibrated else kept.pixels
     change: dict[str, Any] = {
-        "pixels": kept.pixels,
+        "pixels": pixels,
         "pixel_digest": kept.pixel_digest or row.pixel_digest,
-        "member_digest": digest_member(row.ipppssoo, row.kind, kept.pixels, row.member_wcs or ""),
+        "member_digest": digest_member(row.ipppssoo, row.kind, pixels, row.member_wcs or ""),
         "warnings": join_warnings([*(of_pixels or split_warnings(kept.warnings)[0]), *others]),
     }
     events = []

@@ -20,7 +20,7 @@ class KeptExposure:
     """What is decided about one exposure, and the identity of the file that it is decided of.
 
     `withdrawn_at` is a UTC time in ISO 8601, or None. `rule` is the one of the PIXEL_RULES that refuses it, for this
-    `reason`, or empty. `warnings` are those of its pixels.
+    `reason`, or empty. `warnings` are those of its pixels. `photometry` is empty if it was not known.
     """
 
     ipppssoo: str
@@ -33,6 +33,7 @@ class KeptExposure:
     rule: str = ""
     reason: str = ""
     warnings: str = ""
+    photometry: str = ""
 
 
 @dataclass(frozen=True, slots=True)

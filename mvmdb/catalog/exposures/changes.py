@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mvmdb.catalog.history.events import Event, Happened
+from mvmdb.photometry import name_changes
 
 
 def describe_changes(rows: Iterable[Mapping[str, Any]], known: Mapping[str, Any]) -> list[Event]:
@@ -23,7 +24,13 @@ def _describe(row: Mapping[str, Any], before: Any) -> Iterator[Event]:
         yield Event(Happened.EXPOSURE_NEW, exposure=name, path=path, detail=refusal and f"ineligible, {refusal}")
         return
     if before.pixels != row["pixels"]:
-        detail = f"{before.kind} -> {row['kind']}" if before.kind != row["kind"] else "other pixels"
+        calibration = name_changes(row["photometry"] or "", before.photometry or "")
+        if before.kind != row["kind"]:
+            detail = f"{before.kind} -> {row['kind']}"
+        elif not calibration or before.pixel_digest != row["pixel_digest"]:
+            detail = f"other pixels, {calibration}" if calibration else "other pixels"
+        else:
+            detail = calibration
         yield Event(Happened.EXPOSURE_CHANGED, exposure=name, path=path, detail=detail)
     if before.wcs_digest != row["wcs_digest"]:
         detail = f"WCSNAME {before.wcsname or 'none'} -> {row['wcsname'] or 'none'}"

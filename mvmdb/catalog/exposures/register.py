@@ -30,6 +30,7 @@ from mvmdb.exposures.choose import Candidate, choose_active, explain_choice
 from mvmdb.exposures.reading import ReadDataset
 from mvmdb.exposures.warning_texts import join_warnings, split_warnings
 from mvmdb.layers.digests import digest_member
+from mvmdb.photometry import differs, identify_calibrated, parse_photometry
 from mvmdb.records import Exposure, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import upsert
@@ -112,7 +113,9 @@ def _place(
 
 
 def digests_needed(connection: sa.Connection, files: Sequence[ReadDataset]) -> list[str]:
-    """The paths of files whose pixels must be digested, to compare them with the known digest of their exposure."""
+    """The paths of files whose pixels must be digested: to compare them with the known digest of their exposure, or as
+    their photometry is another, so that the pixels alone no longer identify it.
+    """
     known = load_exposures_by_name(
         connection, {item.dataset.exposure.ipppssoo for item in files if item.pixel_digest is None}
     )
@@ -121,8 +124,12 @@ def digests_needed(connection: sa.Connection, files: Sequence[ReadDataset]) -> l
         for item in files
         if item.pixel_digest is None
         and (before := known.get(item.dataset.exposure.ipppssoo)) is not None
-        and before.pixel_digest is not None
+        and _needs_digest(item, before)
     ]
+
+
+def _needs_digest(item: ReadDataset, before: Any) -> bool:
+    return before.pixel_digest is not None or differs(item.dataset.exposure.photometry, before.photometry or "")
 
 
 def _displaced(connection: sa.Connection, incoming: Mapping[str, ReadDataset]) -> set[str]:
@@ -157,7 +164,9 @@ def _choose_each(
                 passed_over.append(("%s: passed over %s: %s", name, path, str(file)))
                 del files[path]
                 continue
-            digest = path not in incoming and known[name].pixel_digest is not None
+            digest = path not in incoming and (
+                known[name].pixel_digest is not None if file is None else _needs_digest(file, known[name])
+            )
             if file is None or (digest and file.pixel_digest is None):
                 wanted[path] = digest
             else:
@@ -197,12 +206,13 @@ def _load_candidates(connection: sa.Connection, names: Iterable[str]) -> dict[st
 def _exposure_row(item: ReadDataset, before: Any, time: dt.datetime) -> dict[str, Any]:
     dataset, exposure = item.dataset, item.dataset.exposure
     pixels, digest = _settle_pixels(item, before)
-    same = before is not None and (before.pixels, before.wcs_digest) == (pixels, exposure.wcs_digest)
+    same_pixels = before is not None and _are_same(before, pixels, digest)
+    same = same_pixels and before.wcs_digest == exposure.wcs_digest
     stays_out = same and not before.pruned  # a pruned exposure returns with its file
     # Another WCS has no alternate until `use_alternates` finds one of its own.
     alternate = before.alternate if before is not None and before.wcs_digest == exposure.wcs_digest else ""
     used = None if exposure.wcs_digest is None else digest_realigned(exposure.wcs_digest, alternate)
-    of_pixels = split_warnings(before.warnings)[0] if before is not None and before.pixels == pixels else []
+    of_pixels = split_warnings(before.warnings)[0] if same_pixels else []
     return exposure_values(exposure) | {
         "warnings": join_warnings([*of_pixels, *exposure.warnings]),
         "pixels": pixels,
@@ -225,15 +235,24 @@ def _settle_pixels(item: ReadDataset, before: Any) -> tuple[str, str | None]:
     """(identity, digest or None) of the pixels.
 
     If the digest of the previous pixels is known, the caller has digested the new file: the identity changes only with
-    the SCI and DQ bytes or with the kind. If not, no product was made of them, and the token of the headers is enough.
+    the SCI and DQ bytes, the photometry or the kind. If not, no product was made of them, and the token of the headers
+    is enough, as long as the photometry is the same. A photometry that was not known before counts as the same.
     """
-    token = item.dataset.exposure.pixels
-    digest = item.pixel_digest
-    if before is None or before.pixel_digest is None or digest is None:
+    exposure = item.dataset.exposure
+    token, digest = exposure.pixels, item.pixel_digest
+    if before is None or digest is None:
         return token, digest
-    if digest == before.pixel_digest:
-        return (before.pixels if item.dataset.exposure.kind == before.kind else token), digest
-    return digest, digest
+    recalibrated = differs(exposure.photometry, before.photometry or "")
+    if before.pixel_digest is None and not recalibrated:
+        return token, digest
+    if digest == before.pixel_digest and not recalibrated:
+        return (before.pixels if exposure.kind == before.kind else token), digest
+    return identify_calibrated(digest, exposure.photometry), digest
+
+
+def _are_same(before: Any, pixels: str, digest: str | None) -> bool:
+    """Whether the pixels are those of the previous row, whatever their photometry."""
+    return before.pixels == pixels or (digest is not None and digest == before.pixel_digest)
 
 
 def exposure_values(exposure: Exposure) -> dict[str, Any]:
@@ -243,10 +262,22 @@ def exposure_values(exposure: Exposure) -> dict[str, Any]:
         "visit", "target", "exptime", "expstart", "expend", "ra", "dec", "s_region", "n_chips", "wcsname",
         "distortion", "fit", "astrometric_catalog", "wcs_digest", "eligible",
     )  # fmt: skip
-    return {name: getattr(exposure, name) for name in same} | {
-        "ineligible_rule": "; ".join(refusal.rule for refusal in exposure.refusals),
-        "ineligible_reason": "; ".join(refusal.finding for refusal in exposure.refusals),
-    }
+    return (
+        {name: getattr(exposure, name) for name in same}
+        | photometry_values(exposure.photometry)
+        | {
+            "ineligible_rule": "; ".join(refusal.rule for refusal in exposure.refusals),
+            "ineligible_reason": "; ".join(refusal.finding for refusal in exposure.refusals),
+        }
+    )
+
+
+def photometry_values(photometry: str) -> dict[str, Any]:
+    """The columns of an exposure's row that its photometry decides; all are empty where that is not known."""
+    parsed = parse_photometry(photometry)
+    if parsed is None:
+        return dict.fromkeys(("photometry", "photflam", "photmode"))
+    return {"photometry": photometry, "photflam": parsed.photflam, "photmode": parsed.photmode}
 
 
 def _write_datasets(

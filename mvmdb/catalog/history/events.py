@@ -42,6 +42,7 @@ class Happened(StrEnum):
     LAYER_ADDED = "layer-added"
     LAYER_RECANVASED = "layer-recanvased"
     LAYER_SHIFTED = "layer-shifted"
+    LAYER_RESCALED = "layer-rescaled"
     LAYER_REMOVED = "layer-removed"
     LAYER_FAILED = "layer-failed"
     LAYER_ADOPTED = "layer-adopted"

@@ -104,13 +104,14 @@ def _load_expected(connection: sa.Connection, ids: Iterable[int], grouped: set[i
     for layer_ids in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in layer_ids}
         waits_for: dict[int, list[str]] = {}
-        query = sa.select(m.layer_id, e.path, e.ipppssoo, e.pixels, e.member_wcs, t.sky.c.value)
+        columns = (e.ipppssoo, e.pixels, e.member_wcs, e.pixel_digest, e.photometry, t.sky.c.value)
+        query = sa.select(m.layer_id, e.path, *columns)
         query = query.select_from(t.layer_member.join(t.exposure).outerjoin(t.sky))
         query = query.where(m.layer_id.in_(layer_ids)).order_by(e.ipppssoo)
-        for id_, path, ipppssoo, pixels, wcs, sky in connection.execute(query):
-            members[id_].append(Member(ipppssoo, pixels, wcs, sky=sky))
+        for id_, path, name, pixels, wcs, digest, photometry, sky in connection.execute(query):
+            members[id_].append(Member(name, pixels, wcs, "", digest or "", photometry or "", sky))
             if not path:
-                waits_for.setdefault(id_, []).append(ipppssoo)
+                waits_for.setdefault(id_, []).append(name)
         rows = connection.execute(
             sa.select(
                 *(layer[name] for name in ("id", "name", "kind", "recipe_digest", "failure")),
@@ -144,9 +145,14 @@ def _load_observed(connection: sa.Connection, ids: Iterable[int]) -> list[Observ
     products = []
     for product_ids in chunks(ids):
         members: dict[int, list[Member]] = {id_: [] for id_ in product_ids}
-        query = sa.select(m.product_id, m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group, m.sky)
-        for id_, *values in connection.execute(query.where(m.product_id.in_(product_ids)).order_by(m.ipppssoo)):
-            members[id_].append(Member(*values))
+        columns = (m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group, m.pixel_digest, m.photometry, m.photscale)
+        query = sa.select(m.product_id, own_sky().label("own_sky"), *columns)
+        for row in connection.execute(query.where(m.product_id.in_(product_ids)).order_by(m.ipppssoo)):
+            member = Member(row.ipppssoo, row.pixels, row.wcs_digest, row.sky_group, row.pixel_digest or "")
+            scale = 1.0 if row.photscale is None else row.photscale
+            members[row.product_id].append(
+                replace(member, photometry=row.photometry or "", sky=row.own_sky, photscale=scale)
+            )
         for row in connection.execute(
             sa.select(t.product).where(t.product.c.id.in_(product_ids)).order_by(t.product.c.layer)
         ):
@@ -179,7 +185,7 @@ def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[
     groups = {member.ipppssoo: member.sky_group for member in layer.members}
     e = t.exposure.c
     query = (
-        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.member_wcs, e.alternate)
+        sa.select(e.ipppssoo, e.path, e.pixels, e.pixel_digest, e.member_wcs, e.alternate, e.photometry)
         .select_from(t.layer_member.join(t.exposure).join(t.layer))
         .where(t.layer.c.name == layer.name)
         .order_by(e.ipppssoo)
@@ -187,16 +193,24 @@ def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[
     return [
         MemberInput(
             row.ipppssoo, row.path, row.pixels, row.pixel_digest, row.member_wcs, groups[row.ipppssoo],
-            alternate=row.alternate,
+            alternate=row.alternate, photometry=row.photometry or "",
         )
         for row in connection.execute(query)
         if row.ipppssoo in groups
     ]  # fmt: skip
 
 
+def own_sky() -> sa.ColumnElement[Any]:
+    """A product's sky of a member, in electrons as the exposure has them, before they are scaled to those of others."""
+    return t.product_member.c.sky / sa.func.coalesce(t.product_member.c.photscale, 1.0)
+
+
 def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:
-    """The sky (electrons/s/arcsec^2) of each member of a layer's product, None if unknown, by (ipppssoo, pixels)."""
+    """The sky (electrons/s/arcsec^2) of each member of a layer's product, None if unknown, by (ipppssoo, pixels).
+
+    In the exposure's own electrons, as `MemberInput` has it.
+    """
     m = t.product_member.c
-    query = sa.select(m.ipppssoo, m.pixels, m.sky).select_from(t.product_member.join(t.product))
+    query = sa.select(m.ipppssoo, m.pixels, own_sky()).select_from(t.product_member.join(t.product))
     rows = connection.execute(query.where(t.product.c.layer == layer))
     return {(name, pixels): sky for name, pixels, sky in rows}

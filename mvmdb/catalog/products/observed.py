@@ -30,11 +30,15 @@ class RecordedProduct(NamedTuple):
 
 
 class KnownPixels(NamedTuple):
-    """An exposure's pixel identity, the pixel digest (None if not known yet), and the path of its active file."""
+    """An exposure's pixel identity, the pixel digest (None if not known yet), and the path of its active file.
+
+    `photometry` is None while it is not known.
+    """
 
     pixels: str
     pixel_digest: str | None
     path: str
+    photometry: str | None
 
 
 def load_recorded_products(
@@ -75,7 +79,7 @@ def load_known_pixels(connection: sa.Connection, names: Iterable[str]) -> dict[s
     e = t.exposure.c
     known: dict[str, KnownPixels] = {}
     for chunk in chunks(names):
-        query = sa.select(e.ipppssoo, e.pixels, e.pixel_digest, e.path).where(e.ipppssoo.in_(chunk))
+        query = sa.select(e.ipppssoo, e.pixels, e.pixel_digest, e.path, e.photometry).where(e.ipppssoo.in_(chunk))
         known.update((name, KnownPixels(*values)) for name, *values in connection.execute(query))
     return known
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import time_in
+from mvmdb.catalog.exposures.register import photometry_values
 from mvmdb.catalog.history.events import Event, Happened, format_reasons, write_events
 from mvmdb.catalog.products.attempts import count_failure, forget_failures
 from mvmdb.catalog.products.made_digest import update_made_digest
@@ -26,6 +27,7 @@ _ACTIONS = {
     "add": Happened.LAYER_ADDED,
     "recanvas": Happened.LAYER_RECANVASED,
     "shift": Happened.LAYER_SHIFTED,
+    "rescale": Happened.LAYER_RESCALED,
     "adopt": Happened.LAYER_ADOPTED,
     None: Happened.LAYER_FOUND,
 }
@@ -99,10 +101,13 @@ def product_values(connection: sa.Connection, record: ProductRecord) -> dict[str
 
 
 def record_members(connection: sa.Connection, record: ProductRecord) -> None:
-    """Replace the members of a recorded product, and note the digests of their pixels."""
+    """Replace the members of a recorded product, and note the digests of their pixels, and their photometry."""
     id_ = connection.scalar(sa.select(t.product.c.id).where(t.product.c.layer == record.layer))
     connection.execute(sa.delete(t.product_member).where(t.product_member.c.product_id == id_))
-    names = ("ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky")
+    names = (
+        "ipppssoo", "rootname", "pixels", "pixel_digest", "wcs_digest", "wcsname", "sky_group", "exptime", "sky",
+        "photflam", "photscale", "photometry",
+    )  # fmt: skip
     rows = [{"product_id": id_} | {name: getattr(member, name) for name in names} for member in record.members]
     connection.execute(sa.insert(t.product_member), rows)
     learn = (
@@ -117,6 +122,28 @@ def record_members(connection: sa.Connection, record: ProductRecord) -> None:
     known = [m for m in record.members if m.pixel_digest]
     if known:
         connection.execute(learn, [{"name": m.ipppssoo, "identity": m.pixels, "digest": m.pixel_digest} for m in known])
+    _learn_photometry(connection, record)
+
+
+def _learn_photometry(connection: sa.Connection, record: ProductRecord) -> None:
+    """Note the photometry of members that were registered before it was recorded; their headers were read now."""
+    learn = (
+        sa.update(t.exposure)
+        .where(
+            t.exposure.c.ipppssoo == sa.bindparam("name"),
+            t.exposure.c.pixels == sa.bindparam("identity"),
+            t.exposure.c.photometry.is_(None),
+        )
+        .values({name: sa.bindparam(f"new_{name}") for name in photometry_values("")})
+    )
+    rows = [
+        {"name": m.ipppssoo, "identity": m.pixels}
+        | {f"new_{name}": value for name, value in photometry_values(m.photometry).items()}
+        for m in record.members
+        if m.photometry
+    ]
+    if rows:
+        connection.execute(learn, rows)
 
 
 def record_warnings(connection: sa.Connection, record: ProductRecord) -> None:

@@ -18,12 +18,13 @@ _OBSMODE = ("instrument", "detector", "filter")
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """An exposure that takes part: its row's key, its file, its footprint, and its digest as a member."""
+    """An exposure that takes part: its row's key, its file, its footprint, its digest as a member, its photometry."""
 
     id: int
     member: MemberInput
     s_region: str
     member_digest: str
+    photometry: str = ""
 
 
 @dataclass(slots=True)
@@ -93,7 +94,8 @@ def _follow(
     source = t.layer.join(t.layer_member).join(t.exposure)
     obsmode = [layer[name] == value for name, value in zip(_OBSMODE, participants.obsmode, strict=True)]
     wanted = sa.and_(*obsmode, layer.recipe_id.in_(recipes), e.path != "")
-    columns = ("ipppssoo", "path", "pixels", "pixel_digest", "member_wcs", "alternate", "s_region", "member_digest")
+    columns = ("ipppssoo", "path", "pixels", "pixel_digest", "member_wcs", "alternate", "s_region", "member_digest",
+               "photometry")  # fmt: skip
     while cells:
         query = sa.select(layer.skycell_id, e.id, *(e[name] for name in columns)).select_from(source)
         rows = connection.execute(
@@ -107,7 +109,9 @@ def _follow(
                 member = MemberInput(
                     row.ipppssoo, row.path, row.pixels, row.pixel_digest, row.member_wcs, "", alternate=row.alternate
                 )
-                participants.exposures[row.ipppssoo] = Participant(row.id, member, row.s_region, row.member_digest)
+                participants.exposures[row.ipppssoo] = Participant(
+                    row.id, member, row.s_region, row.member_digest, row.photometry or ""
+                )
                 new.append(row.id)
         others = sa.select(layer.skycell_id).select_from(source).where(wanted, among(connection, e.id, new)).distinct()
         cells = set(connection.scalars(others)) - participants.cells.keys()

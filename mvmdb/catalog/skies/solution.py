@@ -8,6 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import time_in, utc_text
+from mvmdb.catalog.products.load import own_sky
 from mvmdb.catalog.products.made_digest import update_layers_of
 from mvmdb.catalog.skies.participants import Participant
 from mvmdb.recipe import MATCHED_ACROSS
@@ -17,7 +18,7 @@ from mvmdb.schema.engine import among, upsert
 
 
 class KnownSky(NamedTuple):
-    """What is known of an exposure as it is now: the noise of a pixel and its sky, in electrons/s/arcsec^2.
+    """What is known of an exposure as it is now: the noise of a pixel and its sky, in its own electrons/s/arcsec^2.
 
     `component` is the one that it was last solved in. All are None where they are not known.
     """
@@ -89,7 +90,7 @@ def _load_subtracted(connection: sa.Connection, exposures: Sequence[int]) -> dic
     """The sky that the latest product with an exposure (key) as it is now subtracted, by ipppssoo."""
     e, m, p = t.exposure.c, t.product_member.c, t.product.c
     query = (
-        sa.select(m.ipppssoo, m.sky)
+        sa.select(m.ipppssoo, own_sky())
         .select_from(t.product_member.join(t.product).join(t.exposure, e.ipppssoo == m.ipppssoo))
         .where(
             among(connection, e.id, exposures),

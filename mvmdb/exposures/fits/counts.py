@@ -80,11 +80,12 @@ def find_counts(primary: Header) -> Counts | None:
 
 
 def find_conversions(
-    primary: Header, sci: Sequence[Header], exptime: float, path: str = ""
+    primary: Header, sci: Sequence[Header], exptime: float, path: str = "", photflam: float | None = None
 ) -> tuple[Conversion, ...] | None:
     """The conversion of each chip, in the order of their headers; None where files are in electrons already.
 
-    Raises ExposureError `no-gain` where a chip's unit, number or gain is none that is known.
+    With `photflam`, chips are scaled to this PHOTFLAM per electron in place of the reference chip's. Raises
+    ExposureError `no-gain` where a chip's unit, number or gain is none that is known.
     """
     counts = find_counts(primary)
     if counts is None:
@@ -97,7 +98,7 @@ def find_conversions(
     for header, unit, (gain, read_noise) in zip(sci, units, gains, strict=True):
         factor = gain
         if reference.photflam is not None:
-            factor = float(to_number(header.get(PHOTFLAM)) or 0.0) / reference.photflam
+            factor = float(to_number(header.get(PHOTFLAM)) or 0.0) / (photflam or reference.photflam)
         is_counts = is_rate_unit(unit) is None
         rate = unit.endswith("/S") if is_counts else is_rate_unit(unit) is True
         noise = dark + read_noise**2 if is_counts else None
@@ -112,11 +113,18 @@ def find_sensitivity(primary: Header, sci: Sequence[Header]) -> Sensitivity:
     place = chips.index(counts.reference) if counts is not None and counts.reference in chips else 0
     if counts is None or lacks_photflam(sci):
         return Sensitivity(place, None)
-    unit = _unit(sci[place])
-    setting = to_number(primary.get(counts.gain_keyword))
-    gain, _ = counts.amplifiers.get((int(chips[place] or 0), int(setting or 0)), (1.0, 0.0))
     per_unit = float(to_number(sci[place].get(PHOTFLAM)) or 0.0)
-    return Sensitivity(place, per_unit / (gain if is_rate_unit(unit) is None else 1.0))
+    return Sensitivity(place, per_unit / find_gain(primary, sci[place]))
+
+
+def find_gain(primary: Header, chip: Header) -> float:
+    """Electrons per stored unit of a chip; 1 where the file is in electrons, or its gain is none that is known."""
+    counts = find_counts(primary)
+    if counts is None or is_rate_unit(_unit(chip)) is not None:
+        return 1.0
+    number, setting = to_number(chip.get("DETECTOR")), to_number(primary.get(counts.gain_keyword))
+    gain, _ = counts.amplifiers.get((int(number or 0), int(setting or 0)), (1.0, 0.0))
+    return gain
 
 
 def lacks_photflam(sci: Sequence[Header]) -> bool:

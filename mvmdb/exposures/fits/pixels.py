@@ -23,6 +23,7 @@ from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, correct_chi
 from mvmdb.exposures.fits.counts import Conversion, Plane, find_conversions
 from mvmdb.exposures.fits.file import FitsFile, Hdu, open_or_blame, read_array, read_scaling, scan_open
 from mvmdb.exposures.fits.layout import find_companions, find_flags, read_chip_wcs, read_idcscale, require_sci
+from mvmdb.exposures.fits.photometry import find_scales
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +34,7 @@ class ChipData:
     counts became electrons and chips were equalised (counts.py). `dq` has uint16 bits, `exptime` is in seconds,
     `idcscale` the detector's nominal pixel size in arcsec (as `read_idcscale` gives it, else the square root of the
     pixel's area), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not requested.
-    `stored_bunit` is the unit of the stored values.
+    `stored_bunit` is the unit of the stored values. `scale` is the part of `factor` that is the ratio of sensitivities.
     """
 
     extver: int
@@ -46,6 +47,7 @@ class ChipData:
     idcscale: float
     stored_bunit: str
     factor: float = 1.0
+    scale: float = 1.0
     error: np.ndarray[Any, np.dtype[np.float32]] | None = None
 
     @property
@@ -56,11 +58,15 @@ class ChipData:
 
 
 def read_chips(
-    path: str | os.PathLike[str], errors: bool = False, correction: Correction | None = None
+    path: str | os.PathLike[str],
+    errors: bool = False,
+    correction: Correction | None = None,
+    photflam: float | None = None,
 ) -> Iterator[ChipData]:
     """Read an exposure one chip at a time, in the order of EXTVER, with ERR or without.
 
-    With a `correction`, the chips get the WCS that it makes of the file's.
+    With a `correction`, the chips get the WCS that it makes of the file's. With `photflam`, chips that have PHOTFLAM
+    are scaled to this one (`find_scales`).
     A file with no DQ extension at all has every pixel good; one that has DQ for some chips only is refused.
     The counts of WFPC2 become electrons, and their errors are computed: FLTs have ERR made of counts as if they were
     electrons, and other files have none.
@@ -80,12 +86,14 @@ def read_chips(
                 "contradictory", f"{file.path}: EXPTIME is {file.primary.get('EXPTIME')!r}; expected seconds"
             )
         check_sums(opened.stream, file.hdus[0], file.path)
-        conversions = find_conversions(file.primary, [chip.header for chip in chips], exptime, file.path)
+        headers = [chip.header for chip in chips]
+        conversions = find_conversions(file.primary, headers, exptime, file.path, photflam)
+        scales = find_scales(file.primary, headers, photflam)
         for number, chip in enumerate(chips):
             conversion = None if conversions is None else conversions[number]
             stored = _read_chip(file, opened.stream, chip, flags, exptime, correction)
             read_errors = partial(_read_errors, file, opened.stream, chip, sigmas)
-            yield _convert(stored, conversion, read_errors if errors else None)
+            yield _convert(stored, conversion, scales[number], read_errors if errors else None)
 
 
 def _read_chip(
@@ -115,10 +123,17 @@ def _read_chip(
     )
 
 
-def _convert(chip: ChipData, conversion: Conversion | None, read_errors: Callable[[], Plane] | None) -> ChipData:
-    """A chip as it is stored, in electrons and with errors if they are wanted."""
+def _convert(
+    chip: ChipData, conversion: Conversion | None, scale: float, read_errors: Callable[[], Plane] | None
+) -> ChipData:
+    """A chip as it is stored, in electrons and with errors if they are wanted; those of files in electrons `scale`d."""
     if conversion is None:
-        return chip if read_errors is None else replace(chip, error=read_errors())
+        error = None if read_errors is None else read_errors()
+        if scale != 1.0:  # else all bits stay
+            for plane in (chip.science, error):
+                if plane is not None:
+                    np.multiply(plane, np.float32(scale), out=plane)
+        return replace(chip, factor=scale, scale=scale, error=error)
     factor = np.float32(conversion.factor)
     error = None
     if read_errors is not None:
@@ -130,6 +145,7 @@ def _convert(chip: ChipData, conversion: Conversion | None, read_errors: Callabl
         bunit=conversion.converted,
         stored_bunit=conversion.bunit,
         factor=conversion.factor,
+        scale=conversion.factor / conversion.gain,
         error=error,
     )
 

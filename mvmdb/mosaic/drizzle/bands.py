@@ -33,7 +33,8 @@ class BandedDrizzle:
     """Members to be drizzled band by band, onto the present product or onto an empty canvas.
 
     `reach` has the first and last row (0-based, on the canvas) that each member's footprint touches. `loading` waits
-    for the first band as `load_band` makes it, where that was begun before.
+    for the first band as `load_band` makes it, where that was begun before. `scale` is the factor of the present
+    product's pixels.
     """
 
     grid: LayerGrid
@@ -42,6 +43,7 @@ class BandedDrizzle:
     reach: Sequence[tuple[float, float]]
     present: StoredProduct | None
     loading: Callable[[], Planes] | None = None
+    scale: float = 1.0
 
     def start(self, bands: Sequence[range], *, with_shapes: bool = False) -> tuple[list[DrizzledChip], Iterator[Block]]:
         """Drizzle the first band, and return what was used of each chip, and the finished rows of all bands.
@@ -76,6 +78,7 @@ class BandedDrizzle:
         with_shapes: bool = False,
     ) -> tuple[Planes, list[DrizzledChip]]:
         planes = load_band(self.present, self.grid, rows, self.recipe.errors) if loading is None else loading()
+        planes.rescale(self.scale)
         return planes, drizzle_members(planes, members, self.grid, self.recipe, with_shapes=with_shapes)
 
 

@@ -25,10 +25,16 @@ _ROWS = 256
 
 
 def read_member_chips(
-    path: str, ipppssoo: str, good_bits: int, errors: bool = False, alternate: str = ""
+    path: str,
+    ipppssoo: str,
+    good_bits: int,
+    errors: bool = False,
+    alternate: str = "",
+    photflam: float | None = None,
 ) -> Iterator[ChipData]:
     """Yield each chip of a member's file, with its ERR if `errors` are wanted, placed by the `alternate` if any.
 
+    With `photflam`, chips are scaled to this PHOTFLAM (`read_chips`).
     Raises MemberUnusableError: `empty` after the last chip when no pixel that is good by `good_bits` has a finite value
     other than 0, `units` when BUNIT is not electrons or electrons/s, `exposure time` when EXPTIME is not above 0,
     `errors` when there is no ERR although `errors` are wanted, `data` when the file contradicts itself or was damaged.
@@ -36,7 +42,7 @@ def read_member_chips(
     """
     signal = False
     try:
-        for chip in read_chips(path, errors, parse_alternate(alternate)[1]):
+        for chip in read_chips(path, errors, parse_alternate(alternate)[1], photflam):
             _check(chip, ipppssoo)
             signal = signal or _has_signal(chip, good_bits)
             yield chip

@@ -60,21 +60,23 @@ Window = tuple[slice, slice]
 class DrizzledMember:
     """One member to drizzle: its file, and the sky to subtract in electrons/s/arcsec^2 (None: none).
 
-    `alternate` is the text of the solution that takes the place of the file's, if any.
+    `alternate` is the text of the solution that takes the place of the file's, if any. `photflam` is the PHOTFLAM that
+    its chips are scaled to, in whose electrons the sky is; None for the chips' own.
     """
 
     ipppssoo: str
     path: str
     sky: float | None
     alternate: str = ""
+    photflam: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DrizzledChip:
     """What was used of one chip, for HDRTAB; `subtracted` is the sky in the input's own unit, `bunit` (MDRIZSKY).
 
-    `factor`: electrons (or electrons/s) that were made of one stored unit (see `ChipData`). `weight`: what a good pixel
-    counted by (see `weigh_chip`).
+    `factor`: electrons (or electrons/s) that were made of one stored unit, `scale`: the ratio of sensitivities in it
+    (see `ChipData`). `weight`: what a good pixel counted by (see `weigh_chip`).
     `not_finite` counts its infinite and NaN pixels that DQ does not flag. `shapes` are those of its sources (see
     `measure_shapes`), where they were measured.
     """
@@ -86,6 +88,7 @@ class DrizzledChip:
     subtracted: float
     factor: float = 1.0
     weight: float = 0.0
+    scale: float = 1.0
     not_finite: int = 0
     shapes: Float = field(default_factory=lambda: np.empty((0, 3)), compare=False)
 
@@ -127,7 +130,7 @@ def drizzle_members(
     for member in members:
         with blame_member(member.ipppssoo):
             chips = read_member_chips(
-                member.path, member.ipppssoo, recipe.used_bits, recipe.reads_errors, member.alternate
+                member.path, member.ipppssoo, recipe.used_bits, recipe.reads_errors, member.alternate, member.photflam
             )
             for chip in chips:
                 subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
@@ -148,6 +151,7 @@ def _describe(
         subtracted / chip.factor,
         chip.factor,
         weight,
+        chip.scale,
         count_not_finite(chip),
         *([measure_shapes(chip)] if with_shapes else []),
     )

@@ -46,6 +46,14 @@ class Planes:
         """The rows of the canvas, 0-based, that these planes have."""
         return range(self.first, self.first + self.science.shape[0])
 
+    def rescale(self, factor: float) -> None:
+        """Multiply science by a factor, and variance by its square; 1 changes no bit."""
+        if factor == 1.0:
+            return
+        np.multiply(self.science, np.float32(factor), out=self.science)
+        if self.variance is not None:
+            np.multiply(self.variance, np.float32(factor**2), out=self.variance)
+
 
 def extensions_of(errors: bool) -> tuple[Extension, ...]:
     """The arrays of a product in the order of its file."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mvmdb.errors import ProductError
 from mvmdb.names import Kind
+from mvmdb.photometry import parse_photometry
 from mvmdb.records import Canvas, ProductMember
 from mvmdb.sky.region import parse_region
 
@@ -42,6 +43,8 @@ FACTOR = "FACTOR"
 
 WEIGHT = "WEIGHT"
 """HDRTAB's column of `ChipRow.weight`. It is only there in mosaics whose members do not count by exposure time."""
+PHOTOMETRY_COLUMNS = {"PHOTFLAM": "photflam", "PHOTSCAL": "photscale", "PHOTOMET": "photometry"}
+"""HDRTAB's columns of a member's photometry, and the fields of ChipRow. Products of earlier versions have none."""
 
 UNKNOWN = -1
 """A whole number that is not known: TNULL of HDRTAB's columns."""
@@ -53,11 +56,14 @@ _DESCRIPTIONS = {
     "MDRIZSKY": "in units of BUNIT",
     FACTOR: "electrons per BUNIT",
     WEIGHT: "of a good pixel, s2 / electron2",
+    "PHOTFLAM": "erg/cm2/Angstrom/electron",
+    "PHOTSCAL": "factor of the chip's electrons",
+    "PHOTOMET": "of all chips, JSON",
 }
 _NUMBERS = {"extver": ">i4", "exptime": ">f8", "expstart": ">f8", "expend": ">f8", "idcscale": ">f8",
             "subtracted": ">f8", "sky": ">f8", "proposid": ">i4", "ra_targ": ">f8", "dec_targ": ">f8",
             "ccdchip": ">i4", "ncombine": ">i4", "factor": ">f8",
-            "weight": ">f8"}  # fmt: skip
+            "weight": ">f8", "photflam": ">f8", "photscale": ">f8"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,10 @@ class ChipRow:
     in electrons/s/arcsec^2 (NaN where none was matched), `subtracted` the same in the chip's own unit, `bunit`, and
     `factor` the electrons (or electrons/s) that were made of one such unit: gain and equalisation. `weight`: what a
     good pixel counts by, in (electrons/s per output pixel)^-2; 0 where that is the exposure time. `observation` is
-    None where an earlier version of mvmdb drizzled the chip and did not record it.
+    None where an earlier version of mvmdb drizzled the chip and did not record it. `photflam` is the chip's, in
+    erg/cm2/Angstrom/electron (NaN where it has none), `photscale` the ratio of it and the product's that its
+    electrons were multiplied by, and `photometry` that of all chips of the member (mvmdb/photometry.py), empty where an
+    earlier version did not record it.
     """
 
     ipppssoo: str
@@ -116,10 +125,14 @@ class ChipRow:
     observation: Observation | None = None
     factor: float = 1.0
     weight: float = 0.0
+    photflam: float = math.nan
+    photscale: float = 1.0
+    photometry: str = ""
 
 
-_LATER = ("observation", "factor", "weight")
-_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow) if field.name not in _LATER))
+_SEALED_APART = ("observation", "factor", "weight", *PHOTOMETRY_COLUMNS.values())
+_ROW_FIELDS = attrgetter(*(field.name for field in fields(ChipRow) if field.name not in _SEALED_APART))
+_PHOTOMETRY_FIELDS = attrgetter(*PHOTOMETRY_COLUMNS.values())
 _OBSERVATION_FIELDS = attrgetter(*(field.name for field in fields(Observation)))
 
 
@@ -140,22 +153,30 @@ def read_outlines(rows: Sequence[ChipRow]) -> list[list[NDArray[np.float64]]]:
 
 
 def list_members(rows: Sequence[ChipRow]) -> tuple[ProductMember, ...]:
-    """The members that the rows stand for, sorted."""
-    members = {
-        row.ipppssoo: ProductMember(
-            ipppssoo=row.ipppssoo,
-            rootname=row.rootname,
-            pixels=row.pixels,
-            pixel_digest=row.pixel_digest,
-            wcs_digest=row.wcs_digest,
-            wcsname=row.wcsname,
-            sky_group=row.sky_group,
-            exptime=row.exptime,
-            sky=None if math.isnan(row.sky) else row.sky,
-        )
-        for row in rows
-    }
-    return tuple(members[ipppssoo] for ipppssoo in sorted(members))
+    """The members that the rows stand for, sorted. Raises ValueError where a photometry is none."""
+    chips: dict[str, list[ChipRow]] = {}
+    for row in rows:
+        chips.setdefault(row.ipppssoo, []).append(row)
+    return tuple(_as_member(chips[ipppssoo]) for ipppssoo in sorted(chips))
+
+
+def _as_member(chips: Sequence[ChipRow]) -> ProductMember:
+    row = chips[-1]
+    photometry = parse_photometry(row.photometry)
+    return ProductMember(
+        ipppssoo=row.ipppssoo,
+        rootname=row.rootname,
+        pixels=row.pixels,
+        pixel_digest=row.pixel_digest,
+        wcs_digest=row.wcs_digest,
+        wcsname=row.wcsname,
+        sky_group=row.sky_group,
+        exptime=row.exptime,
+        sky=None if math.isnan(row.sky) else row.sky,
+        photflam=None if photometry is None else photometry.photflam,
+        photscale=None if photometry is None else chips[min(photometry.reference, len(chips) - 1)].photscale,
+        photometry=row.photometry or None,
+    )
 
 
 def pack_rows(rows: Sequence[ChipRow]) -> fits.BinTableHDU:
@@ -167,6 +188,8 @@ def pack_rows(rows: Sequence[ChipRow]) -> fits.BinTableHDU:
         columns.append(_pack_column(FACTOR, "factor", rows))
     if any(row.weight != 0.0 for row in rows):
         columns.append(_pack_column(WEIGHT, "weight", rows))
+    if any(row.photometry for row in rows):
+        columns += [_pack_column(name, field, rows) for name, field in PHOTOMETRY_COLUMNS.items()]
     table = fits.BinTableHDU.from_columns(columns, name="HDRTAB")
     for number, column in enumerate(columns, start=1):
         if column.name in _DESCRIPTIONS:
@@ -210,8 +233,14 @@ def unpack_rows(table: fits.BinTableHDU, path: str) -> tuple[ChipRow, ...]:
     names, count = table.columns.names, len(table.data)
     factors = table.data[FACTOR].tolist() if FACTOR in names else [1.0] * count
     weights = table.data[WEIGHT].tolist() if WEIGHT in names else [0.0] * count
-    rows = zip(_unpack(table, COLUMNS), observations, factors, weights, strict=True)
-    return tuple(ChipRow(**values, observation=o, factor=factor, weight=weight) for values, o, factor, weight in rows)
+    photometries: list[dict[str, Any]] = [{}] * count
+    if set(PHOTOMETRY_COLUMNS) <= set(names):
+        photometries = list(_unpack(table, PHOTOMETRY_COLUMNS))
+    rows = zip(_unpack(table, COLUMNS), observations, factors, weights, photometries, strict=True)
+    return tuple(
+        ChipRow(**values, observation=observation, factor=factor, weight=weight, **photometry)
+        for values, observation, factor, weight, photometry in rows
+    )
 
 
 def _unpack(table: fits.BinTableHDU, columns: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -229,13 +258,14 @@ def seal_provenance(
     """A digest of everything a product says about itself, which reveals damage to its headers: 32 hex digits.
 
     `data` is the digest of the arrays (SCI, WHT, and ERR if any), `headers` that of their headers and PRIMARY's.
-    A row without an observation, or with the factor 1 or the weight 0, is sealed as earlier versions did.
+    A row without an observation or photometry, or with the factor 1 or the weight 0, is sealed as earlier versions did.
     """
     values = [
         _ROW_FIELDS(row)
         + (() if row.observation is None else _OBSERVATION_FIELDS(row.observation))
         + (() if row.factor == 1.0 else (row.factor,))
         + (() if row.weight == 0.0 else ("weight", row.weight))
+        + (_PHOTOMETRY_FIELDS(row) if row.photometry else ())
         for row in rows
     ]
     text = json.dumps([layer, str(canvas), recipe, recipe_digest, data, headers, values])

@@ -99,9 +99,12 @@ _COLUMNS: Mapping[str, str] = {
 
 
 def _chip_lines(product: StoredProduct) -> Iterator[str]:
-    yield "# " + "\t".join(_COLUMNS)
+    columns = dict(_COLUMNS)
+    if any(row.photscale != 1.0 for row in product.rows):
+        columns |= {"PHOTFLAM": "photflam", "scale": "photscale"}
+    yield "# " + "\t".join(columns)
     for row in product.rows:
-        yield "\t".join(_format(getattr(row, name)) for name in _COLUMNS.values())
+        yield "\t".join(_format(getattr(row, name)) for name in columns.values())
 
 
 def _format(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from mvmdb.errors import MemberUnusableError, ProductError
+from mvmdb.mosaic.flux import Flux
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.inputs import InspectedMember, check_unchanged, inspect_member
 from mvmdb.mosaic.skies.differences import measure_differences
@@ -46,7 +47,7 @@ def _measure(job: SkyJob) -> MeasuredSkies:
         members = [member for member in job.members if member.ipppssoo not in out]
         wanted = [pair for pair in job.pairs if not out & set(pair)]
         try:
-            pairs = tuple(_measure_pairs(job, members, wanted, inspected))
+            pairs = _measure_pairs(job, members, wanted, inspected)
             check_unchanged(inspected[member.ipppssoo] for member in members)
             break
         except MemberUnusableError as error:
@@ -66,7 +67,7 @@ def _measure_pairs(
     members: Iterable[MemberInput],
     wanted: Iterable[tuple[str, str]],
     inspected: dict[str, InspectedMember],
-) -> list[SkyPair]:
+) -> tuple[SkyPair, ...]:
     grid = LayerGrid(parse_cell_name(job.cell), "fine", _ORIGIN)
     sources = [
         SkySource(
@@ -74,8 +75,11 @@ def _measure_pairs(
             member.path,
             tuple(grid.outlines_on_canvas(inspected[member.ipppssoo].outlines)),
             member.alternate,
+            job.photflam,
         )
         for member in members
     ]
     place = {source.ipppssoo: index for index, source in enumerate(sources)}
-    return measure_differences(sources, [(place[first], place[second]) for first, second in wanted], grid, job.recipe)
+    pairs = [(place[first], place[second]) for first, second in wanted]
+    photometries = {name: one.dataset.exposure.photometry for name, one in inspected.items()}
+    return Flux.to(job.photflam, photometries).pairs_anywhere(measure_differences(sources, pairs, grid, job.recipe))

@@ -76,10 +76,10 @@ class _Compared:
 def read_sky_chips(source: SkySource, recipe: Recipe) -> tuple[SkyChip, ...]:
     """The chips of an exposure. Raises as `read_member_chips`."""
     chips = []
-    bits = recipe.used_bits
-    for chip, outline in zip(
-        read_member_chips(source.path, source.ipppssoo, bits, alternate=source.alternate), source.outlines, strict=True
-    ):
+    read = read_member_chips(
+        source.path, source.ipppssoo, recipe.used_bits, alternate=source.alternate, photflam=source.photflam
+    )
+    for chip, outline in zip(read, source.outlines, strict=True):
         good = good_pixels(chip, recipe.sky_good_bits)
         good &= chip.science >= np.float32(recipe.sky_lower * chip.factor)  # it is a limit of stored values
         brightness = np.full(chip.shape, np.nan, np.float32)

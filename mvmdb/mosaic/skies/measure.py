@@ -114,7 +114,9 @@ def _measure_exposure(
     """For one exposure, its (sky, pixels) inside the overlap with each of its neighbours: chips weighted by pixels."""
     totals = dict.fromkeys(neighbours, (0.0, 0))
     source = sources[index]
-    chips = read_member_chips(source.path, source.ipppssoo, recipe.used_bits, alternate=source.alternate)
+    chips = read_member_chips(
+        source.path, source.ipppssoo, recipe.used_bits, alternate=source.alternate, photflam=source.photflam
+    )
     for chip, outline in zip(chips, source.outlines, strict=True):
         good = good_pixels(chip, recipe.sky_good_bits)
         for j in neighbours:

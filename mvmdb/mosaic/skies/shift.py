@@ -7,8 +7,10 @@ from dataclasses import replace
 from mvmdb.errors import ProductError
 from mvmdb.exposures.fits.units import is_rate_unit
 from mvmdb.layers.skies import common_shift
+from mvmdb.mosaic.flux import sky_scales
 from mvmdb.mosaic.product.provenance import ChipRow
 from mvmdb.mosaic.product.read import StoredProduct
+from mvmdb.recipe import SAME_SKY
 from mvmdb.records import LayerJob
 
 
@@ -19,7 +21,11 @@ def shift_present(job: LayerJob, present: StoredProduct) -> StoredProduct:
     drizzling with the other skies would give; weights and errors stay. Raises ProductError when the skies did not move
     by one number.
     """
-    skies = {member.ipppssoo: member.sky for member in job.members}
+    scales = sky_scales(present.rows)
+    skies = {
+        member.ipppssoo: None if member.sky is None else member.sky * scales.get(member.ipppssoo, 1.0)
+        for member in job.members
+    }
     if not job.recipe.takes_solved_skies or all(skies[row.ipppssoo] is None for row in present.rows):
         return present
     shift = common_shift(skies, {row.ipppssoo: row.sky for row in present.rows})
@@ -34,7 +40,7 @@ def shift_present(job: LayerJob, present: StoredProduct) -> StoredProduct:
 
 def _move(row: ChipRow, sky: float) -> ChipRow:
     """The row with another sky, also in the chip's own unit."""
-    if sky == row.sky:
+    if abs(sky - row.sky) <= SAME_SKY:
         return row
     rate = is_rate_unit(row.bunit)
     per_second = row.bunit.strip().upper().endswith("/S") if rate is None else rate

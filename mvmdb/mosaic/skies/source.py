@@ -21,13 +21,15 @@ MeasurePairs = Callable[[Collection[tuple[int, int]]], list[SkyPair]]
 class SkySource:
     """One exposure as sky matching needs it: its file, and the outline of each chip in 0-based canvas pixels.
 
-    `alternate` is the text of the solution that takes the place of the file's, if any.
+    `alternate` is the text of the solution that takes the place of the file's, if any. Its sky is measured in electrons
+    of the PHOTFLAM `photflam`, None for the chips' own.
     """
 
     ipppssoo: str
     path: str
     outlines: tuple[shapely.Geometry, ...]
     alternate: str = ""
+    photflam: float | None = None
 
     @property
     def reach(self) -> tuple[float, float]:

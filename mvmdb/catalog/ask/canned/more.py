@@ -106,6 +106,17 @@ ORDER BY sigma IS NULL, sigma DESC, abs(residual) DESC, layer, first_exposure, s
         note="sigma is known for mosaics of the method mvmdb. A gradient that both exposures share leaves none here.",
     ),
     CannedQuery(
+        "unlike_photflam",
+        "Which layers have members of different PHOTFLAM, and by how much?",
+        """SELECT p.layer, p.n_exposures, p.n_without, p.difference_percent, p.photscale_min, p.photscale_max
+FROM photometry p JOIN layer l ON l.name = p.layer
+WHERE l.scale = 'fine' AND p.difference_percent >= :percent
+ORDER BY p.difference_percent DESC, p.layer""",
+        (("percent", 0.1),),
+        "Where both `photscale` are 1, the mosaic's members were not scaled to each other: its fluxes are off by up to "
+        "the difference.",
+    ),
+    CannedQuery(
         "failures",
         "Which layers could not be made, and when are they tried again?",
         """SELECT f.layer, f.attempts, f.since, f.retry_at, l.failure
