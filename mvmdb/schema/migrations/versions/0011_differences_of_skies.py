@@ -2,7 +2,7 @@
 
 Rows that are there were measured in the other way, and stay valid for it.
 
-Revision 0011, after 0009.
+Revision 0011, after 0010.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -19,8 +19,8 @@ _COMMENTS = {
         "recipe_digest of its intact product with the solved skies; empty if none",
     ),
     ("product", "last_action", 10): (
-        "drizzle, add, recanvas or adopt; empty when the file was found",
-        "drizzle, add, recanvas, shift or adopt; empty when the file was found",
+        "drizzle, add, recanvas, rescale or adopt; empty when the file was found",
+        "drizzle, add, recanvas, shift, rescale or adopt; empty when the file was found",
     ),
 }
 
