@@ -227,9 +227,7 @@ def test_no_member_with_photflam_gives_what_hap_gives(dimmed: Field) -> None:
         with fits.open(path, mode="update") as hdus:
             del hdus["SCI"].header["PHOTFLAM"]
     kept = {member.ipppssoo: member.sky for member in make_product(job_of(dimmed, here, "hap")).members}
-    digests = {
-        method: make_product(job_of(dimmed, here, method, kept=kept)).data_digest for method in ("hap", "mvmdb")
-    }
+    digests = {method: make_product(job_of(dimmed, here, method, kept=kept)).data_digest for method in ("hap", "mvmdb")}
     assert digests["hap"] == digests["mvmdb"]
 
 
