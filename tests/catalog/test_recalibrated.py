@@ -106,8 +106,11 @@ def test_members_that_come_with_a_new_zero_point_are_added(archive: Archive, met
     start(archive, method)
     recalibrate(archive, 1.03)
     archive.expose("ib6o04taq", east=1, primary={"PHOTFLAM": 1.05 * PHOTFLAM}, **SMALL)
+    archive.ingest()
+    assert archive.actions() == {FINE: "add", COARSE: "add"}
     report = archive.night().reconcile
-    assert (report.added, report.drizzled, report.failed) == (2, 0, 0)
+    assert (report.added + report.drizzled, report.failed) == (2, 0)
+    assert method == "mvmdb" or report.added == 2, "the new member moves no sky of the others"
     assert header_of(archive)["PHOTFLAM"] == 1.05 * PHOTFLAM, "that of the first member"
     scales = archive.rows("SELECT DISTINCT ipppssoo, photscale FROM product_member ORDER BY ipppssoo")
     scale = 1.0 if method == "hap" else 1.03 / 1.05

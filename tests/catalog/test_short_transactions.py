@@ -138,6 +138,8 @@ def test_no_command_reads_files_or_prints_while_a_transaction_is_open(archive: A
                   ("coverage", "map", FINE, "-o", archive.folder / "maps"), ("astrometry",),
                   ("coverage", "--by", "filter"), ("coverage", "--at", 52.68, -26.0)):  # fmt: skip
         assert run_one(*words) != ""
+    run_one("seams")
+    assert "chips" in run_one("contributors", archive.products / CELL / f"{FINE}_drz.fits", 20, 20)
     run_one("plot", "layer", FINE, "-o", archive.folder / "layer.png")
     run_one("hips", "f125w", "-o", archive.folder / "tiles", "--scale", "coarse", "--order", 9, "--executor", "serial")
     for environ in ({}, other):
