@@ -129,6 +129,7 @@ def test_a_click_tells_what_the_catalog_and_explain_tell(served: Watched, web: s
     page.mouse.click(*place_of(page, FIELDS["south"][0] + 0.02, FIELDS["south"][1] + 0.02))
     expect(page.locator("#panel h2")).to_have_text(CELL)
     rows = known.rows(f"SELECT name, stale, n_exposures FROM layer WHERE name LIKE 'hst_{CELL}_%' ORDER BY name")
+    expect(page.locator(".layer")).to_have_count(len(rows))  # details are loaded after the heading is there
     shown = page.evaluate(
         """[...document.querySelectorAll('.layer')].map((box) => [box.dataset.layer,
             box.querySelector('.badge').textContent, box.querySelector('.layer-facts').textContent])"""
@@ -178,10 +179,9 @@ def test_the_product_and_its_picture_are_linked(served: Watched, web: str) -> No
     link = page.locator(f'.layer[data-layer="{FINE}"] a').first
     assert (link.get_attribute("href") or "").startswith("file:///")
     assert (link.get_attribute("href") or "").endswith(f"/products/{CELL}/{FINE}_drz.fits")
-    size = page.wait_for_function(
-        "(() => { const i = document.querySelector('.picture img'); return i && i.naturalWidth; })()"
-    )
-    assert int(size.json_value()) > 10
+    picture = page.locator(".picture img").first
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("image => image.naturalWidth") > 10
 
 
 CONDITIONS = {
