@@ -176,7 +176,7 @@ def test_layers_that_were_never_made_and_are_expected_no_more_leave_the_poller(a
     archive.expose()
     archive.ingest()
     with open_catalog(archive.address) as engine, engine.begin() as connection:
-        configure_layers(connection, None, "2030-01-01,2031-01-01", None)
+        configure_layers(connection, {"epochs": "2030-01-01,2031-01-01"})
     archive.night()
     file_of(archive).parent.mkdir(exist_ok=True)
     file_of(archive).write_text("anything")
