@@ -209,7 +209,7 @@ def has_moved() -> sa.ColumnElement[bool]:
     """
     takes = t.product.c.recipe.contains(MATCHED_ACROSS, autoescape=True)
     subtracted = t.product_member.c.sky / sa.func.coalesce(t.product_member.c.photscale, 1.0)
-    return sa.and_(takes, sa.func.abs(subtracted - t.sky.c.value) > sa.literal_column(f"{SAME_SKY!r}"))
+    return sa.and_(takes, sa.func.abs(subtracted - t.sky.c.value) > SAME_SKY)
 
 
 def _reason(code: str, exposure: Any, where: Any, source: Any) -> sa.Select[Any]:
