@@ -11,7 +11,7 @@ from archive import Archive
 
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.products.load import load_candidates, load_layer, load_member_inputs
-from mvmdb.catalog.products.record import forget_product, record_product
+from mvmdb.catalog.products.record import forget_product, record_failure, record_product
 from mvmdb.catalog.settings import read_policy
 from mvmdb.exposures.fits.digest import digest_pixels
 from mvmdb.layers.diff import diff_layers, is_fresh
@@ -20,6 +20,15 @@ from mvmdb.records import ExpectedLayer, Plan, ProductMember, ProductRecord
 
 Reasons = list[tuple[str, str | None]]
 """Reason codes, each with the exposure that it concerns."""
+FAILED: tuple[str, None] = ("last-run-failed", None)
+MISSING: tuple[str, None] = ("product-missing", None)
+
+
+def fail(archive: Archive, *names: str) -> None:
+    """Record that layers could not be made."""
+    with open_catalog(archive.address) as engine, engine.begin() as connection:
+        for name in names:
+            record_failure(connection, name, "no space left on device")
 
 
 def agreed_reasons(archive: Archive) -> dict[str, Reasons]:

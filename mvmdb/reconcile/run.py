@@ -10,7 +10,6 @@ from time import monotonic, sleep
 from mvmdb.atomic import remove_file
 from mvmdb.catalog.claims.alive import Holder, load_claimed
 from mvmdb.catalog.exposures.standing import refuse_exposure
-from mvmdb.catalog.layers.growth import find_stretching
 from mvmdb.catalog.open import Engine
 from mvmdb.catalog.products.attempts import FailingLayer, load_resting
 from mvmdb.catalog.products.folder import Consent, require_products_folder
@@ -29,8 +28,9 @@ from mvmdb.mosaic.product.leftovers import sweep_leftovers
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import holds_nothing, read_product
 from mvmdb.mosaic.product.write import sweep_temporaries
-from mvmdb.names import is_product_of, parse_cell_name, product_place
+from mvmdb.names import is_product_of, product_place
 from mvmdb.reconcile.beside import keep_beside
+from mvmdb.reconcile.growth import warn_of_growth
 from mvmdb.reconcile.layer_jobs import LayerWork, Options, find_work
 from mvmdb.reconcile.missing_files import replace_missing_files
 from mvmdb.reconcile.place import Place, join_work
@@ -47,7 +47,6 @@ log = logging.getLogger(__name__)
 Replanned = Callable[[Plan, set[int]], object]
 """Told of a new plan, and of the sky cells (keys) of the exposures that turned out to be unusable."""
 
-_MOST_NAMED = 5
 _LOOK_SECONDS = 1.0
 
 
@@ -126,7 +125,7 @@ class ReconcileRun:
         ):
             outlook = self.look()
         outlook = self._settle(outlook)
-        self._warn_of_growth(outlook)
+        warn_of_growth(self.engine, self.policy, outlook.plan)
         return outlook
 
     def _settle(self, outlook: Outlook) -> Outlook:
@@ -141,17 +140,6 @@ class ReconcileRun:
             if not self.shifts.settle(outlook.plan.layers):
                 return outlook
             outlook = self.look()
-
-    def _warn_of_growth(self, outlook: Outlook) -> None:
-        """Name the visits that make mosaics absurdly large, before these are made."""
-        lines = (line for line in outlook.plan.layers if line.action is not Action.REMOVE and not line.n_waiting)
-        cells = {line.skycell for line in lines}
-        with self.engine.begin() as connection:
-            stretching = find_stretching(connection, (parse_cell_name(cell).index for cell in cells), self.policy)
-        for one in stretching[:_MOST_NAMED]:
-            log.warning("%s", one)
-        if len(stretching) > _MOST_NAMED:
-            log.warning("%d more visits make mosaics absurdly large", len(stretching) - _MOST_NAMED)
 
     def _record_folder(self) -> None:
         """Record the products folder; if another was recorded, once it is free and this one looks right."""

@@ -12,25 +12,22 @@ import numpy as np
 import pytest
 from archive import CELL, COARSE, FINE, Archive
 from fitsfiles import realign, set_keywords, set_pixels
-from staleness import agreed_reasons, record_all, record_some
+from staleness import FAILED, MISSING, Reasons, agreed_reasons, fail, record_all, record_some
 
 from mvmdb.catalog.configure import initialise
 from mvmdb.catalog.exposures.standing import refuse_exposure, withdraw
 from mvmdb.catalog.open import open_catalog
-from mvmdb.catalog.products.record import forget_product, note_state, record_failure, touch_product
+from mvmdb.catalog.products.record import forget_product, note_state, touch_product
 from mvmdb.catalog.settings import read_policy
 from mvmdb.layers.digests import digest_recipe
 from mvmdb.recipe import ALGORITHM
 from mvmdb.records import Canvas, ProductRecord, ProductState
 
 Change = Callable[[Archive], None]
-Reasons = list[tuple[str, str | None]]
 
 ACS = f"hst_{CELL}_acs_wfc_f814w_all"
 F140W = (f"hst_{CELL}_wfc3_ir_f140w_all", f"hst_{CELL}_wfc3_ir_f140w_coarse-all")
 OTHER_DIGEST = "made as another version made digests"
-FAILED: tuple[str, None] = ("last-run-failed", None)
-MISSING: tuple[str, None] = ("product-missing", None)
 
 
 @pytest.fixture
@@ -51,12 +48,6 @@ def nothing_else(reasons: Reasons) -> dict[str, Reasons]:
 
 def never_made(*names: str) -> dict[str, Reasons]:
     return {name: [MISSING] for name in names}
-
-
-def fail(archive: Archive, *names: str) -> None:
-    with open_catalog(archive.address) as engine, engine.begin() as connection:
-        for name in names:
-            record_failure(connection, name, "no space left on device")
 
 
 # Changes of exposures

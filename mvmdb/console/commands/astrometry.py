@@ -10,7 +10,7 @@ from mvmdb.console.conditions import conditions, showing
 from mvmdb.console.options import Session
 
 
-@click.command(short_help="List the layers that mix frames, or whose members lie apart, the worst first.")
+@click.command(short_help="List layers that mix frames, or whose members lie apart.")
 @conditions
 @showing
 @click.pass_obj
