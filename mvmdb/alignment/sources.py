@@ -46,17 +46,22 @@ class SourceList:
         return len(self.ra)
 
 
-def find_sources(path: str, wcs_digest: str) -> SourceList:
-    """The sources of an exposure's file, placed by its own WCS.
-
-    Raises ExposureError as `read_exposure` and `read_chips`, and `contradictory` if its WCS is not the one expected.
-    """
+def require_wcs(path: str, wcs_digest: str) -> None:
+    """Raise ExposureError `contradictory` if the WCS of an exposure's file is not the one expected."""
     found = read_exposure(path).exposure.wcs_digest
     if found != wcs_digest:
         raise ExposureError(
             "contradictory",
             f"{path} has another WCS than in the catalog ({found}); expected {wcs_digest}; ingest it again",
         )
+
+
+def find_sources(path: str, wcs_digest: str) -> SourceList:
+    """The sources of an exposure's file, placed by its own WCS.
+
+    Raises ExposureError as `read_exposure` and `read_chips`, and `contradictory` if its WCS is not the one expected.
+    """
+    require_wcs(path, wcs_digest)
     parts = [_find_in_chip(chip) for chip in read_chips(path)]
     ra, dec, flux = np.concatenate([*parts, np.empty((0, 3))]).T
     order = np.argsort(-flux, kind="stable")

@@ -202,14 +202,18 @@ def _product(connection: sa.Connection) -> tuple[sa.Label[Any], sa.Label[Any]]:
     )
 
 
+def own_sky() -> sa.ColumnElement[Any]:
+    """A product's sky of a member, in electrons as the exposure has them, before they are scaled to those of others."""
+    return t.product_member.c.sky / sa.func.coalesce(t.product_member.c.photscale, 1.0)
+
+
 def has_moved() -> sa.ColumnElement[bool]:
     """Whether a product subtracted another sky from a member than the solution of the archive says.
 
     Only the skies of products that take theirs from it are compared, and only where both are known.
     """
     takes = t.product.c.recipe.contains(MATCHED_ACROSS, autoescape=True)
-    subtracted = t.product_member.c.sky / sa.func.coalesce(t.product_member.c.photscale, 1.0)
-    return sa.and_(takes, sa.func.abs(subtracted - t.sky.c.value) > SAME_SKY)
+    return sa.and_(takes, sa.func.abs(own_sky() - t.sky.c.value) > SAME_SKY)
 
 
 def _reason(code: str, exposure: Any, where: Any, source: Any) -> sa.Select[Any]:

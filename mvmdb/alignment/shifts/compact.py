@@ -13,10 +13,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.alignment.sources import HALF, TOLERATED, Float, Mask, centre_sources
-from mvmdb.errors import ExposureError
+from mvmdb.alignment.sources import HALF, TOLERATED, Float, Mask, centre_sources, require_wcs
 from mvmdb.exposures.fits.pixels import ChipData, read_chips
-from mvmdb.exposures.read import read_exposure
 from mvmdb.remote.files import keep_fetched
 
 Plane = NDArray[np.float32]
@@ -59,12 +57,7 @@ def find_compact(path: str, wcs_digest: str) -> Compact:
 
 
 def _find(path: str, wcs_digest: str) -> Compact:
-    found = read_exposure(path).exposure.wcs_digest
-    if found != wcs_digest:
-        raise ExposureError(
-            "contradictory",
-            f"{path} has another WCS than in the catalog ({found}); expected {wcs_digest}; ingest it again",
-        )
+    require_wcs(path, wcs_digest)
     parts, pixels = [np.empty((0, 3))], []
     for chip in read_chips(path):
         parts.append(find_in_chip(chip))

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from mvmdb.catalog.ask.cells import near
 from mvmdb.catalog.ask.search.question import filter_names
 from mvmdb.catalog.layers.recorded import as_placed, place_of
-from mvmdb.catalog.products.load import own_sky
 from mvmdb.errors import UsageError
 from mvmdb.names import CellId
 from mvmdb.records import CellExposure
 from mvmdb.schema import tables as t
+from mvmdb.schema.views import own_sky
 
 
 def load_eligible_exposures(

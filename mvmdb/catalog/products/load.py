@@ -23,6 +23,7 @@ from mvmdb.records import (
 )
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among, bulk_select
+from mvmdb.schema.views import own_sky
 from mvmdb.sky.layer import find_groups
 
 
@@ -198,11 +199,6 @@ def load_member_inputs(connection: sa.Connection, layer: ExpectedLayer) -> list[
         for row in connection.execute(query)
         if row.ipppssoo in groups
     ]  # fmt: skip
-
-
-def own_sky() -> sa.ColumnElement[Any]:
-    """A product's sky of a member, in electrons as the exposure has them, before they are scaled to those of others."""
-    return t.product_member.c.sky / sa.func.coalesce(t.product_member.c.photscale, 1.0)
 
 
 def load_kept_skies(connection: sa.Connection, layer: str) -> dict[tuple[str, str], float | None]:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from mvmdb.catalog.clock import time_in, utc_text
-from mvmdb.catalog.products.load import own_sky
 from mvmdb.catalog.products.made_digest import update_layers_of
 from mvmdb.catalog.skies.participants import Participant
 from mvmdb.recipe import MATCHED_ACROSS
 from mvmdb.records import ProductState, Proof
 from mvmdb.schema import tables as t
 from mvmdb.schema.engine import among, upsert
+from mvmdb.schema.views import own_sky
 
 
 class KnownSky(NamedTuple):
