@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import Connection, Engine
 
+from mvmdb.catalog.settings import record_defaults
 from mvmdb.schema import create_schema, open_engine, require_schema
 from mvmdb.schema.engine import clear_errors
 from mvmdb.schema.integrity import require_whole
@@ -31,7 +32,8 @@ def open_catalog(address: str, *, create: bool = False, read_only: bool = False)
         with clear_errors(address, engine):
             with engine.begin() as connection:
                 if create:
-                    create_schema(connection)
+                    if create_schema(connection):
+                        record_defaults(connection)
                 else:
                     require_schema(connection)
             yield engine

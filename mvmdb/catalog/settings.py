@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from mvmdb.catalog.history.events import Event, Happened, write_events
 from mvmdb.errors import UsageError
 from mvmdb.exposures.eligibility import apply_switches
-from mvmdb.recipe import Method, Shallow
+from mvmdb.recipe import Shallow
 from mvmdb.records import ExptimeLayers, Frames, Policy, Rule
 from mvmdb.schema import tables as t
 from mvmdb.schema import upsert
@@ -28,7 +28,7 @@ PRODUCTS = "products"
 ALTERNATE = "alternate"
 """The setting that names the alternate solution which layers use; empty, or absent, for the files' own."""
 METHOD = "method"
-"""The setting of how mosaics are made; absent for `hap`, as in catalogs made before there was a choice."""
+"""The setting of how mosaics are made. New catalogs have it; one without it is older, and makes them as `hap` does."""
 SHALLOW = "shallow"
 """The setting of how mosaics of a mean depth of one exposure are made; empty, or absent, for as the method has it."""
 FRAMES = "frames"
@@ -42,14 +42,13 @@ CONFIGURATION = (
     "include_small", "only_cte", KEEP_HISTORY, BESIDE,
 )  # fmt: skip
 """The settings that a user can change."""
-_METHODS: dict[str, Method] = {"mvmdb": "mvmdb"}
 _SHALLOW: dict[str, Shallow] = {"hap": "hap", "match": "match"}
 _FRAMES: dict[str, Frames] = {name: name for name in get_args(Frames)}
 _EXPTIME_LAYERS: dict[str, ExptimeLayers] = {"classes": "classes", "clusters": "clusters"}
 
 
 def read_policy(connection: sa.Connection) -> Policy:
-    """The recorded policy, with the defaults of Policy for what is not recorded."""
+    """The recorded policy, with the defaults of Policy for what is not recorded, but for the method: see METHOD."""
     settings = read_settings(connection)
     default = Policy()
     rule: Rule = "nearest" if settings.get("rule") == "nearest" else "overlap"
@@ -62,9 +61,14 @@ def read_policy(connection: sa.Connection) -> Policy:
         errors=settings.get("errors", str(default.errors)) == "True",
         frames=_FRAMES.get(settings.get(FRAMES, ""), default.frames),
         weight="ivm" if settings.get(WEIGHT) == "ivm" else default.weight,
-        method=_METHODS.get(settings.get(METHOD, ""), default.method),
+        method="mvmdb" if settings.get(METHOD) == "mvmdb" else "hap",
         shallow=_SHALLOW.get(settings.get(SHALLOW, ""), default.shallow),
     )
+
+
+def record_defaults(connection: sa.Connection) -> None:
+    """Record in a new catalog what is not the default of one that lacks the setting."""
+    upsert(connection, t.archive, ("key",), [{"key": METHOD, "value": Policy().method}])
 
 
 def layer_settings(policy: Policy) -> dict[str, str]:

@@ -124,7 +124,7 @@ class CellExposure:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings of an archive that decide what its layers are made of.
+    """The settings of an archive that decide what its layers are made of; the defaults are those of a new archive.
 
     `rule`: which sky cells an exposure is a member of. `include_small`, `only_cte`: MVM_INCLUDE_SMALL and MVM_ONLY_CTE.
     `exptime_layers`: how layers are divided by exposure time. `epochs`: how they are divided by date: empty (not at
@@ -144,7 +144,7 @@ class Policy:
     epochs: str = ""
     errors: bool = False
     frames: Frames = "any"
-    method: Method = "hap"
+    method: Method = "mvmdb"
     weight: Weight = "exptime"
     shallow: Shallow | Literal[""] = ""
 

@@ -22,11 +22,13 @@ REVISION = "0013"
 _KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
 
 
-def create_schema(connection: sa.Connection) -> None:
-    """Create the tables and views in an empty database, or leave an up-to-date catalog as it is."""
-    if _read_revision(connection) is None:
+def create_schema(connection: sa.Connection) -> bool:
+    """Create the tables and views in an empty database, and return True, or leave an up-to-date catalog as it is."""
+    is_empty = _read_revision(connection) is None
+    if is_empty:
         upgrade_schema(connection)
     require_schema(connection)
+    return is_empty
 
 
 def require_schema(connection: sa.Connection) -> None:

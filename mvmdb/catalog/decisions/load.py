@@ -19,7 +19,7 @@ from mvmdb.catalog.decisions.values import (
     KeptPlacement,
     KeptProduct,
 )
-from mvmdb.catalog.settings import CONFIGURATION, FRAMES, PRODUCTS, read_settings, write_settings
+from mvmdb.catalog.settings import CONFIGURATION, FRAMES, METHOD, PRODUCTS, read_settings, write_settings
 from mvmdb.exposures.eligibility import PIXEL_RULES
 from mvmdb.exposures.warning_texts import join_warnings, split_warnings
 from mvmdb.schema import tables as t
@@ -57,10 +57,13 @@ def give_identity(connection: sa.Connection, identity: str | None = None) -> Non
 
 
 def record_decisions(connection: sa.Connection, decisions: Decisions) -> None:
-    """Make an empty catalog the one whose decisions these are; those about exposures and files wait for them."""
+    """Make an empty catalog the one whose decisions these are; those about exposures and files wait for them.
+
+    A decisions file without a method is of a catalog without one, which made mosaics as `hap` does.
+    """
     give_identity(connection, decisions.catalog)
     tables = {TABLES: json.dumps(decisions.tables)} if decisions.tables else {}
-    write_settings(connection, {**decisions.settings, **tables})
+    write_settings(connection, {METHOD: "hap", **decisions.settings, **tables})
     rows = [asdict(one) | {"made_at": dt.datetime.fromisoformat(one.made_at)} for one in decisions.alternates]
     upsert(connection, t.alternate, ("ipppssoo", "name"), rows)
     rows = [asdict(one) | {"made_at": dt.datetime.fromisoformat(one.made_at)} for one in decisions.placements]

@@ -36,7 +36,7 @@ from mvmdb.records import ExptimeLayers, Frames, Rule
 )  # fmt: skip
 @click.option(
     "--method", type=click.Choice(["hap", "mvmdb"]),
-    help="Make mosaics as drizzlepac does (hap), or by mvmdb's own methods.",
+    help="Make mosaics by mvmdb's own methods (mvmdb, as new catalogs do), or as drizzlepac does (hap).",
 )  # fmt: skip
 @click.option(
     "--shallow", type=click.Choice(["hap", "match"]),

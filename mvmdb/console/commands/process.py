@@ -37,8 +37,8 @@ from mvmdb.records import MEASURED, Frames
     help="Make layers of exposures of any astrometric frame, on Gaia or an absolute one, or of that of most of each.",
 )  # fmt: skip
 @click.option(
-    "--method", type=click.Choice(["hap", "mvmdb"]), default="hap",
-    help="Make mosaics as drizzlepac does (hap), or by mvmdb's own methods.",
+    "--method", type=click.Choice(["hap", "mvmdb"]), default="mvmdb",
+    help="Make mosaics by mvmdb's own methods (mvmdb, the default), or as drizzlepac does (hap).",
 )  # fmt: skip
 @click.option(
     "--shallow", type=click.Choice(["hap", "match"]),
