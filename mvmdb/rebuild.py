@@ -23,7 +23,7 @@ from mvmdb.names import parse_product_name, product_place
 from mvmdb.reconcile.adopt import adopt_again
 from mvmdb.reconcile.observe import list_product_files
 from mvmdb.reconcile.planning import Outlook, look_ahead
-from mvmdb.records import Policy, ProductRecord, Proof
+from mvmdb.records import ExpectedLayer, Policy, ProductRecord, Proof
 from mvmdb.schema import tables as t
 from mvmdb.workers.choice import open_workers
 from mvmdb.workers.executor import Workers
@@ -121,7 +121,7 @@ def _adopt_again(engine: Engine, products: Path, policy: Policy, adopted: Sequen
     """
     kept = {(one.layer, one.data_digest): one for one in adopted}
 
-    def trust(record: ProductRecord) -> Proof | None:
+    def trust(record: ProductRecord, _layer: ExpectedLayer) -> Proof | None:
         one = kept.get((record.layer, record.data_digest))
         if one is None:
             return None

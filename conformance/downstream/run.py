@@ -64,10 +64,10 @@ def run_nights(work: Path, peer: Path) -> Iterator[str]:
         before = list_mosaics(staged)
         run_drizzlepac(staged, peer, "--parameters", str(work / f"{night}.json"))
         yield from judge_night(night, staged, before, FIRST if night == "first" else FIRST + SECOND)
-        mvmdb(work, "process", staged / format_poller_name(CELL), "-o", f"{night}-mvmdb")
+        mvmdb(work, "process", "--method", "hap", staged / format_poller_name(CELL), "-o", f"{night}-mvmdb")
         ours = work / f"{night}-mvmdb" / CELL
         yield from compare_manifests(night, staged, ours)
-        mvmdb(work, "process", staged / format_poller_name(CELL), "-o", f"{night}-their-parameters",
+        mvmdb(work, "process", "--method", "hap", staged / format_poller_name(CELL), "-o", f"{night}-their-parameters",
               "--parameters", f"{night}.json")  # fmt: skip
         yield from compare_recipes(night, ours, work / f"{night}-their-parameters" / CELL)
         mvmdb(work, "reconcile", "--skycell", CELL, "-o", "products")
@@ -137,7 +137,7 @@ def read_their_poller(work: Path, staged: Path, peer: Path) -> Iterator[str]:
     command = [str(peer), "-c", MAKE_POLLER, "names.txt", "mvm", "theirs.out", CELL]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     subprocess.run(command, cwd=staged, env=environment, check=True, capture_output=True)
-    mvmdb(work, "process", staged / "theirs.out", "-o", "their-poller")
+    mvmdb(work, "process", "--method", "hap", staged / "theirs.out", "-o", "their-poller")
     made = sorted(path.name for path in (work / "their-poller" / CELL).glob("*_dr?.fits"))
     expected = sorted(f"{layer}_drz.fits" for layer in LAYERS if "f125w" in layer)
     if made != expected:

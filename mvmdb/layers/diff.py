@@ -97,14 +97,14 @@ def _find_reasons(layer: ExpectedLayer, product: ObservedProduct) -> list[Reason
         detail = f"the cell's members now cover [{layer.canvas}], the product [{product.canvas}]"
         reasons.append(Reason(ReasonCode.CANVAS_CHANGED, detail=detail))
     if layer.recipe.to_json() != product.recipe:
-        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=_name_changes(layer.recipe.to_json(), product.recipe)))
+        reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail=recipe_changes(layer.recipe.to_json(), product.recipe)))
     others = [reason for reason in reasons if reason.code is not ReasonCode.SKY_MOVED]
     if not others and product.recipe_digest != layer.recipe_digest:  # a digest of another version
         reasons.append(Reason(ReasonCode.RECIPE_CHANGED, detail="the product has another recipe digest"))
     return reasons
 
 
-def _name_changes(now: str, then: str) -> str:
+def recipe_changes(now: str, then: str) -> str:
     """The parameters that differ between two recipes as JSON: `kernel is "square", was "turbo"`."""
     new = {**LEFT_OUT, **json.loads(now)}
     try:

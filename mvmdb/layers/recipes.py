@@ -69,6 +69,14 @@ def choose_recipe(
     )
 
 
+def documented_recipe(recipe: Recipe) -> Recipe:
+    """The recipe of the same layer at the same depth as the archive's documents have it, and drizzlepac follows it."""
+    plain = asdict(_DEFAULT)
+    if recipe.shallow == "match":  # of a mean depth of one exposure
+        return Recipe(recipe.scale, recipe.pixel_scale, False, good_bits=ALL_BITS, sky_good_bits=0, **plain)
+    return replace(recipe, **plain)
+
+
 def _choose_pixfrac(detector: Detector, filter_name: str, depth: int) -> float:
     deep = detector.deep
     return deep.pixfrac if deep is not None and filter_name in deep.filters and depth >= deep.depth else 1.0

@@ -24,8 +24,9 @@ from mvmdb.catalog.products.record import record_product
 from mvmdb.errors import ProductError
 from mvmdb.inputs import open_plain
 from mvmdb.jobs.lock import claim_folder
-from mvmdb.layers.diff import is_fresh
+from mvmdb.layers.diff import is_fresh, recipe_changes
 from mvmdb.layers.digests import digest_product
+from mvmdb.layers.recipes import documented_recipe
 from mvmdb.mosaic.product.foreign import BLOCK, ForeignProduct, digest_file, is_own, read_foreign
 from mvmdb.mosaic.product.manifest import write_manifest
 from mvmdb.mosaic.product.read import read_product
@@ -41,8 +42,9 @@ NEAR = 10
 """Pixels by which each edge of drizzlepac's canvas may be off the layer's: it bounds members by their corners, which
 leaves out up to 5 pixels (measured, docs/conformance.md)."""
 
-Trust = Callable[[ProductRecord], Proof | None]
-"""How far a product of another program is trusted, given its record as a trusted one; None to leave it alone."""
+Trust = Callable[[ProductRecord, ExpectedLayer], Proof | None]
+"""How far a product of another program is trusted, given its record as a trusted one, and its layer; None to leave it
+alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,15 @@ def adopt_products(
 
     Files elsewhere are copied into the products folder, whole and synced; nothing is moved, and an intact product is
     replaced only if it is stale and the new one is fresh. With `trust`, mosaics whose pixels are unproven count as
-    fresh. Raises BusyError if another run works on the products folder, InputError if it cannot be written.
+    fresh, where this archive makes what drizzlepac does. Raises BusyError if another run works on the products folder,
+    InputError if it cannot be written.
     """
-    proof = Proof.TRUSTED if trust else Proof.UNPROVEN
     with claim_folder(products, wait=wait):
         paths = list(_search(folder))
         before = _load_recorded(engine, paths)
         _note_cells(engine, paths)
         observe_products(engine.begin, products, policy)
-        return _adopt_each(engine, paths, products, policy, lambda _: proof, before)
+        return _adopt_each(engine, paths, products, policy, _trust_newly if trust else _distrust, before)
 
 
 def adopt_again(engine: Engine, paths: Sequence[Path], products: Path, policy: Policy, trust: Trust) -> AdoptReport:
@@ -213,7 +215,7 @@ class _Adoption:
         members = list_claimed(connection, claimed, self.kind)
         similar = _is_near(layer.canvas.at_scale(self.scale), foreign.pixels)
         canvas = layer.canvas if similar else _fine(foreign.pixels, self.scale)
-        recipe = layer.recipe.to_json()
+        recipe = documented_recipe(layer.recipe).to_json()
         record = ProductRecord(
             layer=self.layer,
             skycell=self.skycell,
@@ -227,7 +229,7 @@ class _Adoption:
             members=members,
             proof=Proof.TRUSTED,
         )
-        proof = trust(record)
+        proof = trust(record, layer)
         if proof is None:
             raise ProductError(f"{self.path} was made by another program, and was not adopted; see mvmdb adopt")
         return replace(record, recipe_digest="", proof=proof) if proof is Proof.UNPROVEN else record
@@ -265,7 +267,23 @@ class _Adoption:
             raise ProductError(f"{self.path} changed while it was read; adopt it when it is finished")
 
 
-def _keep_trust(_record: ProductRecord) -> Proof:
+def _distrust(_record: ProductRecord, _layer: ExpectedLayer) -> Proof:
+    return Proof.UNPROVEN
+
+
+def _trust_newly(record: ProductRecord, layer: ExpectedLayer) -> Proof:
+    """Trust a product that this archive could have made. Raises ProductError for another."""
+    if record.recipe != layer.recipe.to_json():
+        differing = recipe_changes(layer.recipe.to_json(), record.recipe)
+        raise ProductError(
+            f"{record.path} is not what this archive makes ({differing}), and cannot be taken as fresh; "
+            "adopt it without --trust, or have the archive make what drizzlepac makes: "
+            "mvmdb init --method hap --shallow hap --weight exptime --no-errors"
+        )
+    return Proof.TRUSTED
+
+
+def _keep_trust(_record: ProductRecord, _layer: ExpectedLayer) -> Proof:
     """What the user once trusted stays trusted."""
     return Proof.TRUSTED
 

@@ -41,7 +41,7 @@ def small(tmp_path: Path) -> Archive:
 def stock(archive: Archive) -> Archive:
     archive.expose("ib6o04tuq")
     archive.expose("ib6o04twq", east=2)
-    assert call(archive, "init", "--products", str(archive.products)).exit_code == 0
+    assert call(archive, "init", "--method", "hap", "--products", str(archive.products)).exit_code == 0
     archive.ingest()
     for layer in (FINE, COARSE):
         write_product(aside(archive), f"{layer}_drz.fits", canvas(archive, 3), MEMBERS)
@@ -123,7 +123,7 @@ def test_mvmdbs_own_mosaics_of_another_catalog_are_adopted_fresh(small: Archive)
     elsewhere = small.products.rename(small.folder / "elsewhere")
     (elsewhere / FILENAME).unlink(missing_ok=True)
     small.lose_catalog()
-    call(small, "init", "--products", str(small.products))
+    call(small, "init", "--method", "hap", "--products", str(small.products))
     code, report = adopt(small, elsewhere)
     assert (code, len(report["left"])) == (1, 2)
     assert "ib6o04tu, ib6o04tw, which this catalog does not know; ingest them" in report["left"][0]["reason"]
@@ -208,6 +208,26 @@ def test_what_does_not_fit_is_told_or_left_alone(small: Archive) -> None:
     assert agreed_reasons(small).keys() == {COARSE}
 
 
+def test_a_mosaic_is_not_trusted_where_the_archive_makes_another(small: Archive) -> None:
+    call(small, "init", "--method", "mvmdb")
+    code, report = adopt(small, aside(small), "--trust")
+    assert (code, report["adopted"], len(report["left"])) == (1, [], 2)
+    assert 'method is "mvmdb", was "hap"' in report["left"][0]["reason"]
+    assert "adopt it without --trust, or" in report["left"][0]["reason"]
+    adopt(small, aside(small))
+    reasons = agreed_reasons(small)[FINE]
+    assert [code for code, _ in reasons] == ["pixels-unproven", "recipe-changed"]
+    assert call(small, "verify", "--deep").exit_code == 0
+    call(small, "init", "--method", "hap")
+    assert [one["proof"] for one in adopt(small, aside(small), "--trust")[1]["adopted"]] == ["trusted"] * 2
+    assert agreed_reasons(small) == {}
+    call(small, "init", "--method", "mvmdb")
+    assert {name: [code for code, _ in why] for name, why in agreed_reasons(small).items()} == {
+        FINE: ["recipe-changed"], COARSE: ["recipe-changed"],
+    }  # fmt: skip
+    assert len(adopt(small, small.products)[1]["known"]) == 2, "what is trusted stays so"
+
+
 def test_a_rebuilt_catalog_has_the_adopted_mosaics_and_the_users_trust_again(
     small: Archive, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -237,7 +257,7 @@ def test_a_rebuilt_catalog_has_the_adopted_mosaics_and_the_users_trust_again(
 @pytest.mark.shared
 def test_a_true_product_of_drizzlepac_fits_the_layer_of_its_exposures(tmp_path: Path, ers_folder: Path) -> None:
     archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
-    call(archive, "init", "--products", str(archive.products))
+    call(archive, "init", "--method", "hap", "--products", str(archive.products))
     archive.ingest(ers_folder)
     path = unpack_true_product(tmp_path / "true")
     code, report = adopt(archive, path.parent, "--trust")
