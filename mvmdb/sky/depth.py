@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from mvmdb.components import label_components
 from mvmdb.sky.sphere import FloatArray
 
 
@@ -53,7 +54,7 @@ def groups_of(exposures: NDArray[np.object_], union: shapely.Geometry) -> NDArra
     chips, owner = shapely.get_parts(exposures, return_index=True)
     chip, piece = shapely.STRtree(pieces).query(shapely.point_on_surface(chips), predicate="intersects")
     n = len(exposures)
-    label = label_groups(n + len(pieces), owner[chip], n + piece)
+    label = label_components(n + len(pieces), owner[chip], n + piece)
     return np.asarray(np.unique(label[:n], return_inverse=True)[1], dtype=np.int64)
 
 
@@ -61,18 +62,3 @@ def _mend(chips: NDArray[np.object_]) -> shapely.Geometry:
     sound = shapely.make_valid(chips)
     solid = [polygon for polygon in shapely.get_parts(shapely.get_parts(sound)) if shapely.get_dimensions(polygon) == 2]
     return shapely.union_all(solid)
-
-
-def label_groups(n: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number the connected components of a graph of n nodes: every node takes the lowest label it can reach."""
-    label = np.arange(n)
-    while True:
-        lowest = np.minimum(label[first], label[second])
-        settled = label.copy()
-        np.minimum.at(settled, label[first], lowest)  # the label's owner learns it too, so chains halve at each turn
-        np.minimum.at(settled, label[second], lowest)
-        settled = settled[settled]
-        if np.array_equal(settled, label):
-            break
-        label = settled
-    return np.asarray(np.unique(label, return_inverse=True)[1], dtype=np.int64)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
+from mvmdb.components import group_connected
 from mvmdb.names import CELLS_PER_PROJECTION_CELL
-from mvmdb.sky.depth import label_groups
 from mvmdb.sky.footprints import Footprints, IntArray
 from mvmdb.sky.layer import GRID, Shapes, project_exposures
 from mvmdb.sky.sphere import FloatArray
@@ -97,11 +97,4 @@ def _shared_area(first: Shapes, second: Shapes) -> FloatArray:
 
 def find_components(names: Sequence[str], overlaps: Sequence[Overlap]) -> list[list[str]]:
     """The exposures in components of directly or indirectly overlapping ones; all are sorted."""
-    ordered = sorted(names)
-    number = {name: index for index, name in enumerate(ordered)}
-    ends = np.array([(number[o.first], number[o.second]) for o in overlaps], dtype=np.int64).reshape(-1, 2)
-    components: dict[int, list[str]] = {}
-    labels = label_groups(len(ordered), ends[:, 0], ends[:, 1])
-    for name, label in zip(ordered, labels.tolist(), strict=True):
-        components.setdefault(label, []).append(name)
-    return sorted(components.values())
+    return sorted(group_connected(sorted(names), [(overlap.first, overlap.second) for overlap in overlaps]))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mvmdb.components import lowest_connected
 from mvmdb.layers.agreement import find_together
 
 Float = NDArray[np.float64]
@@ -79,7 +80,7 @@ def solve_places(ra: Float, dec: Float, pixel: Float, rank: Int, worst: int, pai
             weight = sigma**-2 * loss(np.abs(links.apart(place) - shift) / sigma)
     held = links.total(weight)
     error = np.where(held > 0, 1 / np.sqrt(np.where(held > 0, held, 1.0)), 0.0)
-    group, tied = connect(n, pairs.first, pairs.second), np.empty(n, dtype=np.int64)
+    group, tied = lowest_connected(n, pairs.first, pairs.second), np.empty(n, dtype=np.int64)
     for members in _members(group):
         tied[members] = lowest = min(int(rank[members].min()), worst)
         best = members[rank[members] == lowest] if lowest < worst else members
@@ -87,20 +88,6 @@ def solve_places(ra: Float, dec: Float, pixel: Float, rank: Int, worst: int, pai
         middle = np.full(len(members), best[int(np.argmin(np.abs(place[best] - centre)))])
         place[members] -= centre * _turn(ra[middle], dec[middle], ra[members], dec[members])
     return Places(place.real, place.imag, error, group, tied)
-
-
-def connect(n: int, first: Int, second: Int) -> Int:
-    """(n,): of each of n things the lowest number of those that pairs connect it with."""
-    root = np.arange(n)
-    while True:
-        lower = np.minimum(root[first], root[second])
-        before = root.copy()
-        for side in (first, second):
-            np.minimum.at(root, side, lower)
-            np.minimum.at(root, before[side], lower)
-        root = root[root]
-        if (root == before).all():
-            return root
 
 
 def _members(group: Int) -> list[Int]:

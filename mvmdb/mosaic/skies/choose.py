@@ -18,7 +18,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from mvmdb.mosaic.skies.groups import connect
+from mvmdb.components import group_connected
 from mvmdb.mosaic.skies.source import SkySource
 
 FEW = 8
@@ -173,7 +173,7 @@ def _far(overlaps: _Overlaps, members: Int) -> set[tuple[int, int]]:
 
 def _bridges(overlaps: _Overlaps, members: Int, chosen: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """For each part of the graph, one pair with each other part that it overlaps: a strong one."""
-    parts = connect(members.tolist(), chosen)
+    parts = group_connected(members.tolist(), chosen)
     if len(parts) == 1:
         return
     unions = np.array([shapely.union_all(overlaps.shapes[part]) for part in parts], dtype=object)

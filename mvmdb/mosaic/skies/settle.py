@@ -7,12 +7,12 @@ within its limit, so that every pixel is within LIMIT of its noise of a rebuild,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mvmdb.sky.depth import label_groups
+from mvmdb.components import group_connected
 
 LIMIT = 0.015
 """How far a mosaic's pixel may be from the solution, in its noise."""
@@ -54,7 +54,7 @@ def settle_skies(
     theirs. So each ends within its limit, and the same solution moves nothing a second time.
     """
     skies = dict(solved)
-    for group in _group([name for name in solved if name in kept], pairs):
+    for group in group_connected([name for name in solved if name in kept], pairs):
         moved = np.array([solved[name] - kept[name] for name in group])
         limit = np.array([limits[name] for name in group])
         shift = float(np.median(moved))
@@ -74,19 +74,9 @@ def keep_levels(
     of groups without a kept one are left out.
     """
     skies = {}
-    for group in _group(list(solved), pairs):
+    for group in group_connected(solved, pairs):
         levels = [kept[name] - solved[name] for name in group if name in kept]
         if levels:
             level = float(np.median(levels))
             skies.update({name: solved[name] + level for name in group})
     return skies
-
-
-def _group(names: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    number = {name: index for index, name in enumerate(names)}
-    ends = [(number[a], number[b]) for a, b in pairs if a in number and b in number]
-    first, second = np.array(ends, dtype=np.int64).reshape(-1, 2).T
-    groups: dict[int, list[str]] = {}
-    for name, label in zip(names, label_groups(len(names), first, second).tolist(), strict=True):
-        groups.setdefault(label, []).append(name)
-    return list(groups.values())

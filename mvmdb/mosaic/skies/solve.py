@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mvmdb.mosaic.skies.groups import connect
+from mvmdb.components import group_connected
 from mvmdb.mosaic.skies.sparse import solve_sparse
 from mvmdb.records import SkyPair
 
@@ -24,7 +24,7 @@ def solve_skies(members: Iterable[str], pairs: Sequence[SkyPair], kept: Mapping[
         p for p in pairs
         if p.speaks and p.first in skies and p.second in skies and (p.first not in kept or p.second not in kept)
     ]  # fmt: skip
-    groups = connect(unknown, [(p.first, p.second) for p in valid])
+    groups = group_connected(unknown, [(p.first, p.second) for p in valid])
     number = {member: n for n, group in enumerate(groups) for member in group}
     pairs_of: list[list[SkyPair]] = [[] for _ in groups]
     for pair in valid:

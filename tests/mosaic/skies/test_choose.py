@@ -9,8 +9,8 @@ import pytest
 import shapely
 from skysources import everything, scattered, squares
 
+from mvmdb.components import group_connected
 from mvmdb.mosaic.skies.choose import BEST, FEW, choose_pairs
-from mvmdb.mosaic.skies.groups import connect
 from mvmdb.mosaic.skies.source import SkySource
 
 
@@ -21,7 +21,7 @@ def all_overlapping(sources: list[SkySource]) -> set[tuple[int, int]]:
 
 
 def groups(n: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    return sorted(sorted(group) for group in connect(range(n), pairs))
+    return sorted(sorted(group) for group in group_connected(range(n), pairs))
 
 
 FIELDS = ["one field", "one place", "a strip", "a wide field", "three fields in a chain", "two fields apart"]
