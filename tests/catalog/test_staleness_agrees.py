@@ -106,7 +106,7 @@ def grow_by_another_filter(archive: Archive) -> None:
 
 
 def choose_the_other_method(archive: Archive) -> None:
-    initialise(archive.address, method="mvmdb")
+    initialise(archive.address, method="hap")
 
 
 def turn_errors_on(archive: Archive) -> None:
