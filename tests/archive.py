@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from fitsfiles import write_exposure
 
-from mvmdb.catalog.configure import follow_environment
+from mvmdb.catalog.configure import follow_environment, initialise
 from mvmdb.catalog.exposures.ingest import IngestReport, ingest_files
 from mvmdb.catalog.open import open_catalog
 from mvmdb.catalog.settings import products_folder
@@ -100,6 +100,10 @@ class Archive:
     def exposure(self, ipppssoo: str) -> Any:
         with open_catalog(self.address) as engine, engine.connect() as connection:
             return connection.execute(sa.select(t.exposure).where(t.exposure.c.ipppssoo == ipppssoo)).one()
+
+    def use_hap(self) -> None:
+        """Let the catalog make mosaics by the method hap: new members do not move the skies of others there."""
+        initialise(self.address, method="hap")
 
     def lose_catalog(self) -> None:
         """Delete the database, as a disk failure would; exposures and products are still there."""

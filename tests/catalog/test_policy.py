@@ -149,6 +149,7 @@ def product_planes(archive: Archive) -> dict[str, dict[str, bytes]]:
 
 
 def test_errors_switched_on_make_layers_stale_and_then_have_a_plane_and_off_again(archive: Archive) -> None:
+    archive.use_hap()
     archive.expose()
     archive.expose("ib6o04twq", east=2)
     archive.night()
@@ -208,6 +209,7 @@ def test_an_exposure_without_errors_is_left_out_until_mosaics_have_none(archive:
 
 
 def test_another_weight_makes_layers_stale_and_is_kept_when_members_are_added(archive: Archive) -> None:
+    archive.use_hap()
     archive.expose()
     archive.expose("ib6o04twq", east=2)
     archive.night()

@@ -170,11 +170,13 @@ def test_a_lost_catalog_finds_products_fresh_and_notices_what_changed_since(arch
     recalibrate(archive, 1.03)
     archive.night()
     archive.lose_catalog()
+    archive.use_hap()
     archive.ingest()
     archive.night()
     assert agreed_reasons(archive) == {}
     assert archive.rows("SELECT count(*) FROM event WHERE kind LIKE 'layer-%' AND kind <> 'layer-found'") == [(0,)]
     archive.lose_catalog()
+    archive.use_hap()
     recalibrate(archive, 1.03, "ib6o04tz")
     archive.ingest()
     archive.look()

@@ -65,6 +65,7 @@ def test_pixels_that_are_not_finite_are_in_no_pixel_of_the_mosaic(archive: Archi
 
 
 def test_a_member_that_is_added_is_told_of_too(archive: Archive) -> None:
+    archive.use_hap()
     archive.expose("ib6o04twq", east=2)
     archive.expose("ib6o04tyq")
     archive.night()

@@ -39,7 +39,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def one(tmp_path: Path) -> Archive:
     """An empty archive on SQLite: workers never see the database, and its kind is one to them."""
     (tmp_path / "inbox").mkdir()
-    return Archive(tmp_path, str(tmp_path / "mvm.db"))
+    archive = Archive(tmp_path, str(tmp_path / "mvm.db"))
+    archive.use_hap()
+    return archive
 
 
 def expose_two_filters(archive: Archive) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from archive import COARSE, FINE, Archive, call
+from archive import COARSE, FINE, Archive
 from astropy.io import fits
 from fitsfiles import set_pixels
 from hypothesis import HealthCheck, given, settings
@@ -61,7 +61,7 @@ def test_growing_by_nights_is_a_rebuild_with_the_same_skies(places: list[tuple[f
 
 
 def test_an_added_exposure_that_joins_two_groups_is_drizzled_anew_and_the_plan_says_why(archive: Archive) -> None:
-    call(archive, "init", "--method", "hap")  # which matches the skies of each group by itself
+    archive.use_hap()  # which matches the skies of each group by itself
     for name, east in zip(NAMES[:4], (0.0, 0.5, 14.0, 14.5), strict=False):
         archive.expose(name, east=east)
     archive.night()
@@ -85,7 +85,7 @@ def test_a_mean_that_passes_from_1_to_2_is_drizzled_anew_and_the_plan_says_why(a
 
 
 def test_skies_of_pairs_are_measured_once(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    call(archive, "init", "--method", "hap")
+    archive.use_hap()
     for name, east in zip(NAMES[:3], (0.0, 1.0, 2.0), strict=False):
         archive.expose(name, east=east)
     archive.night()

@@ -24,6 +24,7 @@ from mvmdb.workers.processes import IN_THIS_PROCESS
 @pytest.fixture
 def two(archive: Archive) -> Archive:
     """An archive with two overlapping exposures, after its first night."""
+    archive.use_hap()
     archive.expose()
     archive.expose("ib6o04twq", east=2)
     report = archive.night()

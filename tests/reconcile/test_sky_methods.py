@@ -34,7 +34,7 @@ def pairs_of(archive: Archive) -> list[SkyPair]:
 def test_each_method_measures_pairs_once_and_keeps_those_of_the_other(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call(archive, "init", "--method", "hap")
+    archive.use_hap()
     for name, east in zip(NAMES, (0.0, 1.0, 2.0), strict=True):
         archive.expose(name, east=east)
     archive.night()
@@ -72,7 +72,7 @@ def test_each_method_measures_pairs_once_and_keeps_those_of_the_other(
 
 
 def test_the_choice_of_shallow_layers_concerns_only_these(archive: Archive) -> None:
-    call(archive, "init", "--method", "hap")
+    archive.use_hap()
     archive.expose(NAMES[0])
     archive.expose(NAMES[1], filters="F140W")
     archive.expose(NAMES[2], filters="F140W")
