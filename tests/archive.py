@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +58,7 @@ class Archive:
 
     def ingest(self, *paths: Path | str) -> IngestReport:
         found = find_exposures(paths or [self.inbox])
+        self._put_catalog()
         with open_catalog(self.address, create=True) as engine:
             with engine.begin() as connection:
                 follow_environment(connection, self.environ)
@@ -64,11 +67,18 @@ class Archive:
     def night(self, *paths: Path | str) -> NightReport:
         found = find_exposures(paths or [self.inbox])
         listed = {"folders": found.folders, "stamps": found.stamps}
+        self._put_catalog()
         with open_catalog(self.address, create=True) as engine:
             with engine.begin() as connection:
                 policy = follow_environment(connection, self.environ)
                 products = products_folder(connection, self.products)
             return run_night(engine, found.paths, products, policy, workers=IN_THIS_PROCESS, **listed)
+
+    def _put_catalog(self) -> None:
+        """Put an empty catalog where none is, as the migrations make it: in a hundredth of the time that they take."""
+        path = Path(self.address)
+        if "://" not in self.address and not path.exists():
+            path.write_bytes(empty_catalog())
 
     def reconcile(self, **options: Any) -> ReconcileReport:
         with open_catalog(self.address) as engine:
@@ -120,6 +130,16 @@ class Archive:
         """Size and time of every product file."""
         products = sorted(self.products.glob("skycell-*/*_dr[cz].fits"))
         return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in products}
+
+
+@cache
+def empty_catalog() -> bytes:
+    """The file of an empty catalog on SQLite, which the migrations made."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "mvm.db")
+        with open_catalog(str(path), create=True):
+            pass
+        return path.read_bytes()
 
 
 def call(archive: Archive, *words: str) -> Result:

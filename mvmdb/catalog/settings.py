@@ -159,7 +159,8 @@ def read_configuration(connection: sa.Connection) -> dict[str, str | int | bool 
 
 def read_settings(connection: sa.Connection) -> dict[str, str]:
     """Everything that the table `archive` holds, but for what is no text, which only SQL by hand puts there."""
-    query = sa.select(t.archive.c.key, t.archive.c.value).where(sa.not_(has_impossible(connection, t.archive)))
+    readable = sa.not_(has_impossible(connection.dialect.name, t.archive))
+    query = sa.select(t.archive.c.key, t.archive.c.value).where(readable)
     return {key: value for key, value in connection.execute(query)}
 
 

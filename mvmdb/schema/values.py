@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from typing import Any, get_args
 
 import sqlalchemy as sa
@@ -81,11 +81,15 @@ def stored_columns(table: sa.Table) -> list[sa.Column[Any]]:
     return [column for column in table.columns if column.computed is None]
 
 
-def has_impossible(connection: sa.Connection, table: sa.Table) -> Condition:
-    """Whether a row of a table may hold a value that its column cannot have: few other rows are suspected with them."""
-    conditions = [bad for column in stored_columns(table) for bad in _impossible(connection, column)]
+@cache
+def has_impossible(dialect: str, table: sa.Table) -> Condition:
+    """Whether a row of a table may hold a value that its column cannot have: few other rows are suspected with them.
+
+    Built once for each kind of database: these are hundreds of conditions, which every command asks for some of.
+    """
+    conditions = [bad for column in stored_columns(table) for bad in _impossible(dialect, column)]
     texts = [column for column in stored_columns(table) if _is_text(column)]
-    if connection.dialect.name == "sqlite" and texts:
+    if dialect == "sqlite" and texts:
         # One call of a function for all texts of a row, as a call takes longer than all else.
         pieces: list[Any] = [sa.func.coalesce(sa.cast(column, sa.Text), "") for column in texts]
         joined = reduce(lambda first, second: first.op("||")(" ").op("||")(second), pieces)
@@ -93,22 +97,22 @@ def has_impossible(connection: sa.Connection, table: sa.Table) -> Condition:
     return sa.or_(sa.false(), *conditions)
 
 
-def impossible_value(connection: sa.Connection, column: sa.Column[Any]) -> Any:
+def impossible_value(dialect: str, column: sa.Column[Any]) -> Any:
     """A value as SQL, of a row that is suspected: null, or the bytes in which a value is shown that is suspected."""
-    conditions = list(_impossible(connection, column))
+    conditions = list(_impossible(dialect, column))
     shown: Any
-    if connection.dialect.name == "sqlite" and _is_text(column):
+    if dialect == "sqlite" and _is_text(column):
         conditions.append(sa.not_(sa.func.holds_text(sa.cast(column, sa.LargeBinary))))
-    if connection.dialect.name == "sqlite":
+    if dialect == "sqlite":
         shown = sa.func.coalesce(sa.func.substr(sa.cast(column, sa.LargeBinary), 1, 100), sa.func.zeroblob(0))
     else:
         shown = sa.func.convert_to(sa.cast(column, sa.Text), "UTF8")
     return sa.case((sa.or_(sa.false(), *conditions), shown))
 
 
-def as_key(connection: sa.Connection, column: sa.Column[Any]) -> Any:
+def as_key(dialect: str, column: sa.Column[Any]) -> Any:
     """A column of a key as SQL, to be read even where its text cannot be: as bytes then."""
-    if connection.dialect.name != "sqlite" or not _is_text(column):
+    if dialect != "sqlite" or not _is_text(column):
         return column
     readable = sa.func.holds_text(sa.cast(column, sa.LargeBinary))
     return sa.case((readable, column), else_=sa.cast(column, sa.LargeBinary))
@@ -119,8 +123,8 @@ def equals_key(column: sa.Column[Any], value: object) -> Condition:
     return sa.cast(column, sa.LargeBinary) == value if isinstance(value, bytes) else column == value
 
 
-def _impossible(connection: sa.Connection, column: sa.Column[Any]) -> Iterator[Condition]:
-    if connection.dialect.name == "sqlite":
+def _impossible(dialect: str, column: sa.Column[Any]) -> Iterator[Condition]:
+    if dialect == "sqlite":
         yield from _impossible_in_sqlite(column)
     elif isinstance(column.type, sa.Float):
         yield sa.not_(column.between(-_LARGEST, _LARGEST))  # not-a-number is more than any number there

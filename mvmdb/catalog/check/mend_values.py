@@ -226,11 +226,11 @@ def mend_product(connection: sa.Connection, row: ImpossibleRow, record: ProductR
 def _last_event(connection: sa.Connection, of: sa.ColumnElement[bool], kinds: Sequence[Happened]) -> Any:
     v = t.event.c
     query = sa.select(v.at, v.kind, v.detail).where(of, v.kind.in_([str(kind) for kind in kinds]))
-    query = query.where(impossible_value(connection, v.at).is_(None))
+    query = query.where(impossible_value(connection.dialect.name, v.at).is_(None))
     return connection.execute(query.order_by(v.id.desc()).limit(1)).one_or_none()
 
 
 def _readable(connection: sa.Connection, table: sa.Table, column: sa.Column[Any], this: sa.ColumnElement[bool]) -> Any:
     """The value of a column of a row; None if it is one that the column cannot have."""
-    sound = sa.case((impossible_value(connection, column).is_(None), column))
+    sound = sa.case((impossible_value(connection.dialect.name, column).is_(None), column))
     return connection.scalar(sa.select(sound).select_from(table).where(this))

@@ -31,7 +31,7 @@ def find_dangling(connection: sa.Connection) -> list[DanglingRow]:
     for table, column, target in list_references():
         keys = list(table.primary_key.columns)
         source = table.outerjoin(target.table, column == target)
-        shown = (as_key(connection, each).label(f"c{n}") for n, each in enumerate([*keys, column]))
+        shown = (as_key(connection.dialect.name, each).label(f"c{n}") for n, each in enumerate([*keys, column]))
         query = sa.select(*shown).select_from(source)
         query = query.where(column.is_not(None), target.is_(None)).order_by(*keys).limit(_MOST)
         for *values, key in connection.execute(query):

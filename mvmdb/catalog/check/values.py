@@ -92,13 +92,17 @@ def find_unreadable(connection: sa.Connection) -> Unreadable:
 
 
 def _find_in(connection: sa.Connection, table: sa.Table) -> list[ImpossibleRow]:
+    dialect = connection.dialect.name
+    suspected = sa.select(sa.literal(1)).select_from(table).where(has_impossible(dialect, table))
+    if connection.scalar(suspected.limit(1)) is None:
+        return []  # nearly always; the long statement that shows values is built for the rest
     keys, columns = list(table.primary_key.columns), stored_columns(table)
     suspect = sa.select(
-        *(as_key(connection, key).label(f"key_{key.name}") for key in keys),
-        *(impossible_value(connection, column).label(f"wrong_{column.name}") for column in columns),
+        *(as_key(dialect, key).label(f"key_{key.name}") for key in keys),
+        *(impossible_value(dialect, column).label(f"wrong_{column.name}") for column in columns),
     )
     rows = []
-    for row in connection.execute(suspect.where(has_impossible(connection, table)).limit(_MOST)).mappings().all():
+    for row in connection.execute(suspect.where(has_impossible(dialect, table)).limit(_MOST)).mappings().all():
         key = {key.name: row[f"key_{key.name}"] for key in keys}
         shown = {column.name: row[f"wrong_{column.name}"] for column in columns}
         wrong = {name: _word(bytes(value)) for name, value in shown.items() if value is not None}
@@ -205,7 +209,8 @@ def _whole(values: Iterable[Any]) -> list[int]:
 def load_product_places(connection: sa.Connection, row: ImpossibleRow) -> tuple[str, str]:
     """(layer, file name) of the product that a row of it or of its member is of; empty where they cannot be read."""
     p = t.product.c
-    columns = [sa.case((impossible_value(connection, column).is_(None), column)) for column in (p.layer, p.filename)]
+    dialect = connection.dialect.name
+    columns = [sa.case((impossible_value(dialect, column).is_(None), column)) for column in (p.layer, p.filename)]
     this = p.id == row.named.get("id", row.named.get("product_id"))
     layer, filename = connection.execute(sa.select(*columns).where(this)).one_or_none() or ("", "")
     return layer or "", filename or ""

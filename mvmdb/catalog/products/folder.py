@@ -45,7 +45,7 @@ def require_products_folder(begin: Begin, folder: Path, consent: Consent) -> Non
         count = connection.scalar(sa.select(sa.func.count()).select_from(t.product)) or 0
         recorded = recorded_products_folder(connection)
         query = sa.select(product.skycell, product.filename).where(product.id % (count // _LOOKED_AT + 1) == 0)
-        query = query.where(sa.not_(has_impossible(connection, t.product)))
+        query = query.where(sa.not_(has_impossible(connection.dialect.name, t.product)))
         rows = [
             (cell, name) for cell, name in connection.execute(query) if is_cell_name(cell) and is_product_name(name)
         ]
