@@ -80,7 +80,7 @@ def well(archive: Archive, *words: str) -> str:
 
 @pytest.fixture
 def lived_in(archive: Archive) -> Archive:
-    """Two nights' archive: decided about, divided, added to, recanvased, with refused and doubtful pixels."""
+    """Two nights' archive: decided about, divided, drizzled anew, recanvased, with refused and doubtful pixels."""
     for number, root in enumerate(("ib6o04tuq", "ib6o04twq", "ib6o04tzq")):
         archive.expose(root, east=number)
     archive.expose("ib4606c5q", detector="UVIS")
@@ -98,7 +98,7 @@ def lived_in(archive: Archive) -> Archive:
     doubtful[3, 3] = np.nan
     archive.expose("ib6o08tuq", east=9, science=doubtful)  # the canvas grows
     set_pixels(archive.inbox / "ib6o04twq_flt.fits", np.full((64, 64), 2.0))
-    assert "2 drizzled, 1 added to, 1 recanvased, 0 removed, 0 failed" in night(archive)
+    assert "3 drizzled, 0 added to, 1 recanvased, 0 removed, 0 failed" in night(archive)
     return archive
 
 
