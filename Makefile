@@ -66,7 +66,9 @@ types: env
 imports: env
 	$(BIN)/lint-imports
 
+# The tests start mvmdb a thousand times: compiled once, it is not compiled by each where PYTHONDONTWRITEBYTECODE is set.
 unit: env
+	$(BIN)/python -m compileall -q mvmdb
 	$(BIN)/python -m pytest $(COVERAGE)
 
 # The total is printed, and must not be below fail_under in pyproject.toml; `coverage report` then tells more. It has a

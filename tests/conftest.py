@@ -20,12 +20,19 @@ import pytest
 from archive import Archive
 from databases import Databases, PostgresDatabases, SqliteDatabases
 from demonstration import Demo
-from postgres import NoServerError, Server, run_server
+from postgres import NoServerError, Server, roomy_memory, run_server
 
 from mvmdb.demo.run import run_demo
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED_FIXTURES = {"shared", "ers_folder"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have temporary folders in memory, where there is room for ten times their files and no place is given."""
+    memory = roomy_memory(8 * 2**30)
+    if memory is not None and config.option.basetemp is None and "TMPDIR" not in os.environ:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

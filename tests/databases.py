@@ -6,7 +6,11 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+import pytest
 from postgres import Server
+
+ON_SQLITE = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+"""For a test of what is done with rows that other tests, on both databases, see written and read."""
 
 
 class Databases(Protocol):

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,11 +38,18 @@ def open_postgres(url: sa.URL, *, read_only: bool, wait_seconds: float) -> sa.En
         url = url.update_query_dict({"connect_timeout": str(_CONNECT_SECONDS)})
     if "application_name" not in url.query:
         url = url.update_query_dict({"application_name": "mvmdb"})
+    return _engine(url, read_only, wait_seconds, os.getpid())
+
+
+@lru_cache(maxsize=16)
+def _engine(url: sa.URL, read_only: bool, wait_seconds: float, _pid: int) -> sa.Engine:
+    """The engine of this database, one for all of a process, as with SQLite (sqlite.py)."""
     # Two connections at most are in use for long, with hours of drizzling between two transactions: check that they are
     # still alive.
     engine = sa.create_engine(
         url,
         pool_size=2,
+        max_overflow=-1,
         pool_pre_ping=True,
         isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
         execution_options={"postgresql_readonly": read_only},

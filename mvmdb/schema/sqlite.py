@@ -31,32 +31,27 @@ def open_sqlite(url: sa.URL, *, create: bool, read_only: bool, wait_seconds: flo
         raise CatalogError(f"{path}: its folder does not exist; make it first, or give another --db")
     mode = "ro" if read_only else "rwc" if create else "rw"
     location = f"{path.absolute().as_uri()}?mode={mode}"
-    if read_only:
-        return _reading_engine(location, wait_seconds, os.getpid())
-    engine = _engine(location, wait_seconds)
-    event.listen(engine, "begin", lambda connection: _begin_writing(connection, wait_seconds))
-    return engine
+    return _engine(location, read_only, wait_seconds, os.getpid())
 
 
-@lru_cache(maxsize=8)
-def _reading_engine(location: str, wait_seconds: float, _pid: int) -> sa.Engine:
-    """The engine that reads this file: one for all who do, so that a statement is compiled once in a process.
+@lru_cache(maxsize=16)
+def _engine(location: str, read_only: bool, wait_seconds: float, _pid: int) -> sa.Engine:
+    """The engine of this file: one for all who read it or write it, so that a statement is compiled once in a process.
 
     A question that takes milliseconds would wait for its compilation twice as long. An engine that was disposed of
     holds no connection and may be used again. A forked process has engines of its own: no connection is shared.
     """
-    engine = _engine(location, wait_seconds, max_overflow=-1)
-    event.listen(engine, "connect", _confine)
-    event.listen(engine, "begin", _begin_reading)
-    return engine
 
-
-def _engine(location: str, wait_seconds: float, max_overflow: int = 10) -> sa.Engine:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(location, uri=True, check_same_thread=False, timeout=wait_seconds)
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, max_overflow=max_overflow)
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, max_overflow=-1)
     event.listen(engine, "connect", _prepare)
+    if read_only:
+        event.listen(engine, "connect", _confine)
+        event.listen(engine, "begin", _begin_reading)
+    else:
+        event.listen(engine, "begin", lambda connection: _begin_writing(connection, wait_seconds))
     return engine
 
 

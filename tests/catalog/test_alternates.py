@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from archive import CELL, CENTER, FINE, Archive, call
 from astropy.io import fits
+from databases import ON_SQLITE
 from fitsfiles import set_keywords
 from skyfield import Shot, SkyField, misplace
 
@@ -66,6 +67,7 @@ def test_layers_use_a_solution_once_they_are_told(fresh: Archive) -> None:
     assert mvmdb.open(fresh.address).config()["alternate"] == "none"
 
 
+@ON_SQLITE
 def test_a_new_solution_of_the_name_in_use_makes_layers_stale(fresh: Archive) -> None:
     align(fresh)
     mvmdb.open(fresh.address).configure(alternate="gaia")
@@ -77,6 +79,7 @@ def test_a_new_solution_of_the_name_in_use_makes_layers_stale(fresh: Archive) ->
     assert fresh.reasons()
 
 
+@ON_SQLITE
 def test_a_solution_holds_for_the_wcs_that_it_was_made_of(fresh: Archive) -> None:
     align(fresh)
     mvmdb.open(fresh.address).configure(alternate="gaia")
@@ -127,6 +130,7 @@ def test_damage_to_the_solution_in_use_is_found_and_mended(fresh: Archive) -> No
     assert not fresh.reasons()
 
 
+@ON_SQLITE
 def test_the_command_says_what_it_found(fresh: Archive) -> None:
     stars = FIELD.write_reference(fresh.folder / "stars.csv")
     done = call(fresh, "align", CELL, "--executor", "serial", "--reference", str(stars))
@@ -148,6 +152,7 @@ def test_the_command_says_what_it_found(fresh: Archive) -> None:
     assert "expected 6 or more" in done.output
 
 
+@ON_SQLITE
 def test_what_cannot_be_is_refused(fresh: Archive, tmp_path: Path) -> None:
     archive = mvmdb.open(fresh.address, executor="serial")
     for arguments, message in (

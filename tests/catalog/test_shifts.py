@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from archive import CELL, CENTER, FINE, Archive, call
 from click.testing import CliRunner
+from databases import ON_SQLITE
 from fitsfiles import set_keywords
 from skyfield import Shot, SkyField, misplace
 
@@ -124,6 +125,7 @@ def test_status_report_explain_and_views_tell_of_members_that_do_not_agree(made:
     assert call(made, "astrometry", "--csv").stdout.splitlines()[1:] == []
 
 
+@ON_SQLITE
 def test_the_report_of_a_night_tells_of_the_layers_that_it_made(archive: Archive) -> None:
     expose(archive)
     report = archive.folder / "night.html"
@@ -161,6 +163,7 @@ def test_align_corrects_shifts_and_leaves_inputs_alone(made: Archive) -> None:
     assert {row.frame for row in map(made.exposure, members(made))} == {"none"}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("frames", ["agree", "align"])
 def test_the_first_night_measures_decides_and_drizzles_once(archive: Archive, frames: Frames) -> None:
     expose(archive)
@@ -175,6 +178,7 @@ def test_the_first_night_measures_decides_and_drizzles_once(archive: Archive, fr
     assert archive.product_files() == stamps
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("frames", ["agree", "align"])
 def test_any_order_of_nights_ends_alike(archive: Archive, frames: Frames) -> None:
     """The exposure that lies elsewhere comes first, with another one: until others come, neither is right."""
@@ -260,6 +264,7 @@ def test_what_layers_follow_outlives_a_lost_catalog(made: Archive, frames: Frame
     assert len(pairs(made)) == 10
 
 
+@ON_SQLITE
 def test_a_withdrawn_exposure_has_no_say(archive: Archive) -> None:
     """Of three exposures two lie together; when one of these leaves, the first by name counts."""
     expose(archive, SHOTS[:3])
@@ -276,6 +281,7 @@ def test_a_withdrawn_exposure_has_no_say(archive: Archive) -> None:
     assert not archive.reasons()
 
 
+@ON_SQLITE
 def test_an_exposure_that_cannot_be_compared_stays_where_it_is(archive: Archive) -> None:
     """It has no sources; its layers take it, and explain says how many sources were common."""
     expose(archive, SHOTS[:2])

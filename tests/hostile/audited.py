@@ -1,6 +1,6 @@
 """Runs commands in one process that notes every file, program and host that Python touches outside of given folders.
 
-    python audited.py ORDER.json    # {"inside": [folders], "commands": [[words]]}; prints what happened as JSON
+    python audited.py    # answers lines {"inside": [folders], "cwd": folder, "commands": [[words]]} with lines of JSON
 
 Python tells its audit hooks of everything that it opens, lists, makes, renames, removes, starts or connects to
 (docs.python.org: "Audit events table"). What the system itself needs is not noted: Python's own files, those of
@@ -14,6 +14,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,15 @@ SYSTEM = ("/proc/", "/sys/", "/dev/null", "/dev/urandom", "/etc/localtime", "/us
 class Auditor:
     """An audit hook that notes what is outside."""
 
-    def __init__(self, inside: list[str]) -> None:
-        prefixes = {sys.prefix, sys.base_prefix, str(Path(os.__file__).parent), *map(str, sys.path), *inside}
-        self.inside = tuple(sorted({os.path.realpath(prefix).rstrip("/") + "/" for prefix in prefixes if prefix}))
+    def __init__(self) -> None:
+        self.inside: tuple[str, ...] = ()
         self.noted: list[str] = []
         self.on = False
+
+    def allow(self, inside: list[str]) -> None:
+        """From now on, these folders are inside, with those of Python and of packages."""
+        prefixes = {sys.prefix, sys.base_prefix, str(Path(os.__file__).parent), *map(str, sys.path), *inside}
+        self.inside = tuple(sorted({os.path.realpath(prefix).rstrip("/") + "/" for prefix in prefixes if prefix}))
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self.on:
@@ -63,11 +68,20 @@ class Auditor:
 
 
 def main() -> None:
-    order = json.loads(Path(sys.argv[1]).read_text())
     from mvmdb import cli
 
-    auditor = Auditor(order["inside"])
+    auditor = Auditor()
     sys.addaudithook(auditor)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # nothing that a command or its children print may be taken for an answer
+    for line in sys.stdin:
+        answers.write(json.dumps(_carry_out(json.loads(line), auditor, cli.main)) + "\n")
+        answers.flush()
+
+
+def _carry_out(order: dict[str, Any], auditor: Auditor, run: Callable[[], None]) -> list[dict[str, Any]]:
+    os.chdir(order["cwd"])
+    auditor.allow(order["inside"])
     told = []
     for words in order["commands"]:
         out, err = io.StringIO(), io.StringIO()
@@ -76,14 +90,14 @@ def main() -> None:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), contextlib.suppress(SystemExit):
             code: object = "no exit"
             try:
-                cli.main()
+                run()
             except SystemExit as leaving:
                 code = leaving.code
         auditor.on = False
         told.append(
             {"words": words, "code": code, "out": out.getvalue(), "err": err.getvalue(), "noted": auditor.noted}
         )
-    print(json.dumps(told))
+    return told
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ class Places:
 
     home: Path
     outside: Path
+    watched: subprocess.Popen[str] | None = field(default=None, init=False)
+    """The process that runs all commands: to import mvmdb takes longer than most of them."""
 
     @property
     def archive(self) -> Archive:
@@ -51,6 +54,31 @@ class Places:
         shutil.rmtree(self.home.parent)
         shutil.copytree(self._copy, self.home.parent)
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Have the process that runs commands until the end of the block; what it prints comes from stderr."""
+        environment = os.environ | {
+            "TMPDIR": str(self.home / "tmp"), "PYTHONPATH": str(REPOSITORY), "HOME": str(self.home),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }  # fmt: skip
+        with subprocess.Popen(
+            [sys.executable, str(AUDITED)], cwd=REPOSITORY, env=environment, text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as self.watched:  # fmt: skip
+            yield
+        assert self.watched.returncode == 0
+
+    def _order(self, order: dict[str, Any]) -> list[dict[str, Any]]:
+        assert self.watched is not None
+        assert self.watched.stdin is not None
+        assert self.watched.stdout is not None
+        self.watched.stdin.write(json.dumps(order) + "\n")
+        self.watched.stdin.flush()
+        line = self.watched.stdout.readline()
+        assert line, "the process that runs commands has ended"
+        told: list[dict[str, Any]] = json.loads(line)
+        return told
+
     @property
     def _copy(self) -> Path:
         return self.home.parent.with_name(f"{self.home.parent.name}-kept")
@@ -60,21 +88,11 @@ class Places:
         before = self.treasures()
         temporary = self.home / "tmp"
         temporary.mkdir(exist_ok=True)
-        order = self.home / "order.json"
-        order.write_text(json.dumps({
+        told = self._order({
             "inside": [str(self.home)],
+            "cwd": str(self.home),
             "commands": [["--db", str(self.home / "mvm.db"), *command.split()] for command in commands],
-        }))  # fmt: skip
-        environment = os.environ | {
-            "TMPDIR": str(temporary), "PYTHONPATH": str(REPOSITORY), "HOME": str(self.home),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, str(AUDITED), str(order)], cwd=self.home, env=environment, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        told: list[dict[str, Any]] = json.loads(done.stdout)
+        })  # fmt: skip
         for one in told:
             shown = one["out"] + one["err"]
             assert set(one["noted"]) <= set(apart), one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 
 import pytest
 from archive import CELL, FINE
@@ -15,7 +16,7 @@ NIGHT = "nightly inbox --executor serial --report night.html"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Places:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     """An archive with a mosaic, and treasures outside of it: an exposure, a product and a poller of the same names."""
     base = tmp_path_factory.mktemp("places")
     places = Places(base / "home", base / "outside")
@@ -32,9 +33,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Places:
         shutil.copy(product, folder)
         shutil.copy(product, places.outside)
     (places.outside / "secret.txt").write_text("treasure")
-    places.run(NIGHT)  # writes the decisions file
-    places.keep()
-    return places
+    with places.watching():
+        places.run(NIGHT)  # writes the decisions file
+        places.keep()
+        yield places
 
 
 @pytest.fixture
