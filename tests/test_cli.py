@@ -15,6 +15,8 @@ from command_line import call, one_line, run
 
 from mvmdb.cli import commands
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_night_and_the_next_as_cron_runs_them(archive: Archive) -> None:
     archive.expose()

@@ -184,13 +184,13 @@ def test_a_new_wcs_makes_exactly_the_layers_that_hold_the_exposure_stale(field: 
 
 
 def test_other_pixels_are_a_recalibration(field: Field) -> None:
-    path = field.folder / "inbox" / "ib6o09h7q_flt.fits"
+    path = field.folder / "inbox" / "ib6o23rtq_flt.fits"
     set_pixels(path, fits.getdata(path, "SCI") * 1.01)
     field.run("ingest", "inbox")
     found = field.stale()
     assert found
-    assert {reason for reasons in found.values() for reason in reasons} == {("member-recalibrated", "ib6o09h7")}
-    assert all("f125w" in name for name in found)
+    assert {reason for reasons in found.values() for reason in reasons} == {("member-recalibrated", "ib6o23rt")}
+    assert all("f140w" in name for name in found)
     field.run("reconcile")
     assert field.run("status")[0] == 0
 

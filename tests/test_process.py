@@ -10,6 +10,7 @@ import pytest
 from archive import CELL, CENTER, COARSE, FINE, Archive, names_to_list
 from astropy.io import fits
 from click.testing import CliRunner
+from databases import SqliteDatabases
 from fitsfiles import set_pixels
 
 from mvmdb.cli import commands
@@ -21,6 +22,12 @@ from mvmdb.process import process_poller
 from mvmdb.records import Policy
 from mvmdb.rectangles.geometry import rectangle_at
 from mvmdb.workers.processes import IN_THIS_PROCESS
+
+
+@pytest.fixture
+def databases(tmp_path: Path) -> SqliteDatabases:
+    """One kind: a poller is processed without a catalog, which only makes pollers and mosaics to compare with."""
+    return SqliteDatabases(tmp_path)
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
 
 from sqlalchemy import Connection, Engine
 
@@ -17,28 +19,46 @@ __all__ = ["Begin", "Connection", "Engine", "Trial", "as_recorded", "check_file"
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Begins a transaction: `Engine.begin`, or a `Trial`, whose transactions are rolled back."""
 
+_users: Counter[Engine] = Counter()
+"""How many blocks of `open_catalog` use an engine: all of a process that open one catalog alike have the same."""
+_counting = Lock()
+
 Change = Callable[[Connection], object]
 
 
 @contextmanager
 def open_catalog(address: str, *, create: bool = False, read_only: bool = False) -> Iterator[Engine]:
-    """An engine for the catalog at a path or URL, with its schema checked; it is disposed of after the block.
+    """An engine for the catalog at a path or URL, with its schema checked; its connections are closed after the block.
 
     With `create`, a missing catalog is created with the default configuration. Raises CatalogError if the catalog
     cannot be opened or has another schema version, and for the database's errors within the block.
     """
     engine = open_engine(address, create=create, read_only=read_only)
+    with _used(engine), clear_errors(address, engine):
+        with engine.begin() as connection:
+            if not create:
+                require_schema(connection)
+            elif create_schema(connection):
+                record_defaults(connection)
+        yield engine
+
+
+@contextmanager
+def _used(engine: Engine) -> Iterator[None]:
+    """Dispose of an engine after the last block that uses it.
+
+    Where it was disposed of earlier, connections of the others would go back to its former pool, and stay open.
+    """
+    with _counting:
+        _users[engine] += 1
     try:
-        with clear_errors(address, engine):
-            with engine.begin() as connection:
-                if create:
-                    if create_schema(connection):
-                        record_defaults(connection)
-                else:
-                    require_schema(connection)
-            yield engine
+        yield
     finally:
-        engine.dispose()
+        with _counting:
+            _users[engine] -= 1
+            if not _users[engine]:
+                del _users[engine]
+                engine.dispose()
 
 
 def check_file(engine: Engine, *, thorough: bool = False) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from archive import CELL, Archive
 from click.testing import CliRunner
+from databases import ON_SQLITE
 
 from mvmdb.archive.access import agreed_products
 from mvmdb.catalog.configure import initialise
@@ -41,6 +42,7 @@ def recorded(archive: Archive) -> Path:
     return Path(dict(archive.rows("SELECT key, value FROM archive"))["products"])
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("command", ["reconcile", "nightly"])
 def test_products_that_are_not_mounted_are_not_made_anew(made: Archive, command: str) -> None:
     words = [command, "--jobs", 1, *([made.inbox] if command == "nightly" else [])]
@@ -101,6 +103,7 @@ def test_another_folder_is_refused_unless_the_products_have_moved(made: Archive)
     assert recorded(made) == moved
 
 
+@ON_SQLITE
 def test_the_same_folder_by_another_path_is_no_other(made: Archive) -> None:
     link = made.folder / "link"
     link.symlink_to(made.products)

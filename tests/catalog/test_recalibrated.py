@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from archive import CELL, CENTER, COARSE, FINE, Archive, call
 from astropy.io import fits
+from databases import ON_SQLITE
 from fitsfiles import set_pixels
 from staleness import agreed_reasons
 
@@ -21,7 +22,6 @@ from mvmdb.mosaic.product.read import read_product
 PHOTFLAM = 2.2483417e-20
 SMALL = {"shape": (32, 32)}
 NAMES = ("ib6o04tu", "ib6o04tw", "ib6o04tz")
-ON_SQLITE = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 """Of tests in which no query is new."""
 RECALIBRATED = {layer: [("member-recalibrated", name) for name in NAMES] for layer in (FINE, COARSE)}
 

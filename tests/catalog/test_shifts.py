@@ -28,6 +28,8 @@ from mvmdb.reconcile.shifts import ShiftSurvey
 from mvmdb.records import Frames, Policy
 from mvmdb.workers.processes import IN_THIS_PROCESS
 
+pytestmark = pytest.mark.slow
+
 FIELD = SkyField(n=40, side=36.0, seed=8, center=CENTER)
 PIXEL = 0.12825  # arcsec, of WFC3/IR
 WRONG = (0.1, -0.05)

@@ -23,6 +23,8 @@ from mvmdb.layers.digests import digest_recipe
 from mvmdb.recipe import ALGORITHM
 from mvmdb.records import Canvas, ProductRecord, ProductState
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[Archive], None]
 
 ACS = f"hst_{CELL}_acs_wfc_f814w_all"

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = [sys.executable, "-m", "mvmdb"]
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT 1 FROM c) SELECT count(*) FROM c"
-N = 500_000
+N = 250_000
 MANY = (
     f"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {N}) "
     "SELECT x, x / 7.0 AS a, 'skycell-p' || x AS b, 'hst_skycell-' || (x * 3) AS c, NULL AS d FROM c"
@@ -90,7 +90,7 @@ def peak_above_least(address: str, *words: str) -> tuple[int, str]:
 
 
 LITTLE = 60e6
-"""Bytes; the rows alone would take 200 MB."""
+"""Bytes; the rows alone would take 100 MB."""
 
 
 def test_memory_does_not_grow_with_the_answer(address: str) -> None:

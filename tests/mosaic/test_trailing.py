@@ -27,6 +27,8 @@ from mvmdb.reconcile import run as run_module
 from mvmdb.records import Policy
 from mvmdb.workers.processes import IN_THIS_PROCESS
 
+pytestmark = pytest.mark.slow
+
 DETECTORS = {"ir": (0.5, 0.128), "ccd": (0.8, 0.05)}
 """Sigma of a star in pixels, and arcsec of a pixel."""
 

@@ -11,6 +11,8 @@ from archive import Archive, call
 
 from mvmdb.mosaic.product.read import read_product
 
+pytestmark = pytest.mark.slow
+
 NIGHT = ("nightly", "INBOX", "--jobs", "1")
 COMMANDS = [NIGHT, ("verify", "--repair"), ("verify", "--deep", "--repair"), ("adopt", "PRODUCTS")]
 SWAP = """

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from archive import CELL, COARSE, FINE, Archive, names_to_list
 from astropy.io import fits
+from databases import ON_SQLITE
 from fitsfiles import realign, set_keywords, write_exposure
 
 from mvmdb.catalog.ask.describe import describe
@@ -27,6 +28,8 @@ from mvmdb.reconcile.layer_jobs import Options
 from mvmdb.reconcile.run import reconcile
 from mvmdb.records import Plan, Policy
 from mvmdb.workers.processes import IN_THIS_PROCESS
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -99,6 +102,7 @@ def test_a_catalog_that_knows_only_some_exposures_leaves_mosaics_of_others_alone
     assert two.product_files() == before, "with all exposures known, all is fresh again"
 
 
+@ON_SQLITE
 def test_somebody_elses_file_is_not_written_over(archive: Archive) -> None:
     archive.expose()
     path = archive.products / CELL / f"{FINE}_drz.fits"
@@ -112,6 +116,7 @@ def test_somebody_elses_file_is_not_written_over(archive: Archive) -> None:
     assert archive.night().reconcile.failed == 0
 
 
+@ON_SQLITE
 def test_a_path_that_no_poller_can_hold_costs_its_cells_poller_only(archive: Archive) -> None:
     archive.expose(folder=archive.inbox / "a,b")
     archive.expose("ib6o04twq", ra=139.088, dec=-13.997)
@@ -121,6 +126,7 @@ def test_a_path_that_no_poller_can_hold_costs_its_cells_poller_only(archive: Arc
     assert (report.reconcile.drizzled, report.reconcile.failed) == (4, 0)
 
 
+@ON_SQLITE
 def test_two_exposures_under_one_file_name_are_both_in_the_mosaic_and_in_the_poller(archive: Archive) -> None:
     archive.expose(folder=archive.inbox / "a", filename="image_flt.fits")
     archive.expose("ib6o04twq", folder=archive.inbox / "b", filename="image_flt.fits", east=2)
@@ -130,6 +136,7 @@ def test_two_exposures_under_one_file_name_are_both_in_the_mosaic_and_in_the_pol
     assert archive.rows("SELECT DISTINCT n_exposures FROM layer") == [(2,)]
 
 
+@ON_SQLITE
 def test_files_with_impossible_names_or_numbers_are_told_of_and_the_others_go_in(archive: Archive) -> None:
     good = archive.expose()
     shutil.copy(good, os.fsencode(archive.inbox) + b"/ib6o04\xff1q_flt.fits")
@@ -142,6 +149,7 @@ def test_files_with_impossible_names_or_numbers_are_told_of_and_the_others_go_in
     assert all(word in reasons for word in ("UTF-8", "PROPOSID", "(32, 32)", "EXPTIME"))
 
 
+@ON_SQLITE
 def test_a_product_that_comes_between_plan_and_job_is_no_strangers(archive: Archive) -> None:
     archive.expose()
     archive.night()
@@ -190,6 +198,7 @@ def test_a_kill_before_the_record_leaves_a_manifest_and_a_product_that_is_recogn
     assert manifest.read_text().split() == names_to_list(made)
 
 
+@ON_SQLITE
 def test_a_superseded_product_that_a_kill_left_behind_is_swept(archive: Archive) -> None:
     archive.expose("j8oz04kpq", detector="WFC", kind="flt")
     archive.night()
@@ -227,6 +236,7 @@ def test_touching_a_product_keeps_its_history(two: Archive) -> None:
     assert two.rows(sql) == before
 
 
+@ON_SQLITE
 def test_a_changed_card_of_a_product_is_damage(two: Archive) -> None:
     path = two.products / CELL / f"{FINE}_drz.fits"
     status = path.stat()
@@ -237,6 +247,7 @@ def test_a_changed_card_of_a_product_is_damage(two: Archive) -> None:
     assert two.reasons(deep=True)[FINE] == [("product-damaged", None)]
 
 
+@ON_SQLITE
 def test_a_member_that_sorts_first_gives_its_photometry_when_it_is_added(two: Archive) -> None:
     two.expose("ib6o04taq", east=1, primary={"PHOTFLAM": 7e-20}, sci={"PHOTFLAM": 7e-20})
     two.night()
@@ -246,6 +257,7 @@ def test_a_member_that_sorts_first_gives_its_photometry_when_it_is_added(two: Ar
     assert added == fits.getheader(path)["PHOTFLAM"] == 7e-20
 
 
+@ON_SQLITE
 def test_s_region_of_a_product_is_counter_clockwise_as_seen_on_the_sky(two: Archive) -> None:
     words = fits.getheader(two.products / CELL / f"{FINE}_drz.fits", "SCI")["S_REGION"].split()[2:]
     ra, dec = np.array(words, dtype=float).reshape(-1, 2).T
@@ -253,6 +265,7 @@ def test_s_region_of_a_product_is_counter_clockwise_as_seen_on_the_sky(two: Arch
     assert np.sum(east * np.roll(dec, -1) - np.roll(east, -1) * dec) > 0
 
 
+@ON_SQLITE
 def test_a_folder_in_the_place_of_a_product_costs_its_layer_only(two: Archive) -> None:
     path = two.products / CELL / f"{FINE}_drz.fits"
     path.unlink()
@@ -263,6 +276,7 @@ def test_a_folder_in_the_place_of_a_product_costs_its_layer_only(two: Archive) -
     assert two.night().reconcile.drizzled == 1
 
 
+@ON_SQLITE
 def test_a_file_in_the_place_of_a_cells_folder_costs_that_cell_only(archive: Archive) -> None:
     archive.expose()
     archive.expose("ib6o04twq", ra=139.088, dec=-13.997)
@@ -276,6 +290,7 @@ def test_a_file_in_the_place_of_a_cells_folder_costs_that_cell_only(archive: Arc
     assert archive.night().reconcile.drizzled == 2
 
 
+@ON_SQLITE
 def test_the_poller_of_a_cell_that_lost_its_layers_goes_with_them(two: Archive) -> None:
     two.environ = {"MVM_ONLY_CTE": "on"}
     two.expose("j8oz04kpq", detector="WFC", kind="flt", ra=139.088, dec=-13.997)
@@ -295,6 +310,7 @@ def test_an_unusable_products_folder_is_not_recorded(two: Archive, tmp_path: Pat
     assert two.rows("SELECT value FROM archive WHERE key = 'products'") == [(str(two.products),)]
 
 
+@ON_SQLITE
 def test_rows_of_several_cells_and_of_two_files_of_an_exposure_are_all_heeded(two: Archive, tmp_path: Path) -> None:
     path = two.inbox / "ib6o04tuq_flt.fits"
     row = f"ib6o04tuq_flt.fits,11359,B6O,04,802.9,F125W,IR,{CELL},{{}},{path}\n"
@@ -312,6 +328,7 @@ def test_rows_of_several_cells_and_of_two_files_of_an_exposure_are_all_heeded(tw
     assert process_poller(poller, tmp_path / "c", Policy(), workers=IN_THIS_PROCESS).drizzled == 2
 
 
+@ON_SQLITE
 def test_one_broken_file_of_a_poller_is_told_of_and_the_rest_goes_on(two: Archive, tmp_path: Path) -> None:
     cut = two.inbox / "ib6o04twq_flt.fits"
     cut.write_bytes(cut.read_bytes()[:20000])
@@ -335,6 +352,7 @@ def test_a_kind_that_changes_with_the_same_bytes_is_stale_in_diff_and_view(two: 
     assert two.reasons() == {}
 
 
+@ON_SQLITE
 def test_leftovers_of_a_cell_without_work_are_swept(two: Archive) -> None:
     left = two.products / CELL / f".{FINE}_drz.fits.{socket.gethostname()}.12345.tmp"
     left.write_bytes(b"half")

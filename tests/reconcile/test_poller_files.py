@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from archive import CELL, FINE, Archive
 from click.testing import CliRunner
+from databases import ON_SQLITE
 
 from mvmdb.catalog.configure import configure_layers
 from mvmdb.catalog.exposures.standing import withdraw
@@ -139,6 +140,7 @@ def test_a_kill_after_the_last_layer_is_made_up_for_by_the_next_run(
     assert flags(file_of(two)) == {"ib6o04tu": "OLD", "ib6o04tw": "OLD", "ib6o04tz": "OLD"}
 
 
+@ON_SQLITE
 def test_a_file_that_moved_is_named_where_it_is_now(two: Archive) -> None:
     old = two.inbox / "ib6o04twq_flt.fits"
     new = two.folder / "elsewhere" / old.name
@@ -150,6 +152,7 @@ def test_a_file_that_moved_is_named_where_it_is_now(two: Archive) -> None:
     assert str(old) not in file_of(two).read_text()
 
 
+@ON_SQLITE
 def test_a_poller_that_names_a_file_that_is_gone_is_a_problem(two: Archive) -> None:
     (two.inbox / "ib6o04twq_flt.fits").unlink()
     two.expose("ib6o04tzq", east=1)
@@ -161,6 +164,7 @@ def test_a_poller_that_names_a_file_that_is_gone_is_a_problem(two: Archive) -> N
     assert line in two.reconcile().problems
 
 
+@ON_SQLITE
 def test_a_poller_that_cannot_be_written_is_written_by_a_later_run(two: Archive) -> None:
     two.expose("ib6o04tzq", east=1)
     file_of(two).unlink()

@@ -20,6 +20,8 @@ from mvmdb.mosaic.product.read import read_product
 from mvmdb.reconcile import run as run_module
 from mvmdb.workers.processes import IN_THIS_PROCESS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def two(archive: Archive) -> Archive:

@@ -20,6 +20,8 @@ from mvmdb.verify import run as run_module
 from mvmdb.verify.look import Inspected as Verified
 from mvmdb.verify.run import verify
 
+pytestmark = pytest.mark.slow
+
 GROUPS = [
     ["pixels", "box", "inactive", "canvas", "members digest", "count", "layer's filter", "product's count",
      "no product member"],
