@@ -309,9 +309,8 @@ def _find_part(positions: Float, window: Window) -> dict[str, int] | None:
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
     if not rows.size:
         return None
-    (bottom, top), (left, right) = (
-        _widen(int(found[0]), int(found[-1]), size) for found, size in zip((rows, columns), near.shape, strict=True)
-    )
+    bottom, top = _widen(int(rows[0]), int(rows[-1]), positions.shape[0])
+    left, right = _widen(int(columns[0]), int(columns[-1]), positions.shape[1])
     return {"ymin": bottom, "ymax": top, "xmin": left, "xmax": right}
 
 
