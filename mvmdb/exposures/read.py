@@ -56,10 +56,11 @@ def read_exposure(path: str | os.PathLike[str]) -> Dataset:
     """
     address = absolute(os.fspath(path))
     with open_or_blame(address, open_headers) as opened:
-        return _read(scan_open(opened, address), opened.stream)
+        return read_open(scan_open(opened, address), opened.stream)
 
 
-def _read(file: FitsFile, stream: BinaryIO) -> Dataset:
+def read_open(file: FitsFile, stream: BinaryIO) -> Dataset:
+    """As `read_exposure`, of a file whose headers were read, from its open stream. Raises OSError too."""
     _check_size(file)
     chips = require_sci(file)
     _check_complete(file)

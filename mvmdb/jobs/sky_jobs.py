@@ -11,11 +11,13 @@ from typing import TypeVar
 from mvmdb.errors import MvmdbError, WorkersError
 from mvmdb.mosaic.flux import Flux
 from mvmdb.mosaic.skies.carry_out import measure_skies
-from mvmdb.mosaic.skies.choose import choose_overlapping
+from mvmdb.mosaic.skies.choose import along_curve, choose_overlapping
 from mvmdb.mosaic.skies.solve import solve_skies
-from mvmdb.names import CellId, format_cell_name, parse_cell_name, parse_layer_name
+from mvmdb.names import CELLS_PER_PROJECTION_CELL, CellId, format_cell_name, parse_cell_name, parse_layer_name
 from mvmdb.recipe import Recipe
 from mvmdb.records import CellExposure, LayerJob, MeasuredSkies, MemberInput, SkyJob, SkyPair
+from mvmdb.sky.footprints import Footprints
+from mvmdb.sky.layer import project_exposures
 from mvmdb.sky.overlaps import Overlap, find_overlaps
 from mvmdb.workers.executor import Workers
 
@@ -34,11 +36,13 @@ def divide_pairs(
     recipe: Recipe,
     cell_of: Mapping[str, int],
     photflam: float | None,
+    regions: Mapping[str, str],
 ) -> list[SkyJob]:
     """The jobs that measure the pairs that overlap, and the noise of the exposures `noise_of` (ipppssoo).
 
     `cell_of` is a sky cell (key) of each of these: of exposures without a pair, the noise alone is measured. Chips are
-    compared in electrons of the PHOTFLAM `photflam`.
+    compared in electrons of the PHOTFLAM `photflam`. Jobs are divided by the places of exposures on the sky, of which
+    `regions` has the `s_region` of each, so that each is read for few jobs.
     """
     left, jobs = set(noise_of), []
 
@@ -51,7 +55,7 @@ def divide_pairs(
 
     in_order = sorted(overlaps, key=attrgetter("cell", "first", "second"))
     for cell, of_cell in groupby(in_order, key=attrgetter("cell")):
-        for batch in _batches(of_cell):
+        for batch in _batches(_along_the_sky(cell, list(of_cell), regions)):
             pairs = [(overlap.first, overlap.second) for overlap in batch]
             add(cell, {name for pair in pairs for name in pair}, pairs)
     alone = sorted((cell_of[name], name) for name in left)
@@ -59,6 +63,15 @@ def divide_pairs(
         for names in _batches(of_alone):
             add(cell, [name for _, name in names], ())
     return jobs
+
+
+def _along_the_sky(cell: int, overlaps: Sequence[Overlap], regions: Mapping[str, str]) -> list[Overlap]:
+    """The overlaps in a sky cell (key) so that those of exposures near each other come soon after each other."""
+    names = sorted({name for overlap in overlaps for name in (overlap.first, overlap.second)})
+    footprints = Footprints.from_regions([regions[name] for name in names])
+    curve = along_curve(project_exposures(cell // CELLS_PER_PROJECTION_CELL, footprints))
+    place = {names[n]: at for at, n in enumerate(curve.tolist())}
+    return sorted(overlaps, key=lambda overlap: sorted((place[overlap.first], place[overlap.second])))
 
 
 def _batches(values: Iterable[T]) -> Iterator[list[T]]:
@@ -107,11 +120,12 @@ def _solve_group(jobs: Sequence[LayerJob], exposures: Mapping[str, CellExposure]
     for job in jobs:
         cell = cells.setdefault(parse_cell_name(parse_layer_name(job.layer).skycell).index, [])
         cell += [member.ipppssoo for member in job.members if member.ipppssoo not in cell]
-    overlaps = find_overlaps(cells, {name: exposures[name].s_region for name in members}, choose_overlapping)
+    regions = {name: exposures[name].s_region for name in members}
+    overlaps = find_overlaps(cells, regions, choose_overlapping)
     pairs: list[SkyPair] = []
     unused: set[str] = set()
     flux = Flux.of(jobs[0].recipe, {name: exposures[name].photometry for name in members})
-    divided = divide_pairs(members, overlaps, (), jobs[0].recipe, {}, flux.photflam)
+    divided = divide_pairs(members, overlaps, (), jobs[0].recipe, {}, flux.photflam, regions)
     for _, result in measure_on_workers(divided, workers):
         pairs += result.pairs
         unused |= {name for name, *_ in (*result.unread, *result.refused)}

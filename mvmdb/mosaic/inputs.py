@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -16,17 +18,19 @@ from mvmdb.correction import digest_realigned, parse_alternate
 from mvmdb.errors import ExposureError, ProductError
 from mvmdb.exposures.fits.cards import Cards, Value, to_number
 from mvmdb.exposures.fits.counts import find_sensitivity
-from mvmdb.exposures.fits.digest import digest_pixels
-from mvmdb.exposures.fits.file import FitsFile, scan_open
-from mvmdb.exposures.read import read_exposure
+from mvmdb.exposures.fits.digest import digest_open
+from mvmdb.exposures.fits.file import scan_open
+from mvmdb.exposures.read import read_open
 from mvmdb.instruments import list_filter_keywords
 from mvmdb.mosaic.drizzle.chips import blame_member, unusable_member
 from mvmdb.mosaic.drizzle.members import DrizzledChip
 from mvmdb.mosaic.product.provenance import UNKNOWN, ChipRow, Observation
+from mvmdb.mosaic.seen import SeenFiles
 from mvmdb.names import format_header_filter
 from mvmdb.photometry import PHOTFLAM, differs, name_changes, parse_photometry
 from mvmdb.recipe import Weight
 from mvmdb.records import Dataset, Exposure, MemberInput
+from mvmdb.remote.address import absolute
 from mvmdb.remote.files import open_pixels, stamps_of
 from mvmdb.remote.state import is_unchanged
 from mvmdb.sky.region import format_region, parse_region
@@ -51,13 +55,26 @@ class InspectedMember:
     observations: Mapping[int, Observation]
 
 
+class _Read(NamedTuple):
+    """What a member's file says of itself: the exposure, the digest of its pixels, and observations by EXTVER."""
+
+    dataset: Dataset
+    pixel_digest: str
+    observations: Mapping[int, Observation]
+
+
+_seen: SeenFiles[_Read] = SeenFiles()
+
+
 def inspect_member(member: MemberInput) -> InspectedMember:
     """Read a member's headers, digest its pixels, and compare both with what was registered.
+
+    A file that this process has inspected, and that did not change since, is not read again.
 
     Raises ProductError when the file is missing, or has another identity, another WCS or other pixels, and
     MemberUnusableError when it is damaged.
     """
-    dataset, digest, file = _read(member)
+    dataset, digest, observations = _read(member)
     exposure = dataset.exposure
     if member.pixel_digest is not None or member.pixels.startswith("d:"):
         _compare(member, "pixel digest", digest, member.pixel_digest or member.pixels)
@@ -77,7 +94,6 @@ def inspect_member(member: MemberInput) -> InspectedMember:
     correction = parse_alternate(member.alternate)[1]
     if correction is not None:
         outlines = tuple(correction.move_outline(outline) for outline in outlines)
-    observations = {chip.ver: _observe(exposure, file.primary, chip.header) for chip in file.images("SCI")}
     return InspectedMember(member, dataset, digest, member.wcs_digest, outlines, observations)
 
 
@@ -236,17 +252,27 @@ def _whole(value: Value) -> int:
     return int(number) if number is not None and number.is_integer() and 0 <= number < 2**31 else UNKNOWN
 
 
-def _read(member: MemberInput) -> tuple[Dataset, str, FitsFile]:
+def _read(member: MemberInput) -> _Read:
+    """What is in a member's file, read or remembered."""
     try:
-        with blame_member(member.ipppssoo), open_pixels(member.path) as opened:
-            file = scan_open(opened, member.path)
-            return read_exposure(member.path), digest_pixels(member.path), file
+        with blame_member(member.ipppssoo):
+            return _seen.find(member.path, partial(_read_file, member.path))
     except ExposureError as error:
         raise unusable_member(member.ipppssoo, error) from error
     except OSError as error:
         raise unusable_member(
             member.ipppssoo, ExposureError("unreadable", f"{member.path}: {error.strerror or error}")
         ) from error
+
+
+def _read_file(path: str) -> _Read:
+    with open_pixels(path) as opened:
+        file = scan_open(opened, absolute(path))
+        dataset, digest = read_open(file, opened.stream), digest_open(file, opened.stream)
+    exposure = dataset.exposure
+    return _Read(
+        dataset, digest, {chip.ver: _observe(exposure, file.primary, chip.header) for chip in file.images("SCI")}
+    )
 
 
 def _compare(member: MemberInput, quantity: str, actual: str, expected: str) -> None:

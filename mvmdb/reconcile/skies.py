@@ -170,7 +170,8 @@ class _Solver:
         cell_of = {name: cell for cell, names in cells for name in names}  # the first of each
         members = {name: one.member for name, one in exposures.items()}
         missing = [overlap for overlap in missing if self.unread.isdisjoint((overlap.first, overlap.second))]
-        jobs = divide_pairs(members, missing, quiet, self.participants.recipe, cell_of, self._flux.photflam)
+        recipe, photflam = self.participants.recipe, self._flux.photflam
+        jobs = divide_pairs(members, missing, quiet, recipe, cell_of, photflam, self._regions)
         if jobs:
             log.info("measuring the skies of %d pairs of %s", len(missing), "/".join(self.participants.obsmode))
         measured: list[SkyPair] = []

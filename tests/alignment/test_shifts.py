@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from skyfield import Shot, SkyField, misplace
 
+from mvmdb.alignment.shifts import measure as measuring
 from mvmdb.alignment.shifts.measure import PARTNERS, choose_overlaps, measure_overlaps
 from mvmdb.alignment.shifts.places import Pairs, solve_places
 from mvmdb.alignment.shifts.votes import FEWEST, find_shift
@@ -137,6 +139,50 @@ def test_pairs_are_a_sparse_connected_graph_that_can_be_repeated(tmp_path: Path)
     assert choose_overlaps(exposures, known) == []
     new = choose_overlaps([*exposures, replace(exposures[0], ipppssoo="ib6oz000")], known)
     assert [one.names[1] for one in new] == ["ib6oz000"] * PARTNERS
+
+
+def fields_of(n: int, tmp_path: Path, *, fields: int, seed: int) -> list[ShiftExposure]:
+    """Exposures that all overlap in each of some fields, of which each touches the next by a corner of a few."""
+    base = as_input(SkyField(n=1).expose(tmp_path, Shot("aa"))[0])
+    rng = np.random.default_rng(seed)
+    exposures = []
+    for number in range(n):
+        east, north = rng.uniform(0, 0.004, 2) + (number % fields) * np.array([0.0225, 0.0205])
+        corners = [(53 + a + east, -27 + b + north) for a, b in ((0, 0), (0.02, 0), (0.02, 0.02), (0, 0.02))]
+        region = "POLYGON ICRS " + " ".join(f"{value:.8f}" for corner in corners for value in corner)
+        exposures.append(replace(base, ipppssoo=f"ib6o{number:04d}", s_region=region))
+    return exposures
+
+
+def test_of_many_exposures_few_overlaps_are_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+    intersection = shapely.intersection
+
+    def count(first: np.ndarray, second: np.ndarray) -> object:
+        computed.append(len(first))
+        return intersection(first, second)
+
+    monkeypatch.setattr(shapely, "intersection", count)
+    n = 200
+    exposures = fields_of(n, tmp_path, fields=1, seed=6)
+    chosen = choose_overlaps(exposures)
+    assert sum(computed) <= n * measuring.LIKELY < n * (n - 1) / 4
+    # The largest overlaps of each are the same as by all pairs.
+    monkeypatch.setattr(measuring, "LIKELY", n)
+    assert [one.names for one in choose_overlaps(exposures)] == [one.names for one in chosen]
+
+
+def test_groups_are_joined_where_only_small_overlaps_do(tmp_path: Path) -> None:
+    exposures = fields_of(120, tmp_path, fields=3, seed=7)
+    pairs = [one.names for one in choose_overlaps(exposures)]
+    place = {one.ipppssoo: n for n, one in enumerate(exposures)}
+    label = list(range(len(exposures)))
+    for first, second in pairs:
+        old, new = label[place[first]], label[place[second]]
+        label = [new if one == old else one for one in label]
+    assert len(set(label)) == 1
+    between = [pair for pair in pairs if place[pair[0]] % 3 != place[pair[1]] % 3]
+    assert len(between) == 2, "one pair joins a field to the next"
 
 
 def place(n: int, *, ra: float, dec: float, seed: int, worst: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -66,18 +66,22 @@ def digest_pixels(path: str | os.PathLike[str]) -> str:
     """
     name = os.fspath(path)
     with open_or_blame(name) as opened:
-        file = scan_open(opened, name)
-        of_primary, of_sci = _meaning(file)
-        digest = hashlib.sha256(repr(_values(file.primary, ("EXPTIME", *of_primary))).encode())
-        if not file.images("SCI"):
-            raise ExposureError("no-sci", f"{file.path} has no SCI extension; expected an FLT or FLC")
-        for hdu in pixel_hdus(file):
-            scaling = _values(hdu.header, ("BSCALE", "BZERO", *(of_sci if hdu.name == "SCI" else _MEANING)))
-            digest.update(repr((hdu.name, hdu.ver, hdu.bitpix, hdu.pixel_shape, scaling)).encode())
-            if hdu.shape:
-                _update(digest, opened.stream, hdu, name)
-            else:
-                digest.update(repr(float(constant_value(hdu))).encode())
+        return digest_open(scan_open(opened, name), opened.stream)
+
+
+def digest_open(file: FitsFile, stream: BinaryIO) -> str:
+    """As `digest_pixels`, of a file whose headers were read, from its open stream. Raises OSError too."""
+    of_primary, of_sci = _meaning(file)
+    digest = hashlib.sha256(repr(_values(file.primary, ("EXPTIME", *of_primary))).encode())
+    if not file.images("SCI"):
+        raise ExposureError("no-sci", f"{file.path} has no SCI extension; expected an FLT or FLC")
+    for hdu in pixel_hdus(file):
+        scaling = _values(hdu.header, ("BSCALE", "BZERO", *(of_sci if hdu.name == "SCI" else _MEANING)))
+        digest.update(repr((hdu.name, hdu.ver, hdu.bitpix, hdu.pixel_shape, scaling)).encode())
+        if hdu.shape:
+            _update(digest, stream, hdu, file.path)
+        else:
+            digest.update(repr(float(constant_value(hdu))).encode())
     return "d:" + digest.hexdigest()[:32]
 
 

@@ -46,6 +46,12 @@ REACH = 1.0
 """How far, in output pixels, a square's pixels reach at most beyond its corners, to the middle of an output pixel that
 they touch: half an output pixel, and the bulge of the square's edges by distortion (0.33 in WFC3/IR, the largest)."""
 
+SPARE = 2
+"""Detector pixels drizzled around those that reach the canvas: drizzle may lose the outermost row and column."""
+LEAST = 64
+"""Shortest side of a part of a square: drizzle finds the rows of a part to a few hundredths of a pixel, which is many
+rows where a part is a few pixels wide."""
+
 FLAGGED = 2.0**-24
 """The weight of a flagged pixel, in times of a good one's, where the recipe takes it if there is no good one: half of
 what the last digit of a float32 stands for. So a good pixel is changed by no more than its rounding, whichever of them
@@ -248,6 +254,13 @@ def _drizzle_square(
     in_square = np.s_[
         on_canvas[0].start - bottom : on_canvas[0].stop - bottom, on_canvas[1].start - left : on_canvas[1].stop - left
     ]
+    moved = _shift(positions, low)
+    limits: dict[str, int] = {}
+    if in_square[0].stop - in_square[0].start < height or in_square[1].stop - in_square[1].start < width:
+        part = _find_part(moved, in_square)
+        if part is None:
+            return
+        limits = part
     image, weights = scratch.take((height, width))
     _copy_in(planes.science, on_canvas, in_square, image)
     _copy_in(planes.weight, on_canvas, in_square, weights)
@@ -266,16 +279,45 @@ def _drizzle_square(
         square.science,
         data2=None if square.variance is None else [square.variance],
         exptime=chip.exptime,
-        pixmap=_shift(positions, low),
+        pixmap=moved,
         iscale=ratio**2,
         pixel_scale_ratio=ratio,
         weight_map=square.weight,
         pixfrac=recipe.pixfrac,
         in_units="cps" if is_rate(chip) else "counts",
+        **limits,
     )
     planes.science[on_canvas], planes.weight[on_canvas] = image[in_square], weights[in_square]
     if planes.variance is not None and variances is not None:
         planes.variance[on_canvas] = variances[0][in_square]
+
+
+def _find_part(positions: Float, window: Window) -> dict[str, int] | None:
+    """Drizzle's limits of rows and columns of a square (inclusive) that hold all pixels that reach a window of its
+    output array, from the pixels' positions there; None where none does.
+
+    Drizzle takes the corners of pixels from the whole square, and goes through rows and columns in the same order, so
+    pixels of the window are the same to the bit.
+    """
+    edges = positions[0], positions[-1], positions[:, 0], positions[:, -1]
+    steps = [np.abs(np.diff(edge, axis=0)).max(axis=0) for edge in edges]
+    reach = 0.5 + np.maximum(steps[0], steps[1]) + np.maximum(steps[2], steps[3])  # twice what a pixel needs
+    near = np.ones(positions.shape[:2], dtype=np.bool_)
+    for axis, side in enumerate(window[::-1]):
+        along = positions[..., axis]
+        near &= (along > side.start - reach[axis]) & (along < side.stop - 1 + reach[axis])
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    if not rows.size:
+        return None
+    bottom, top = _widen(int(rows[0]), int(rows[-1]), positions.shape[0])
+    left, right = _widen(int(columns[0]), int(columns[-1]), positions.shape[1])
+    return {"ymin": bottom, "ymax": top, "xmin": left, "xmax": right}
+
+
+def _widen(first: int, last: int, size: int) -> tuple[int, int]:
+    """A range of pixels (inclusive) with `SPARE` on both sides, of `LEAST` at least, inside the first `size`."""
+    first = max(0, min(first - SPARE, size - LEAST))
+    return first, min(max(last + SPARE, first + LEAST - 1), size - 1)
 
 
 def _copy_in(plane: Image, on_canvas: Window, in_square: Window, image: Image) -> None:

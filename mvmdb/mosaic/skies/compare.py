@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mvmdb.mosaic.drizzle.chips import brightness_per_unit, good_pixels, read_member_chips
 from mvmdb.mosaic.drizzle.raster import polygon_rings
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.skies.clipping import clipped_median
+from mvmdb.mosaic.skies.clipping import clipped_median, exact_median
 from mvmdb.mosaic.skies.overlay import Box, is_on, overlay
 from mvmdb.mosaic.skies.source import SkySource, to_detector
 from mvmdb.recipe import Recipe
@@ -111,7 +111,7 @@ def compare_exposures(
     if clipped is None or clipped[1] < FEWEST:
         return SkyPair(*names, 0.0, 0.0, 0, 0)
     difference, pixels = clipped
-    level = float(np.median(_some(np.concatenate([piece.first for piece in pieces]))))
+    level = exact_median(_some(np.concatenate([piece.first for piece in pieces])))
     low, high = np.quantile(_some(values), [0.375, 0.625])
     spread = max(MEDIAN_ERROR * float(high - low), RESOLUTION * max(abs(level), abs(level - difference)), 1e-12)
     independent = sum(piece.independent for piece in pieces) * pixels / values.size
@@ -145,9 +145,10 @@ def _compare_chips(first: SkyChip, second: SkyChip, grid: LayerGrid, middle: sha
         x, y = place.positions(rows)
         x, y = _beside(x, y, box, rows)
         at = np.flatnonzero(is_on(x, y, second.brightness.shape))
-        row, column = (axis.ravel()[at].astype(np.intp) for axis in (y, x))
+        y *= columns
+        y += x
         brightness = inside_box[rows].ravel()[at]
-        difference = brightness - flat[row * columns + column]
+        difference = brightness - flat[y.ravel()[at].astype(np.intp)]
         known = np.flatnonzero(np.isfinite(difference))
         if known.size:
             quarter = _quarters(halves, rows, inside_box.shape[1]).ravel()[at[known]]
@@ -169,7 +170,10 @@ def _beside(x: Float64, y: Float64, box: Box, rows: slice) -> tuple[Float64, Flo
     beside = []
     for place, (a, b) in ((x, _DITHER), (y, _DITHER[::-1])):
         step = np.remainder(column * a, 1.0) + np.remainder(row * b, 1.0)
-        beside.append(np.floor(place + step - np.floor(step)))
+        whole = np.floor(step)
+        step += place  # in place: newly allocated memory takes as long as the sums
+        step -= whole
+        beside.append(np.floor(step, out=step))
     return beside[0], beside[1]
 
 
@@ -217,7 +221,7 @@ def _gradient(values: Float, quarters: NDArray[np.uint8]) -> float | None:
     parts = [values[quarters == quarter] for quarter in range(4)]
     if min(part.size for part in parts) < FEWEST:
         return None
-    a, b, c, d = (float(np.median(part)) for part in parts)
+    a, b, c, d = (exact_median(part) for part in parts)
     return float(np.hypot((b + d - a - c) / 2, (c + d - a - b) / 2))
 
 

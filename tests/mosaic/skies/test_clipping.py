@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mvmdb.mosaic.skies import clipping
-from mvmdb.mosaic.skies.clipping import SAMPLE, clipped_median
+from mvmdb.mosaic.skies.clipping import SAMPLE, clipped_median, exact_median
 
 
 def clip_literally(values: np.ndarray, lower: float, clips: int, sigma: float) -> tuple[float, int]:
@@ -88,3 +88,16 @@ def test_values_below_the_limit_never_count(size: int) -> None:
     values = np.full(size, -100.5, "f4")
     values[0] = 3.0
     assert clipped_median(values, -100.0, 5, 4.0) == (3.0, 1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4 * SAMPLE - 1, 4 * SAMPLE, 4 * SAMPLE + 1, 300_000])
+@pytest.mark.parametrize("kind", ["picture", "equal", "two", "ordered"])
+def test_an_exact_median_is_numpys_to_the_bit(size: int, kind: str) -> None:
+    values = picture(size, size, 5.0)
+    if kind == "equal":
+        values[:] = 0.1
+    elif kind == "two":  # values of which the sample's middle holds one alone
+        values = np.where(values > 30, np.float32(0.1), np.float32(0.7))
+    elif kind == "ordered":
+        values.sort()
+    assert exact_median(values) == float(np.median(values))
