@@ -19,7 +19,7 @@ def check_adoption(exposures: Path, mosaics: Path) -> list[str]:
     faults = []
     with tempfile.TemporaryDirectory() as scratch:
         catalog = Path(scratch, "mvm.db")
-        _run(catalog, "init", "--products", str(Path(scratch, "products")))
+        _run(catalog, "init", "--method", "hap", "--products", str(Path(scratch, "products")))
         _run(catalog, "ingest", str(exposures))
         for words, proof, reasons in (((), "unproven", {"pixels-unproven"}), (("--trust",), "trusted", set())):
             report = _run(catalog, "adopt", str(mosaics), "--json", *words)
