@@ -71,7 +71,9 @@ def compare(planes: tuple[Plane, Plane] | None) -> dict[str, str]:
     sigma = clipped_deviation(west.science[both])
     step = abs(float(np.median(difference)))
     numbers = (step * PIXEL_AREA, step / sigma, abs(difference).max() / sigma)
-    return dict(zip(ROWS, (f"{both.sum():,}", *(f"{number:.5f}" for number in numbers)), strict=True))
+    return dict(
+        zip(ROWS, (f"{both.sum():,}", *(f"{round(float(number), 4) + 0.0:.4f}" for number in numbers)), strict=True)
+    )
 
 
 def put_together(

@@ -24,7 +24,7 @@ BINS = 6
 
 
 def measure(
-    setting: Setting, *, size: int = 800, side: int = 180, radii: Sequence[float] = RADII, real: bool = True
+    setting: Setting, *, size: int = 500, side: int = 180, radii: Sequence[float] = RADII, real: bool = True
 ) -> Iterator[Block]:
     """The tables of sums in apertures, and of weights."""
     rows = [*measure_noise(size, radii), *(measure_ers(radii) if real else [])]

@@ -31,8 +31,8 @@ def draw_border(strips: Mapping[str, NDArray[np.float64]], border: float, target
     first = next(iter(strips.values()))
     extent = extent_of(first.shape, border)
     with styled():
-        figure = new_figure(9.0, 1.9 * len(strips) + 3.0)
-        axes = figure.subplots(len(strips) + 1, 1, sharex=True, height_ratios=[*[1.0] * len(strips), 1.3])
+        figure = new_figure(9.0, 2.2 * len(strips) + 3.0)
+        axes = figure.subplots(len(strips) + 1, 1, sharex=True, height_ratios=[*[1.0] * len(strips), 1.2])
         low, high = limits({way: strip * PIXEL_AREA for way, strip in strips.items()})
         for place, (way, strip) in zip(axes, strips.items(), strict=False):
             image = place.imshow(strip * PIXEL_AREA, origin="lower", cmap=MAP, vmin=low, vmax=high, extent=extent)
@@ -134,4 +134,4 @@ def _save(figure: Any, target: Path) -> None:
     with Image.open(target) as image:
         size = (WIDTH, round(image.height * WIDTH / image.width))
         small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    small.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, optimize=True)
+    small.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(target, optimize=True)

@@ -20,7 +20,8 @@ from conformance.accuracy.ways import NOT_RUN, WAYS, Block, Setting, complete, m
 
 SIDE = 128
 NOISE, STEP = 0.05, 0.185
-COSMIC_RAY, RAYS, RAY = 8192, 40, 300.0
+COSMIC_RAY, RAY = 8192, 300.0
+PIXELS_PER_RAY = 400
 ROWS = (
     "share of the exposed area with both exposures", "step of the sky, in sigma of an exposure",
     "pixels of the overlap where a flagged cosmic ray shines", "exposed pixels",
@@ -45,7 +46,7 @@ def write(folder: Path, name: str, side: int, east: float, sky: float, seed: int
     """An exposure with a flat sky and flagged cosmic rays."""
     rng = np.random.default_rng(seed)
     flags = np.zeros((side, side), int)
-    flags.ravel()[rng.choice(side * side, RAYS, replace=False)] = COSMIC_RAY
+    flags.ravel()[rng.choice(side * side, side * side // PIXELS_PER_RAY, replace=False)] = COSMIC_RAY
     path = Field(folder).expose(
         name, east=east, sky=sky, noise=NOISE, shape=(side, side), orientat=0.0, dq=flags,
         filename=pipeline_name(f"ib6o04{name}"),

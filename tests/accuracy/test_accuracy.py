@@ -84,7 +84,7 @@ def test_growth_ends_as_a_rebuild(setting: Setting) -> None:
     assert float(rows["pedestal, in sigma of the mosaic"]["mvmdb"]) < 0.02
     assert float(rows["largest difference of a pixel, in sigma of the mosaic"]["mvmdb"]) < 0.02
     assert float(rows["pedestal, in sigma of the mosaic"]["hap"]) > 0.1
-    assert "add" in rows["actions"]["mvmdb"]
+    assert rows["actions"]["drizzlepac"] == "drizzle 3"
 
 
 def test_steps_and_cosmic_rays_vanish_where_one_exposure_is_deep(setting: Setting) -> None:
