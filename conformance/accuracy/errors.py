@@ -11,7 +11,7 @@ from astropy.io import fits
 from fitsfiles import write_exposure
 from mosaic_field import DEC, RA, Field
 
-from bench.apertures import measure_ers, measure_noise
+from bench.apertures import CASES, Case, measure_ers, measure_noise
 from conformance.accuracy.ways import NOT_RUN, Block, Setting, complete, make_all, only_fine, pipeline_name, table
 from mvmdb.mosaic.make import make_product
 from mvmdb.recipe import Weight
@@ -24,10 +24,16 @@ BINS = 6
 
 
 def measure(
-    setting: Setting, *, size: int = 500, side: int = 180, radii: Sequence[float] = RADII, real: bool = True
+    setting: Setting,
+    *,
+    size: int = 500,
+    side: int = 180,
+    radii: Sequence[float] = RADII,
+    cases: Sequence[Case] = CASES,
+    real: bool = True,
 ) -> Iterator[Block]:
     """The tables of sums in apertures, and of weights."""
-    rows = [*measure_noise(size, radii), *(measure_ers(radii) if real else [])]
+    rows = [*measure_noise(size, radii, cases), *(measure_ers(radii) if real else [])]
     yield "apertures", table(["mosaic", "CORRFACT", *(f"r = {radius:g}" for radius in radii)], rows)
     yield "weights", measure_weights(setting, side)
 

@@ -9,11 +9,14 @@ import pytest
 from PIL import Image
 from skyfield import Shot, SkyField
 
+from bench.apertures import CASES
 from bench.shifts import Measured, flagged_of, precision_of
 from conformance.accuracy import cells, errors, flux, growth, place, shallow, skies
 from conformance.accuracy.page import PAGE, fill_page, marks, write_page
 from conformance.accuracy.run import PARTS, REPOSITORY, find_peer, find_shared
 from conformance.accuracy.ways import NOT_RUN, Block, Plane, Setting, table
+
+pytestmark = pytest.mark.slow
 
 Rows = dict[str, dict[str, str]]
 
@@ -60,7 +63,7 @@ def test_fluxes_are_right_by_the_method_mvmdb_and_a_new_photflam_is_told(setting
 
 
 def test_offsets_of_a_galaxy_and_of_a_crowd_are_right_and_drawn(setting: Setting) -> None:
-    found = dict(skies.measure(setting, side=120, real=False))
+    found = dict(skies.measure(setting, side=100, real=False))
     for row in read(("offsets", found["offsets"])).values():
         assert row["drizzlepac"] == NOT_RUN
         assert float(row["mvmdb"]) < 0.006
@@ -125,7 +128,7 @@ def test_pairs_are_counted_by_what_is_true_and_what_is_flagged() -> None:
 
 
 def test_errors_of_sums_are_right_with_their_correlation_and_ivm_is_least(setting: Setting) -> None:
-    found = dict(errors.measure(setting, size=130, side=120, radii=(2.0, 5.0), real=False))
+    found = dict(errors.measure(setting, size=130, side=100, radii=(2.0, 5.0), cases=CASES[1:4:2], real=False))
     for name, row in read(("apertures", found["apertures"])).items():
         before, after, _ = (float(cell) for cell in row["r = 5"].split(","))
         assert before > 1.4, name
