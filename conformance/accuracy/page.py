@@ -9,17 +9,18 @@ from pathlib import Path
 from conformance.accuracy.ways import Block
 
 PAGE = Path("docs/accuracy.md")
+MAKER = "make accuracy"
 
 
-def marks(name: str) -> tuple[str, str]:
-    """The lines before and after a generated part."""
-    return f"<!-- {name}: made by `make accuracy` -->", f"<!-- end of {name} -->"
+def marks(name: str, maker: str = MAKER) -> tuple[str, str]:
+    """The lines before and after a generated part, which a command makes."""
+    return f"<!-- {name}: made by `{maker}` -->", f"<!-- end of {name} -->"
 
 
-def fill_page(text: str, blocks: Iterable[Block]) -> str:
+def fill_page(text: str, blocks: Iterable[Block], maker: str = MAKER) -> str:
     """The text of a page with the parts of these names replaced. Raises ValueError where marks of one are missing."""
     for name, content in blocks:
-        begin, end = marks(name)
+        begin, end = marks(name, maker)
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
         if len(pattern.findall(text)) != 1:
             count = text.count(begin)
@@ -28,6 +29,6 @@ def fill_page(text: str, blocks: Iterable[Block]) -> str:
     return text
 
 
-def write_page(page: Path, blocks: Iterable[Block]) -> None:
+def write_page(page: Path, blocks: Iterable[Block], maker: str = MAKER) -> None:
     """Replace these parts of a page."""
-    page.write_text(fill_page(page.read_text(encoding="utf-8"), blocks), encoding="utf-8")
+    page.write_text(fill_page(page.read_text(encoding="utf-8"), blocks, maker), encoding="utf-8")

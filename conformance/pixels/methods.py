@@ -23,6 +23,7 @@ from conformance.pixels.exposures import SETS, SKYCELL, write_set_poller
 from conformance.pixels.run import REPOSITORY, run_mvmdb
 
 PAGE = REPOSITORY / "docs/conformance.md"
+MAKER = "make conformance-methods"
 HEADINGS = (
     "layer", "pixels", "sky", "SCI median", "SCI less its median: median", "99%", "99.9%", "WHT 99%", "exposed in one",
 )  # fmt: skip
@@ -44,7 +45,7 @@ def main() -> None:
     text = table(HEADINGS, rows)
     print(text)
     if not chosen.print:
-        write_page(PAGE, [("methods", text)])
+        write_page(PAGE, [("methods", text)], MAKER)
 
 
 def compare_methods(name: str, folder: Path, shared: Path) -> Iterator[list[str]]:
