@@ -66,7 +66,7 @@ def test_offsets_of_a_galaxy_and_of_a_crowd_are_right_and_drawn(setting: Setting
     found = dict(skies.measure(setting, side=100, real=False))
     for row in read(("offsets", found["offsets"])).values():
         assert row["drizzlepac"] == NOT_RUN
-        assert float(row["mvmdb"]) < 0.006
+        assert float(row["mvmdb"]) < 0.01
         assert float(row["hap"]) > 0.03
     assert all(float(row["700"]) < 1.5 for row in read(("sparse", found["sparse"])).values())
     assert is_drawn(setting.figures / "galaxy-seam.png")
