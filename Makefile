@@ -10,7 +10,7 @@ unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit coverage mutants test-lowest dist test-dist test-wheel test-sdist
 .PHONY: exactness chaos chaos-killed chaos-full chaos-raced chaos-lied conformance conformance-downstream conformance-sky
-.PHONY: conformance-api accuracy-flux docs diagrams figures bench lock upgrade clean
+.PHONY: conformance-api conformance-methods accuracy accuracy-flux docs diagrams figures bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -30,7 +30,8 @@ help:
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
 	@echo "make conformance-downstream  drizzlepac 3.11 on what mvmdb stages on two nights, and mvmdb on what drizzlepac writes (4 minutes)"
 	@echo "make conformance-api  signatures, attributes and parameter sets against drizzlepac 3.11 in its own environment (seconds)"
-	@echo "make accuracy-flux  what is left of known fluxes in mosaics of members of unlike PHOTFLAM (2 minutes)"
+	@echo "make conformance-methods  mosaics of the method mvmdb against those of hap, in docs/conformance.md (5 minutes)"
+	@echo "make accuracy     how accurate mosaics are, beside drizzlepac's: the tables and figures of docs/accuracy.md (30 minutes)"
 	@echo "make docs         the generated parts of pages, and the documentation site in build/site (1 minute)"
 	@echo "make diagrams     pictures of the pages' diagrams, after one has changed (needs npm and Chromium)"
 	@echo "make figures      the figures of README and docs, from the archive that make demo made"
@@ -149,9 +150,16 @@ conformance-downstream: env $(CONFORMANCE)/.ready
 conformance-api: $(CONFORMANCE)/.ready
 	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.api.compare
 
-# Prints what is left of known fluxes with each method: the tables of docs/mosaics.md.
-accuracy-flux: env
-	PYTHONPATH=tests $(BIN)/python -m conformance.accuracy.flux
+conformance-methods: env
+	PYTHONPATH=tests $(BIN)/python -m conformance.pixels.methods $(SETS)
+
+# PARTS="flux skies cells growth shallow place errors" are the parts; each writes its own tables and figures.
+PARTS ?=
+accuracy: env $(CONFORMANCE)/.ready
+	PYTHONPATH=tests $(BIN)/python -m conformance.accuracy.run --peer $(CONFORMANCE)/bin/python $(PARTS)
+
+accuracy-flux:
+	$(MAKE) accuracy PARTS=flux
 
 conformance-sky: $(CONFORMANCE)/.ready
 	$(CONFORMANCE)/bin/python -m conformance.sky.compare_wcs

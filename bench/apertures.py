@@ -34,7 +34,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))
 SHARED = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
 
-CASES: tuple[tuple[str, Scale, int, float], ...] = (
+Case = tuple[str, Scale, int, float]
+CASES: tuple[Case, ...] = (
     ("IR", "fine", 1, 1.0), ("IR", "fine", 4, 1.0), ("IR", "coarse", 1, 1.0), ("IR", "coarse", 4, 1.0),
     ("WFC", "fine", 1, 1.0), ("WFC", "fine", 4, 1.0), ("WFC", "fine", 2, 0.8), ("WFC", "fine", 6, 0.8),
     ("IR", "fine", 4, 0.6),
@@ -53,11 +54,11 @@ def main() -> None:
     print(tabulate(rows, titles, disable_numparse=True))
 
 
-def measure_noise(size: int, radii: Sequence[float]) -> Iterator[list[str]]:
+def measure_noise(size: int, radii: Sequence[float], cases: Sequence[Case] = CASES) -> Iterator[list[str]]:
     """The rows of mosaics of nothing but noise."""
     from apertures import measure_mosaic, mosaic_of_noise
 
-    for seed, (detector, scale, number, pixfrac) in enumerate(CASES):
+    for seed, (detector, scale, number, pixfrac) in enumerate(cases):
         with tempfile.TemporaryDirectory() as folder:
             path = mosaic_of_noise(Path(folder), detector, scale, number, (size, size), seed=seed, pixfrac=pixfrac)
             name = f"noise, {detector} {scale}, {number} exp., pixfrac {pixfrac:g}"

@@ -15,7 +15,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -125,25 +125,66 @@ def write_moved(source: Path, target: Path, shift: complex, hits: int, rng: np.r
     return pixel
 
 
-def report(pairs: list[Measured]) -> None:
-    """Print the figures of pairs."""
+@dataclass(frozen=True)
+class Precision:
+    """Measured pairs with `low` to `high` common sources: how many, and how far off, in pixels and in their errors."""
+
+    low: int
+    high: int
+    pairs: int
+    median: float
+    most: float
+    sigmas: float
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """Of `pairs` pairs, how many have too few sources, and how many of the others are flagged as apart."""
+
+    pairs: int
+    too_few: int
+    flagged: int
+
+    @property
+    def measured(self) -> int:
+        return self.pairs - self.too_few
+
+
+def precision_of(pairs: Sequence[Measured]) -> list[Precision]:
+    """How well shifts are recovered, by the number of common sources."""
+    found = []
     for low, high in pairwise(BOUNDS):
         some = [pair for pair in pairs if pair.found is not None and low <= pair.n_sources < high]
         if some:
             off = np.array([abs(pair.found - pair.true) for pair in some if pair.found is not None])
-            sigma = np.sqrt(np.mean([(o / p.error) ** 2 / 2 for o, p in zip(off, some, strict=True)]))
-            print(
-                f"  {low:3d} to {high - 1:3d} sources: {len(some):4d} pairs, off by {np.median(off):.3f} pixels in the "
-                f"median, {np.quantile(off, 0.95):.3f} in 95%, {sigma:.2f} times their errors"
-            )
+            sigmas = np.sqrt(np.mean([(o / p.error) ** 2 / 2 for o, p in zip(off, some, strict=True)]))
+            most = float(np.quantile(off, 0.95))
+            found.append(Precision(low, high - 1, len(some), float(np.median(off)), most, float(sigmas)))
+    return found
+
+
+def flagged_of(pairs: Sequence[Measured]) -> tuple[Flagged, Flagged]:
+    """Of pairs that lie apart by half a pixel or more, and of those that lie together."""
     apart = [pair for pair in pairs if abs(pair.true) >= 0.5]
     together = [pair for pair in pairs if abs(pair.true) < 0.1]
-    for name, some in (("apart by half a pixel or more", apart), ("together", together)):
-        measured = [pair for pair in some if pair.found is not None]
-        flagged = sum(pair.flagged for pair in measured)
+    first, second = (
+        Flagged(len(some), sum(pair.found is None for pair in some), sum(pair.flagged for pair in some))
+        for some in (apart, together)
+    )
+    return first, second
+
+
+def report(pairs: Sequence[Measured]) -> None:
+    """Print the figures of pairs."""
+    for one in precision_of(pairs):
         print(
-            f"  {name}: {len(some)} pairs, {len(some) - len(measured)} with too few sources, "
-            f"{flagged} of {len(measured)} flagged ({100 * flagged / max(len(measured), 1):.2f}%)"
+            f"  {one.low:3d} to {one.high:3d} sources: {one.pairs:4d} pairs, off by {one.median:.3f} pixels in the "
+            f"median, {one.most:.3f} in 95%, {one.sigmas:.2f} times their errors"
+        )
+    for name, some in zip(("apart by half a pixel or more", "together"), flagged_of(pairs), strict=True):
+        print(
+            f"  {name}: {some.pairs} pairs, {some.too_few} with too few sources, "
+            f"{some.flagged} of {some.measured} flagged ({100 * some.flagged / max(some.measured, 1):.2f}%)"
         )
 
 

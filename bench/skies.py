@@ -1,12 +1,10 @@
-"""Skies by either method: errors against known skies, seams of real exposures, and time for many exposures of a field.
+"""Skies by either method: time for five real exposures, and for many exposures of a field.
 
-    python bench/skies.py [--only truth,time,field] [--counts 8,25]
+    python bench/skies.py [--only time,field] [--counts 8,25]
 
-truth: offsets of two exposures of 300 x 300 pixels with a galaxy that fills them, and with a crowd of stars in 30 s and
-in 2,000 s. time: processor seconds for the skies of five real exposures
-(needs ../shared). field: processor seconds from files
-to products, of so many WFC3/IR exposures of one field that all overlap, at two scales in two sky cells, with one
-catalog.
+time: processor seconds for the skies of five real exposures (needs ../shared). field: processor seconds from files to
+products, of so many WFC3/IR exposures of one field that all overlap, at two scales in two sky cells, with one catalog.
+`make accuracy PARTS=skies` measures how right they are.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ import sys
 import tempfile
 from pathlib import Path
 from time import process_time
-from typing import Any
 
 import numpy as np
 from tabulate import tabulate
@@ -31,7 +28,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from fitsfiles import write_exposure  # noqa: E402
 from mosaic_field import CELL, Field  # noqa: E402
-from skysources import crowd, galaxy, paint, sources_of  # noqa: E402
+from skysources import sources_of  # noqa: E402
 
 from mvmdb.archive.archive import open_archive  # noqa: E402
 from mvmdb.mosaic.grid import LayerGrid  # noqa: E402
@@ -42,8 +39,6 @@ from mvmdb.names import CellId  # noqa: E402
 from mvmdb.records import SkyPair  # noqa: E402
 from mvmdb.sky.tessellation import cell_wcs  # noqa: E402
 
-AREA = 0.1282500028610229**2
-SHAPE = (300, 300)
 BORDER_OF, ON_BORDER = CellId(1500, 10, 10), (0.5, 11000.0)
 """A fine pixel on the border of a sky cell, which is inside one other and in no third."""
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -66,34 +61,6 @@ def measure_both(field: Field, paths: list[Path]) -> dict[str, tuple[list[SkyPai
         solve_skies([source.ipppssoo for source in sources], found, {})
         measured[method] = found, process_time() - started
     return measured
-
-
-def bright_galaxy(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-    return np.asarray(3 * galaxy(ra, dec))
-
-
-def measure_truth(folder: Path) -> str:
-    """Errors of offsets, in electrons/s per pixel, where 0.3 is true."""
-    field = Field(folder)
-    places: tuple[dict[str, Any], ...] = ({"shape": SHAPE}, {"shape": SHAPE, "east": 9.2, "north": 6.1})
-    flags = np.zeros(SHAPE, int)
-    flags[:, 150:200] = 4  # a part of the detector that the other exposure has not lost in the same place
-    galaxies = [
-        paint(field.expose("aa", dq=flags, **places[0]), bright_galaxy, 1.0, 0.0625, 1),
-        paint(field.expose("bb", **places[1]), bright_galaxy, 1.3, 0.0625, 2),
-    ]
-    crowds = [
-        paint(field.expose(name, exptime=seconds, **place), crowd, sky, noise, seed)
-        for name, place, seconds, sky, noise, seed in (
-            ("cc", {"shape": SHAPE}, 30.0, 1.0, 0.45, 3), ("dd", {"shape": SHAPE, "east": 1.3}, 2000.0, 1.3, 0.02, 4)
-        )
-    ]  # fmt: skip
-    rows = []
-    for name, paths in (("a galaxy that fills them", galaxies), ("a crowd, 30 s beside 2,000 s", crowds)):
-        measured = measure_both(field, paths)
-        errors = [abs(measured[method][0][0].offset * AREA + 0.3) for method in ("hap", "mvmdb")]
-        rows.append((name, *(f"{error:.5f}" for error in errors), f"{(measured['mvmdb'][0][0].error or 0) * AREA:.5f}"))
-    return str(tabulate(rows, ["error of the offset, e/s a pixel", "hap", "mvmdb", "expected of mvmdb"]))
 
 
 def measure_time(folder: Path) -> str:
@@ -138,7 +105,7 @@ def measure_field(folder: Path, counts: list[int], methods: list[str], side: int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="truth,time,field")
+    parser.add_argument("--only", default="time,field")
     parser.add_argument("--counts", default="8,25")
     parser.add_argument(
         "--side", type=int, default=1014, help="pixels along a side: small ones show what else takes time"
@@ -153,9 +120,6 @@ def main() -> None:
         profile.enable()
     with tempfile.TemporaryDirectory(prefix="mvmdb-bench-") as scratch:
         folder = Path(scratch)
-        if "truth" in only:
-            (folder / "truth").mkdir()
-            print(measure_truth(folder / "truth"), end="\n\n")
         if "time" in only and SHARED.is_dir():
             print(measure_time(folder), end="\n\n")
         if "field" in only:

@@ -154,6 +154,19 @@ def paint_star(header: fits.Header, hdus: fits.HDUList, star: Star) -> np.ndarra
     return star.rate * np.outer(y, x) * header["IDCSCALE"] ** 2 / pixel_areas(wcs, shape)
 
 
+def depth_of(paths: Sequence[Path], wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
+    """How many exposures have the middle of each pixel of a mosaic well inside."""
+    y, x = np.indices(shape)
+    sky = wcs.all_pix2world(x.ravel(), y.ravel(), 0)
+    depth = np.zeros(shape, int)
+    for path in paths:
+        with fits.open(path) as hdus:
+            rows, columns = hdus["SCI", 1].shape
+            u, v = WCS(hdus["SCI", 1].header, hdus).all_world2pix(*sky, 0, quiet=True)
+        depth += ((u > 1) & (u < columns - 2) & (v > 1) & (v < rows - 2)).reshape(shape)
+    return depth
+
+
 def pixel_shares(size: int, centre: float, sigma: float) -> np.ndarray:
     """The share of a Gaussian in each of `size` pixels in a row."""
     edges = (np.arange(size + 1) - 0.5 - centre) / (sigma * math.sqrt(2))

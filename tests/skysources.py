@@ -1,6 +1,7 @@
 """Sources of skies for tests: of the exposures of a job, and squares without files in fields of several kinds.
 
-And light that is painted on exposures: a galaxy, and a crowd of stars.
+And light that is painted on exposures: a galaxy, and a crowd of stars; what is left at seams of real exposures; how
+much worse skies of few pairs are than those of all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mosaic_field import DEC, RA
 
 from mvmdb.exposures.read import read_exposure
 from mvmdb.mosaic.grid import LayerGrid
+from mvmdb.mosaic.skies.choose import choose_pairs
 from mvmdb.mosaic.skies.source import SkySource
 from mvmdb.records import LayerJob
 from mvmdb.sky.region import parse_region
@@ -88,3 +90,40 @@ def crowd(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
         near = np.flatnonzero((np.abs(x - east) < 1.2) & (np.abs(y - north) < 1.2))
         light[near] += rate * np.exp(-((x[near] - east) ** 2 + (y[near] - north) ** 2) / (2 * 0.14**2))
     return light
+
+
+def seam(first: Path, second: Path) -> float:
+    """The mean difference of an overlap in electrons/s per pixel, without what lies beyond three deviations."""
+    with fits.open(first) as one, fits.open(second) as other:
+        ours, theirs = WCS(one["SCI", 1].header, one), WCS(other["SCI", 1].header, other)
+        rows, columns = one["SCI", 1].shape
+        y, x = (axis.ravel() for axis in np.mgrid[3:rows:5, 3:columns:5])
+        at = np.rint(theirs.all_world2pix(*ours.all_pix2world(x, y, 0), 0, quiet=True, tolerance=1e-2)).astype(int)
+        on = (at[0] >= 0) & (at[0] < columns) & (at[1] >= 0) & (at[1] < rows)
+        x, y, u, v = x[on], y[on], at[0][on], at[1][on]
+        good = ((one["DQ", 1].data[y, x] | other["DQ", 1].data[v, u]) & ~np.int16(16)) == 0
+        difference = (one["SCI", 1].data[y, x] - other["SCI", 1].data[v, u])[good].astype(float)
+    middle, width = np.median(difference), 1.4826 * np.median(np.abs(difference - np.median(difference)))
+    return float(difference[np.abs(difference - middle) < 3 * width].mean())
+
+
+def sparse_against_all(n: int) -> tuple[float, float]:
+    """How much larger errors of differences of skies are by the chosen pairs of n exposures of a field than by all.
+
+    In the mean of two exposures, and of the worst two. Offsets of two pairs with one exposure in common are not
+    independent: both have its noise. The medians of differences of pixels a - b and a - c are, as the signs of the
+    differences are, correlated by (2 / pi) arcsin(1 / 2) = 1/3. So of the variance of a pair one third is noise of
+    either exposure, which no number of pairs lessens, and one third its own.
+    """
+    sources = squares(scattered("one field", n))
+    laplacian = np.zeros((n, n))
+    for i, j in choose_pairs(sources, everything(sources)):
+        laplacian[[i, j], [j, i]] -= 1
+        laplacian[[i, j], [i, j]] += 1
+    covariance = np.linalg.pinv(laplacian, hermitian=True)
+    variances = np.diag(covariance)
+    resistance = (variances[:, None] + variances - 2 * covariance)[np.triu_indices(n, 1)]
+    shared, own = 2 / 3, 1 / 3  # of the variance of a pair's offset
+    dense = shared + own * 2 / n  # of all pairs, the resistance is 2 / n
+    mean, worst = (float(np.sqrt((shared + own * r) / dense)) for r in (resistance.mean(), resistance.max()))
+    return mean, worst

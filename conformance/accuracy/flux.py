@@ -1,32 +1,46 @@
-"""What is left of known fluxes in mosaics whose members have unlike PHOTFLAM, by each method and action.
+"""What is left of known fluxes in mosaics whose members have unlike PHOTFLAM, and what is done about a new PHOTFLAM.
 
-Run from the repository: `make accuracy-flux`. Stars are simulated in overlapping WFC3/IR exposures, once as an
-instrument that stays as it is sees them, and once as one that gets dimmer, whose PHOTFLAM says so. The flux of a star
-is its electrons/s above the sky around it times the mosaic's PHOTFLAM. Its error is relative to the same star in the
-mosaic of the instrument that stays: that leaves out what sampling does to both. Prints the rows of the table in
-docs/mosaics.md.
+Stars are simulated in overlapping WFC3/IR exposures, once as an instrument that stays as it is sees them, and once as
+one that gets dimmer, whose PHOTFLAM says so. The flux of a star is its electrons/s above the sky around it times the
+mosaic's PHOTFLAM. Its error is relative to the same star in the mosaic, by the same program, of the instrument that
+stays: that leaves out what sampling does to both.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from archive import FINE, Archive
 from astropy.io import fits
 from astropy.wcs import WCS
-from mosaic_field import DEC, RA, Field, Star, around, dim
+from fitsfiles import set_keywords
+from mosaic_field import DEC, PHOTFLAM, RA, Field, Star, around, dim
 from numpy.typing import NDArray
 
+from conformance.accuracy.ways import (
+    NOT_RUN,
+    WAYS,
+    Block,
+    Setting,
+    complete,
+    make_by_peer,
+    only_fine,
+    pipeline_name,
+    table,
+)
+from mvmdb.catalog.configure import initialise
 from mvmdb.exposures.read import read_exposure
 from mvmdb.mosaic.make import make_product
 from mvmdb.recipe import Method
 from mvmdb.records import Action, LayerJob
 
-SIZE = 256  # pixels of 0.128 arcsec
-STEP = 9.0  # arcsec from one exposure to the next
+METHODS: tuple[Method, ...] = ("hap", "mvmdb")
+SIZE = 200  # pixels of 0.128 arcsec
+STEP = 0.035  # arcsec from one exposure to the next, for each pixel along the side of one
 SKIES, NOISE = 1.0, 0.01  # electrons/s per pixel
 APERTURE, ANNULUS = 25.0, (35.0, 55.0)  # pixels of the mosaic
 YEARS = (0, 2, 4, 6, 8, 10)
@@ -38,17 +52,18 @@ CASES = {
 """PHOTFLAM of members in the order of their names, relative to the instrument that stays."""
 
 
-def expose(folder: Path, factors: Sequence[float], stars: Sequence[Star]) -> tuple[Field, list[Path]]:
+def expose(folder: Path, factors: Sequence[float], stars: Sequence[Star], size: int = SIZE) -> tuple[Field, list[Path]]:
     """Exposures in a row, each a step further to the east, of an instrument that got dimmer by these factors."""
     folder.mkdir(parents=True)
     field = Field(folder)
     paths = []
     for number, factor in enumerate(factors):
         path = field.expose(
-            chr(ord("a") + number) * 2, east=STEP * (number - len(factors) / 2), north=1.3 * (number % 2),
-            sky=SKIES * (1 + number / 10), noise=NOISE, stars=stars, shape=(SIZE, SIZE),
+            chr(ord("a") + number) * 2, east=STEP * size * (number - len(factors) / 2), north=1.3 * (number % 2),
+            sky=SKIES * (1 + number / 10), noise=NOISE, stars=stars, shape=(size, size),
+            filename=pipeline_name(f"ib6o04{chr(ord('a') + number) * 2}"),
         )  # fmt: skip
-        paths.append(dim(path, factor))
+        paths.append(complete(dim(path, factor)))
     return field, paths
 
 
@@ -75,9 +90,9 @@ def make_each(field: Field, paths: Sequence[Path], method: Method) -> Iterator[t
     yield "add", everything
 
 
-def fluxes(job: LayerJob, stars: Sequence[Star]) -> NDArray[np.float64]:
+def fluxes(product: Path | str, stars: Sequence[Star]) -> NDArray[np.float64]:
     """The flux of each star in a mosaic, erg/s/cm2/Angstrom."""
-    with fits.open(job.target) as hdus:
+    with fits.open(product) as hdus:
         science, header = hdus["SCI"].data.astype(float), hdus["SCI"].header
     x, y = WCS(header).wcs_world2pix([star.ra for star in stars], [star.dec for star in stars], 0)
     rows, columns = np.indices(science.shape)
@@ -89,9 +104,9 @@ def fluxes(job: LayerJob, stars: Sequence[Star]) -> NDArray[np.float64]:
     return np.array(measured)
 
 
-def scatter_stars(n: int) -> list[Star]:
+def scatter_stars(n: int, size: int = SIZE) -> list[Star]:
     """Stars on a grid over the field, of which every exposure sees some."""
-    places = np.linspace(-12, 12, n)
+    places = np.linspace(-0.035, 0.035, n) * size
     return [
         Star(RA + east / 3600 / np.cos(np.radians(DEC)), DEC + north / 3600, 3000.0)
         for east in places
@@ -99,24 +114,86 @@ def scatter_stars(n: int) -> list[Star]:
     ]
 
 
-def main() -> None:
-    stars = scatter_stars(6)
-    methods: tuple[Method, ...] = ("hap", "mvmdb")
-    with tempfile.TemporaryDirectory() as name:
-        for number, (case, factors) in enumerate(CASES.items()):
-            found: dict[str, list[str]] = {}
-            folder = Path(name) / str(number)
-            truth_field, truth_paths = expose(folder / "truth", [1.0] * len(factors), stars)
-            field, paths = expose(folder / "dimmed", factors, stars)
-            truth = {action: fluxes(job, stars) for action, job in make_each(truth_field, truth_paths, "hap")}
-            for method in methods:
-                for action, job in make_each(field, paths, method):
-                    error = 100 * (fluxes(job, stars) / truth[action] - 1)
-                    values = (float(error.mean()), float(abs(error).max()))
-                    found.setdefault(action, []).extend(f"{round(value, 4) + 0.0:.4f}%" for value in values)
-            for action, values in found.items():
-                print(f"| {case} | `{action}` | {' | '.join(values)} |", flush=True)
+def measure(
+    setting: Setting,
+    *,
+    cases: Sequence[str] = tuple(CASES),
+    stars_a_side: int = 6,
+    size: int = SIZE,
+    methods: Sequence[Method] = METHODS,
+) -> Iterator[Block]:
+    """The tables of fluxes, and of a recalibrated exposure."""
+    rows: list[list[str]] = []
+    for number, case in enumerate(cases):
+        rows += compare_fluxes(setting.below(f"flux-{number}"), case, setting, scatter_stars(stars_a_side, size), size)
+    titles = ("mean", "largest")
+    yield "flux", table(["members", "action", *(f"{way}: {title}" for way in WAYS for title in titles)], rows)
+    yield (
+        "recalibrated",
+        table(
+            ["method", "reason", "action", "PHOTFLAM of the mosaic", "SCI"],
+            [recalibrate(setting.below(f"recalibrated-{method}"), method) for method in methods],
+        ),
+    )
 
 
-if __name__ == "__main__":
-    main()
+def compare_fluxes(folder: Path, case: str, setting: Setting, stars: Sequence[Star], size: int) -> list[list[str]]:
+    """A row for each action: the mean error and the largest one by each way."""
+    factors = CASES[case]
+    truth_field, truth_paths = expose(folder / "truth", [1.0] * len(factors), stars, size)
+    field, paths = expose(folder / "dimmed", factors, stars, size)
+    truth = {action: fluxes(job.target, stars) for action, job in make_each(truth_field, truth_paths, "hap")}
+    found: dict[str, list[str]] = {action: make_theirs(folder, setting, stars, action) for action in truth}
+    for method in METHODS:
+        for action, job in make_each(field, paths, method):
+            found[action] += say_errors(fluxes(job.target, stars) / truth[action] - 1)
+    return [[case, f"`{action}`", *values] for action, values in found.items()]
+
+
+def make_theirs(folder: Path, setting: Setting, stars: Sequence[Star], action: str) -> list[str]:
+    """drizzlepac's errors: it drizzles all members whatever happens."""
+    if action != "drizzle":
+        return ["-", "-"]
+    if setting.peer is None:
+        return [NOT_RUN, NOT_RUN]
+    (product,) = (folder / "truth" / "products").glob("*_drz.fits")  # both have its members
+    layer = product.name.rsplit("_", 1)[0]
+    expected = {layer: product, layer.replace("_all", "_coarse-all"): product}
+    with ThreadPoolExecutor() as both:  # each is a process of its own
+        made = both.map(lambda name: make_by_peer(folder / name, expected, setting), ("truth", "dimmed"))
+    truth, dimmed = (fluxes(only_fine(products), stars) for products in made)
+    return say_errors(dimmed / truth - 1)
+
+
+def say_errors(errors: NDArray[np.float64]) -> list[str]:
+    """The mean error and the largest one in percent."""
+    return [f"{round(100 * value, 4) + 0.0:.4f}%" for value in (float(errors.mean()), float(abs(errors).max()))]
+
+
+def recalibrate(folder: Path, method: Method) -> list[str]:
+    """A row: what status says of PHOTFLAM x 1.03 in all exposures, what is done, and what it does to the mosaic."""
+    archive = Archive(folder, str(folder / "mvm.db"))
+    initialise(archive.address, method=method)
+    for number in range(3):
+        archive.expose(f"ib6o04t{number}q", east=1.5 * number, shape=(64, 64))
+    archive.night()
+    before = read_fine(archive)
+    for path in archive.inbox.iterdir():
+        set_keywords(path, 0, {"PHOTFLAM": PHOTFLAM * 1.03})
+    archive.ingest()
+    (layer,) = (layer for layer in archive.look().plan.layers if layer.name == FINE)
+    reasons = {f"`{reason.code}`: {reason.detail}" for reason in layer.reasons}
+    archive.night()
+    after = read_fine(archive)
+    same = np.array_equal(before[0], after[0], equal_nan=True)
+    return [
+        method, "; ".join(sorted(reasons)), f"`{layer.action}`", f"x {after[1] / before[1]:.4f}",
+        "equal to the bit" if same else "other pixels",
+    ]  # fmt: skip
+
+
+def read_fine(archive: Archive) -> tuple[NDArray[np.float32], float]:
+    """SCI and PHOTFLAM of the archive's fine layer."""
+    (path,) = archive.products.glob(f"*/{FINE}_drz.fits")
+    with fits.open(path) as hdus:
+        return hdus["SCI"].data.copy(), float(hdus["SCI"].header["PHOTFLAM"])

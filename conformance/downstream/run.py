@@ -29,6 +29,7 @@ DRIVER = REPOSITORY / "conformance/pixels/run_peer.py"
 CELL = "skycell-p0726x10y04"
 FIRST = ("ib6o04twq", "ib6o04u7q", "ib6o04ueq", "ib6o23rtq", "ib6o23rwq")  # three of F125W, two of F140W
 SECOND = ("ib6o04tuq", "ib6o04uaq")  # of F125W, inside the canvas of the first night
+METHOD = "hap"  # the documented one, whose mosaics are drizzlepac's
 LAYERS = [f"hst_{CELL}_wfc3_ir_{name}_{label}" for name in ("f125w", "f140w") for label in ("all", "coarse-all")]
 MAKE_POLLER = (
     "import sys; from drizzlepac.haputils.make_poller_files import generate_poller_file as make; make(*sys.argv[1:])"
@@ -53,6 +54,7 @@ def run_nights(work: Path, peer: Path) -> Iterator[str]:
     shared = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
     exposures, inbox = work / "exposures", work / "inbox"
     inbox.mkdir(parents=True)
+    mvmdb(work, "init", "--method", METHOD)
     maker = [sys.executable, str(shared / "tools" / "make_ers_flts.py"), str(exposures)]
     subprocess.run(maker, check=True, stdout=subprocess.DEVNULL)
     staged = work / "staged" / CELL
@@ -64,11 +66,11 @@ def run_nights(work: Path, peer: Path) -> Iterator[str]:
         before = list_mosaics(staged)
         run_drizzlepac(staged, peer, "--parameters", str(work / f"{night}.json"))
         yield from judge_night(night, staged, before, FIRST if night == "first" else FIRST + SECOND)
-        mvmdb(work, "process", "--method", "hap", staged / format_poller_name(CELL), "-o", f"{night}-mvmdb")
+        mvmdb(work, "process", staged / format_poller_name(CELL), "-o", f"{night}-mvmdb", "--method", METHOD)
         ours = work / f"{night}-mvmdb" / CELL
         yield from compare_manifests(night, staged, ours)
-        mvmdb(work, "process", "--method", "hap", staged / format_poller_name(CELL), "-o", f"{night}-their-parameters",
-              "--parameters", f"{night}.json")  # fmt: skip
+        mvmdb(work, "process", staged / format_poller_name(CELL), "-o", f"{night}-their-parameters",
+              "--parameters", f"{night}.json", "--method", METHOD)  # fmt: skip
         yield from compare_recipes(night, ours, work / f"{night}-their-parameters" / CELL)
         mvmdb(work, "reconcile", "--skycell", CELL, "-o", "products")
     yield from read_their_poller(work, staged, peer)
@@ -137,7 +139,7 @@ def read_their_poller(work: Path, staged: Path, peer: Path) -> Iterator[str]:
     command = [str(peer), "-c", MAKE_POLLER, "names.txt", "mvm", "theirs.out", CELL]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     subprocess.run(command, cwd=staged, env=environment, check=True, capture_output=True)
-    mvmdb(work, "process", "--method", "hap", staged / "theirs.out", "-o", "their-poller")
+    mvmdb(work, "process", staged / "theirs.out", "-o", "their-poller", "--method", METHOD)
     made = sorted(path.name for path in (work / "their-poller" / CELL).glob("*_dr?.fits"))
     expected = sorted(f"{layer}_drz.fits" for layer in LAYERS if "f125w" in layer)
     if made != expected:

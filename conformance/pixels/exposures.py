@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from astropy.io import fits
@@ -59,20 +59,22 @@ SETS: dict[str, Callable[[Path, Path], None]] = {
 }  # fmt: skip
 
 
-def write_set_poller(folder: Path) -> Path:
-    """Write a full poller of all exposures in a folder, all of them NEW, into that folder."""
+def write_set_poller(folder: Path, skycell: str = SKYCELL, names: Collection[str] | None = None) -> Path:
+    """Write a full poller of exposures in a folder (None: all; or by ipppssoo), all of them NEW, into that folder."""
     rows = []
     for path in sorted(folder.glob("hst_*_fl?.fits")):
         header = fits.getheader(path)
+        if names is not None and header["ROOTNAME"].strip()[:8] not in names:
+            continue
         wheels = [header[key].strip() for key in _WHEELS[header["INSTRUME"].strip()] if header[key].strip()]
         root = header["ROOTNAME"].strip()
         rows.append(
             PollerRow(
                 path.name, header["PROPOSID"], root[1:4].upper(), root[4:6], header["EXPTIME"], ";".join(wheels),
-                header["DETECTOR"].strip(), SKYCELL, "NEW", path.name,
+                header["DETECTOR"].strip(), skycell, "NEW", path.name,
             )
         )  # fmt: skip
-    target = folder / format_poller_name(SKYCELL)
+    target = folder / format_poller_name(skycell)
     write_poller(target, rows)
     return target
 

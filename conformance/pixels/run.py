@@ -96,10 +96,10 @@ def compare_set(name: str, folder: Path, shared: Path, peer: Path, reuse: bool) 
     return off_target
 
 
-def run_mvmdb(poller: Path, folder: Path) -> float:
-    """Make mvmdb's products of a poller anew in `folder`; returns seconds."""
+def run_mvmdb(poller: Path, folder: Path, method: str = "hap") -> float:
+    """Make mvmdb's products of a poller anew in `folder`, by default as drizzlepac does; returns seconds."""
     shutil.rmtree(folder, ignore_errors=True)
-    command = [sys.executable, "-m", "mvmdb", "process", str(poller), "--method", "hap", "-o", str(folder)]
+    command = [sys.executable, "-m", "mvmdb", "process", str(poller), "-o", str(folder), "--method", method]
     started = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.monotonic() - started

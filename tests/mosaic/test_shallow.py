@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 from fitsfiles import set_pixels
-from mosaic_field import Field
+from mosaic_field import Field, depth_of
 
 from mvmdb.layers.recipes import choose_recipe
 from mvmdb.mosaic.drizzle.members import FLAGGED
@@ -48,19 +47,6 @@ def paths(field: Field) -> list[Path]:
 def made(job: LayerJob) -> tuple[np.ndarray, np.ndarray, WCS]:
     with fits.open(make_product(job).path) as hdus:
         return hdus["SCI"].data.astype(float), hdus["WHT"].data.astype(float), WCS(hdus["SCI"].header)
-
-
-def depth_of(paths: Sequence[Path], wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
-    """How many exposures have the middle of each pixel of the mosaic."""
-    y, x = np.indices(shape)
-    depth = np.zeros(shape, int)
-    for path in paths:
-        with fits.open(path) as hdus:
-            u, v = WCS(hdus["SCI", 1].header, hdus).all_world2pix(
-                *wcs.all_pix2world(x.ravel(), y.ravel(), 0), 0, quiet=True
-            )
-        depth += ((u > 1) & (u < SHAPE[1] - 2) & (v > 1) & (v < SHAPE[0] - 2)).reshape(shape)
-    return depth
 
 
 def test_steps_of_the_sky_vanish_and_rays_shine_only_where_nothing_else_is(field: Field, paths: list[Path]) -> None:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
-from astropy.wcs import WCS
 from mosaic_field import CELL, Field
-from skysources import sources_of
+from skysources import seam, sources_of
 
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.skies.differences import measure_differences
@@ -18,21 +16,6 @@ from mvmdb.mosaic.skies.measure import find_neighbours, measure_pairs
 from mvmdb.mosaic.skies.solve import solve_skies
 
 AREA = 0.1282500028610229**2
-
-
-def seam(first: Path, second: Path) -> float:
-    """The mean difference of an overlap in electrons/s per pixel, without what lies beyond three deviations."""
-    with fits.open(first) as one, fits.open(second) as other:
-        ours, theirs = WCS(one["SCI", 1].header, one), WCS(other["SCI", 1].header, other)
-        rows, columns = one["SCI", 1].shape
-        y, x = (axis.ravel() for axis in np.mgrid[3:rows:5, 3:columns:5])
-        at = np.rint(theirs.all_world2pix(*ours.all_pix2world(x, y, 0), 0, quiet=True, tolerance=1e-2)).astype(int)
-        on = (at[0] >= 0) & (at[0] < columns) & (at[1] >= 0) & (at[1] < rows)
-        x, y, u, v = x[on], y[on], at[0][on], at[1][on]
-        good = ((one["DQ", 1].data[y, x] | other["DQ", 1].data[v, u]) & ~np.int16(16)) == 0
-        difference = (one["SCI", 1].data[y, x] - other["SCI", 1].data[v, u])[good].astype(float)
-    middle, width = np.median(difference), 1.4826 * np.median(np.abs(difference - np.median(difference)))
-    return float(difference[np.abs(difference - middle) < 3 * width].mean())
 
 
 @pytest.mark.shared
