@@ -1,16 +1,16 @@
 """Time and peak memory of making mosaics, compared with drizzlepac if its environment is given; prints a table.
 
-    python bench/mosaic.py [--peer .venv-conformance/bin/python] [--only ers,acs,add,recanvas,cell] [--work DIR]
+    python bench/mosaic.py [--peer .venv-conformance/bin/python] [--only ers,acs,add,recanvas,cell,price] [--work DIR]
     python bench/mosaic.py --profile [--only ers,acs]
 
 ers: every layer of the ERS field, 16 exposures, from files to products. acs: 4 full-size ACS/WFC exposures, one layer.
 add: adding one exposure to a layer of 10, 100 and 500, compared with reading and writing the product and drizzling the
 exposure. recanvas: a wider canvas, compared with reading and writing. cell: 4 exposures on the canvas of a whole sky
-cell, with the memory of a cell that is covered everywhere, and the same in bands. Each measurement is a separate
-process, on the same files and in the same run, after everything written before is on disk. Measurements that are
-compared with each other alternate, and the fastest run of each counts. Memory is the peak of the largest process, and
-of all processes together, which counts shared memory twice. --profile: the shares of drizzle's C code, files, hashing
-and the rest in the time. Needs ../shared.
+cell, with the memory of a cell that is covered everywhere, and the same in bands. price: nights by each better method
+beside nights by hap (prices.py). Each measurement is a separate process, on the same files and in the same run, after
+everything written before is on disk. Measurements that are compared with each other alternate, and the fastest run of
+each counts. Memory is the peak of the largest process, and of all processes together, which counts shared memory twice.
+--profile: the shares of drizzle's C code, files, hashing and the rest in the time. Needs ../shared.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from astropy.io import fits
 from tabulate import tabulate
 
 from bench import shares
+from bench.prices import measure_prices
 from conformance.pixels import exposures
 from conformance.pixels.exposures import SKYCELL, write_acs, write_ers, write_set_poller
 from mvmdb.exposures.read import read_exposure
@@ -302,7 +303,7 @@ def measure_cell(work: Path) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", type=Path, help="the interpreter of drizzlepac's environment")
-    parser.add_argument("--only", default="ers,acs,add,recanvas,cell")
+    parser.add_argument("--only", default="ers,acs,add,recanvas,cell,price")
     parser.add_argument("--work", type=Path, help="an empty folder to work in and keep (default: a temporary one)")
     parser.add_argument("--profile", action="store_true", help="show where the time of ers and acs goes")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
@@ -332,6 +333,9 @@ def main() -> None:
             rows += measure_growth(work, only)
         if "cell" in only:
             rows += measure_cell(work)
+        if "price" in only:
+            write_ers(work / "price", SHARED)
+            rows += measure_prices(work, min((work / "price").glob("*_f125w_*.fits")))
         print(tabulate(rows, ["work", "mvmdb", "compared with", "ratio"]))
 
 
