@@ -156,7 +156,7 @@ def test_withdraw_makes_layers_stale_and_unknown_exposures_are_refused(archive: 
 def test_init_records_configuration(archive: Archive) -> None:
     assert call(archive, "init", "--rule", "nearest", "--products", str(archive.products))[0] == 0
     settings = dict(archive.rows("SELECT key, value FROM archive"))
-    assert settings == {"rule": "nearest", "products": str(archive.products)}
+    assert settings == {"rule": "nearest", "method": "mvmdb", "products": str(archive.products)}
     assert call(archive, "init", "--upgrade")[0] == 0
 
 

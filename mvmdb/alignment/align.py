@@ -12,11 +12,13 @@ import shapely
 from numpy.typing import NDArray
 
 from mvmdb.alignment.matching import Matches, match_lists
+from mvmdb.alignment.partners import choose_partners
 from mvmdb.alignment.plane import middle_of, outline_of
 from mvmdb.alignment.reference import Reference
-from mvmdb.alignment.solve import Link, Motions, group_connected, solve_motions
+from mvmdb.alignment.solve import Link, Motions, solve_motions
 from mvmdb.alignment.sources import SourceList, find_sources
 from mvmdb.alignment.values import FEWEST, Aligned, AlignInput, AlignmentResult, Fit
+from mvmdb.components import group_connected
 from mvmdb.correction import Correction, sky_to_tangent, tangent_to_sky
 from mvmdb.errors import ExposureError, InputError, UsageError
 from mvmdb.monitor import SILENT, Monitor
@@ -30,8 +32,6 @@ Float = NDArray[np.float64]
 PARTNERS = 8
 """Exposures with which each is matched at least, those that it overlaps most: with all, time would grow with the
 square of their number."""
-LEAST_OVERLAP = 4.0
-"""Square arcsec in which two exposures may have common sources."""
 _MARGIN = 10.0  # arcsec around an exposure, from which reference stars are taken
 
 
@@ -151,22 +151,8 @@ def _stars_of(exposure: _Placed, reference: Reference, origin: tuple[float, floa
 
 def _choose_pairs(placed: Sequence[_Placed]) -> list[tuple[int, int]]:
     """Overlapping exposures, each with its `PARTNERS` largest overlaps at least, and no group torn apart."""
-    tree = shapely.STRtree([one.outline for one in placed])
-    pairs = tree.query([one.outline for one in placed], predicate="intersects").T
-    pairs = pairs[pairs[:, 0] < pairs[:, 1]]
     outlines = np.array([one.outline for one in placed])
-    areas = shapely.area(shapely.intersection(outlines[pairs[:, 0]], outlines[pairs[:, 1]]))
-    chosen: list[tuple[int, int]] = []
-    partners, group = [0] * len(placed), list(range(len(placed)))
-    for index in np.argsort(-areas, kind="stable"):
-        first, second = (int(number) for number in pairs[index])
-        joins = group[first] != group[second]
-        if areas[index] < LEAST_OVERLAP or not (joins or min(partners[first], partners[second]) < PARTNERS):
-            continue
-        chosen.append((first, second))
-        partners[first], partners[second] = partners[first] + 1, partners[second] + 1
-        group = [group[first] if number == group[second] else number for number in group]
-    return sorted(chosen)
+    return sorted(one.pair for one in choose_partners(outlines, PARTNERS))
 
 
 def _solve_groups(
@@ -174,7 +160,8 @@ def _solve_groups(
     origin: tuple[float, float], fit: Fit, reference: Reference | None, refused: dict[str, str],
 ) -> list[Aligned]:  # fmt: skip
     aligned = []
-    for members in group_connected(len(placed), [(one.first, one.second) for one in links if one.second is not None]):
+    pairs = [(one.first, one.second) for one in links if one.second is not None]
+    for members in group_connected(range(len(placed)), pairs):
         ours = [link for link in links if link.first in members]
         stars = sum(len(link.a) for link in ours if link.second is None)
         short = any(sum(_count(link, number) for link in ours) < FEWEST[fit] for number in members)

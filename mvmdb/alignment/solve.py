@@ -140,13 +140,3 @@ def _rms(links: Sequence[Link], residuals: Sequence[Float], kept: Sequence[Mask]
                 counts[number] += 2 * np.count_nonzero(used)
     rms: Float = np.sqrt(squares / np.maximum(counts, 1))
     return rms
-
-
-def group_connected(n: int, pairs: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """The numbers below n in groups that pairs connect, each sorted."""
-    groups = {number: [number] for number in range(n)}
-    for first, second in pairs:
-        if groups[first] is not groups[second]:
-            joined = groups[first] + groups[second]
-            groups.update(dict.fromkeys(joined, joined))
-    return sorted({id(members): sorted(members) for members in groups.values()}.values())

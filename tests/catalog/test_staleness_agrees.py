@@ -52,9 +52,6 @@ def never_made(*names: str) -> dict[str, Reasons]:
     return {name: [MISSING] for name in names}
 
 
-# Changes of exposures
-
-
 def add_between(archive: Archive) -> None:
     archive.expose("ib6o04tzq", east=1)
     archive.ingest()

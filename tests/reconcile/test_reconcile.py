@@ -296,6 +296,7 @@ def test_a_catalog_made_anew_finds_every_product_fresh(two: Archive) -> None:
     sql = "SELECT layer, recipe_digest, data_digest, n_members FROM product ORDER BY layer"
     products = two.rows(sql)
     two.lose_catalog()
+    two.use_hap()
     report = two.night()
     assert report.reconcile.layers == []
     assert two.product_files() == before

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
+from mvmdb.alignment.partners import choose_partners
 from mvmdb.alignment.plane import middle_of, outline_of
 from mvmdb.alignment.shifts.compact import Compact, find_compact
 from mvmdb.alignment.shifts.votes import SEARCH, Float, find_shift
@@ -21,18 +20,9 @@ from mvmdb.workers.executor import Workers
 
 log = logging.getLogger(__name__)
 
-Int = NDArray[np.int64]
-Shapes = NDArray[Any]
-"""(n,) geometries of shapely."""
-
 PARTNERS = 6
 """Exposures with which each is compared at least, those that it overlaps most: with all, time would grow with the
 square of their number, and six leave a false pair no say."""
-LIKELY = 24
-"""Of each exposure, how many others are looked at for its `PARTNERS` largest overlaps: those whose boxes share most."""
-_AT_ONCE = 256
-LEAST_OVERLAP = 4.0
-"""Square arcsec in which two exposures may have common sources."""
 _MARGIN = SEARCH + 1.0  # arcsec around an overlap: places are uncertain by as much
 
 
@@ -68,103 +58,12 @@ def choose_overlaps(exposures: Sequence[ShiftExposure], known: Collection[tuple[
     ra, dec = middle_of([one.s_region for one in ordered])
     outlines = np.array([outline_of(one.s_region, ra, dec) for one in ordered])
     place = {one.ipppssoo: n for n, one in enumerate(ordered)}
-    graph = _Graph(len(ordered))
     known_places = {(place[first], place[second]) for first, second in known if first in place and second in place}
-    for i, j in sorted(known_places):
-        graph.add(i, j)
-    chosen = []
-    for one in _largest_first(outlines, _likely_pairs(outlines)):
-        if one.pair not in known_places and graph.wants(*one.pair):
-            graph.add(*one.pair)
-            chosen.append(one)
-    for one in _largest_first(outlines, _pairs_between(outlines, graph.groups())):
-        if graph.would_join(*one.pair):
-            graph.add(*one.pair)
-            chosen.append(one)
-    overlaps = [_overlap(ordered[one.pair[0]], ordered[one.pair[1]], one.common, one.area, ra, dec) for one in chosen]
+    overlaps = [
+        _overlap(ordered[one.pair[0]], ordered[one.pair[1]], one.common, one.area, ra, dec)
+        for one in choose_partners(outlines, PARTNERS, known_places)
+    ]
     return sorted(overlaps, key=lambda one: one.names)
-
-
-class _Common(NamedTuple):
-    """What two outlines have in common, and its area; `pair` are their indices."""
-
-    pair: tuple[int, int]
-    common: shapely.Geometry
-    area: float
-
-
-def _largest_first(outlines: Shapes, pairs: Int) -> Iterator[_Common]:
-    """The pairs that overlap by `LEAST_OVERLAP` at least; equal ones in the order of indices."""
-    common = shapely.intersection(outlines[pairs[:, 0]], outlines[pairs[:, 1]])
-    areas = shapely.area(common).round(3)
-    for n in np.lexsort((pairs[:, 1], pairs[:, 0], -areas)).tolist():
-        if areas[n] < LEAST_OVERLAP:
-            return
-        i, j = pairs[n].tolist()
-        yield _Common((i, j), common[n], float(areas[n]))
-
-
-def _likely_pairs(outlines: Shapes) -> Int:
-    """(n, 2): of each outline the `LIKELY` that it may overlap most, by the boxes around both."""
-    found = [np.empty((0, 2), np.int64)]
-    for i, j, shared in _meeting_boxes(outlines):
-        order = np.lexsort((j, -shared, i))
-        rank = np.arange(i.size) - np.searchsorted(i[order], i[order])  # among the pairs of one outline
-        kept = order[rank < LIKELY]
-        found.append(np.sort(np.column_stack([i[kept], j[kept]]), axis=1))
-    pairs: Int = np.unique(np.concatenate(found), axis=0)
-    return pairs
-
-
-def _pairs_between(outlines: Shapes, group: Int) -> Int:
-    """(n, 2): pairs of outlines of different groups whose boxes meet."""
-    found = [np.empty((0, 2), np.int64)]
-    if np.any(group != group[0]):
-        for i, j, _ in _meeting_boxes(outlines):
-            apart = (i < j) & (group[i] != group[j])
-            found.append(np.column_stack([i[apart], j[apart]]))
-    return np.concatenate(found)
-
-
-def _meeting_boxes(outlines: Shapes) -> Iterator[tuple[Int, Int, Float]]:
-    """Pairs of outlines whose boxes meet, each both ways, and the area that boxes share; some outlines at a time."""
-    tree, box = shapely.STRtree(outlines), shapely.bounds(outlines)
-    for start in range(0, len(outlines), _AT_ONCE):
-        i, j = tree.query(outlines[start : start + _AT_ONCE])
-        i = i + start
-        i, j = i[i != j], j[i != j]
-        sides = np.minimum(box[i, 2:], box[j, 2:]) - np.maximum(box[i, :2], box[j, :2])
-        yield i, j, sides.prod(axis=1)
-
-
-class _Graph:
-    """Which of n things are connected, and how many partners each has."""
-
-    def __init__(self, n: int) -> None:
-        self.partners = [0] * n
-        self._root = list(range(n))
-
-    def groups(self) -> Int:
-        """(n,): a number for each thing, the same for those that are connected."""
-        return np.array([self._find(one) for one in range(len(self._root))], np.int64)
-
-    def wants(self, i: int, j: int) -> bool:
-        """Whether a pair would connect what is apart, or one of both has less than `PARTNERS`."""
-        return self.would_join(i, j) or min(self.partners[i], self.partners[j]) < PARTNERS
-
-    def _find(self, one: int) -> int:
-        while self._root[one] != one:
-            self._root[one] = self._root[self._root[one]]
-            one = self._root[one]
-        return one
-
-    def would_join(self, i: int, j: int) -> bool:
-        return self._find(i) != self._find(j)
-
-    def add(self, i: int, j: int) -> None:
-        self._root[self._find(i)] = self._find(j)
-        self.partners[i] += 1
-        self.partners[j] += 1
 
 
 def _overlap(
