@@ -45,11 +45,11 @@ def groups_of(exposures: NDArray[np.object_], union: shapely.Geometry) -> NDArra
     """The number, from 0 in order of first appearance, of the group of connected exposures that each exposure is in.
 
     Exposures, as `join_chips` makes them, are connected when any of their chips overlap or share an edge, directly or
-    through others. The pieces of their `union` tell: chips of one piece hang together, and so do the pieces that one
-    exposure has chips in.
+    through others; one without chips is a group by itself. The pieces of their `union` tell: chips of one piece hang
+    together, and so do the pieces that one exposure has chips in.
     """
     pieces = shapely.get_parts(union)
-    if len(pieces) == 1:
+    if len(pieces) == 1 and not shapely.is_empty(exposures).any():
         return np.zeros(len(exposures), dtype=np.int64)
     chips, owner = shapely.get_parts(exposures, return_index=True)
     chip, piece = shapely.STRtree(pieces).query(shapely.point_on_surface(chips), predicate="intersects")

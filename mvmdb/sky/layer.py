@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from mvmdb.errors import InputError
 from mvmdb.names import CELLS_PER_PROJECTION_CELL, CELLS_PER_SIDE
 from mvmdb.recipe import PIXEL_SCALE
 from mvmdb.sky.depth import areas_within, groups_of, join_chips
@@ -87,14 +88,31 @@ def sky_per_plane(cell: IntArray, box: IntArray) -> FloatArray:
 def find_groups(projection_cell: int, regions: Mapping[str, str]) -> dict[str, str]:
     """Maps each of a layer's members to the first member of its group of mutually overlapping footprints.
 
-    Groups are of whole footprints, since the skies of exposures are matched over all of their overlap.
+    Groups are of whole footprints, since the skies of exposures are matched over all of their overlap. A region that
+    `format_region` did not write, as in a row that was changed by hand, overlaps nothing: its member is a group.
     """
     names = sorted(regions)
-    footprints = Footprints.from_regions([regions[name] for name in names])
+    footprints = _read_regions([regions[name] for name in names])
     exposures = project_exposures(projection_cell, footprints)
     numbers = groups_of(exposures, unite(exposures).item()).tolist()
     firsts: dict[int, str] = {}
     return {name: firsts.setdefault(number, name) for name, number in zip(names, numbers, strict=True)}
+
+
+def _read_regions(regions: Sequence[str]) -> Footprints:
+    """The footprints of all, of which those that cannot be read are empty."""
+    try:
+        return Footprints.from_regions(regions)
+    except InputError:
+        return Footprints.from_regions([region if _is_readable(region) else "" for region in regions])
+
+
+def _is_readable(region: str) -> bool:
+    try:
+        Footprints.from_regions([region])
+    except InputError:
+        return False
+    return True
 
 
 def _unite(exposures: Shapes, shape_of: IntArray, start: IntArray, counts: IntArray) -> Shapes:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mvmdb.sky.depth import areas_within, groups_of, join_chips
+from mvmdb.sky.layer import find_groups
 
 Depth = namedtuple("Depth", "area total mean")
 
@@ -102,3 +103,13 @@ def test_depth_and_groups_agree_with_counting_pixels(exposures):
             if any((np.roll(masks[i], shift, (0, 1)) & masks[j]).any() for shift in EDGES):
                 group = [min(group[i], group[j]) if g in (group[i], group[j]) else g for g in group]
     assert connect(polygons).tolist() == [sorted(set(group)).index(g) for g in group]
+
+
+def test_a_region_that_cannot_be_read_is_a_group_by_itself() -> None:
+    square = "POLYGON ICRS 53.0 -27.0 53.01 -27.0 53.01 -26.99 53.0 -26.99"
+    moved = "POLYGON ICRS 53.005 -27.0 53.015 -27.0 53.015 -26.99 53.005 -26.99"
+    cell = 726  # the projection cell of the ERS field
+    assert find_groups(cell, {"a": square, "b": moved}) == {"a": "a", "b": "a"}
+    for damaged in ("POLYGON ICRS 1 2 3", "POLYGON ICRS one two", ""):
+        assert find_groups(cell, {"a": square, "b": damaged, "c": moved}) == {"a": "a", "b": "b", "c": "a"}
+        assert find_groups(cell, {"b": damaged}) == {"b": "b"}
