@@ -10,7 +10,7 @@ unexport PYTHONPATH
 
 .PHONY: help env demo test lint types imports unit coverage mutants test-lowest dist test-dist test-wheel test-sdist
 .PHONY: exactness chaos chaos-killed chaos-full chaos-raced chaos-lied conformance conformance-downstream conformance-sky
-.PHONY: conformance-api conformance-methods accuracy accuracy-flux docs diagrams figures bench lock upgrade clean
+.PHONY: conformance-api conformance-methods accuracy docs diagrams figures bench lock upgrade clean
 
 help:
 	@echo "make demo         simulate a small archive in ./mvmdb-demo and run two nights on it"
@@ -157,9 +157,6 @@ conformance-methods: env
 PARTS ?=
 accuracy: env $(CONFORMANCE)/.ready
 	PYTHONPATH=tests $(BIN)/python -m conformance.accuracy.run --peer $(CONFORMANCE)/bin/python $(PARTS)
-
-accuracy-flux:
-	$(MAKE) accuracy PARTS=flux
 
 conformance-sky: $(CONFORMANCE)/.ready
 	$(CONFORMANCE)/bin/python -m conformance.sky.compare_wcs

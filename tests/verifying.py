@@ -95,7 +95,7 @@ ROWS: dict[str, tuple[str, set[str]]] = {
     ),
     "no such camera": (
         f"UPDATE exposure SET instrument = 'wfc4' {EXPOSURE}",
-        {"exposure-wrong", "layer-wrong", "digest-wrong", "member-wrong", "canvas-wrong"},
+        {"exposure-wrong", "layer-wrong", "digest-wrong", "member-wrong", "canvas-wrong", "sky-wrong"},
     ),
     "eligible": (f"UPDATE exposure SET eligible = false {EXPOSURE}", {"exposure-wrong"}),
     "filename": (f"UPDATE exposure SET filename = 'abc' {EXPOSURE}", {"exposure-wrong"}),

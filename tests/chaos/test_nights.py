@@ -96,7 +96,7 @@ def test_whatever_a_night_records_is_on_the_disk_by_then(night: Night) -> None:
     calls = list_calls(night[0], scene, succeeded=True)
     scene.words = words
     renamed = [call.target for call in calls if call.deed == "rename"]
-    for ending in (".fits", ".findings", "_input.out", "_input.planned", "_manifest.txt", "_trl.txt", "night.html"):
+    for ending in (".fits", "_input.out", "_input.planned", "_manifest.txt", "_trl.txt", "night.html"):
         assert any(path.endswith(ending) for path in renamed), ending
     assert {os.path.basename(call.path) for call in calls if call.deed == "mkdir"} >= {"skycell-p1000x11y15", "reports"}
     assert len([call for call in calls if call.deed == "unlink" and call.path.endswith("_drz.fits")]) == 3

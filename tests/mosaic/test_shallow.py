@@ -143,7 +143,7 @@ def test_only_recipes_of_a_depth_of_one_know_the_choice() -> None:
     assert deep == choose_recipe("wfc3", "ir", "f125w", "fine", 2)
     assert "shallow" not in choose_recipe("wfc3", "ir", "f125w", "fine", 1).to_json()
     assert Recipe.from_json(shallow.to_json()) == shallow
-    assert Policy().making == Making()
+    assert Policy(method="hap").making == Making()
     assert Policy(method="mvmdb").making == Making(method="mvmdb", shallow="match")
     assert Policy(method="mvmdb", shallow="hap").making == Making(method="mvmdb")
-    assert Policy(shallow="match").making == Making(shallow="match")
+    assert Policy(method="hap", shallow="match").making == Making(shallow="match")

@@ -21,7 +21,7 @@ from mvmdb.schema.values import stored_columns
 TIME = "'2026-01-01 00:00:00.000000'"
 ROWS_MORE = (
     "INSERT INTO sky_pair VALUES (1, 2, 'measure', 'a', 'b', 1, 2, 3, 4, -1, 0.1, 0.2, 9)",
-    "INSERT INTO sky VALUES (1, 'a', 1.5, NULL, NULL, NULL)",
+    "INSERT OR REPLACE INTO sky VALUES (1, 'a', 1.5, NULL, NULL, NULL)",
     "INSERT INTO alternate VALUES ('ib6o04zz', 'gaia', 'abc', 1, 2, 0.1, 0.2, 0.01, 1, 'rshift', 20, 10, 5, 3, '', '', "
     f"{TIME})",
     f"INSERT INTO quarantine VALUES ('/a.fits', 'vanished', 'gone', {TIME}, 1, 2, false)",
@@ -94,7 +94,7 @@ GROUPS = [
      f"UPDATE exposure SET path = x'00', member_digest = x'00', pixel_digest = x'00' {EXPOSURE}"],
     [f"UPDATE skycell SET id = -1 WHERE name = '{CELL}'", f"UPDATE product SET layer_id = 'abc' {PRODUCT}",
      "INSERT INTO sky_pair VALUES (1, 2, 'measure', 'a', 'b', 9e999, 2, 3, 4, 5, 6, 7, 8)",
-     "INSERT INTO sky VALUES (1, 'a', 1.5, NULL, 'much', 'soon')",
+     "INSERT OR REPLACE INTO sky VALUES (1, 'a', 1.5, NULL, 'much', 'soon')",
      "INSERT INTO quarantine VALUES ('/a.fits', 'unreadable', 'why', 'soon', 1, 2, 0)"],
     ["INSERT INTO layer_failure VALUES (x'00', 'abc', 'often', 'then', NULL)",
      "UPDATE archive SET value = x'00' WHERE key = 'pollers_since'",

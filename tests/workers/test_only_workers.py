@@ -16,6 +16,8 @@ NAMES_OF_TEMPORARIES = "atomic.py"
 SIGNALS_OF_THE_COMMAND = "console/streams.py"
 """Says what SIGTERM does to the command, and starts nothing."""
 FILES_ELSEWHERE = {
+    "catalog/open.py": ["threading"],
+    "mosaic/seen.py": ["threading"],
     "remote/files.py": ["threading"],
     "remote/store.py": ["threading"],
     "remote/web.py": ["asyncio"],
