@@ -56,7 +56,7 @@ def choose_recipe(
     if depth > 1:
         making = replace(making, shallow="hap")
     elif making.shallow == "hap":
-        return Recipe(scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, **asdict(making))
+        return _of_all_pixels(scale, making)
     facts = find_detector(instrument, detector)
     return Recipe(
         scale,
@@ -71,10 +71,14 @@ def choose_recipe(
 
 def documented_recipe(recipe: Recipe) -> Recipe:
     """The recipe of the same layer at the same depth as the archive's documents have it, and drizzlepac follows it."""
-    plain = asdict(_DEFAULT)
     if recipe.shallow == "match":  # of a mean depth of one exposure
-        return Recipe(recipe.scale, recipe.pixel_scale, False, good_bits=ALL_BITS, sky_good_bits=0, **plain)
-    return replace(recipe, **plain)
+        return _of_all_pixels(recipe.scale, _DEFAULT)
+    return replace(recipe, **asdict(_DEFAULT))
+
+
+def _of_all_pixels(scale: Scale, making: Making) -> Recipe:
+    """The recipe of a mean depth of one exposure, without sky matching and of all pixels."""
+    return Recipe(scale, PIXEL_SCALE[scale], False, good_bits=ALL_BITS, sky_good_bits=0, **asdict(making))
 
 
 def _choose_pixfrac(detector: Detector, filter_name: str, depth: int) -> float:

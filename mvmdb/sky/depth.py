@@ -54,8 +54,7 @@ def groups_of(exposures: NDArray[np.object_], union: shapely.Geometry) -> NDArra
     chips, owner = shapely.get_parts(exposures, return_index=True)
     chip, piece = shapely.STRtree(pieces).query(shapely.point_on_surface(chips), predicate="intersects")
     n = len(exposures)
-    label = label_components(n + len(pieces), owner[chip], n + piece)
-    return np.asarray(np.unique(label[:n], return_inverse=True)[1], dtype=np.int64)
+    return label_components(n + len(pieces), owner[chip], n + piece)[:n]
 
 
 def _mend(chips: NDArray[np.object_]) -> shapely.Geometry:
