@@ -138,3 +138,12 @@ def archive(tmp_path: Path, databases: Databases) -> Archive:
     """An empty archive, on SQLite and then on PostgreSQL."""
     (tmp_path / "inbox").mkdir()
     return Archive(tmp_path, databases.catalog())
+
+
+@pytest.fixture
+def two(archive: Archive) -> Archive:
+    """An archive of two overlapping exposures of one filter, after its first night."""
+    archive.expose()
+    archive.expose("ib6o04twq", east=2)
+    assert archive.night().reconcile.failed == 0
+    return archive

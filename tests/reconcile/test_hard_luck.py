@@ -32,14 +32,6 @@ from mvmdb.workers.processes import IN_THIS_PROCESS
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def two(archive: Archive) -> Archive:
-    archive.expose()
-    archive.expose("ib6o04twq", east=2)
-    assert archive.night().reconcile.failed == 0
-    return archive
-
-
 @pytest.mark.parametrize(
     ("extension", "keyword", "value"), [(0, "EXPTIME", 99.0), (1, "BUNIT", "ELECTRONS"), (1, "IDCSCALE", 0.14)]
 )

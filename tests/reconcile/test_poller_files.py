@@ -20,14 +20,6 @@ from mvmdb.reconcile import run as run_module
 OTHER_CELL = "skycell-p1000x11y11"
 
 
-@pytest.fixture
-def two(archive: Archive) -> Archive:
-    archive.expose()
-    archive.expose("ib6o04twq", east=2)
-    assert archive.night().reconcile.failed == 0
-    return archive
-
-
 def file_of(archive: Archive, cell: str = CELL, kind: str = "input.out") -> Path:
     return archive.products / cell / f"{cell}_{kind}"
 

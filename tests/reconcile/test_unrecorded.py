@@ -11,14 +11,6 @@ from archive import Archive
 from mvmdb.reconcile import run as run_module
 
 
-@pytest.fixture
-def two(archive: Archive) -> Archive:
-    archive.expose()
-    archive.expose("ib6o04twq", east=2)
-    assert archive.night().reconcile.failed == 0
-    return archive
-
-
 def test_a_catalog_that_knows_only_some_exposures_leaves_mosaics_of_others_alone(two: Archive, tmp_path: Path) -> None:
     two.use_hap()  # by mvmdb's, the sky of the exposure that was known first is the lowest, and mosaics follow it
     two.expose("ib6o05tuq", filters="F140W")

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from archive import FINE, Archive, call
 
 from mvmdb.errors import UsageError
-
-
-@pytest.fixture
-def two(archive: Archive) -> Archive:
-    archive.expose()
-    archive.expose("ib6o04twq", east=2)
-    archive.night()
-    return archive
 
 
 def test_a_readmitted_exposure_is_back_in_its_layers_as_if_it_had_never_left(two: Archive) -> None:

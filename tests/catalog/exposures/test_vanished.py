@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from archive import Archive, call
 from click.testing import Result
 
@@ -14,14 +13,6 @@ from mvmdb.catalog.open import open_catalog
 
 def night(archive: Archive) -> Result:
     return call(archive, "nightly", str(archive.inbox), "-o", str(archive.products), "--jobs", "1")
-
-
-@pytest.fixture
-def two(archive: Archive) -> Archive:
-    archive.expose()
-    archive.expose("ib6o04twq", east=2)
-    archive.night()
-    return archive
 
 
 def test_a_file_that_vanished_is_worth_attention_once_and_its_mosaics_stay(two: Archive) -> None:
