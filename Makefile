@@ -151,12 +151,12 @@ conformance-api: $(CONFORMANCE)/.ready
 	PYTHONPATH=tests $(CONFORMANCE)/bin/python -m conformance.api.compare
 
 conformance-methods: env
-	PYTHONPATH=tests $(BIN)/python -m conformance.pixels.methods $(SETS)
+	PYTHONPATH=tests:tools $(BIN)/python -m conformance.pixels.methods $(SETS)
 
 # PARTS="flux skies cells growth shallow place errors" are the parts; each writes its own tables and figures.
 PARTS ?=
 accuracy: env $(CONFORMANCE)/.ready
-	PYTHONPATH=tests $(BIN)/python -m conformance.accuracy.run --peer $(CONFORMANCE)/bin/python $(PARTS)
+	PYTHONPATH=tests:tools $(BIN)/python -m conformance.accuracy.run --peer $(CONFORMANCE)/bin/python $(PARTS)
 
 conformance-sky: $(CONFORMANCE)/.ready
 	$(CONFORMANCE)/bin/python -m conformance.sky.compare_wcs

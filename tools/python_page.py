@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import generated
+
 import mvmdb
 from mvmdb.archive import values
 from mvmdb.shown import Shown
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = Path("docs/python.md")
-BEGIN, END = "<!-- reference: made by `make docs` -->", "<!-- end of reference -->"
+PART, MAKER = "reference", "make docs"
 
 
 def write_page(repository: Path) -> None:
@@ -31,11 +33,8 @@ def write_page(repository: Path) -> None:
 
 def fill_page(text: str) -> str:
     """The text of a page with all between its marks replaced. Raises ValueError where the marks are missing."""
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
-    if pattern.search(text) is None:
-        raise ValueError(f"the page lacks its marks; expected {BEGIN!r} and {END!r}")
-    generated = "\n".join([*_describe_opening(), *_describe_methods(), *_describe_mosaics(), *_describe_values()])
-    return pattern.sub(lambda _: f"{BEGIN}\n\n{generated}\n{END}", text)
+    content = "\n".join([*_describe_opening(), *_describe_methods(), *_describe_mosaics(), *_describe_values()])
+    return generated.fill_page(text, [(PART, content.rstrip("\n"))], MAKER)
 
 
 def _describe_opening() -> Iterator[str]:

@@ -5,11 +5,11 @@ Run by `make docs`; a test compares the page with what this makes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import generated
 from sqlalchemy import Column, ForeignKey, MetaData, Table
 
 from mvmdb.schema.meanings import VIEWS
@@ -17,7 +17,7 @@ from mvmdb.schema.tables import metadata
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = Path("docs/catalog.md")
-BEGIN, END = "<!-- tables: made by `make docs` -->", "<!-- end of tables -->"
+PART, MAKER = "tables", "make docs"
 
 
 def write_page(repository: Path) -> None:
@@ -28,12 +28,9 @@ def write_page(repository: Path) -> None:
 
 def fill_page(text: str) -> str:
     """The text of a page with all between its marks replaced. Raises ValueError where the marks are missing."""
-    pattern = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
-    if pattern.search(text) is None:
-        raise ValueError(f"the page lacks its marks; expected {BEGIN!r} and {END!r}")
     lines = ["```mermaid", draw_diagram(metadata), "```", "", *_describe_tables(), *_describe_views()]
-    generated = "\n".join(lines)
-    return pattern.sub(lambda _: f"{BEGIN}\n\n{generated}\n{END}", text)
+    content = "\n".join(lines)
+    return generated.fill_page(text, [(PART, content.rstrip("\n"))], MAKER)
 
 
 def draw_diagram(tables: MetaData) -> str:

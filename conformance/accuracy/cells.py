@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from archive import CENTER
 from fitsfiles import write_exposure
+from generated import Block
 from numpy.typing import NDArray
 from skysources import paint
 from solvedfield import BORDER, EAST, WEST
@@ -21,7 +22,6 @@ from conformance.accuracy.pictures import PIXEL_AREA, draw_border
 from conformance.accuracy.ways import (
     NOT_RUN,
     WAYS,
-    Block,
     Plane,
     Setting,
     complete,

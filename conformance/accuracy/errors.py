@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from fitsfiles import write_exposure
+from generated import Block
 from mosaic_field import DEC, RA, Field
 
 from bench.apertures import CASES, Case, measure_ers, measure_noise
-from conformance.accuracy.ways import NOT_RUN, Block, Setting, complete, make_all, only_fine, pipeline_name, table
+from conformance.accuracy.ways import NOT_RUN, Setting, complete, make_all, only_fine, pipeline_name, table
 from mvmdb.mosaic.make import make_product
 from mvmdb.recipe import Weight
 

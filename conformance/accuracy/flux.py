@@ -18,13 +18,13 @@ from archive import FINE, Archive
 from astropy.io import fits
 from astropy.wcs import WCS
 from fitsfiles import set_keywords
+from generated import Block
 from mosaic_field import DEC, PHOTFLAM, RA, Field, Star, around, dim
 from numpy.typing import NDArray
 
 from conformance.accuracy.ways import (
     NOT_RUN,
     WAYS,
-    Block,
     Setting,
     complete,
     make_by_peer,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from archive import CELL, Archive
+from generated import Block
 from solvedfield import expose, mosaic, subtracted
 
-from conformance.accuracy.ways import Block, Setting, table
+from conformance.accuracy.ways import Setting, table
 from mvmdb.catalog.configure import initialise
 from mvmdb.recipe import Method
 

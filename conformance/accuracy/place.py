@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from archive import Archive
+from generated import Block
 from skyfield import misplace
 
 from bench.shifts import Flagged, Measured, flagged_of, measure_round, precision_of
-from conformance.accuracy.ways import Block, Setting, table
+from conformance.accuracy.ways import Setting, table
 from mvmdb.catalog.configure import initialise
 from mvmdb.catalog.open import open_catalog
 from mvmdb.reconcile.layer_jobs import Options

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,11 +18,13 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from conformance.accuracy import cells, errors, flux, growth, place, shallow, skies
-from conformance.accuracy.page import PAGE, write_page
-from conformance.accuracy.ways import Block, Setting
+from generated import Block, write_page
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from conformance.accuracy import cells, errors, flux, growth, place, shallow, skies
+from conformance.accuracy.ways import Setting
+from conformance.places import REPOSITORY, shared_folder
+
+PAGE, MAKER = Path("docs/accuracy.md"), "make accuracy"
 PARTS: dict[str, Callable[[Setting], Iterator[Block]]] = {
     "flux": flux.measure, "skies": skies.measure, "cells": cells.measure, "growth": growth.measure,
     "shallow": shallow.measure, "place": place.measure, "errors": errors.measure,
@@ -58,7 +59,7 @@ def main() -> None:
                 print(f"{name}\n\n{text}\n", flush=True)
             print(f"{part}: {time.monotonic() - started:.0f} s\n", flush=True)
             if not chosen.print:
-                write_page(REPOSITORY / PAGE, [*blocks, (f"{part}-versions", describe_versions(part, peer))])
+                write_page(REPOSITORY / PAGE, [*blocks, (f"{part}-versions", describe_versions(part, peer))], MAKER)
 
 
 def find_peer(path: Path, parts: list[str], *, only_print: bool) -> Path | None:
@@ -76,7 +77,7 @@ def find_peer(path: Path, parts: list[str], *, only_print: bool) -> Path | None:
 
 def find_shared(parts: list[str]) -> Path:
     """The shared data, which some parts read."""
-    shared = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
+    shared = shared_folder()
     if not shared.is_dir() and (needing := [part for part in parts if part in NEED_SHARED]):
         raise SystemExit(
             f"there is no folder {shared}, which {', '.join(needing)} read; put the shared data there, name it in "

@@ -13,10 +13,11 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from fitsfiles import set_pixels
+from generated import Block
 from mosaic_field import Field, depth_of
 
 from conformance.accuracy.pictures import PIXEL_AREA
-from conformance.accuracy.ways import NOT_RUN, WAYS, Block, Setting, complete, make_all, only_fine, pipeline_name, table
+from conformance.accuracy.ways import NOT_RUN, WAYS, Setting, complete, make_all, only_fine, pipeline_name, table
 
 SIDE = 128
 NOISE, STEP = 0.05, 0.185

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from generated import Block
 from mosaic_field import Field
 from skysources import crowd, galaxy, paint, seam, sparse_against_all
 
@@ -23,7 +24,6 @@ from conformance.accuracy.pictures import draw_galaxy
 from conformance.accuracy.ways import (
     NOT_RUN,
     WAYS,
-    Block,
     Setting,
     complete,
     make_all,

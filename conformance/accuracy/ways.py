@@ -53,10 +53,6 @@ class Setting:
         return folder
 
 
-Block = tuple[str, str]
-"""The name of a generated part of the page, and its text."""
-
-
 def pipeline_name(ipppssoo: str) -> str:
     """The file name of a WFC3/IR exposure by the single-visit pipeline, by which drizzlepac knows its exposures."""
     return f"hst_90002_01_wfc3_ir_f125w_{ipppssoo}_flt.fits"

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from conformance.places import REPOSITORY, shared_folder
 from mvmdb.mosaic.product.read import read_product
 from mvmdb.pollers.files import format_poller_name, read_poller
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 DRIVER = REPOSITORY / "conformance/pixels/run_peer.py"
 CELL = "skycell-p0726x10y04"
 FIRST = ("ib6o04twq", "ib6o04u7q", "ib6o04ueq", "ib6o23rtq", "ib6o23rwq")  # three of F125W, two of F140W
@@ -51,7 +51,7 @@ def main() -> int:
 
 def run_nights(work: Path, peer: Path) -> Iterator[str]:
     """What is wrong after each night, in words."""
-    shared = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
+    shared = shared_folder()
     exposures, inbox = work / "exposures", work / "inbox"
     inbox.mkdir(parents=True)
     mvmdb(work, "init", "--method", METHOD)

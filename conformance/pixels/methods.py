@@ -8,19 +8,19 @@ Run by `make conformance-methods`, which writes the table into docs/conformance.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from generated import write_page
 
-from conformance.accuracy.page import write_page
 from conformance.accuracy.ways import table
 from conformance.pixels.compare import Difference, compare_products
 from conformance.pixels.exposures import SETS, SKYCELL, write_set_poller
-from conformance.pixels.run import REPOSITORY, run_mvmdb
+from conformance.pixels.run import run_mvmdb
+from conformance.places import REPOSITORY, shared_folder
 
 PAGE = REPOSITORY / "docs/conformance.md"
 MAKER = "make conformance-methods"
@@ -38,7 +38,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if unknown := [name for name in chosen.sets if name not in SETS]:
         parser.error(f"found {', '.join(unknown)}; expected sets of {', '.join(SETS)}")
-    shared = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
+    shared = shared_folder()
     with tempfile.TemporaryDirectory() as scratch:
         work = (chosen.work or Path(scratch)).resolve()
         rows = [row for name in chosen.sets or SETS for row in compare_methods(name, work / name, shared)]

@@ -21,8 +21,8 @@ from pathlib import Path
 from conformance.adopt.check import check_adoption
 from conformance.pixels.compare import Difference, compare_products
 from conformance.pixels.exposures import SETS, SKYCELL, write_set_poller
+from conformance.places import shared_folder
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 DRIVER = Path(__file__).with_name("run_peer.py")
 PEER_RUNS = {
     "no static mask": ("--static", "off"),
@@ -48,7 +48,7 @@ def main() -> int:
     unknown = [name for name in arguments.sets if name not in SETS]
     if unknown:
         parser.error(f"found {', '.join(unknown)}; expected sets of {', '.join(SETS)}")
-    shared = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").resolve()
+    shared = shared_folder()
     peer = arguments.peer.absolute()  # not resolved: the interpreter of a virtual environment is a symbolic link
     print_versions(sys.executable, "mvmdb", "drizzle", "astropy", "numpy")
     print_versions(str(peer), "drizzlepac", "spherical_geometry", "stsci.skypac", "astropy", "numpy")

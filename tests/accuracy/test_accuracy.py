@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generated import Block, fill_page, marks, write_page
 from PIL import Image
 from skyfield import Shot, SkyField
 
 from bench.apertures import CASES
 from bench.shifts import Measured, flagged_of, precision_of
 from conformance.accuracy import cells, errors, flux, growth, place, shallow, skies
-from conformance.accuracy.page import PAGE, fill_page, marks, write_page
-from conformance.accuracy.run import PARTS, REPOSITORY, find_peer, find_shared
-from conformance.accuracy.ways import NOT_RUN, Block, Plane, Setting, table
+from conformance.accuracy.run import MAKER, PAGE, PARTS, REPOSITORY, find_peer, find_shared
+from conformance.accuracy.ways import NOT_RUN, Plane, Setting, table
 
 pytestmark = pytest.mark.slow
 
@@ -143,13 +143,13 @@ def test_errors_of_sums_are_right_with_their_correlation_and_ivm_is_least(settin
 
 def test_a_part_is_written_between_its_marks_and_nothing_else_changes(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    begin, end = marks("flux")
+    begin, end = marks("flux", MAKER)
     page.write_text(f"prose\n\n{begin}\nold\n{end}\n\nmore prose\n")
-    write_page(page, [("flux", "| a |")])
-    write_page(page, [("flux", r"| \1 b |")])
+    write_page(page, [("flux", "| a |")], MAKER)
+    write_page(page, [("flux", r"| \1 b |")], MAKER)
     assert page.read_text() == f"prose\n\n{begin}\n\n| \\1 b |\n\n{end}\n\nmore prose\n"
     with pytest.raises(ValueError, match="0 parts 'other'; expected one"):
-        fill_page(page.read_text(), [("other", "")])
+        fill_page(page.read_text(), [("other", "")], MAKER)
 
 
 def test_every_part_of_the_page_is_filled_and_its_figures_are_there() -> None:
@@ -159,7 +159,7 @@ def test_every_part_of_the_page_is_filled_and_its_figures_are_there() -> None:
     ]
     assert {f"{part}-versions" for part in PARTS} < set(names)
     for name in names:
-        begin, end = marks(name)
+        begin, end = marks(name, MAKER)
         content = text.split(begin)[1].split(end)[0].strip()
         assert content, f"run make accuracy: {name} is empty"
         assert NOT_RUN not in content
