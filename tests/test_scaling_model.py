@@ -1,9 +1,10 @@
-"""The model behind docs/scaling.md, in cases with a known answer: one bound at a time."""
+"""The model behind docs/scaling.md, in cases with a known answer: one bound at a time; and a cost that it is given."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -71,3 +72,10 @@ def test_random_layers_take_no_less_than_any_bound_and_little_more() -> None:
     assert largest <= outcome.seconds <= 1.2 * largest
     assert outcome.computing + outcome.moving + outcome.idle == pytest.approx(1.0)
     assert outcome.computing * 50 * outcome.seconds == pytest.approx(work.sum())
+
+
+def test_the_coordinators_share_of_a_layer_is_measured_without_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(REPOSITORY / "bench"))
+    assert 0 < load("costs").measure_record(str(tmp_path / "mvm.db"), tmp_path / "products", exposures=10) < 1
