@@ -113,6 +113,7 @@ class Archive:
 
     def use_hap(self) -> None:
         """Let the catalog make mosaics by the method hap: new members do not move the skies of others there."""
+        self._put_catalog()
         initialise(self.address, method="hap")
 
     def lose_catalog(self) -> None:

@@ -101,7 +101,9 @@ def run_mvmdb(poller: Path, folder: Path, method: str = "hap") -> float:
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "mvmdb", "process", str(poller), "-o", str(folder), "--method", method]
     started = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"mvmdb ended with {done.returncode}: {done.stderr[-2000:]}")
     return time.monotonic() - started
 
 

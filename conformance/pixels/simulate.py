@@ -86,6 +86,7 @@ def simulate(camera: Camera, shot: Shot, ra: float, dec: float) -> fits.HDUList:
     rng = np.random.default_rng(zlib.crc32(shot.root.encode()))
     position = (ra + shot.east / 3600 / np.cos(np.radians(dec)), dec + shot.north / 3600)
     hdus = fits.HDUList([fits.PrimaryHDU(header=_primary(camera, shot))])
+    hdus[0].header.update(RA_TARG=ra, DEC_TARG=dec)
     tables: list[fits.ImageHDU] = []
     headers = point_detector(camera.optics, *position, shot.angle)
     for version, (header, chip) in enumerate(zip(headers, camera.optics.chips, strict=True), start=1):

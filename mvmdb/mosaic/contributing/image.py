@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from mvmdb.atomic import replace_file
 from mvmdb.errors import InputError, UsageError
+from mvmdb.exposures.fits.file import BLOCK
 from mvmdb.mosaic.contributing.geometry import drops_of, shape_of, touched_pixels
 from mvmdb.mosaic.drizzle.planes import split_blocks
 from mvmdb.mosaic.drizzle.raster import Spans
 from mvmdb.mosaic.product.provenance import pack_rows
-from mvmdb.mosaic.product.read import BLOCK, StoredProduct, open_product
+from mvmdb.mosaic.product.read import StoredProduct, open_product
 from mvmdb.recipe import Recipe
 
 BITS = 32

@@ -15,6 +15,7 @@ from astropy.io import fits
 
 from mvmdb.errors import NameFormatError, ProductError
 from mvmdb.exposures.fits.checksum import ALL_ONES, sum_words
+from mvmdb.exposures.fits.file import BLOCK
 from mvmdb.inputs import open_plain
 from mvmdb.mosaic.drizzle.planes import Block, Extension, Planes, extensions_of, split_blocks
 from mvmdb.mosaic.drizzle.variance import Plane, variance_of
@@ -28,7 +29,6 @@ from mvmdb.stamp import file_stamp
 
 REMEDY = "make the layer again (mvmdb reconcile)"
 _LAYOUTS = [["PRIMARY", *extensions_of(errors), "HDRTAB"] for errors in (False, True)]
-BLOCK = 2880
 _READ_BYTES = 1 << 20
 _MOST_ZEROS = 16 << 30
 _FILL = {"SCI": np.nan, "WHT": 0.0, "ERR": np.nan}
@@ -272,12 +272,12 @@ def _interpret(path: str, hdus: fits.HDUList) -> StoredProduct:
     grid = LayerGrid.of_layer(layer, record.canvas)
     _check_seal(record, rows, _digest_headers(path, hdus, extensions), str(table.header["MVMSEAL"]))
     _check_rows(path, hdus, rows)
-    places = {name: int(hdus.fileinfo(name)["datLoc"]) for name in extensions}
+    places = {name: int(hdus[name].fileinfo()["datLoc"]) for name in extensions}
     return StoredProduct(record, rows, hdus["PRIMARY"].header, hdus["SCI"].header, places, grid)
 
 
 def _check_size(path: str, hdus: fits.HDUList) -> None:
-    last = hdus.fileinfo(len(hdus) - 1)
+    last = hdus[-1].fileinfo()
     expected, size = int(last["datLoc"]) + int(last["datSpan"]), Path(path).stat().st_size
     if size != expected:
         raise ProductError(f"{path} is damaged: it has {size} bytes; its headers say {expected}; {REMEDY}")
@@ -288,7 +288,7 @@ def _check_table(path: str, hdus: fits.HDUList) -> None:
 
     Products of earlier versions have neither CHECKSUM nor DATASUM.
     """
-    header, place = hdus["HDRTAB"].header, hdus.fileinfo("HDRTAB")
+    header, place = hdus["HDRTAB"].header, hdus["HDRTAB"].fileinfo()
     sums = [keyword for keyword in ("CHECKSUM", "DATASUM") if keyword in header]
     if len(sums) == 1:
         raise ProductError(f"{path} is damaged: of CHECKSUM and DATASUM, HDRTAB has {sums[0]} alone; {REMEDY}")
@@ -305,7 +305,7 @@ def _check_rows(path: str, hdus: fits.HDUList, rows: tuple[ChipRow, ...]) -> Non
     has two zeros), nor the seal one NaN from another. To be called for rows whose seal holds: it makes them anew.
     Tables of earlier versions, which have other columns, are not compared.
     """
-    table, place = hdus["HDRTAB"], hdus.fileinfo("HDRTAB")
+    table, place = hdus["HDRTAB"], hdus["HDRTAB"].fileinfo()
     names, expected = encode_rows(rows)
     if table.columns.names != names:
         return
@@ -320,7 +320,7 @@ def _digest_headers(path: str, hdus: fits.HDUList, extensions: Sequence[Extensio
     headers = []
     with open(path, "rb") as file:
         for name in ("PRIMARY", *extensions):
-            place = hdus.fileinfo(name)
+            place = hdus[name].fileinfo()
             file.seek(int(place["hdrLoc"]))
             headers.append(_read_exactly(file, int(place["datLoc"]) - int(place["hdrLoc"]), path))
     return digest_bytes(b"".join(headers))

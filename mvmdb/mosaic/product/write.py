@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,13 +17,14 @@ from astropy.io import fits
 from mvmdb import __version__
 from mvmdb.atomic import replace_file
 from mvmdb.errors import ProductError
+from mvmdb.exposures.fits.file import BLOCK
 from mvmdb.mosaic.drizzle.planes import Block, Extension, extensions_of, split_blocks
 from mvmdb.mosaic.drizzle.variance import Plane
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.noise.drops import correlation_of_layer, list_drops
 from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
-from mvmdb.mosaic.product.provenance import ChipRow, list_members, pack_rows, seal_provenance
-from mvmdb.mosaic.product.read import BLOCK, describe_arrays
+from mvmdb.mosaic.product.provenance import ChipRow, encode_rows, list_members, pack_rows, seal_provenance
+from mvmdb.mosaic.product.read import describe_arrays
 from mvmdb.mosaic.product.summary import (
     Keywords,
     WeightSummary,
@@ -143,7 +143,7 @@ def _write_hdus(file: BinaryIO, filename: str, text: ProductText, blocks: Iterab
     layout = _Layout.after(len(primary.tostring()), {n: len(h.tostring()) for n, h in images.items()}, text.grid.shape)
     digest = _write_arrays(file, layout, blocks, None if carried else weights)
     numbers = carried or weights.keywords(layout.read(file.name, "WHT"))
-    primary = _primary_header(filename, text, {**depths, **numbers})
+    primary.update(numbers)
     headers = [header.tostring().encode("ascii") for header in (primary, *images.values())]
     ends = [len(headers[0]), *layout.places.values()]
     for end, data in zip(ends, headers, strict=True):
@@ -327,6 +327,5 @@ def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
     table.add_checksum(
         when="of this HDU, which MVMSEAL does not cover"
     )  # without the time: equal products, equal bytes
-    buffer = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
-    return buffer.getvalue()[BLOCK:]  # without the primary HDU, one block, with which a file must begin
+    header, (_, data) = str(table.header.tostring()), encode_rows(text.rows)
+    return header.encode("ascii") + data + bytes(-len(data) % BLOCK)

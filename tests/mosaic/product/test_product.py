@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from mosaic_field import Field
 from mvmdb.errors import ProductError
 from mvmdb.mosaic.make import make_product
 from mvmdb.mosaic.product.manifest import write_manifest
-from mvmdb.mosaic.product.read import read_product
+from mvmdb.mosaic.product.provenance import pack_rows
+from mvmdb.mosaic.product.read import open_product, read_product
 from mvmdb.mosaic.product.summary import WeightSummary
 from mvmdb.mosaic.product.write import sweep_temporaries, write_atomically
 from mvmdb.records import Canvas, LayerJob, ProductRecord
@@ -46,6 +48,38 @@ def test_a_product_reads_back_as_it_was_written(job: LayerJob, record: ProductRe
         (m.ipppssoo, m.pixels, m.wcs_digest, m.sky_group) for m in job.members
     ]
     assert (record.size, record.mtime_ns) == (os.stat(job.target).st_size, os.stat(job.target).st_mtime_ns)
+
+
+@pytest.mark.usefixtures("record")
+def test_hdrtab_is_written_as_astropy_writes_it(job: LayerJob) -> None:
+    rows = open_product(job.target).rows
+    ours = pack_rows(rows)
+    columns = [
+        fits.Column(c.name, c.format, unit=c.unit, null=c.null, array=np.array(ours.data[c.name].tolist()))
+        for c in ours.columns
+    ]
+    theirs = fits.BinTableHDU.from_columns(columns, name="HDRTAB")
+    for keyword, text in ours.header["TCOMM*"].items():
+        theirs.header[keyword] = text
+    files = []
+    for table in (pack_rows(rows), theirs):
+        file = io.BytesIO()
+        fits.HDUList([fits.PrimaryHDU(), table]).writeto(file)
+        files.append(file.getvalue())
+    assert files[0] == files[1]
+    assert files[0][-2880:] == Path(job.target).read_bytes()[-2880:]
+
+
+@pytest.mark.parametrize("keyword", ["TSCAL5", "TZERO6", "TDIM1"])
+def test_a_table_whose_values_mean_something_else_is_damaged(
+    job: LayerJob, record: ProductRecord, keyword: str
+) -> None:
+    with fits.open(job.target, mode="update") as hdus:
+        hdus["HDRTAB"].header[keyword] = "(3,3)" if keyword == "TDIM1" else 2.0
+        for name in ("CHECKSUM", "DATASUM"):  # as in products of earlier versions
+            del hdus["HDRTAB"].header[name]
+    with pytest.raises(ProductError, match="is damaged"):
+        read_product(record.path)
 
 
 @pytest.mark.usefixtures("record")
