@@ -106,6 +106,20 @@ def test_drizzlepacs_mosaics_are_stale_until_trusted_and_fresh_until_a_member_ch
     assert agreed_reasons(stocked) == {}
 
 
+def test_a_mosaic_of_counts_without_wcsname_as_of_wfpc2_is_taken_to_have_the_catalogs(small: Archive) -> None:
+    for path in aside(small).iterdir():
+        data = path.read_bytes()
+        assert data.count(b"'WCSNAME '") == 1
+        assert data.count(b"ELECTRONS/S") >= len(MEMBERS)
+        path.write_bytes(data.replace(b"'WCSNAME '", b"'NAMEWCS '").replace(b"ELECTRONS/S", b"COUNTS     "))
+    adopt(small, aside(small))
+    assert agreed_reasons(small) == {FINE: UNPROVEN, COARSE: UNPROVEN}
+    assert set(small.rows("SELECT wcsname, sky FROM product_member")) == {(WCSNAME, None)}
+    adopt(small, small.products, "--trust")
+    assert agreed_reasons(small) == {}
+    assert call(small, "verify", "--deep").exit_code == 0
+
+
 def test_the_unproven_are_made_anew_from_all_members_with_new_skies(small: Archive) -> None:
     adopt(small, aside(small))
     done = call(small, "nightly", str(small.inbox), "--executor", "serial")

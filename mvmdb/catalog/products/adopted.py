@@ -14,11 +14,14 @@ from mvmdb.schema import tables as t
 
 
 class Claimed(NamedTuple):
-    """One exposure as a product claims to hold it: `exptime` in seconds, `sky` in electrons/s/arcsec^2 if known."""
+    """One exposure as a product claims to hold it: `exptime` in seconds, `sky` in electrons/s/arcsec^2 if known.
+
+    `wcsname` is None where the product does not say: it is taken to be the catalog's.
+    """
 
     ipppssoo: str
     rootname: str
-    wcsname: str
+    wcsname: str | None
     exptime: float
     sky: float | None
 
@@ -37,14 +40,16 @@ def list_claimed(connection: sa.Connection, claimed: Sequence[Claimed], kind: Ki
     members = []
     for one in claimed:
         row = known[one.ipppssoo]
+        wcsname = row.wcsname or ""
+        said = wcsname if one.wcsname is None else one.wcsname
         members.append(
             ProductMember(
                 ipppssoo=one.ipppssoo,
                 rootname=one.rootname,
                 pixels=row.pixels if row.kind == kind else "",
                 pixel_digest="",
-                wcs_digest=(row.wcs_digest or "") if (row.wcsname or "") == one.wcsname else "",
-                wcsname=one.wcsname,
+                wcs_digest=(row.wcs_digest or "") if said == wcsname else "",
+                wcsname=said,
                 sky_group="",
                 exptime=one.exptime,
                 sky=one.sky,

@@ -27,7 +27,7 @@ from mvmdb.stamp import file_stamp
 
 BLOCK = 1 << 20
 _EXTENSIONS = {"SCI", "WHT", "HDRTAB"}
-_COLUMNS = ("ROOTNAME", "WCSNAME", "EXPTIME")
+_COLUMNS = ("ROOTNAME", "EXPTIME")
 _LARGEST = 32 << 30
 """Bytes of a product: SCI and WHT of a whole sky cell have 4 GB, and CTX as much for each 64 chips."""
 _NEAR = 1e-3
@@ -38,11 +38,14 @@ _OWN = "MVMLAYER"
 
 @dataclass(frozen=True, slots=True)
 class ForeignMember:
-    """One exposure as drizzlepac's HDRTAB names it; `exptime` in seconds, `sky` in electrons/s/arcsec^2 if known."""
+    """One exposure as drizzlepac's HDRTAB names it; `exptime` in seconds, `sky` in electrons/s/arcsec^2 if known.
+
+    `wcsname` is None where HDRTAB has no WCSNAME: drizzlepac takes no such keyword from exposures of WFPC2.
+    """
 
     ipppssoo: str
     rootname: str
-    wcsname: str
+    wcsname: str | None
     exptime: float
     sky: float | None
 
@@ -169,8 +172,9 @@ def _list_members(path: Path, table: Any) -> tuple[ForeignMember, ...]:
     members: dict[str, ForeignMember] = {}
     for row in table.data:
         rootname, ipppssoo = parse_rootname(str(row["ROOTNAME"]).strip())
-        wcsname, exptime = str(row["WCSNAME"]).strip(), float(row["EXPTIME"])
-        if not (wcsname.isprintable() and 0.0 <= exptime <= LONGEST_EXPOSURE):
+        wcsname = str(row["WCSNAME"]).strip() if "WCSNAME" in table.columns.names else None
+        exptime = float(row["EXPTIME"])
+        if not ((wcsname is None or wcsname.isprintable()) and 0.0 <= exptime <= LONGEST_EXPOSURE):
             raise ProductError(f"{path}: HDRTAB has WCSNAME {wcsname!r} and EXPTIME {exptime} of {ipppssoo}")
         member = ForeignMember(ipppssoo, rootname, wcsname, exptime, _sky(row, table.columns.names))
         before = members.setdefault(ipppssoo, member)
@@ -180,11 +184,14 @@ def _list_members(path: Path, table: Any) -> tuple[ForeignMember, ...]:
 
 
 def _sky(row: Any, names: Sequence[str]) -> float | None:
-    """The subtracted sky, from MDRIZSKY in the chip's own units; None where it cannot be told."""
+    """The subtracted sky, from MDRIZSKY in the chip's own units; None where it cannot be told, as of counts."""
     if not {"MDRIZSKY", "BUNIT", "IDCSCALE"} <= set(names):
         return None
     sky, scale, exptime = (_number(row[name]) for name in ("MDRIZSKY", "IDCSCALE", "EXPTIME"))
-    per_second = str(row["BUNIT"]).strip().upper().endswith("/S")
+    unit = str(row["BUNIT"]).strip().upper()
+    if not unit.startswith("ELECTRON"):
+        return None
+    per_second = unit.endswith("/S")
     sky = sky / scale**2 / (1.0 if per_second else exptime) if scale > 0 and exptime > 0 else math.nan
     return sky if math.isfinite(sky) else None
 
