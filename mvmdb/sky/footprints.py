@@ -19,6 +19,8 @@ BLOCK_VERTICES = 1 << 16
 """Vertices handled at once: a few arrays of this size fit in a processor's cache."""
 _FEWEST_VERTICES = 4
 _POLYGON_PREFIX = "POLYGON ICRS "
+_SHOWN = 60
+"""Characters of a region that an error shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,10 @@ class Footprints:
         try:
             numbers = np.array(list(chain.from_iterable(polygons)), dtype=float)
         except ValueError as error:
-            raise InputError(f"found a region that format_region did not write ({error})") from error
+            raise _unreadable(s_regions) from error
         counts = np.array([len(polygon) for polygon in polygons], dtype=np.int64)
         if (counts % 2).any():
-            raise InputError("found a region with an odd number of coordinates; expected pairs of ra and dec")
+            raise _unreadable(s_regions)
         start = np.concatenate([[0], np.cumsum(counts // 2)])
         owner = np.repeat(np.arange(len(exposures)), [len(chips) for chips in exposures])
         return cls(numbers[0::2].copy(), numbers[1::2].copy(), start, owner, len(exposures))
@@ -182,6 +184,24 @@ def _is_star_shaped(vectors: FloatArray, center: FloatArray, offset: FloatArray)
     ahead = (vectors * axis[:, None]).sum(axis=0) > 0.0
     one_turn = (ahead != np.roll(ahead, -1, axis=0)).sum(axis=0) == 2
     return np.asarray(onward & one_turn)
+
+
+def _unreadable(s_regions: Sequence[str]) -> InputError:
+    """The error about the first of some region texts that `format_region` did not write."""
+    text = next(text for text in s_regions if not all(map(_is_in_pairs, text.split(_POLYGON_PREFIX)[1:])))
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return InputError(
+        f"found the region {shown!r}; expected POLYGON ICRS and pairs of ra and dec, as mvmdb writes it; where a row "
+        "of the catalog was changed by hand, mvmdb verify says which, and mvmdb verify --repair mends it"
+    )
+
+
+def _is_in_pairs(polygon: str) -> bool:
+    words = polygon.split()
+    try:
+        return len([float(word) for word in words]) % 2 == 0
+    except ValueError:
+        return False
 
 
 def expand_ranges(start: IntArray, count: IntArray) -> IntArray:

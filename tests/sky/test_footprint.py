@@ -8,8 +8,9 @@ from astropy.io import fits
 from astropy.wcs import WCS, DistortionLookupTable
 from sky import judge
 
-from mvmdb.errors import ExposureError
+from mvmdb.errors import ExposureError, InputError
 from mvmdb.sky.footprint import chip_outline, footprint_center
+from mvmdb.sky.footprints import Footprints
 from mvmdb.sky.region import format_region, parse_region
 
 
@@ -158,3 +159,13 @@ def test_chip_without_pixels_is_an_exposure_error():
 def test_center_of_a_square_is_its_middle_also_across_ra_0_and_at_the_pole(position):
     ra, dec = footprint_center([judge.draw_square(*position, 0.5, 33.0)])
     np.testing.assert_allclose(offsets(np.array([[ra, dec]]), *position), [[0.0, 0.0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("damaged", ["POLYGON ICRS 1 x", "POLYGON ICRS 1 2 3", f"POLYGON ICRS 1 x {'1 2 ' * 40}"])
+def test_a_region_that_was_changed_by_hand_is_shown_with_a_remedy(damaged: str) -> None:
+    with pytest.raises(
+        InputError, match=r"found the region '(POLYGON ICRS 1 .*)'; expected .* verify --repair"
+    ) as found:
+        Footprints.from_regions(["POLYGON ICRS 10 0 11 0 11 1 10 1", "", damaged])
+    assert damaged[:60] in str(found.value)
+    assert len(str(found.value)) < 300
