@@ -14,11 +14,8 @@ import shapely
 from mvmdb.components import group_connected
 from mvmdb.names import CELLS_PER_PROJECTION_CELL
 from mvmdb.sky.footprints import Footprints, IntArray
-from mvmdb.sky.layer import GRID, Shapes, project_exposures
-from mvmdb.sky.sphere import FloatArray
+from mvmdb.sky.layer import Shapes, project_exposures
 
-LEAST_AREA = 1.0
-"""Fine pixels^2: edges that touch, and chips that graze each other, do not overlap."""
 _AT_ONCE = 256
 
 Names = tuple[str, str]
@@ -35,19 +32,10 @@ class Overlap(NamedTuple):
     cell: int
 
 
-def all_overlapping(_names: Sequence[str], shapes: Shapes, _silent: Collection[Names] = ()) -> list[tuple[int, int]]:
-    """All pairs that overlap."""
-    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    once = first < second
-    first, second = first[once], second[once]
-    shared = _shared_area(shapes[first], shapes[second]) >= LEAST_AREA
-    return list(zip(first[shared].tolist(), second[shared].tolist(), strict=True))
-
-
 def find_overlaps(
     cells: Mapping[int, Sequence[str]],
     regions: Mapping[str, str],
-    choose: Choose = all_overlapping,
+    choose: Choose,
     silent: Collection[Names] = (),
 ) -> list[Overlap]:
     """Pairs of exposures that overlap, sorted, as `choose` chooses them in each sky cell.
@@ -85,14 +73,6 @@ def _project(cells: Mapping[int, Sequence[str]], regions: Mapping[str, str]) -> 
         names = sorted(cells[cell])
         footprints = Footprints.from_regions([regions[name] for name in names])
         yield cell, names, project_exposures(cell // CELLS_PER_PROJECTION_CELL, footprints)
-
-
-def _shared_area(first: Shapes, second: Shapes) -> FloatArray:
-    """The area that the shapes of each pair share; where GEOS fails on one, all are snapped to a grid, as in layers."""
-    try:
-        return np.asarray(shapely.area(shapely.intersection(first, second)))
-    except shapely.GEOSException:
-        return np.asarray(shapely.area(shapely.intersection(first, second, grid_size=GRID)))
 
 
 def find_components(names: Sequence[str], overlaps: Sequence[Overlap]) -> list[list[str]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
+import shapely
 
+from mvmdb.sky.layer import Shapes
 from mvmdb.sky.membership import match_each_region
 from mvmdb.sky.overlaps import Overlap, count_overlapping, find_components, find_overlaps
 
@@ -31,12 +34,18 @@ def place(regions: dict[str, str]) -> dict[int, list[str]]:
     return cells
 
 
+def every_pair(_names: Sequence[str], shapes: Shapes, _silent: Collection[tuple[str, str]]) -> list[tuple[int, int]]:
+    """All pairs that share more than an edge: a square fine pixel or more."""
+    pairs = combinations(range(len(shapes)), 2)
+    return [(i, j) for i, j in pairs if shapely.area(shapely.intersection(shapes[i], shapes[j])) >= 1.0]
+
+
 @pytest.mark.parametrize(("ra", "dec"), [(52.68, -26.0), (53.0, -27.9), (0.0, 0.0), (359.999, 40.0)])
 def test_pairs_are_those_that_overlap_on_the_sky_wherever_cells_end(ra: float, dec: float) -> None:
     rng = np.random.default_rng(1)
     spots = rng.uniform(-10 * SIDE, 10 * SIDE, (60, 2))
     regions = {f"e{n:03d}": square(ra + x / math.cos(math.radians(dec)), dec + y) for n, (x, y) in enumerate(spots)}
-    found = find_overlaps(place(regions), regions)
+    found = find_overlaps(place(regions), regions, every_pair)
     assert found == sorted(found)
     close = np.abs(spots[:, None] - spots[None]).max(axis=2)
     expected = {(f"e{i:03d}", f"e{j:03d}") for i, j in np.argwhere(close < SIDE * 0.97).tolist() if i < j}
@@ -62,5 +71,5 @@ def test_chosen_pairs_take_the_place_of_all() -> None:
     found = find_overlaps(place(regions), regions, chain, {("a", "b")})
     assert [(overlap.first, overlap.second) for overlap in found] == [("a", "b"), ("b", "c"), ("c", "d")]
     assert all(silent == {("a", "b")} for silent in asked)
-    assert len(find_overlaps(place(regions), regions)) == 6
+    assert len(find_overlaps(place(regions), regions, every_pair)) == 6
     assert count_overlapping(place(regions), regions) == dict.fromkeys("abcd", 3)
