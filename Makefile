@@ -26,7 +26,7 @@ help:
 	@echo "make chaos-killed  kills commands a thousand times, lets each write fail, and compares what the next run leaves (1 hour)"
 	@echo "make chaos-full   a night on a disk with room for 0 KiB, 4 KiB, 8 KiB and so on, and on one that is read-only (1 minute)"
 	@echo "make chaos-lied  reads FILES=10000 mutated exposures and mosaics: each is taken rightly or refused (5 minutes)"
-	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (20 minutes)"
+	@echo "make conformance  mosaics of real and simulated exposures against drizzlepac 3.11 in its own environment (30 minutes)"
 	@echo "make conformance-sky  every sky cell's WCS, and known misses, against drizzlepac 3.11 in its own environment"
 	@echo "make conformance-downstream  drizzlepac 3.11 on what mvmdb stages on two nights, and mvmdb on what drizzlepac writes (4 minutes)"
 	@echo "make conformance-api  signatures, attributes and parameter sets against drizzlepac 3.11 in its own environment (seconds)"
