@@ -74,12 +74,14 @@ class Footprints:
         exposures = [text.split(_POLYGON_PREFIX)[1:] for text in s_regions]
         polygons = [polygon.split() for chips in exposures for polygon in chips]
         try:
-            numbers = np.array(list(chain.from_iterable(polygons)), dtype=float)
+            numbers, counts = _read_numbers(polygons)
         except ValueError as error:
-            raise _unreadable(s_regions) from error
-        counts = np.array([len(polygon) for polygon in polygons], dtype=np.int64)
-        if (counts % 2).any():
-            raise _unreadable(s_regions)
+            text = next(text for text in s_regions if not is_readable(text))
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+            raise InputError(
+                f"found the region {shown!r}; expected POLYGON ICRS and pairs of ra and dec, as mvmdb writes it; where "
+                "a row of the catalog was changed by hand, mvmdb verify says which, and mvmdb verify --repair mends it"
+            ) from error
         start = np.concatenate([[0], np.cumsum(counts // 2)])
         owner = np.repeat(np.arange(len(exposures)), [len(chips) for chips in exposures])
         return cls(numbers[0::2].copy(), numbers[1::2].copy(), start, owner, len(exposures))
@@ -186,22 +188,22 @@ def _is_star_shaped(vectors: FloatArray, center: FloatArray, offset: FloatArray)
     return np.asarray(onward & one_turn)
 
 
-def _unreadable(s_regions: Sequence[str]) -> InputError:
-    """The error about the first of some region texts that `format_region` did not write."""
-    text = next(text for text in s_regions if not all(map(_is_in_pairs, text.split(_POLYGON_PREFIX)[1:])))
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-    return InputError(
-        f"found the region {shown!r}; expected POLYGON ICRS and pairs of ra and dec, as mvmdb writes it; where a row "
-        "of the catalog was changed by hand, mvmdb verify says which, and mvmdb verify --repair mends it"
-    )
-
-
-def _is_in_pairs(polygon: str) -> bool:
-    words = polygon.split()
+def is_readable(region: str) -> bool:
+    """Whether `Footprints.from_regions` reads a region text."""
     try:
-        return len([float(word) for word in words]) % 2 == 0
+        _read_numbers([polygon.split() for polygon in region.split(_POLYGON_PREFIX)[1:]])
     except ValueError:
         return False
+    return True
+
+
+def _read_numbers(polygons: Sequence[Sequence[str]]) -> tuple[FloatArray, IntArray]:
+    """All coordinates of polygons, and how many each has. Raises ValueError where they are no pairs of numbers."""
+    numbers = np.array(list(chain.from_iterable(polygons)), dtype=float)
+    counts = np.array([len(polygon) for polygon in polygons], dtype=np.int64)
+    if (counts % 2).any():
+        raise ValueError("an odd number of coordinates")
+    return numbers, counts
 
 
 def expand_ranges(start: IntArray, count: IntArray) -> IntArray:

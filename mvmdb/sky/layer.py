@@ -14,7 +14,7 @@ from mvmdb.errors import InputError
 from mvmdb.names import CELLS_PER_PROJECTION_CELL, CELLS_PER_SIDE
 from mvmdb.recipe import PIXEL_SCALE
 from mvmdb.sky.depth import areas_within, groups_of, join_chips
-from mvmdb.sky.footprints import Footprints, IntArray, expand_ranges
+from mvmdb.sky.footprints import Footprints, IntArray, expand_ranges, is_readable
 from mvmdb.sky.sphere import FloatArray
 from mvmdb.sky.tessellation import CELL_SIZE, PIXELS_PER_RADIAN, PROJECTION_CRPIX, STEP, sky_to_plane
 from mvmdb.sky.unions import MOST, are_convex, union_areas_or_nan
@@ -104,15 +104,7 @@ def _read_regions(regions: Sequence[str]) -> Footprints:
     try:
         return Footprints.from_regions(regions)
     except InputError:
-        return Footprints.from_regions([region if _is_readable(region) else "" for region in regions])
-
-
-def _is_readable(region: str) -> bool:
-    try:
-        Footprints.from_regions([region])
-    except InputError:
-        return False
-    return True
+        return Footprints.from_regions([region if is_readable(region) else "" for region in regions])
 
 
 def _unite(exposures: Shapes, shape_of: IntArray, start: IntArray, counts: IntArray) -> Shapes:

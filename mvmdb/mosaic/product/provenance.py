@@ -184,8 +184,8 @@ def _as_member(chips: Sequence[ChipRow]) -> ProductMember:
 def pack_rows(rows: Sequence[ChipRow]) -> fits.BinTableHDU:
     """HDRTAB as a binary table, without the header keywords that product files add.
 
-    The columns are described once in a process, as texts of one letter; then the lengths of texts are put in. To
-    describe them anew, astropy takes ten times as long.
+    The columns are described once in a process, as texts of one letter; then the lengths of texts are put in. For
+    astropy, to describe them is most of the work of making a table.
     """
     columns = _pack_columns(rows)
     header = fits.Header.fromstring(_describe_columns(tuple((name, array.dtype.kind) for name, _, array in columns)))
@@ -287,7 +287,7 @@ def unpack_rows(table: fits.BinTableHDU, path: str) -> tuple[ChipRow, ...]:
 def _read_values(table: fits.BinTableHDU, path: str) -> NDArray[Any]:
     """The rows of a table whose columns were checked, as they stand in its file.
 
-    Without `table.data`, for which astropy describes each column twice more: three times as long as all the rest.
+    Without `table.data`, for which astropy would describe each column again.
     """
     if changed := [column.name for column in table.columns if column.bscale or column.bzero or column.dim]:
         raise ProductError(

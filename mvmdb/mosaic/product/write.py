@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from mvmdb.mosaic.drizzle.variance import Plane
 from mvmdb.mosaic.grid import LayerGrid
 from mvmdb.mosaic.noise.drops import correlation_of_layer, list_drops
 from mvmdb.mosaic.product.datadigest import DataDigest, digest_bytes
-from mvmdb.mosaic.product.provenance import ChipRow, encode_rows, list_members, pack_rows, seal_provenance
+from mvmdb.mosaic.product.provenance import ChipRow, list_members, pack_rows, seal_provenance
 from mvmdb.mosaic.product.read import describe_arrays
 from mvmdb.mosaic.product.summary import (
     Keywords,
@@ -327,5 +328,6 @@ def _table_bytes(text: ProductText, data_digest: str, headers: str) -> bytes:
     table.add_checksum(
         when="of this HDU, which MVMSEAL does not cover"
     )  # without the time: equal products, equal bytes
-    header, (_, data) = str(table.header.tostring()), encode_rows(text.rows)
-    return header.encode("ascii") + data + bytes(-len(data) % BLOCK)
+    buffer = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
+    return buffer.getvalue()[BLOCK:]  # without the primary HDU, one block, with which a file must begin
