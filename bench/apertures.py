@@ -4,9 +4,9 @@
 
 Noise of known size is drizzled at each scale, as one exposure, as four that are turned and dithered, and with smaller
 drops. `before` is the scatter of sums, each over the root of the sum of squared ERR, `after` the scatter of sums, each
-over its `mvmdb.aperture_error`: 1 is right. One value of the table is uncertain by about `+-`. With
-../shared, the last rows are of real stars and galaxies: two mosaics of three exposures each are subtracted. Needs
-tests/, whose modules write exposures.
+over its `mvmdb.aperture_error`, with R of the exposures that are there: 1 is right. One value of the table is uncertain
+by about `+-`. With ../shared, the last rows are of real stars and galaxies: two mosaics of three exposures each are
+subtracted. Needs tests/, whose modules write exposures.
 """
 
 from __future__ import annotations

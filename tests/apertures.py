@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import shapely
+from astropy.io import fits
 from fitsfiles import write_exposure
 from mosaic_field import DEC, RA, Field
 
 from mvmdb.mosaic.make import make_product
-from mvmdb.mosaic.noise.aperture import noise_correlation
+from mvmdb.mosaic.noise.aperture import _Local
 from mvmdb.mosaic.noise.circles import circle_shares
 from mvmdb.mosaic.noise.correlation import NoiseCorrelation
+from mvmdb.mosaic.noise.drops import correlation_of_chips
+from mvmdb.mosaic.product.read import open_product
 from mvmdb.names import Scale
 from mvmdb.recipe import Recipe
 
@@ -77,6 +81,37 @@ def measure_scatter(
     science: np.ndarray, errors: np.ndarray, correlation: NoiseCorrelation, radii: Sequence[float]
 ) -> list[Scatter]:
     """The scatter of sums in apertures without a NaN, one around every pixel, off its middle."""
+    kinds = np.zeros(science.shape, np.int64)
+    return _measure_kinds(science, errors, kinds, {0: correlation}, radii)
+
+
+def measure_mosaic(path: Path, radii: Sequence[float]) -> list[Scatter]:
+    """As `measure_scatter`, of a mosaic that holds noise alone, with the correlation of each aperture's exposures."""
+    with fits.open(path) as hdus:
+        science, errors = (hdus[name].data.astype("f8") for name in ("SCI", "ERR"))
+    places = _Local.of(open_product(str(path)))
+    y, x = np.mgrid[: science.shape[0], : science.shape[1]]
+    kinds = np.zeros(science.shape, np.int64)  # a bit for each chip
+    for number, drop in enumerate(places.drops):
+        outline = shapely.make_valid(shapely.polygons(drop.outline))
+        shapely.prepare(outline)
+        kinds |= shapely.contains_xy(outline, x, y).astype(np.int64) << number
+    correlations = {}
+    for kind in np.unique(kinds[np.isfinite(errors)]).tolist():
+        chips = [drop for number, drop in enumerate(places.drops) if kind >> number & 1]
+        if chips:
+            correlations[kind] = correlation_of_chips(chips)
+    return _measure_kinds(science, errors, kinds, correlations, radii)
+
+
+def _measure_kinds(
+    science: np.ndarray,
+    errors: np.ndarray,
+    kinds: np.ndarray,
+    correlations: Mapping[int, NoiseCorrelation],
+    radii: Sequence[float],
+) -> list[Scatter]:
+    """All apertures count alike, each over the error by the correlation of the kind of place that its middle is at."""
     bad = ~(np.isfinite(science) & np.isfinite(errors))
     planes = [np.where(bad, 0.0, science), np.where(bad, 0.0, np.square(errors)), bad.astype(np.float64)]
     found = []
@@ -85,20 +120,16 @@ def measure_scatter(
         sums, variances, flags = (
             _sum_windows(p, k) for p, k in zip(planes, (shares, shares**2, shares > 0), strict=True)
         )
-        whole = flags < 0.5
-        ratio = float(np.sqrt(np.mean(sums[whole] ** 2 / variances[whole])))  # all depths count alike
+        row, column = (side // 2 for side in shares.shape)
+        at = kinds[row : row + sums.shape[0], column : column + sums.shape[1]]
+        whole = (flags < 0.5) & np.isin(at, list(correlations))
+        squares = sums[whole] ** 2 / variances[whole]
+        factors = {kind: correlations[kind].factor_of(shares) ** 2 for kind in np.unique(at[whole]).tolist()}
+        known, which = np.unique(at[whole], return_inverse=True)
+        by_factor = squares / np.array([factors[kind] for kind in known.tolist()])[which]
         fit = int(whole.sum() / (np.pi * radius**2))
-        found.append(Scatter(radius, ratio, ratio / correlation.factor_of(shares), fit))
+        found.append(Scatter(radius, float(np.sqrt(squares.mean())), float(np.sqrt(by_factor.mean())), fit))
     return found
-
-
-def measure_mosaic(path: Path, radii: Sequence[float]) -> list[Scatter]:
-    """As `measure_scatter`, of a mosaic that holds noise alone."""
-    from astropy.io import fits
-
-    with fits.open(path) as hdus:
-        science, errors = (hdus[name].data.astype("f8") for name in ("SCI", "ERR"))
-    return measure_scatter(science, errors, noise_correlation(path), radii)
 
 
 def _sum_windows(plane: np.ndarray, shares: np.ndarray) -> np.ndarray:

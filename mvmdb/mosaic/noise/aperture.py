@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mvmdb.errors import ProductError, UsageError
 from mvmdb.mosaic.noise.circles import Method, circle_shares
-from mvmdb.mosaic.noise.correlation import Matrix, NoiseCorrelation, combine
-from mvmdb.mosaic.noise.drops import ChipDrop, correlation_of_layer, list_drops
+from mvmdb.mosaic.noise.correlation import NoiseCorrelation
+from mvmdb.mosaic.noise.drops import ChipDrop, correlation_of_chips, correlation_of_layer, list_drops
 from mvmdb.mosaic.product.read import StoredProduct, open_product
 from mvmdb.names import parse_layer_name
 from mvmdb.recipe import Recipe
@@ -77,7 +77,8 @@ def aperture_error(
 def noise_correlation(
     mosaic: str | os.PathLike[str] | fits.Header, x: float | None = None, y: float | None = None
 ) -> NoiseCorrelation:
-    """How the noise of a mosaic is correlated, by its path; or by its SCI header, which tells it to 0.5%.
+    """How the noise of a mosaic is correlated, by its path; or by its SCI header, which tells it to 0.5%,
+    with pixfrac below 1 to 2.3% (apertures of 3 pixels or more: 0.8%).
 
     With `x` and `y` (0-based pixels), where that position's exposures are; else in the layer as a whole, its chips
     counted by area and exposure time. The result has `factor`, R of a large sum; `factor_at(radius)`, R of a circular
@@ -123,10 +124,7 @@ class _Local:
         if not chips:
             return None, -1
         if chips not in self.known:
-            parts: dict[Matrix, float] = {}
-            for drop in (self.drops[chip] for chip in chips):
-                parts[drop.drop] = parts.get(drop.drop, 0.0) + drop.weight
-            self.known[chips] = combine(parts)
+            self.known[chips] = correlation_of_chips([self.drops[chip] for chip in chips])
         return self.known[chips], list(self.known).index(chips)
 
 

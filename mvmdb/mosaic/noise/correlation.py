@@ -15,13 +15,14 @@ a square drop of side r output pixels, parallel to these, this is what A. S. Fru
     R = r / (1 - 1/(3 r)) where r >= 1, R = 1 / (1 - r/3) where r <= 1
 
 Turning the drop changes R by 0.4% at most. Nothing here asks for many dithers: with pixfrac 1 all pixels that one
-exposure covers have the same weight, and C is the mean over its own pixels.
+exposure covers have the same weight, and C is the mean over its own pixels. With smaller drops it takes many exposures
+to make weights even: see `patches`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -93,7 +94,10 @@ class NoiseCorrelation:
 
     @classmethod
     def from_header(cls, header: Mapping[str, object]) -> NoiseCorrelation:
-        """The correlation that a product's header tells, to 0.5% in R. Raises UsageError where it tells nothing."""
+        """The correlation that a product's header tells, to 0.5% in R, with pixfrac below 1 to 2.3%.
+
+        Raises UsageError where it tells nothing.
+        """
         side = header.get(DROP)
         if isinstance(side, bool) or not isinstance(side, int | float) or not 0.0 <= side < 1000.0:
             raise UsageError(
@@ -130,10 +134,14 @@ def correlate_drop(sides: Matrix) -> Float:
 
 def combine(parts: Mapping[Matrix, float]) -> NoiseCorrelation:
     """The correlation where several drops contribute, each with some weight (see `drops.share`)."""
-    arrays = [(correlate_drop(sides), weight) for sides, weight in parts.items() if weight > 0.0]
-    size = max((len(array) for array, _ in arrays), default=1)
+    return add_up([(correlate_drop(sides), weight) for sides, weight in parts.items() if weight > 0.0])
+
+
+def add_up(parts: Sequence[tuple[Float, float]]) -> NoiseCorrelation:
+    """The correlation of covariances, square with odd sides, that count by a weight each."""
+    size = max((len(array) for array, _ in parts), default=1)
     total = np.zeros((size, size))
-    for array, weight in arrays:
+    for array, weight in parts:
         edge = (size - len(array)) // 2
         total[edge : size - edge, edge : size - edge] += weight * array
     return NoiseCorrelation(normalise(total))
