@@ -31,13 +31,21 @@ def begin(archive: Archive, **settings: bool) -> Archive:
 
 
 def expose(
-    archive: Archive, number: int, east: float, north: float, sky: float, *, noise: float = 0.0, **options: object
+    archive: Archive,
+    number: int,
+    east: float,
+    north: float,
+    sky: float,
+    *,
+    noise: float = 0.0,
+    side: int = SIDE,
+    **options: object,
 ) -> str:
     """Write an exposure with a flat sky and noise (electrons/s); its name. UVIS has electrons."""
     name = f"ib6o{number:02d}tu"
     seconds = float(str(options["exptime"])) if options.get("detector") == "UVIS" else 1.0
-    science = (np.random.default_rng(number).normal(sky, noise, (SIDE, SIDE)) * seconds).astype("f4")
-    archive.expose(f"{name}q", east=east, north=north, science=science, shape=(SIDE, SIDE), **options)
+    science = (np.random.default_rng(number).normal(sky, noise, (side, side)) * seconds).astype("f4")
+    archive.expose(f"{name}q", east=east, north=north, science=science, shape=(side, side), **options)
     return name
 
 

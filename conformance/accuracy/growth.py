@@ -24,9 +24,10 @@ PIXEL_AREA = 0.03962000086903572**2
 NOISE = 0.05
 
 
-def measure(setting: Setting, *, nights: int = 22) -> Iterator[Block]:
-    """The table of what is left of growth."""
-    columns = [grow(setting.below(f"growth-{method}"), method, nights) for method in ("hap", "mvmdb")]  # type: ignore[arg-type]
+def measure(setting: Setting, *, nights: int = 22, side: int = 400) -> Iterator[Block]:
+    """The table of what is left of growth, of exposures with so many pixels along a side."""
+    methods: tuple[Method, ...] = ("hap", "mvmdb")
+    columns = [grow(setting.below(f"growth-{method}"), method, nights, side) for method in methods]
     rows = [[name, "0, by rebuilding", *(column[name] for column in columns)] for name in ROWS]
     rows[-1][1] = f"drizzle {nights}"
     yield "growth", table([f"{nights} exposures one by one, less a rebuild", "drizzlepac", "hap", "mvmdb"], rows)
@@ -38,16 +39,16 @@ ROWS = (
 )  # fmt: skip
 
 
-def grow(folder: Path, method: Method, nights: int) -> dict[str, str]:
+def grow(folder: Path, method: Method, nights: int, side: int) -> dict[str, str]:
     """The cells of one method's column."""
     archive = Archive(folder, str(folder / "mvm.db"))
     initialise(archive.address, method=method)
     rng = np.random.default_rng(2)
     actions: Counter[str] = Counter()
     for number in range(nights):
-        east, north = rng.uniform(-0.4, 0.4, 2).tolist()  # of 1.6 arcsec
+        east, north = (rng.uniform(-0.01, 0.01, 2) * side).tolist()  # a quarter of the exposure at most
         sky = float(rng.uniform(0.9, 1.1))
-        expose(archive, number, east, north, sky, noise=NOISE, detector="UVIS", exptime=100.0)
+        expose(archive, number, east, north, sky, noise=NOISE, side=side, detector="UVIS", exptime=100.0)
         report = archive.night().reconcile
         if report.failed:
             raise SystemExit(f"{report.failed} layers failed in night {number}; expected none")

@@ -82,7 +82,7 @@ def test_neighbouring_sky_cells_agree_and_the_strip_is_drawn(setting: Setting) -
 
 
 def test_growth_ends_as_a_rebuild(setting: Setting) -> None:
-    (block,) = growth.measure(setting, nights=3)
+    (block,) = growth.measure(setting, nights=3, side=40)
     rows = read(block)
     assert float(rows["pedestal, in sigma of the mosaic"]["mvmdb"]) < 0.02
     assert float(rows["largest difference of a pixel, in sigma of the mosaic"]["mvmdb"]) < 0.02
