@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Literal
 
+from mvmdb.instruments import INSTRUMENTS
 from mvmdb.names import Scale
 
 Weight = Literal["exptime", "ivm"]
@@ -26,6 +27,11 @@ right and those are not."""
 Shallow = Literal["hap", "match"]
 """How layers of a mean depth of one exposure are made: as the archive's documents have it, without sky matching and of
 all pixels; or with skies matched where exposures overlap, and of flagged pixels only where there is no good one."""
+
+
+SkyUnits = Literal["electrons", "stored"]
+"""What skies are matched in: electrons, or the counts that files hold, of chips whose gains may differ, as drizzlepac
+does. In files that hold electrons, both are the same."""
 
 
 ALL_BITS = 65535
@@ -52,8 +58,8 @@ class Recipe:
 
     `pixel_scale` is in arcsec. `good_bits` and `sky_good_bits` are the DQ bits that do *not* make a pixel bad, for the
     mosaic and for its skies. Skies are medians after `sky_clips` clips at `sky_sigma` standard deviations, without
-    values below `sky_lower`. With `errors`, the product has an ERR plane. `method`: as the archive's documents say
-    (`hap`), or mvmdb's own. `weight`: what a member's good pixels count by. `shallow` is
+    values below `sky_lower`, matched in `sky_units`. With `errors`, the product has an ERR plane. `method`: as the
+    archive's documents say (`hap`), or mvmdb's own. `weight`: what a member's good pixels count by. `shallow` is
     `match` in layers of a mean depth of one exposure that take a flagged pixel where there is no good one; elsewhere
     it is `hap`.
     """
@@ -73,6 +79,7 @@ class Recipe:
     method: Method = "hap"
     weight: Weight = "exptime"
     shallow: Shallow = "hap"
+    sky_units: SkyUnits = "electrons"
 
     @property
     def used_bits(self) -> int:
@@ -115,7 +122,17 @@ def is_matched_across(text: str) -> bool:
     return MATCHED_ACROSS in text
 
 
-LEFT_OUT: Mapping[str, object] = asdict(Making())
+def with_sky_units(recipe: Recipe, instrument: str) -> Recipe:
+    """The recipe of a layer of this instrument with the units in which its method matches skies, if it matches any.
+
+    drizzlepac 3.11 matches the values that files hold (`skymatch` of stsci.skypac, without a keyword of sensitivity):
+    of WFPC2, counts.
+    """
+    stored = recipe.sky_match and recipe.method == "hap" and INSTRUMENTS[instrument].counts is not None
+    return replace(recipe, sky_units="stored" if stored else "electrons")
+
+
+LEFT_OUT: Mapping[str, object] = {**asdict(Making()), "sky_units": "electrons"}
 """Parameters that the JSON leaves out at these values, so that it is the same text as before there were any of them."""
 
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from mvmdb.instruments import Detector, find_detector
 from mvmdb.names import LayerName, ObsMode, Scale
-from mvmdb.recipe import ALL_BITS, PIXEL_SCALE, Making, Recipe
+from mvmdb.recipe import ALL_BITS, PIXEL_SCALE, Making, Recipe, with_sky_units
 
 
 def layer_name(skycell: str, obsmode: ObsMode, scale: Scale, label: str = "all") -> LayerName:
@@ -58,7 +58,7 @@ def choose_recipe(
     elif making.shallow == "hap":
         return _of_all_pixels(scale, making)
     facts = find_detector(instrument, detector)
-    return Recipe(
+    recipe = Recipe(
         scale,
         PIXEL_SCALE[scale],
         sky_match=facts.sky_match,
@@ -67,13 +67,14 @@ def choose_recipe(
         pixfrac=_choose_pixfrac(facts, filter_name, depth),
         **asdict(making),
     )
+    return with_sky_units(recipe, instrument)
 
 
-def documented_recipe(recipe: Recipe) -> Recipe:
+def documented_recipe(recipe: Recipe, instrument: str) -> Recipe:
     """The recipe of the same layer at the same depth as the archive's documents have it, and drizzlepac follows it."""
     if recipe.shallow == "match":  # of a mean depth of one exposure
         return _of_all_pixels(recipe.scale, _DEFAULT)
-    return replace(recipe, **asdict(_DEFAULT))
+    return with_sky_units(replace(recipe, **asdict(_DEFAULT)), instrument)
 
 
 def _of_all_pixels(scale: Scale, making: Making) -> Recipe:

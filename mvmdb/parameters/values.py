@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from mvmdb.errors import InputError, NameFormatError
 from mvmdb.names import parse_layer_name
-from mvmdb.recipe import Recipe, Weight
+from mvmdb.recipe import Recipe, Weight, with_sky_units
 
 KERNELS = ("square", "point", "turbo")
 """Those that reach no further than the pixel itself: mosaics are made of squares that must not touch beyond that."""
@@ -48,7 +48,7 @@ class Parameters:
         changes = {**self.every, **self.by_layer.get(layer, {})}
         if not changes.get("sky_match", recipe.sky_match):  # without effect, and would give equal mosaics other digests
             changes = {name: value for name, value in changes.items() if name not in _SKY_FIELDS}
-        return replace(recipe, **changes)
+        return with_sky_units(replace(recipe, **changes), parse_layer_name(layer).instrument)
 
     def unmatched(self, layers: set[str]) -> list[str]:
         """The layers that the file names in the sky cells of `layers`, and that are not among these, sorted."""

@@ -215,7 +215,7 @@ class _Adoption:
         members = list_claimed(connection, claimed, self.kind)
         similar = _is_near(layer.canvas.at_scale(self.scale), foreign.pixels)
         canvas = layer.canvas if similar else _fine(foreign.pixels, self.scale)
-        recipe = documented_recipe(layer.recipe).to_json()
+        recipe = documented_recipe(layer.recipe, foreign.layer.instrument).to_json()
         record = ProductRecord(
             layer=self.layer,
             skycell=self.skycell,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mvmdb.layers.recipes import choose_recipe, layer_scales
+from mvmdb.layers.recipes import choose_recipe, documented_recipe, layer_scales
 from mvmdb.names import Scale
-from mvmdb.recipe import Making, Recipe
+from mvmdb.recipe import Making, Method, Recipe
 from mvmdb.records import Canvas
 
 
@@ -22,6 +22,20 @@ def test_deep_layers_reject_bad_pixels_and_match_skies(
 ) -> None:
     recipe = choose_recipe(instrument, detector, "f606w", "fine", 2.0)
     assert (recipe.good_bits, recipe.sky_good_bits, recipe.sky_match, recipe.pixfrac) == (good, sky_good, True, 1.0)
+
+
+@pytest.mark.parametrize("mean", [1.0, 4.0])
+@pytest.mark.parametrize("method", ["hap", "mvmdb"])
+@pytest.mark.parametrize("camera", [("acs", "wfc"), ("wfc3", "uvis"), ("wfc3", "ir"), ("wfpc2", "pc")])
+def test_only_hap_matches_counts_and_only_where_files_have_them_and_skies_are_matched(
+    camera: tuple[str, str], method: Method, mean: float
+) -> None:
+    recipe = choose_recipe(*camera, "f814w", "fine", mean, Making(method=method))
+    of_counts = camera[0] == "wfpc2" and method == "hap" and mean > 1
+    assert recipe.sky_units == ("stored" if of_counts else "electrons")
+    assert ("sky_units" in recipe.to_json()) is of_counts, "recipes of others are the same text as ever"
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert documented_recipe(recipe, camera[0]) == choose_recipe(*camera, "f814w", "fine", mean, Making())
 
 
 def test_sbc_has_no_sky_and_a_smaller_pixfrac_where_it_is_deep() -> None:

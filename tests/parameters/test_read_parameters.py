@@ -68,6 +68,16 @@ def test_values_of_a_sky_that_is_not_matched_change_no_recipe(tmp_path: Path) ->
     assert read_parameters(file).adjust(FINE, SINGLE) == matched
 
 
+def test_what_skies_are_matched_in_follows_from_whether_they_are(tmp_path: Path) -> None:
+    layer = "hst_skycell-p0726x11y11_wfpc2_pc_f814w_all"
+    deep, single = (choose_recipe("wfpc2", "pc", "f814w", "fine", mean) for mean in (4, 1))
+    file = tmp_path / "p.toml"
+    file.write_text("sky_match = true\nsky_good_bits = 1032\ngood_bits = 1034\n")
+    assert read_parameters(file).adjust(layer, single) == deep
+    file.write_text("sky_match = false\n")
+    assert read_parameters(file).adjust(layer, deep) == replace(deep, sky_match=False, sky_units="electrons")
+
+
 def test_the_shipped_parameters_of_drizzlepac_are_the_recipe_of_mvmdb(tmp_path: Path) -> None:
     file = write_json(tmp_path / "p.json", {FINE: entry(), COARSE: entry()})
     assert read_parameters(file).adjust(FINE, replace(DEEP, good_bits=0, pixfrac=0.5, sky_match=False)) == DEEP

@@ -95,4 +95,6 @@ def write_pairs(
 def describe_measure(recipe: Recipe) -> str:
     """How a recipe has the skies of pairs measured; `hap` says it as in catalogs made before there was a choice."""
     settings = f"{recipe.sky_good_bits}/{recipe.sky_clips}/{recipe.sky_sigma:g}/{recipe.sky_lower:g}"
-    return settings if recipe.method == "hap" else f"differences/{settings}"
+    if recipe.method != "hap":
+        return f"differences/{settings}"
+    return settings if recipe.sky_units == "electrons" else f"{settings}/{recipe.sky_units}"

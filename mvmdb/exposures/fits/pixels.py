@@ -20,7 +20,7 @@ from mvmdb.errors import ExposureError
 from mvmdb.exposures.fits.cards import to_number
 from mvmdb.exposures.fits.checksum import check_sums
 from mvmdb.exposures.fits.chipwcs import NoSolutionError, build_wcs, correct_chip
-from mvmdb.exposures.fits.counts import Conversion, Plane, find_conversions
+from mvmdb.exposures.fits.counts import Conversion, Plane, find_conversions, find_sensitivity
 from mvmdb.exposures.fits.file import FitsFile, Hdu, open_or_blame, read_array, read_scaling, scan_open
 from mvmdb.exposures.fits.layout import find_companions, find_flags, read_chip_wcs, read_idcscale, require_sci
 from mvmdb.exposures.fits.photometry import find_scales
@@ -34,7 +34,8 @@ class ChipData:
     counts became electrons and chips were equalised (counts.py). `dq` has uint16 bits, `exptime` is in seconds,
     `idcscale` the detector's nominal pixel size in arcsec (as `read_idcscale` gives it, else the square root of the
     pixel's area), `wcs` has SIP, NPOL and D2IM. `error` is float32 in `bunit`, None where it was not requested.
-    `stored_bunit` is the unit of the stored values. `scale` is the part of `factor` that is the ratio of sensitivities.
+    `stored_bunit` is the unit of the stored values. `scale` is the part of `factor` that is the ratio of sensitivities,
+    `reference` the factor of the chip whose sensitivity the exposure's electrons have.
     """
 
     extver: int
@@ -48,6 +49,7 @@ class ChipData:
     stored_bunit: str
     factor: float = 1.0
     scale: float = 1.0
+    reference: float = 1.0
     error: np.ndarray[Any, np.dtype[np.float32]] | None = None
 
     @property
@@ -89,11 +91,14 @@ def read_chips(
         headers = [chip.header for chip in chips]
         conversions = find_conversions(file.primary, headers, exptime, file.path, photflam)
         scales = find_scales(file.primary, headers, photflam)
+        place = find_sensitivity(file.primary, headers).place
+        reference = scales[place] if conversions is None else conversions[place].factor
         for number, chip in enumerate(chips):
             conversion = None if conversions is None else conversions[number]
             stored = _read_chip(file, opened.stream, chip, flags, exptime, correction)
             read_errors = partial(_read_errors, file, opened.stream, chip, sigmas)
-            yield _convert(stored, conversion, scales[number], read_errors if errors else None)
+            converted = _convert(stored, conversion, scales[number], read_errors if errors else None)
+            yield replace(converted, reference=reference)
 
 
 def _read_chip(

@@ -14,6 +14,7 @@ from mvmdb.errors import ExposureError, MemberUnusableError, ProductError
 from mvmdb.exposures.eligibility import DATA, EMPTY, ERRORS, EXPOSURE_TIME, UNITS
 from mvmdb.exposures.fits.pixels import ChipData, read_chips
 from mvmdb.exposures.fits.units import is_rate_unit
+from mvmdb.recipe import SkyUnits
 
 log = logging.getLogger(__name__)
 
@@ -106,10 +107,15 @@ def is_rate(chip: ChipData) -> bool:
     return is_rate_unit(chip.bunit) is True
 
 
-def brightness_per_unit(chip: ChipData) -> float:
-    """Factor from the chip's own units to brightness in electrons/s/arcsec^2: by exposure time and IDCSCALE^2."""
+def brightness_per_unit(chip: ChipData, units: SkyUnits = "electrons") -> float:
+    """Factor from the chip's own units to brightness in electrons/s/arcsec^2: by exposure time and IDCSCALE^2.
+
+    Skies in `stored` units take each count as that of the reference chip, whatever the chip's own gain: so one sky
+    is the same number of counts/s/arcsec^2 on all chips, as in drizzlepac.
+    """
     seconds = 1.0 if is_rate(chip) else chip.exptime
-    return float(1.0 / (seconds * chip.idcscale**2))
+    gain = chip.reference / chip.factor if units == "stored" else 1.0
+    return float(gain / (seconds * chip.idcscale**2))
 
 
 def _check(chip: ChipData, ipppssoo: str) -> None:

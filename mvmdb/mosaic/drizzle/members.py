@@ -139,7 +139,7 @@ def drizzle_members(
                 member.path, member.ipppssoo, recipe.used_bits, recipe.reads_errors, member.alternate, member.photflam
             )
             for chip in chips:
-                subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip)
+                subtracted = 0.0 if member.sky is None else member.sky / brightness_per_unit(chip, recipe.sky_units)
                 weight = weigh_chip(chip, member.ipppssoo, recipe)
                 used.append(_describe(member, chip, subtracted, weight, with_shapes))
                 _drizzle_chip(planes, chip, subtracted, weight, grid, recipe)

@@ -141,7 +141,7 @@ def _median_inside(
     clipped = clipped_median(chip.science[mask & good], lowest, recipe.sky_clips, recipe.sky_sigma)
     if clipped is None:
         return None
-    return clipped[0] * brightness_per_unit(chip), clipped[1]
+    return clipped[0] * brightness_per_unit(chip, recipe.sky_units), clipped[1]
 
 
 def _interleave(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float, int, int]:
