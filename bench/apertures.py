@@ -37,8 +37,8 @@ SHARED = Path(os.environ.get("MVMDB_SHARED") or REPOSITORY.parent / "shared").re
 Case = tuple[str, Scale, int, float]
 CASES: tuple[Case, ...] = (
     ("IR", "fine", 1, 1.0), ("IR", "fine", 4, 1.0), ("IR", "coarse", 1, 1.0), ("IR", "coarse", 4, 1.0),
-    ("WFC", "fine", 1, 1.0), ("WFC", "fine", 4, 1.0), ("WFC", "fine", 1, 0.8), ("WFC", "fine", 2, 0.8), ("WFC", "fine", 6, 0.8),
-    ("IR", "fine", 4, 0.6),
+    ("WFC", "fine", 1, 1.0), ("WFC", "fine", 4, 1.0), ("WFC", "fine", 1, 0.8), ("WFC", "fine", 2, 0.8),
+    ("WFC", "fine", 6, 0.8), ("IR", "fine", 4, 0.6),
 )  # fmt: skip
 """Detector, scale, number of exposures, pixfrac."""
 
