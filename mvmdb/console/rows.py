@@ -18,6 +18,7 @@ _ROWS_AT_ONCE = 1000
 _CHARACTERS_AT_ONCE = 40_000  # a row may be of any length
 _LEAST_MARGIN = 2  # by which a column is wider than its name
 _GAP = "  "
+_DIGITS = 10  # of numbers in tables for people: of a right ascension 0.4 mas; the other forms have all
 
 Names = Sequence[str]
 Rows = Iterable[Sequence[Any]]
@@ -67,7 +68,7 @@ def print_json(names: Names, rows: Rows) -> None:
 
 
 def print_table(names: Names, rows: Rows) -> None:
-    """A table for a terminal. The rows are read twice: first for the widths of the columns."""
+    """A table for people, with numbers to ten digits. The rows are read twice: first for the widths of the columns."""
     head = [printable(name).strip() for name in names]
     widths = [len(name) + _LEAST_MARGIN for name in head]
     for row in rows:
@@ -142,6 +143,8 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, float) and abs(value) < 10.0**_DIGITS:
+        value = float(f"{value:.{_DIGITS}g}")
     return "" if value is None else printable(str(_readable(value))).strip()
 
 
