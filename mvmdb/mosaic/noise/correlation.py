@@ -110,6 +110,12 @@ class NoiseCorrelation:
 Matrix = tuple[tuple[float, float], tuple[float, float]]
 
 
+def has_area(sides: Matrix) -> bool:
+    """Whether a drop with these sides is more than a point or a line."""
+    (x1, x2), (y1, y2) = sides
+    return abs(x1 * y2 - x2 * y1) > 1e-12
+
+
 @lru_cache(maxsize=4096)
 def correlate_drop(sides: Matrix) -> Float:
     """C of a drop: `sides` are the x and the y of the parallelogram's two sides in output pixels, ((x, x), (y, y)).
@@ -117,10 +123,10 @@ def correlate_drop(sides: Matrix) -> Float:
     (n, n) with n odd, for whole offsets up to where it is 0, of shares of the drop's area, so that they add up to 1. A
     drop without area is a point, and goes to one pixel.
     """
+    if not has_area(sides):
+        return np.ones((1, 1))
     (x1, x2), (y1, y2) = sides
     area = x1 * y2 - x2 * y1
-    if abs(area) < 1e-12:
-        return np.ones((1, 1))
     half = max(1, math.ceil(max(abs(x1) + abs(x2), abs(y1) + abs(y2)) + 1.0) - 1)
     u = (np.arange(-(half + 1) * STEPS, (half + 1) * STEPS) + 0.5) / STEPS
     along_first = np.abs(y2 * u[None, :] - x2 * u[:, None]) / abs(area)

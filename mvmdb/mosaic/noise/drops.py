@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from mvmdb.instruments import Detector, find_detector
 from mvmdb.mosaic.grid import LayerGrid
-from mvmdb.mosaic.noise.correlation import Matrix, NoiseCorrelation, add_up, combine
+from mvmdb.mosaic.noise.correlation import Matrix, NoiseCorrelation, add_up, combine, has_area
 from mvmdb.mosaic.noise.patches import PixelGrid, correlate_grids
 from mvmdb.mosaic.product.provenance import ChipRow, read_outlines
 from mvmdb.names import LayerName
@@ -37,6 +37,8 @@ _TOLERANCE = 0.03
 _NEAR_IDCSCALE = 0.15
 _FINENESS = 0.005
 """Sides of drops are rounded to this part of an output pixel, so that equal cameras share one computation."""
+POINT = 0.001
+"""The pixfrac at which drizzle 3 takes drops as points, whatever the kernel."""
 MANY = 32
 """Chips at a place beyond which their weights are taken as even: R of so many is right to 0.2%, with pixfrac 0.8."""
 _PLACES = 16
@@ -122,7 +124,7 @@ def _combine_even(chips: Sequence[ChipDrop], weights: Sequence[float]) -> NoiseC
 
 def _leaves_gaps(chip: ChipDrop) -> bool:
     """Whether its drops are not its pixels. A drop without area goes to one output pixel, which shares nothing."""
-    return chip.drop != chip.pixel and bool(np.any(chip.drop))
+    return chip.drop != chip.pixel and has_area(chip.drop)
 
 
 def _grids(chips: Sequence[ChipDrop]) -> tuple[PixelGrid, ...]:
@@ -178,7 +180,7 @@ def _find_pixel(outline: Float, idcscale: float, pixel_scale: float, detector: D
 
 def _find_drop(pixel: Float, idcscale: float, recipe: Recipe) -> Matrix:
     """The drop of a pixel by the recipe's kernel (`square`, `turbo` or `point`), rounded."""
-    if recipe.kernel == "point":
+    if recipe.kernel == "point" or recipe.pixfrac <= POINT:
         return ((0.0, 0.0), (0.0, 0.0))
     if recipe.kernel == "turbo":  # parallel to the output's pixels, of the nominal size
         side = recipe.pixfrac * idcscale / recipe.pixel_scale

@@ -87,8 +87,10 @@ def test_exposures_at_the_position_count_and_no_others(tmp_path: Path) -> None:
     assert min(factors) < layer < max(factors)
 
 
+@pytest.mark.filterwarnings("ignore:Kernel reset to 'point'")
 @pytest.mark.parametrize(
-    ("kernel", "pixfrac", "factor"), [("point", 1.0, 1.0), ("turbo", 0.8, 3.33), ("square", 0.8, 3.34)]
+    ("kernel", "pixfrac", "factor"),
+    [("point", 1.0, 1.0), ("square", 0.001, 1.0), ("turbo", 0.8, 3.33), ("square", 0.8, 3.34)],
 )
 def test_kernel_and_pixfrac_count(tmp_path: Path, kernel: str, pixfrac: float, factor: float) -> None:
     path = mosaic_of_noise(tmp_path, "IR", "fine", 1, (64, 64), kernel=kernel, pixfrac=pixfrac)
