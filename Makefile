@@ -31,7 +31,7 @@ help:
 	@echo "make conformance-downstream  drizzlepac 3.11 on what mvmdb stages on two nights, and mvmdb on what drizzlepac writes (4 minutes)"
 	@echo "make conformance-api  signatures, attributes and parameter sets against drizzlepac 3.11 in its own environment (seconds)"
 	@echo "make conformance-methods  mosaics of the method mvmdb against those of hap, in docs/conformance.md (5 minutes)"
-	@echo "make accuracy     how accurate mosaics are, beside drizzlepac's: the tables and figures of docs/accuracy.md (6 minutes)"
+	@echo "make accuracy     how accurate mosaics are, beside drizzlepac's: the tables and figures of docs/accuracy.md (7 minutes)"
 	@echo "make docs         the generated parts of pages, and the documentation site in build/site (1 minute)"
 	@echo "make diagrams     pictures of the pages' diagrams, after one has changed (needs npm and Chromium)"
 	@echo "make figures      the figures of README and docs, from the archive that make demo made"
