@@ -21,6 +21,7 @@ import pytest
 from archive import Archive
 from databases import Databases, PostgresDatabases, SqliteDatabases
 from demonstration import Demo
+from once import compile_once, configure_once
 from postgres import NoServerError, Server, roomy_memory, run_server
 
 from mvmdb.demo.run import run_demo
@@ -30,10 +31,17 @@ SHARED_FIXTURES = {"shared", "ers_folder"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have temporary folders in memory, where there is room for ten times their files and no place is given."""
+    """Have temporary folders in memory, where there is room for ten times their files and no place is given.
+
+    What is the same for every test is done once, and there is nothing to gain from looking for garbage until then.
+    """
     memory = roomy_memory(8 * 2**30)
     if memory is not None and config.option.basetemp is None and "TMPDIR" not in os.environ:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    compile_once(patch)
+    configure_once(patch)
     gc.disable()
 
 
