@@ -21,7 +21,7 @@ import pytest
 from archive import Archive
 from databases import Databases, PostgresDatabases, SqliteDatabases
 from demonstration import Demo
-from once import compile_once, configure_once
+from once import compile_once, configure_once, made_once
 from postgres import NoServerError, Server, roomy_memory, run_server
 
 from mvmdb.demo.run import run_demo
@@ -84,11 +84,12 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def ers_folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """20 WFC3/IR exposures of the ERS field as FLT files. Tests read them here, and copy what they change."""
-    folder = tmp_path_factory.mktemp("ers")
-    subprocess.run(
-        [sys.executable, str(shared / "tools" / "make_ers_flts.py"), str(folder)], check=True, capture_output=True
-    )
-    return folder
+
+    def make(folder: Path) -> None:
+        program = shared / "tools" / "make_ers_flts.py"
+        subprocess.run([sys.executable, str(program), str(folder)], check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "ers", make)[0]
 
 
 @pytest.fixture(scope="session")
@@ -105,9 +106,12 @@ def fitsverify() -> str:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demonstration, run once. Tests read it, and copy what they change."""
-    folder = tmp_path_factory.mktemp("demo") / "archive"
-    story: list[str] = []
-    code = run_demo(folder, story.append)
+
+    def run(folder: Path) -> tuple[int, list[str]]:
+        story: list[str] = []
+        return run_demo(folder, story.append), story
+
+    folder, (code, story) = made_once(tmp_path_factory, "demo", run)
     return Demo(folder, code, tuple(story))
 
 

@@ -1,7 +1,12 @@
-"""Does once, for all tests of a process, what each of them would do again to the same end."""
+"""Does once what tests, or the workers that run them, would each do again to the same end."""
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +19,7 @@ _ABSENT = object()
 
 
 class Statements:
-    """Compiled statements of one engine, as SQLAlchemy's option `compiled_cache` takes them.
+    """Compiled statements, as SQLAlchemy's option `compiled_cache` takes them.
 
     Engines have them in common where their databases are of one kind and version: each test has a database of its own,
     so an engine, for which a hundred statements would be compiled anew.
@@ -62,3 +67,19 @@ def configure_once(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(ConfigItem, "__call__", call)
     patch.setattr(ConfigItem, "set", set_value)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> tuple[Path, Any]:
+    """A folder that is not there yet, which the first worker that asks has `make` fill, and what `make` returned.
+
+    The others wait for it and get the same; what is returned must be JSON.
+    """
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, told = base / name, base / f"{name}.json"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            told.write_text(json.dumps(make(folder)))
+    return folder, json.loads(told.read_text())
