@@ -72,7 +72,7 @@ class Server:
         return name
 
     def make_catalog(self) -> str:
-        """The name of a new database that is an empty catalog, copied from one that the migrations made."""
+        """The name of a new database that is an empty catalog, copied from one that was made once."""
         if self._template is None:
             from mvmdb.catalog.configure import initialise
 
