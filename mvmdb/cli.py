@@ -50,6 +50,7 @@ from mvmdb.console.options import Session
 from mvmdb.console.show import warn
 from mvmdb.console.streams import COULD_NOT_RUN, Ending, flush_output, keep_standard_streams
 from mvmdb.errors import MvmdbError
+from mvmdb.garbage import collect_less_often
 from mvmdb.passwords import secrets_of, without_secrets
 
 
@@ -90,6 +91,7 @@ for command in (
 
 def main() -> None:
     """Run the command line; an error becomes one line on standard error and exit code 2."""
+    collect_less_often()
     keep_standard_streams()
     ending = Ending()
     ending.follow_signals()

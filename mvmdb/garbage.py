@@ -1,4 +1,4 @@
-"""Pauses Python's garbage collector during work that creates many objects but no cycles."""
+"""Keeps Python's garbage collector from looking again and again through what is no garbage."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ def gc_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def collect_less_often() -> None:
+    """Have the collector wait for 10,000 new objects instead of 700, in a process that is mvmdb's own.
+
+    The thousand modules that a command imports leave none for it: to look for it takes a tenth of the start (measured).
+    """
+    gc.set_threshold(10_000)

@@ -8,6 +8,7 @@ and for fitsverify, with MVMDB_REQUIRE_FITSVERIFY=1.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 from archive import Archive
 from databases import Databases, PostgresDatabases, SqliteDatabases
 from demonstration import Demo
+from once import compile_once, configure_once, made_once
 from postgres import NoServerError, Server, roomy_memory, run_server
 
 from mvmdb.demo.run import run_demo
@@ -29,10 +31,28 @@ SHARED_FIXTURES = {"shared", "ers_folder"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have temporary folders in memory, where there is room for ten times their files and no place is given."""
+    """Have temporary folders in memory, where there is room for ten times their files and no place is given.
+
+    What is the same for every test is done once, and there is nothing to gain from looking for garbage until then.
+    """
     memory = roomy_memory(8 * 2**30)
     if memory is not None and config.option.basetemp is None and "TMPDIR" not in os.environ:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    compile_once(patch)
+    configure_once(patch)
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave out what outlives every test when garbage is looked for: 5,000 tests, and all modules that they import.
+
+    To look through them again and again would be a sixth of the time that tests take.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,11 +84,12 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def ers_folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """20 WFC3/IR exposures of the ERS field as FLT files. Tests read them here, and copy what they change."""
-    folder = tmp_path_factory.mktemp("ers")
-    subprocess.run(
-        [sys.executable, str(shared / "tools" / "make_ers_flts.py"), str(folder)], check=True, capture_output=True
-    )
-    return folder
+
+    def make(folder: Path) -> None:
+        program = shared / "tools" / "make_ers_flts.py"
+        subprocess.run([sys.executable, str(program), str(folder)], check=True, capture_output=True)
+
+    return made_once(tmp_path_factory, "ers", make)[0]
 
 
 @pytest.fixture(scope="session")
@@ -85,9 +106,12 @@ def fitsverify() -> str:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The demonstration, run once. Tests read it, and copy what they change."""
-    folder = tmp_path_factory.mktemp("demo") / "archive"
-    story: list[str] = []
-    code = run_demo(folder, story.append)
+
+    def run(folder: Path) -> tuple[int, list[str]]:
+        story: list[str] = []
+        return run_demo(folder, story.append), story
+
+    folder, (code, story) = made_once(tmp_path_factory, "demo", run)
     return Demo(folder, code, tuple(story))
 
 

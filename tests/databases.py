@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from archive import empty_catalog
 from postgres import Server
 
 ON_SQLITE = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
@@ -23,7 +24,7 @@ class Databases(Protocol):
         ...
 
     def catalog(self) -> str:
-        """The address of an empty catalog, or of one that is made at first use."""
+        """The address of an empty catalog, a copy of one that was made once."""
         ...
 
     def drop(self) -> None:
@@ -42,7 +43,10 @@ class SqliteDatabases:
     def empty(self) -> str:
         return str(next(self._paths))
 
-    catalog = empty
+    def catalog(self) -> str:
+        address = self.empty()
+        Path(address).write_bytes(empty_catalog())
+        return address
 
     def drop(self) -> None:
         pass

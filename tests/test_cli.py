@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 def test_a_night_and_the_next_as_cron_runs_them(archive: Archive) -> None:
     archive.expose()
     archive.expose("ib6o04twq", east=2)
+    archive.lose_catalog()
     done = run(archive, "nightly", "inbox", "-o", "products", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     report = json.loads(done.stdout)
@@ -131,6 +132,7 @@ def test_poller_writes_new_rows_for_stale_layers_and_both_marks(archive: Archive
 
 
 def test_process_needs_no_catalog(archive: Archive) -> None:
+    archive.lose_catalog()
     archive.expose()
     (archive.inbox / "list.out").write_text("ib6o04tuq_flt.fits\n")
     out = archive.folder / "out"

@@ -11,6 +11,7 @@ from mvmdb.errors import CatalogError
 from mvmdb.schema.faults import shown_url
 from mvmdb.schema.functions import create_functions
 from mvmdb.schema.postgres import prepare_database
+from mvmdb.schema.tables import metadata
 from mvmdb.schema.views import create_views, drop_views
 
 if TYPE_CHECKING:
@@ -21,14 +22,36 @@ REVISION = "0013"
 
 _KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
 
+_RECORD = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Where Alembic records the revision, as Alembic makes it."""
+
 
 def create_schema(connection: sa.Connection) -> bool:
     """Create the tables and views in an empty database, and return True, or leave an up-to-date catalog as it is."""
     is_empty = _read_revision(connection) is None
     if is_empty:
-        upgrade_schema(connection)
+        _make_newest(connection)
     require_schema(connection)
     return is_empty
+
+
+def _make_newest(connection: sa.Connection) -> None:
+    """Make what the migrations would make of an empty database, save for the order of columns, in a fifth of the time.
+
+    A test compares the two.
+    """
+    if connection.dialect.name == "postgresql":
+        prepare_database(connection)
+    metadata.create_all(connection, checkfirst=False)
+    _RECORD.create(connection)
+    connection.execute(sa.insert(_RECORD).values(version_num=REVISION))
+    create_functions(connection)
+    create_views(connection)
 
 
 def require_schema(connection: sa.Connection) -> None:

@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast
 
 from mvmdb.errors import MvmdbError
+from mvmdb.garbage import collect_less_often
 from mvmdb.workers.background import BackgroundThread
 from mvmdb.workers.patience import Patience, Silence, this_process
 from mvmdb.workers.pipes import read_message, write_message
@@ -209,6 +210,7 @@ class ChildProcess:
 
 def serve(preload: str, sign_every: float) -> None:
     """The child's main loop: answer requests until the parent kills this process, or ends itself."""
+    collect_less_often()
     logging.basicConfig(format="mvmdb: %(message)s", stream=sys.stderr)
     reply = FileIO(os.dup(1), "wb")
     os.dup2(2, 1)  # printed text must not mix with the results

@@ -149,6 +149,7 @@ def test_a_run_that_was_overtaken_by_the_first_is_refused(archive: Archive) -> N
 def test_of_two_first_runs_at_once_with_different_folders_one_is_refused(archive: Archive) -> None:
     for number in range(4):
         archive.expose(f"ib6o0{number}tuq", east=number)
+    archive.lose_catalog()
     folders = [archive.folder / "first", archive.folder / "second"]
     command = [sys.executable, "-m", "mvmdb", "--db", archive.address, "nightly", str(archive.inbox), "--jobs", "1"]
     runs = [

@@ -170,7 +170,8 @@ def _let_lease_end(archive: Archive) -> None:
 def _fresh_archive(databases: Databases, base: Path) -> Iterator[Archive]:
     folder = Path(tempfile.mkdtemp(dir=base))
     (folder / "inbox").mkdir()
-    archive = Archive(folder, databases.catalog())
+    on_sqlite = databases.kind == "sqlite"  # there, who comes first makes the catalog
+    archive = Archive(folder, databases.empty() if on_sqlite else databases.catalog())
     yield archive
     databases.drop()
     shutil.rmtree(folder)  # kept after a failure

@@ -144,6 +144,7 @@ def test_a_malformed_or_repeated_mapping_is_refused(
 
 
 def test_a_table_that_cannot_be_read_creates_no_catalog(archive: Archive, tmp_path: Path) -> None:
+    archive.lose_catalog()
     with pytest.raises(InputError, match="check the path"):
         call(archive, tmp_path / "missing.csv")
     assert not Path(archive.address).exists()
