@@ -8,6 +8,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ _ROWS_AT_ONCE = 1000
 _CHARACTERS_AT_ONCE = 40_000  # a row may be of any length
 _LEAST_MARGIN = 2  # by which a column is wider than its name
 _GAP = "  "
-_DIGITS = 10  # of numbers in tables for people: of a right ascension 0.4 mas; the other forms have all
+_DIGITS = 10  # of numbers in an answer's table: of a right ascension 0.4 mas; the other forms have all
 
 Names = Sequence[str]
 Rows = Iterable[Sequence[Any]]
@@ -26,10 +27,10 @@ Meaning = tuple[str, str | None]
 
 
 def print_answer(form: str | None, names: Names, rows: Rows, meanings: Mapping[str, Meaning]) -> None:
-    """Rows in this form, with the meaning and unit of columns; as a table where no form is named."""
+    """Rows in this form, with the meaning and unit of columns; where none is named, as a table with ten digits."""
     if form not in ("ecsv", "votable"):
         forms = {"csv": print_csv, "nl": print_json_lines, "json": print_json}
-        forms.get(form or "", print_table)(names, rows)
+        forms.get(form or "", partial(print_table, digits=_DIGITS))(names, rows)
         return
     from mvmdb.archive.tables import to_table, to_text
 
@@ -67,14 +68,15 @@ def print_json(names: Names, rows: Rows) -> None:
     _print_batches(_batches(parts()))
 
 
-def print_table(names: Names, rows: Rows) -> None:
-    """A table for people, with numbers to ten digits. The rows are read twice: first for the widths of the columns."""
+def print_table(names: Names, rows: Rows, *, digits: int | None = None) -> None:
+    """A table for people, with numbers to so many digits. The rows are read twice: first for the widths of columns."""
+    show = partial(_cell, digits=digits)
     head = [printable(name).strip() for name in names]
     widths = [len(name) + _LEAST_MARGIN for name in head]
     for row in rows:
         for column, value in enumerate(row):
-            widths[column] = max(widths[column], len(_cell(value)))
-    lines = (_line(map(_cell, row), widths) for row in rows)
+            widths[column] = max(widths[column], len(show(value)))
+    lines = (_line(map(show, row), widths) for row in rows)
     click.echo(_line(head, widths) + _line(("-" * width for width in widths), widths), nl=False)
     _print_batches(_batches(lines))
 
@@ -142,9 +144,9 @@ def _plain(value: Any) -> Any:
     return str(_readable(value))
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, float) and abs(value) < 10.0**_DIGITS:
-        value = float(f"{value:.{_DIGITS}g}")
+def _cell(value: Any, digits: int | None) -> str:
+    if digits is not None and isinstance(value, float) and abs(value) < 10.0**digits:
+        value = float(f"{value:.{digits}g}")
     return "" if value is None else printable(str(_readable(value))).strip()
 
 

@@ -29,8 +29,7 @@ def query(session: Session, sql: str, form: str | None, timeout: float) -> None:
     PostgreSQL it always does.
 
     All rows are found before the first is printed; many are kept in a file in TMPDIR meanwhile. Of several columns of
-    one name the second is named `id_2`, and so on. Numbers in the table have ten digits, in the other forms all. Ctrl-C
-    stops a query at once.
+    one name the second is named `id_2`, and so on. Ctrl-C stops a query at once.
 
     Example: mvmdb query "SELECT skycell, filter, exptime FROM coverage ORDER BY exptime DESC LIMIT 5"
     """
