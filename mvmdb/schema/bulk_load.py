@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ def without_indexes(connection: sa.Connection, *tables: sa.Table) -> Iterator[No
     indexes = [index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))]
     foreign_keys = []
     if connection.dialect.name != "sqlite":
-        foreign_keys = [key for table in tables for key in _foreign_keys(table)]
+        foreign_keys = [key for table in _copy(tables) for key in _foreign_keys(table)]
     for key in foreign_keys:
         connection.execute(DropConstraint(key))
     for index in indexes:
@@ -80,6 +80,14 @@ def may_drop_indexes(connection: sa.Connection, *tables: sa.Table) -> bool:
 def is_empty(connection: sa.Connection, table: sa.Table) -> bool:
     """Whether a table has no rows."""
     return connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is None
+
+
+def _copy(tables: Sequence[sa.Table]) -> list[sa.Table]:
+    """Copies of tables: a constraint that was dropped or added by itself is left out when its table is made again."""
+    copies = sa.MetaData()
+    for table in tables[0].metadata.sorted_tables:
+        table.to_metadata(copies)
+    return [copies.tables[table.name] for table in tables]
 
 
 def _foreign_keys(table: sa.Table) -> list[sa.ForeignKeyConstraint]:

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from databases import Databases
 
 from mvmdb.schema import create_schema, open_engine, upgrade_schema
+from mvmdb.schema import tables as t
+from mvmdb.schema.bulk_load import may_drop_indexes, without_indexes
 
 _OF_POSTGRESQL = (
     "SELECT 'column', table_name, column_name, udt_name, is_nullable, column_default, generation_expression,"
@@ -55,3 +57,18 @@ def test_new_tables_are_what_the_migrations_make(databases: Databases) -> None:
     assert len(new) > 300
     assert new - migrated == set()
     assert migrated - new == set()
+
+
+def test_a_first_import_leaves_new_tables_as_they_are(databases: Databases) -> None:
+    told = []
+    for _ in range(2):
+        engine = open_engine(databases.empty(), create=True)
+        with engine.begin() as connection:
+            create_schema(connection)
+            told.append(describe(connection))
+            assert may_drop_indexes(connection, t.membership, t.layer_member)
+            with without_indexes(connection, t.membership, t.layer_member):
+                assert describe(connection) != told[0]
+            assert describe(connection) == told[0]
+        engine.dispose()
+    assert told[0] == told[1]
