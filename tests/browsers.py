@@ -95,3 +95,14 @@ def serve_folder(folder: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def move(page: Page, address: str) -> None:
+    """Change the address of the page that is shown, from # on."""
+    page.evaluate("hash => { document.getElementById('map').dataset.complete = ''; location.hash = hash; }", address)
+    wait(page)
+
+
+def wait(page: Page) -> None:
+    """Wait until all that is to be drawn is there. (The page lets nobody evaluate a text, so no condition of code.)"""
+    page.locator("#map[data-complete=true]").wait_for()

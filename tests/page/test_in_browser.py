@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from archive import CELL, FINE, Archive
-from browsers import Watched, open_page
+from browsers import Watched, move, open_page, wait
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from skymap import FIELDS, HOSTILE
@@ -28,17 +28,6 @@ def show(page: Page, address: str) -> None:
     page.goto("about:blank")
     page.goto(address)
     wait(page)
-
-
-def move(page: Page, address: str) -> None:
-    """Change the address of the page that is shown, from # on."""
-    page.evaluate("hash => { document.getElementById('map').dataset.complete = ''; location.hash = hash; }", address)
-    wait(page)
-
-
-def wait(page: Page) -> None:
-    """Wait until all that is to be drawn is there. (The page lets nobody evaluate a text, so no condition of code.)"""
-    page.locator("#map[data-complete=true]").wait_for()
 
 
 def drawn(page: Page) -> list[Any]:

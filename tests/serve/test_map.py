@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from archive import CELL, FINE, Archive, call
-from browsers import open_browser, open_page
+from browsers import move, open_browser, open_page
 from playwright.sync_api import expect
 from serving import get, running, until
 from skymap import make_known_archive
@@ -51,7 +51,7 @@ def test_the_map_leads_from_a_click_to_the_rows_behind_it(site: str, known: Arch
         page.goto(f"{site}/")
         page.get_by_role("link", name="Map of the sky").click()
         page.locator("#map[data-complete=true]").wait_for()
-        page.evaluate("hash => { location.hash = hash; }", "#c=52.68,-26.0&fov=1.2")
+        move(page, "#c=52.68,-26.0&fov=1.2")
         page.locator("#map").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#panel")).to_contain_text(CELL)
