@@ -47,6 +47,13 @@ def test_where_weights_are_even_it_is_the_mean_over_positions(side: float, degre
         assert correlate_grids((whole,)).factor_at(radius) == pytest.approx(even.factor_at(radius), rel=2e-3)
 
 
+@pytest.mark.parametrize(("side", "pixfrac", "larger"), [(1.25, 0.8, 0.048), (3.2, 0.8, 0.127), (3.2, 0.6, 0.367)])
+def test_gaps_of_one_exposure_count_so_much(side: float, pixfrac: float, larger: float) -> None:
+    gappy = grid(side, 163.7, pixfrac)
+    factor = correlate_grids((gappy,)).factor / combine({gappy.drop: 1.0}).factor
+    assert factor == pytest.approx(1.0 + larger, abs=0.012)
+
+
 def test_many_exposures_make_weights_even() -> None:
     even = combine({grid(1.25, 0.0, 0.8).drop: 1.0}).factor
     factors = [
