@@ -26,6 +26,6 @@ def gc_paused() -> Iterator[None]:
 def collect_less_often() -> None:
     """Have the collector wait for 10,000 new objects instead of 700, in a process that is mvmdb's own.
 
-    The thousand modules that a command imports leave none for it: to look for it takes a tenth of the start (measured).
+    The thousand modules that a command imports leave none for it, and to look for it again and again delays its start.
     """
     gc.set_threshold(10_000)
