@@ -93,7 +93,7 @@ def measure_mosaic(path: Path, radii: Sequence[float]) -> list[Scatter]:
     y, x = np.mgrid[: science.shape[0], : science.shape[1]]
     kinds = np.zeros(science.shape, np.int64)  # a bit for each chip
     for number, drop in enumerate(places.drops):
-        outline = shapely.make_valid(shapely.polygons(drop.outline))
+        outline = drop.shape
         shapely.prepare(outline)
         kinds |= shapely.contains_xy(outline, x, y).astype(np.int64) << number
     correlations = {}

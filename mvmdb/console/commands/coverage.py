@@ -83,7 +83,7 @@ def coverage(
 def _tell_position(
     session: Session, position: Any, conditions: dict[str, Any], shown: dict[str, Any], form: str | None
 ) -> None:
-    from mvmdb.console.rows import as_json, print_answer, print_table
+    from mvmdb.console.rows import as_json, print_answer
 
     if any(shown.values()):
         raise UsageError("--columns, --sort and --limit are for rows of coverage; expected none with --at alone")
@@ -94,7 +94,7 @@ def _tell_position(
         emit_json({name: [as_json(rows.names, row) for row in rows.rows] for name, rows in kinds})
     elif form is None:
         for rows in (answer.exposure_rows, answer.layer_rows):
-            print_table(rows.names, rows.rows)
+            print_answer(None, rows.names, rows.rows, rows.meanings)
             say("")
         say(answer.tell().line)
     else:

@@ -30,7 +30,7 @@ def shape_of(drop: ChipDrop, recipe: Recipe) -> shapely.Geometry:
     Drops of the outermost pixels end before the outline by half of what pixfrac takes from a pixel. Between smaller
     drops there may be gaps, which are not left out.
     """
-    outline = shapely.make_valid(shapely.polygons(drop.outline))
+    outline = drop.shape
     if recipe.kernel == "point" or recipe.pixfrac == 1.0:
         return outline
     inset = (1.0 / recipe.pixfrac - 1.0) * _side(drop.drop) / 2.0

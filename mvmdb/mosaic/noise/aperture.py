@@ -77,9 +77,9 @@ def aperture_error(
 def noise_correlation(
     mosaic: str | os.PathLike[str] | fits.Header, x: float | None = None, y: float | None = None
 ) -> NoiseCorrelation:
-    """How the noise of a mosaic is correlated, by its path; or by its SCI header, which tells it to 0.5%,
-    with pixfrac below 1 to 2.3% (apertures of 3 pixels or more: 0.8%).
+    """How the noise of a mosaic is correlated, by its path, or by its SCI header.
 
+    The header tells it to 0.5%, with pixfrac below 1 to 2.3% (apertures of 3 pixels or more: 0.8%).
     With `x` and `y` (0-based pixels), where that position's exposures are; else in the layer as a whole, its chips
     counted by area and exposure time. The result has `factor`, R of a large sum; `factor_at(radius)`, R of a circular
     aperture by its radius in pixels; and `factor_of(shares)`, R of any set of pixels. The mosaic needs no ERR: R times
@@ -116,7 +116,7 @@ class _Local:
         record = stored.record
         recipe = Recipe.from_json(record.recipe)
         drops = list_drops(parse_layer_name(record.layer), stored.grid, recipe, stored.rows)
-        return cls(drops, shapely.STRtree([shapely.make_valid(shapely.polygons(drop.outline)) for drop in drops]))
+        return cls(drops, shapely.STRtree([drop.shape for drop in drops]))
 
     def at(self, x: float, y: float) -> tuple[NoiseCorrelation | None, int]:
         """The correlation at a position and a number that stands for it; None where no chip is."""

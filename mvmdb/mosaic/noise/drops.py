@@ -65,6 +65,11 @@ class ChipDrop:
     depth: float
     weight: float
 
+    @property
+    def shape(self) -> shapely.Geometry:
+        """Its outline as a valid shape."""
+        return shapely.make_valid(shapely.polygons(self.outline))
+
 
 def list_drops(layer: LayerName, grid: LayerGrid, recipe: Recipe, rows: Sequence[ChipRow]) -> list[ChipDrop]:
     """The drops of all chips of a mosaic, in the order of HDRTAB's rows; chips without an outline are left out."""
@@ -142,7 +147,7 @@ def _grids(chips: Sequence[ChipDrop]) -> tuple[PixelGrid, ...]:
 
 def _chips_at_places(drops: Sequence[ChipDrop]) -> list[list[ChipDrop]]:
     """The chips at each place of a grid over a mosaic, where any is."""
-    outlines = shapely.make_valid(shapely.polygons([drop.outline for drop in drops]))
+    outlines = [drop.shape for drop in drops]
     x_min, y_min, x_max, y_max = shapely.total_bounds(outlines)
     parts = (np.arange(_PLACES) + 0.5) / _PLACES
     x, y = np.meshgrid(x_min + parts * (x_max - x_min), y_min + parts * (y_max - y_min))

@@ -9,6 +9,7 @@ import pytest
 from drizzle.resample import Drizzle
 
 from mvmdb.mosaic.noise.correlation import Matrix, combine
+from mvmdb.mosaic.noise.drops import ChipDrop, correlation_of_layer
 from mvmdb.mosaic.noise.patches import PixelGrid, correlate_grids, shares_of_drops
 
 
@@ -106,6 +107,16 @@ def test_sums_of_drizzled_noise_scatter_so(weights: tuple[float, ...], pixfrac: 
 def test_exposures_of_one_orientation_are_displaced_to_one_another() -> None:
     alone, twice = (correlate_grids((grid(1.25, 0.0, 0.8),) * number).factor for number in (1, 2))
     assert twice < 0.985 * alone
+
+
+def test_outlines_may_have_any_number_of_corners() -> None:
+    pixel = sides(1.25, 10.0)
+    small = sides(1.0, 10.0)
+    square = np.array([[0.0, 0.0], [90.0, 0.0], [90.0, 90.0], [0.0, 90.0]])
+    cut = np.array([[0.0, 0.0], [90.0, 0.0], [90.0, 80.0], [80.0, 90.0], [0.0, 90.0]])
+    chips = [ChipDrop(row, outline, pixel, small, 100.0, 70.0) for row, outline in enumerate((square, cut))]
+    alike = [ChipDrop(row, square, pixel, small, 100.0, 70.0) for row in range(2)]
+    assert correlation_of_layer(chips).factor == pytest.approx(correlation_of_layer(alike).factor, rel=2e-3)
 
 
 def test_the_same_grids_give_the_same_numbers() -> None:
